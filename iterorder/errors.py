@@ -1,0 +1,52 @@
+"""The exceptions of iterorder: each names the argument, shows the value and says what to try."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from iterorder.trajectory import Trajectory
+
+
+class IterorderError(Exception):
+    """Base of every error that iterorder raises on purpose."""
+
+
+class InvalidInputError(IterorderError, ValueError):
+    """An argument has a wrong shape, type or value; the message shows it and says what is accepted."""
+
+
+class NotContractiveError(IterorderError):
+    """A certificate was asked for that the random-map system does not have."""
+
+
+class DivergenceError(IterorderError):
+    """Every replica left the finite numbers.
+
+    Attributes
+    ----------
+    trajectory : Trajectory
+        What was computed; ``trajectory.diverged_at`` tells when each replica diverged.
+    """
+
+    def __init__(self, message: str, trajectory: Trajectory | None = None):
+        super().__init__(message)
+        self.trajectory = trajectory
+
+
+class MapCompilationError(IterorderError, TypeError):
+    """A user's map could not be compiled for the target."""
+
+
+class BackendUnavailableError(IterorderError, RuntimeError):
+    """An optional backend or dependency is missing.
+
+    Attributes
+    ----------
+    reason : str
+        Why it cannot be used, and what to install or set.
+    """
+
+    def __init__(self, message: str, reason: str = ""):
+        super().__init__(message)
+        self.reason = reason or message

@@ -1,0 +1,53 @@
+"""`Estimate`: a number that may be random, with its uncertainty."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its standard error and an interval.
+
+    Attributes
+    ----------
+    value : float
+    standard_error : float
+        Zero where the value is exact, NaN where it is not known.
+    low, high : float
+        Ends of the interval for the value (95 % unless the function that made it says otherwise).
+    exact : bool
+        True for a closed form or a linear solve, false for a Monte Carlo mean.
+
+    Examples
+    --------
+    >>> float(Estimate.of(0.25))
+    0.25
+    """
+
+    value: float
+    standard_error: float
+    low: float
+    high: float
+    exact: bool
+
+    def __float__(self) -> float:
+        return self.value
+
+    @classmethod
+    def of(cls, value: float) -> Estimate:
+        """An exact value."""
+        value = float(value)
+        return cls(value, 0.0, value, value, True)
+
+    @classmethod
+    def from_mean(cls, value: float, standard_error: float, quantile: float = 1.959963984540054) -> Estimate:
+        """A Monte Carlo mean with the normal interval of `quantile` standard errors (1.96: 95 %)."""
+        value, spread = float(value), float(standard_error)
+        return cls(value, spread, value - quantile * spread, value + quantile * spread, False)
+
+    def __str__(self) -> str:
+        if self.exact or math.isnan(self.standard_error):
+            return f"{self.value:.6g}"
+        return f"{self.value:.6g} ± {self.standard_error:.2g}"
