@@ -1,0 +1,79 @@
+# Every target makes and keeps up to date the environment that it needs: nothing but make and a Python >= 3.11 is assumed.
+
+VENV = .venv
+# Candidates, in order of preference. A single one may be given: make test PYTHON=path/of/python
+PYTHON = python3.11 python3.12 python3.13 python3
+EFFORT = quick
+ARGS =
+
+BIN = $(VENV)/bin
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check
+
+# Figures are written to files: no target may depend on a display.
+export MPLBACKEND = Agg
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# Two targets at once would install into one environment at once.
+.NOTPARALLEL:
+.PHONY: help reproduce test lint format benchmark clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "Variables: EFFORT=full (reproduce), ARGS='...' (passed to pytest and to the benchmarks), PYTHON, VENV"
+
+reproduce: $(VENV)/installed-data.stamp ## check the theory and draw the figures; EFFORT=full for the long form
+	mkdir -p reports
+	$(BIN)/iterorder check --effort $(EFFORT) --json reports/check.json
+	$(BIN)/python scripts/make_figures.py --effort $(EFFORT)
+
+test: $(VENV)/installed-test.stamp ## run the tests; ARGS="-k noise -x" is passed to pytest
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/installed-dev.stamp ## ruff, the format and the types
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m ruff format --check
+	$(BIN)/python -m mypy
+
+format: $(VENV)/installed-dev.stamp ## rewrite the sources in the house format
+	$(BIN)/python -m ruff check --fix
+	$(BIN)/python -m ruff format
+
+benchmark: $(VENV)/installed-data,transport.stamp ## measure side by side with the peers
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+# The stamps go too, so that the next target installs again; the environment itself is left, as others may be at work in it.
+clean: ## remove reports, caches and build products
+	rm -rf reports build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis $(VENV)/*.stamp
+	find iterorder scripts tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# Version managers put stubs on the path that only print an error, and some systems split venv off: a candidate is tried, not looked up.
+SUITABLE = import ensurepip, sys; sys.exit(sys.version_info < (3, 11))
+# An interrupted installation leaves packages without all of their files, which pip would take for installed.
+INTACT = import pip, sys; from importlib.metadata import distributions; \
+  sys.exit(sys.version_info < (3, 11) or not all(file.locate().exists() \
+  for package in distributions() for file in package.files if file.suffix == ".py"))
+
+# Written only on success and away while pip works: without it the environment is inspected, and made anew if it is not whole.
+$(VENV)/made.stamp:
+	@if ! $(BIN)/python -I -c '$(INTACT)' >/dev/null 2>&1; then \
+	    found=; \
+	    for candidate in $(PYTHON); do \
+	        if "$$candidate" -c '$(SUITABLE)' >/dev/null 2>&1; then found="$$candidate"; break; fi; \
+	    done; \
+	    if [ -z "$$found" ]; then \
+	        echo "No Python >= 3.11 with the venv module among: $(PYTHON). Install one, or name it: make PYTHON=..." >&2; \
+	        exit 1; \
+	    fi; \
+	    echo "Making $(VENV) with $$found"; \
+	    "$$found" -m venv --clear $(VENV); \
+	fi
+	@touch $@
+
+# The version counts as well: the installed metadata carry it.
+$(VENV)/installed-%.stamp: pyproject.toml iterorder/_version.py | $(VENV)/made.stamp
+	@echo "Installing iterorder[$*] into $(VENV)"
+	@rm -f $(VENV)/made.stamp
+	@$(PIP_INSTALL) -e ".[$*]"
+	@touch $(VENV)/made.stamp $@

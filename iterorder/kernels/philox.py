@@ -1,0 +1,63 @@
+"""Philox4x32-10 and the numbers made from its words, in scalars: one body for every target.
+
+Every integer is a uint64 that holds a value below 2³² (products stay below 2⁶⁴), so that nothing relies on wrap-around,
+which NumPy, Numba and CUDA treat differently. The layout of the counter is documented in `iterorder.noise`.
+
+References
+----------
+.. [1] Salmon, Moraes, Dror, Shaw (2011), Parallel random numbers: as easy as 1, 2, 3, SC11.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from iterorder.kernels.targets import jit_inline
+
+MULTIPLIER_0, MULTIPLIER_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
+WEYL_0, WEYL_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
+LOW, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
+
+MIX_0, MIX_1 = np.uint64(0x7FEB352D), np.uint64(0x846CA68B)
+SHIFT_15, SHIFT_16 = np.uint64(15), np.uint64(16)
+FEISTEL_ROUNDS = 12
+
+
+@jit_inline
+def philox(block, replica, stream, key_low, key_high):
+    """The four words of counter (block low, block high, replica, stream)."""
+    c0, c1, c2, c3 = block & LOW, block >> HALF, replica, stream
+    k0, k1 = key_low, key_high
+    for _ in range(10):
+        p0 = MULTIPLIER_0 * c0
+        p1 = MULTIPLIER_1 * c2
+        c0 = (p1 >> HALF) ^ c1 ^ k0
+        c2 = (p0 >> HALF) ^ c3 ^ k1
+        c1 = p1 & LOW
+        c3 = p0 & LOW
+        k0 = (k0 + WEYL_0) & LOW
+        k1 = (k1 + WEYL_1) & LOW
+    return c0, c1, c2, c3
+
+
+@jit_inline
+def below(word, n):
+    """An integer in [0, n) from a 32-bit word: the high half of word·n, each value within 2⁻³² of probability 1/n."""
+    return (word * n) >> HALF
+
+
+@jit_inline
+def feistel(item, half_bits, keys):
+    """Image of `item` under the keyed permutation of 2^(2·half_bits) items: one balanced Feistel network.
+
+    The round function is a 32-bit finaliser (two multiplications and three shifts) of the half and the round's key.
+    """
+    mask = (np.uint64(1) << half_bits) - np.uint64(1)
+    left, right = item >> half_bits, item & mask
+    for r in range(FEISTEL_ROUNDS):
+        x = (right * WEYL_0 + keys[r]) & LOW
+        x = ((x ^ (x >> SHIFT_16)) * MIX_0) & LOW
+        x = ((x ^ (x >> SHIFT_15)) * MIX_1) & LOW
+        x = x ^ (x >> SHIFT_16)
+        left, right = right, left ^ (x & mask)
+    return (left << half_bits) | right

@@ -1,0 +1,10 @@
+"""Random-map systems: families of maps and the law by which one is drawn at each step."""
+
+from iterorder.maps import gallery
+from iterorder.maps.affine import AffineMaps
+from iterorder.maps.base import RandomMaps
+from iterorder.maps.linear_regression import LinearRegressionSGD
+from iterorder.maps.logistic_regression import LogisticRegressionSGD
+from iterorder.maps.quadratic import QuadraticSGD
+
+__all__ = ["AffineMaps", "LinearRegressionSGD", "LogisticRegressionSGD", "QuadraticSGD", "RandomMaps", "gallery"]

@@ -1,0 +1,85 @@
+"""Affine maps drawn at random."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from iterorder.errors import InvalidInputError
+from iterorder.maps.base import RandomMaps
+from iterorder.sampling import Sampling
+from iterorder.validation import as_floats, read_only
+
+
+@dataclass(frozen=True, eq=False)
+class AffineMaps(RandomMaps):
+    """The maps x → A_i x + b_i, map i drawn with probability p_i.
+
+    Parameters
+    ----------
+    matrices : array_like, shape (m, d, d)
+    offsets : array_like, shape (m, d)
+    probabilities : array_like, shape (m,), optional
+        Default: equal. Only with ``sampling="iid"``.
+    sampling : {"iid", "reshuffle", "cyclic"}
+        Independent draws, a fresh permutation of the maps every epoch, or map t mod m at step t.
+
+    Raises
+    ------
+    InvalidInputError
+        If shapes disagree, a value is not finite, or the probabilities are negative or do not sum to one.
+
+    Examples
+    --------
+    >>> maps = AffineMaps([[[0.5]], [[0.5]]], [[0.0], [0.5]])
+    >>> maps.apply([0.5], 1)
+    array([0.75])
+    >>> maps.lipschitz_max
+    0.5
+    """
+
+    matrices: np.ndarray
+    offsets: np.ndarray
+    probabilities: np.ndarray | None = None
+    sampling: str = field(default="iid", kw_only=True)
+
+    def __post_init__(self) -> None:
+        matrices = as_floats("matrices", self.matrices, ndim=(3,))
+        offsets = as_floats("offsets", self.offsets, ndim=(2,))
+        m, d = offsets.shape
+        if matrices.shape != (m, d, d):
+            raise InvalidInputError(
+                f"matrices has shape {matrices.shape} and offsets {offsets.shape}: give (m, d, d) and (m, d)"
+            )
+        law = Sampling.validated(m, kind=self.sampling, probabilities=self.probabilities)
+        object.__setattr__(self, "matrices", read_only(matrices))
+        object.__setattr__(self, "offsets", read_only(offsets))
+        object.__setattr__(self, "probabilities", law.probabilities)
+        object.__setattr__(self, "sampling_law", law)
+
+    @property
+    def dim(self) -> int:
+        """The dimension of the state."""
+        return self.offsets.shape[1]
+
+    def apply(self, x, draw) -> np.ndarray:
+        """A_draw x + b_draw, shape (..., dim) as x."""
+        x = self._states(x)
+        (i,) = self._items(draw)
+        return x @ self.matrices[i].T + self.offsets[i]
+
+    @cached_property
+    def _norms(self) -> np.ndarray:
+        return np.linalg.norm(self.matrices, ord=2, axis=(1, 2))
+
+    def lipschitz(self, draw) -> float:
+        """The spectral norm of A_draw: the best Lipschitz constant."""
+        (i,) = self._items(draw)
+        return float(self._norms[i])
+
+    @property
+    def lipschitz_max(self) -> float:
+        """The largest spectral norm among the maps of positive probability."""
+        return float(self._norms[self.sampling_law.weights > 0].max())

@@ -1,0 +1,98 @@
+"""What every random-map system offers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from iterorder.errors import InvalidInputError
+from iterorder.sampling import Sampling
+from iterorder.validation import as_float, as_floats
+
+
+class RandomMaps(ABC):
+    """A family of maps T_ξ on R^d and the law of ξ.
+
+    Attributes
+    ----------
+    dim : int
+        The dimension d of the state.
+    sampling_law : Sampling
+        How a step draws its items.
+    """
+
+    sampling_law: Sampling
+
+    @property
+    @abstractmethod
+    def dim(self) -> int:
+        """The dimension of the state."""
+
+    @abstractmethod
+    def apply(self, x, draw) -> np.ndarray:
+        """The literal map: T_draw(x), shape (..., dim) as x."""
+
+    @abstractmethod
+    def lipschitz(self, draw) -> float | None:
+        """Upper bound of the Lipschitz constant of T_draw in the Euclidean norm; None where none is known."""
+
+    @property
+    @abstractmethod
+    def lipschitz_max(self) -> float | None:
+        """Upper bound of the Lipschitz constants of all maps that can be drawn; None where none is known."""
+
+    def draw(self, seed, replica, step) -> int | np.ndarray:
+        """The draw that `simulate` uses.
+
+        Parameters
+        ----------
+        seed : int in [0, 2⁶⁴) or SeedSequence
+        replica : int in [0, 2³²)
+        step : int
+            Counted from 0: ``draw(seed, replica, 0)`` is ξ_1.
+
+        Returns
+        -------
+        int or ndarray of int64, shape (batch_size,)
+            The index of the item, or those of a batch.
+        """
+        return self.sampling_law.draw(seed, replica, step)
+
+    def _items(self, draw) -> np.ndarray:
+        """The indices of a draw, checked, shape (batch_size,)."""
+        items = np.atleast_1d(np.asarray(draw))
+        n = self.sampling_law.n_items
+        if items.dtype.kind not in "iu" or items.ndim != 1 or items.size == 0:
+            raise InvalidInputError(f"draw is {draw!r}: give an index in [0, {n}) or an array of them")
+        if items.min() < 0 or items.max() >= n:
+            raise InvalidInputError(f"draw is {draw!r}: every index must lie in [0, {n})")
+        return items.astype(np.int64)
+
+    def _states(self, x) -> np.ndarray:
+        """States as a float array with last axis `dim`; not checked for finiteness: diverged states are data."""
+        array = np.asarray(x)
+        if array.dtype.kind not in "fiub" or array.ndim == 0 or array.shape[-1] != self.dim:
+            raise InvalidInputError(f"x has shape {array.shape} and dtype {array.dtype}: give reals (..., {self.dim})")
+        return array.astype(np.float64) if array.dtype.kind != "f" else array
+
+
+def as_step_size(value) -> float:
+    """A step size: positive and finite."""
+    return as_float("step_size", value, low=0.0, strict=True)
+
+
+def as_data(features, targets, target_name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Features (n, d) and one target a row (n,), finite and of matching length."""
+    features = as_floats("features", features, ndim=(2,))
+    targets = as_floats(target_name, targets, ndim=(1,))
+    if len(features) != len(targets):
+        raise InvalidInputError(
+            f"features has {len(features)} rows and {target_name} has {len(targets)} values: give one for each row"
+        )
+    return features, targets
+
+
+def ball_curvature_bound(low: float, high: float, step_size: float) -> float:
+    """Lipschitz constant of x − h∇L where the curvature of L lies in [low, high]: max |1 − h·curvature|."""
+    return max(abs(1.0 - step_size * low), abs(1.0 - step_size * high))

@@ -1,0 +1,90 @@
+"""SGD on the squared error of a linear model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from iterorder.maps.base import RandomMaps, as_data, as_step_size, ball_curvature_bound
+from iterorder.sampling import Sampling
+from iterorder.validation import as_float, read_only
+
+
+@dataclass(frozen=True, eq=False)
+class LinearRegressionSGD(RandomMaps):
+    """SGD on the losses ½(aᵀx−b)² + ½·ridge·‖x‖² of the rows (a, b) of a data set.
+
+    x → x − h·(mean over the batch of a(aᵀx−b) + ridge·x).
+
+    Parameters
+    ----------
+    features : array_like, shape (n, d)
+    targets : array_like, shape (n,)
+    step_size : float > 0
+    ridge : float ≥ 0
+    batch_size : int
+        Distinct rows averaged in one step.
+    sampling : {"iid", "reshuffle", "cyclic"}
+
+    Raises
+    ------
+    InvalidInputError
+        If shapes disagree, a value is not finite, or the batch exceeds the data.
+
+    Examples
+    --------
+    >>> maps = LinearRegressionSGD([[1.0, 0.0], [1.0, 1.0]], [1.0, 2.0], 0.5)
+    >>> maps.apply([0.0, 0.0], 1)
+    array([1., 1.])
+    """
+
+    features: np.ndarray
+    targets: np.ndarray
+    step_size: float
+    ridge: float = field(default=0.0, kw_only=True)
+    batch_size: int = field(default=1, kw_only=True)
+    sampling: str = field(default="iid", kw_only=True)
+
+    def __post_init__(self) -> None:
+        features, targets = as_data(self.features, self.targets, "targets")
+        law = Sampling.validated(len(features), batch_size=self.batch_size, kind=self.sampling)
+        object.__setattr__(self, "features", read_only(features))
+        object.__setattr__(self, "targets", read_only(targets))
+        object.__setattr__(self, "step_size", as_step_size(self.step_size))
+        object.__setattr__(self, "ridge", as_float("ridge", self.ridge, low=0.0))
+        object.__setattr__(self, "batch_size", law.batch_size)
+        object.__setattr__(self, "sampling_law", law)
+
+    @property
+    def dim(self) -> int:
+        """The dimension of the state."""
+        return self.features.shape[1]
+
+    def apply(self, x, draw) -> np.ndarray:
+        """x − h·(mean of a(aᵀx−b) over the draw + ridge·x), shape (..., dim) as x."""
+        x = self._states(x)
+        rows = self._items(draw)
+        a, b = self.features[rows], self.targets[rows]
+        gradient = (x @ a.T - b) @ a / len(rows) + self.ridge * x
+        return x - self.step_size * gradient
+
+    def lipschitz(self, draw) -> float:
+        """The spectral norm of I − h·(mean of aaᵀ + ridge·I): the best Lipschitz constant."""
+        return ball_curvature_bound(*curvature_range(self.features[self._items(draw)], self.ridge), self.step_size)
+
+    @property
+    def lipschitz_max(self) -> float:
+        """Bound over all draws: every batch has its curvatures between the ridge and ridge + max ‖a‖²."""
+        largest = float(np.einsum("nd,nd->n", self.features, self.features).max())
+        smallest = float((self.features**2).min()) if self.dim == 1 else 0.0
+        low = self.ridge + smallest
+        return ball_curvature_bound(low, self.ridge + largest, self.step_size)
+
+
+def curvature_range(rows: np.ndarray, ridge: float, share: tuple[float, float] = (1.0, 1.0)) -> tuple[float, float]:
+    """Smallest and largest eigenvalue of share·(mean of aaᵀ) + ridge·I over the rows, share low and share high."""
+    batch, dim = rows.shape
+    singular = np.linalg.svd(rows, compute_uv=False) ** 2 / batch
+    smallest = float(singular[-1]) if batch >= dim else 0.0
+    return share[0] * smallest + ridge, share[1] * float(singular[0]) + ridge

@@ -1,0 +1,100 @@
+"""SGD on the logistic loss of a linear classifier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from iterorder.errors import InvalidInputError
+from iterorder.maps.base import RandomMaps, as_data, as_step_size, ball_curvature_bound
+from iterorder.maps.linear_regression import curvature_range
+from iterorder.sampling import Sampling
+from iterorder.validation import as_float, read_only
+
+# The logistic loss log(1+e^(−z)) has second derivative σ(z)σ(−z), between 0 (not reached) and 1/4 (at z = 0).
+LOGISTIC_CURVATURE = (0.0, 0.25)
+
+
+@dataclass(frozen=True, eq=False)
+class LogisticRegressionSGD(RandomMaps):
+    """SGD on the losses log(1+exp(−y·aᵀx)) + ½·ridge·‖x‖² of the rows (a, y) of a data set.
+
+    x → x + h·(mean over the batch of y·a·σ(−y·aᵀx) − ridge·x), σ(z) = 1/(1+e^(−z)).
+
+    Parameters
+    ----------
+    features : array_like, shape (n, d)
+    labels : array_like, shape (n,)
+        All in {−1, 1} or all in {0, 1}; kept as −1 and 1.
+    step_size : float > 0
+    ridge : float ≥ 0
+    batch_size : int
+        Distinct rows averaged in one step.
+    sampling : {"iid", "reshuffle", "cyclic"}
+
+    Raises
+    ------
+    InvalidInputError
+        If shapes disagree, a value is not finite, a label is another number, or the batch exceeds the data.
+
+    Examples
+    --------
+    >>> maps = LogisticRegressionSGD([[2.0], [-1.0]], [1, 0], 0.5, ridge=0.1)
+    >>> maps.apply([0.0], 0)
+    array([0.5])
+    """
+
+    features: np.ndarray
+    labels: np.ndarray
+    step_size: float
+    ridge: float = field(default=0.0, kw_only=True)
+    batch_size: int = field(default=1, kw_only=True)
+    sampling: str = field(default="iid", kw_only=True)
+
+    def __post_init__(self) -> None:
+        features, labels = as_data(self.features, self.labels, "labels")
+        law = Sampling.validated(len(features), batch_size=self.batch_size, kind=self.sampling)
+        object.__setattr__(self, "features", read_only(features))
+        object.__setattr__(self, "labels", read_only(_as_signs(labels)))
+        object.__setattr__(self, "step_size", as_step_size(self.step_size))
+        object.__setattr__(self, "ridge", as_float("ridge", self.ridge, low=0.0))
+        object.__setattr__(self, "batch_size", law.batch_size)
+        object.__setattr__(self, "sampling_law", law)
+
+    @property
+    def dim(self) -> int:
+        """The dimension of the state."""
+        return self.features.shape[1]
+
+    def apply(self, x, draw) -> np.ndarray:
+        """x + h·(mean of y·a·σ(−y·aᵀx) over the draw − ridge·x), shape (..., dim) as x."""
+        x = self._states(x)
+        rows = self._items(draw)
+        signed = self.labels[rows, None] * self.features[rows]
+        margins = x @ signed.T
+        # σ(−z) as exp(−log(1+e^z)): no overflow for any margin.
+        slopes = np.exp(-np.logaddexp(0.0, margins))
+        return x + self.step_size * (slopes @ signed / len(rows) - self.ridge * x)
+
+    def lipschitz(self, draw) -> float:
+        """max |1 − h·curvature| over the curvatures of the draw's ridge loss, anywhere in space."""
+        rows = self.features[self._items(draw)]
+        return ball_curvature_bound(*curvature_range(rows, self.ridge, LOGISTIC_CURVATURE), self.step_size)
+
+    @property
+    def lipschitz_max(self) -> float:
+        """Bound over all draws: curvatures lie between the ridge and ridge + max ‖a‖²/4."""
+        largest = 0.25 * float(np.einsum("nd,nd->n", self.features, self.features).max())
+        return ball_curvature_bound(self.ridge, self.ridge + largest, self.step_size)
+
+
+def _as_signs(labels):
+    found = np.unique(labels)
+    if np.isin(found, (-1.0, 1.0)).all():
+        return labels
+    if np.isin(found, (0.0, 1.0)).all():
+        return 2.0 * labels - 1.0
+    strange = found[~np.isin(found, (-1.0, 0.0, 1.0))]
+    shown = strange if strange.size else found
+    raise InvalidInputError(f"labels holds {shown[:5].tolist()}: give all labels in {{-1, 1}} or all in {{0, 1}}")

@@ -1,0 +1,91 @@
+"""SGD on a finite sum of quadratic losses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from iterorder.errors import InvalidInputError
+from iterorder.maps.base import RandomMaps, as_step_size
+from iterorder.sampling import Sampling
+from iterorder.validation import as_floats, read_only
+
+
+@dataclass(frozen=True, eq=False)
+class QuadraticSGD(RandomMaps):
+    """SGD on the losses ½(x−c_i)ᵀH_i(x−c_i): x → x − h·mean over the batch of H_i(x−c_i).
+
+    Parameters
+    ----------
+    curvatures : array_like, shape (m,) or (m, d, d)
+        Symmetric matrices H_i; scalars λ_i stand for λ_i·I, in the dimension of the minimisers. Any sign.
+    minimizers : array_like, shape (m,) or (m, d)
+        The points c_i.
+    step_size : float > 0
+    batch_size : int
+        Distinct losses averaged in one step.
+    sampling : {"iid", "reshuffle", "cyclic"}
+
+    Raises
+    ------
+    InvalidInputError
+        If shapes disagree, a curvature is not symmetric, a value is not finite, or the batch exceeds the data.
+
+    Examples
+    --------
+    >>> maps = QuadraticSGD([1.0, 1.0], [0.0, 1.0], 0.25)
+    >>> maps.apply([0.5], 1)
+    array([0.625])
+    """
+
+    curvatures: np.ndarray
+    minimizers: np.ndarray
+    step_size: float
+    batch_size: int = field(default=1, kw_only=True)
+    sampling: str = field(default="iid", kw_only=True)
+
+    def __post_init__(self) -> None:
+        curvatures = as_floats("curvatures", self.curvatures, ndim=(1, 3))
+        minimizers = as_floats("minimizers", self.minimizers, ndim=(1, 2))
+        if minimizers.ndim == 1:
+            minimizers = minimizers[:, None]
+        m, d = minimizers.shape
+        if curvatures.shape not in ((m,), (m, d, d)):
+            raise InvalidInputError(
+                f"curvatures has shape {curvatures.shape} and minimizers {np.shape(self.minimizers)}: "
+                f"give one curvature for each minimizer, shape ({m},) or ({m}, {d}, {d})"
+            )
+        if curvatures.ndim == 1:
+            curvatures = curvatures[:, None, None] * np.eye(d)
+        elif not np.array_equal(curvatures, np.swapaxes(curvatures, 1, 2)):
+            worst = int(np.abs(curvatures - np.swapaxes(curvatures, 1, 2)).max(axis=(1, 2)).argmax())
+            raise InvalidInputError(f"curvatures[{worst}] is not symmetric: give (H + H.T) / 2")
+        law = Sampling.validated(m, batch_size=self.batch_size, kind=self.sampling)
+        object.__setattr__(self, "curvatures", read_only(curvatures))
+        object.__setattr__(self, "minimizers", read_only(minimizers))
+        object.__setattr__(self, "step_size", as_step_size(self.step_size))
+        object.__setattr__(self, "batch_size", law.batch_size)
+        object.__setattr__(self, "sampling_law", law)
+
+    @property
+    def dim(self) -> int:
+        """The dimension of the state."""
+        return self.minimizers.shape[1]
+
+    def apply(self, x, draw) -> np.ndarray:
+        """x − h·mean of H_i(x−c_i) over the draw, shape (..., dim) as x."""
+        x = self._states(x)
+        gradients = [(x - self.minimizers[i]) @ self.curvatures[i] for i in self._items(draw)]
+        return x - self.step_size * np.mean(gradients, axis=0)
+
+    def lipschitz(self, draw) -> float:
+        """The spectral norm of I − h·(mean curvature of the draw): the best Lipschitz constant."""
+        mean_curvature = self.curvatures[self._items(draw)].mean(axis=0)
+        return float(np.linalg.norm(np.eye(self.dim) - self.step_size * mean_curvature, ord=2))
+
+    @property
+    def lipschitz_max(self) -> float:
+        """The largest norm of a single I − hH_i: also a bound for batches, whose matrices are averages of these."""
+        singles = np.eye(self.dim) - self.step_size * self.curvatures
+        return float(np.linalg.norm(singles, ord=2, axis=(1, 2)).max())

@@ -1,0 +1,283 @@
+"""Noise is a function of its index: counter-based words, and the numbers made from them.
+
+Every random number of iterorder is read from Philox4x32-10 [1]_ at a known place. Nothing is stored and nothing is
+drawn in sequence, so any order of the maps, any chunk of replicas and any device read the same integers.
+
+The word layout (frozen by a test)
+----------------------------------
+::
+
+    key      (seed low 32 bits, seed high 32 bits)
+    counter  (block low, block high, replica, stream)
+    stream   purpose · 2²⁴ + group
+
+=========== ================================= ======== ================== =========================================
+purpose     what it feeds                     block    group              words of step t
+=========== ================================= ======== ================== =========================================
+0 `DRAW`    two equally likely maps           t // 128 0                  bit t mod 128, top bit of word 0 first
+0 `DRAW`    1 word a step                     t // 4   0                  word t mod 4
+0 `DRAW`    2 words a step                    t // 2   0                  words 2·(t mod 2) + slot
+0 `DRAW`    3 or more words a step            t        slot // 4          word slot mod 4
+1 `SHUFFLE` Fisher–Yates, at most 4096 items  epoch    swap // 4          word swap mod 4, swap 0 is the last item's
+2 `FEISTEL` round keys, more than 4096 items  epoch    round // 4         word round mod 4
+=========== ================================= ======== ================== =========================================
+
+- index below n: the high half of word·n. Each probability is within 2⁻³² of 1/n (a relative bias below n·2⁻³²).
+- index with probabilities p: the number of thresholds round(2³²·(p_0+…+p_k)), k < n−1, that the word reaches. Each
+  probability is within 2⁻³² of p; a map of probability zero is never drawn.
+- batch of B distinct points of n: Floyd's algorithm [2]_, one word a slot; slot s draws below n−B+s+1 and takes
+  n−B+s itself if that point is already in the batch.
+- uniform in [0, 1): two words, (⌊w_0/2⁵⌋·2²⁶ + ⌊w_1/2⁶⌋)·2⁻⁵³.
+- normals: Box–Muller, four words for a pair: √(−2 log(1−u_0))·(cos, sin)(2πu_1); none exceeds 8.58.
+- permutation of an epoch: Fisher–Yates from the last item down for n ≤ 4096; above, a keyed balanced Feistel network
+  of twelve rounds on the next power of four, items outside walked along their cycle. (On exactly 4^k items a Feistel
+  network is an even permutation; no statistic of fewer than n−1 items can tell.)
+
+References
+----------
+.. [1] Salmon, Moraes, Dror, Shaw (2011), Parallel random numbers: as easy as 1, 2, 3, SC11.
+.. [2] Bentley, Floyd (1987), A sample of brilliance, Communications of the ACM 30(9).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from iterorder.errors import InvalidInputError
+from iterorder.validation import MAX_STEPS, as_int, as_seed
+
+DRAW, SHUFFLE, FEISTEL = 0, 1, 2
+PURPOSE_SHIFT = 24
+MAX_WORDS_PER_STEP = 2 ** (PURPOSE_SHIFT + 2)
+FISHER_YATES_MAX = 4096
+FEISTEL_ROUNDS = 12
+MAX_REPLICAS = 2**32
+
+_LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
+
+
+def words(seed, block, replica, stream=0) -> np.ndarray:
+    """The four 32-bit words of Philox4x32-10 at a counter.
+
+    Parameters
+    ----------
+    seed : int in [0, 2⁶⁴)
+        The key.
+    block : array_like of int in [0, 2⁶⁴)
+    replica, stream : array_like of int in [0, 2³²)
+
+    Returns
+    -------
+    ndarray of uint64, shape (..., 4)
+        Values below 2³²; the leading axes are those of the arguments, broadcast.
+
+    Examples
+    --------
+    >>> [hex(int(w)) for w in words(0, 0, 0)]
+    ['0x6627e8d5', '0xe169c58d', '0xbc57ac4c', '0x9b00dbd8']
+    """
+    seed = as_seed(seed)
+    block, replica, stream = (np.asarray(v, np.uint64) for v in (block, replica, stream))
+    c0, c1, c2, c3 = np.broadcast_arrays(block & _LOW, block >> _HALF, replica, stream)
+    k0, k1 = seed & 0xFFFFFFFF, seed >> 32
+    for _ in range(10):
+        p0, p1 = np.uint64(0xD2511F53) * c0, np.uint64(0xCD9E8D57) * c2
+        c0, c1, c2, c3 = (p1 >> _HALF) ^ c1 ^ np.uint64(k0), p1 & _LOW, (p0 >> _HALF) ^ c3 ^ np.uint64(k1), p0 & _LOW
+        k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
+    return np.stack([c0, c1, c2, c3], axis=-1)
+
+
+def step_words(seed, replica, step, count) -> np.ndarray:
+    """The `count` words that step `step` of a replica draws from.
+
+    Parameters
+    ----------
+    seed : int in [0, 2⁶⁴)
+    replica, step : array_like of int, broadcast against each other
+    count : int in [1, 2²⁶]
+
+    Returns
+    -------
+    ndarray of uint64, shape (..., count)
+
+    Examples
+    --------
+    >>> step_words(0, 0, np.arange(4), 1).shape
+    (4, 1)
+    """
+    count = as_int("count", count, low=1, high=MAX_WORDS_PER_STEP)
+    replica, step = np.broadcast_arrays(np.asarray(replica, np.uint64), np.asarray(step, np.uint64))
+    if count <= 2:
+        steps_per_block = np.uint64(4 // count)
+        four = words(seed, step // steps_per_block, replica)
+        lanes = (step % steps_per_block)[..., None] * np.uint64(count) + np.arange(count, dtype=np.uint64)
+        return np.take_along_axis(four, lanes.astype(np.intp), axis=-1)
+    groups = np.arange((count + 3) // 4)
+    blocks = words(seed, step[..., None], replica[..., None], groups + (DRAW << PURPOSE_SHIFT))
+    return blocks.reshape(*step.shape, -1)[..., :count]
+
+
+def fair_bits(seed, replica, step) -> np.ndarray:
+    """The bit of each step: 0 or 1 with probability one half, 128 to a block, top bit of word 0 first.
+
+    Examples
+    --------
+    >>> fair_bits(0, 0, np.arange(8)).tolist()
+    [0, 1, 1, 0, 0, 1, 1, 0]
+    """
+    replica, step = np.broadcast_arrays(np.asarray(replica, np.uint64), np.asarray(step, np.uint64))
+    four = words(seed, step >> np.uint64(7), replica)
+    bit = step & np.uint64(127)
+    word = np.take_along_axis(four, (bit >> np.uint64(5)).astype(np.intp)[..., None], axis=-1)[..., 0]
+    return ((word >> (np.uint64(31) - (bit & np.uint64(31)))) & np.uint64(1)).astype(np.int64)
+
+
+def thresholds(probabilities) -> np.ndarray:
+    """The integers that a word is compared with: round(2³²·cumulated probability), without the last, shape (m−1,)."""
+    cumulated = np.cumsum(np.asarray(probabilities, np.float64))
+    return np.minimum(np.rint(cumulated[:-1] / cumulated[-1] * 2.0**32), 2.0**32).astype(np.uint64)
+
+
+def indices(seed, replica, step, n, probabilities=None) -> np.ndarray:
+    """The map drawn at each step, in [0, n), independent over replicas and steps.
+
+    Parameters
+    ----------
+    seed : int in [0, 2⁶⁴)
+    replica, step : array_like of int, broadcast against each other
+    n : int in [1, 2³¹)
+    probabilities : array_like, shape (n,), optional
+        Default: equal.
+
+    Returns
+    -------
+    ndarray of int64
+
+    Examples
+    --------
+    >>> indices(0, 0, np.arange(6), 10).tolist()
+    [3, 8, 7, 6, 9, 3]
+    """
+    if probabilities is None:
+        if n == 2:
+            return fair_bits(seed, replica, step)
+        word = step_words(seed, replica, step, 1)[..., 0]
+        return ((word * np.uint64(n)) >> _HALF).astype(np.int64)
+    word = step_words(seed, replica, step, 1)[..., 0]
+    return np.searchsorted(thresholds(probabilities), word, side="right").astype(np.int64)
+
+
+def batch(seed, replica, step, n, size) -> np.ndarray:
+    """The `size` distinct points of [0, n) that one step of one replica draws: Floyd's algorithm.
+
+    Every set of that size has the same probability up to the bias of each slot (2⁻³²); the order inside is not random.
+
+    Examples
+    --------
+    >>> batch(0, 0, 0, 10, 3).tolist()
+    [3, 7, 9]
+    """
+    slot_words = step_words(seed, replica, step, size)
+    points = np.empty(size, np.int64)
+    seen = set()
+    for slot, word in enumerate(slot_words):
+        last = n - size + slot
+        point = int(word) * (last + 1) >> 32
+        points[slot] = last if point in seen else point
+        seen.add(int(points[slot]))
+    return points
+
+
+def uniforms(seed, replica, step, count=1) -> np.ndarray:
+    """Uniforms in [0, 1) of 53 bits, shape (..., count): slot j reads words 2j and 2j+1 of its step.
+
+    Examples
+    --------
+    >>> uniforms(0, 0, 0, 2).round(6).tolist()
+    [0.399046, 0.735713]
+    """
+    pair = step_words(seed, replica, step, 2 * count)
+    high, low = pair[..., 0::2] >> np.uint64(5), pair[..., 1::2] >> np.uint64(6)
+    return (high * np.uint64(1 << 26) + low) * 2.0**-53
+
+
+def normals(seed, replica, step, count=1) -> np.ndarray:
+    """Standard normals, shape (..., count), by Box–Muller: four words make a pair.
+
+    Examples
+    --------
+    >>> normals(0, 0, np.arange(3), 2).shape
+    (3, 2)
+    """
+    pairs = (count + 1) // 2
+    uniform = uniforms(seed, replica, step, 2 * pairs)
+    radius = np.sqrt(-2.0 * np.log1p(-uniform[..., 0::2]))
+    angle = 2.0 * np.pi * uniform[..., 1::2]
+    normal = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)
+    return normal.reshape(*normal.shape[:-2], 2 * pairs)[..., :count]
+
+
+def permutation(seed, replica, epoch, n) -> np.ndarray:
+    """The random permutation of [0, n) that a replica follows in an epoch, shape (n,).
+
+    Examples
+    --------
+    >>> permutation(0, 0, 0, 6).tolist()
+    [4, 5, 2, 1, 0, 3]
+    """
+    n = as_int("n", n, low=1, high=2**31 - 1)
+    epoch = as_int("epoch", epoch, low=0, high=MAX_STEPS)
+    if n <= FISHER_YATES_MAX:
+        return _fisher_yates(seed, replica, epoch, n)
+    return feistel(np.arange(n), seed, replica, epoch, n)
+
+
+def _fisher_yates(seed, replica, epoch, n):
+    items = np.arange(n)
+    groups = np.arange((n + 2) // 4)
+    swap_words = words(seed, epoch, replica, groups + (SHUFFLE << PURPOSE_SHIFT)).reshape(-1)
+    for swap in range(n - 1):
+        last = n - 1 - swap
+        other = int(swap_words[swap]) * (last + 1) >> 32
+        items[last], items[other] = items[other], items[last]
+    return items
+
+
+def feistel(items, seed, replica, epoch, n) -> np.ndarray:
+    """Images of `items` under the keyed permutation of [0, n): random access to one entry of an epoch's permutation.
+
+    Examples
+    --------
+    >>> sorted(feistel(np.arange(5000), 0, 0, 0, 5000).tolist()) == list(range(5000))
+    True
+    """
+    half_bits = np.uint64(feistel_half_bits(n))
+    groups = np.arange(FEISTEL_ROUNDS // 4)
+    keys = words(seed, epoch, replica, groups + (FEISTEL << PURPOSE_SHIFT)).reshape(-1)
+    image = _feistel_network(np.asarray(items, np.uint64), half_bits, keys)
+    while (outside := image >= n).any():
+        image = np.where(outside, _feistel_network(image, half_bits, keys), image)
+    return image.astype(np.int64)
+
+
+def feistel_half_bits(n: int) -> int:
+    """Half the number of bits of the Feistel domain: the smallest power of four that holds n items."""
+    return ((n - 1).bit_length() + 1) // 2
+
+
+def _feistel_network(items, half_bits, keys):
+    mask = (np.uint64(1) << half_bits) - np.uint64(1)
+    left, right = items >> half_bits, items & mask
+    for key in keys:
+        x = (right * np.uint64(0x9E3779B9) + key) & _LOW
+        x = ((x ^ (x >> np.uint64(16))) * np.uint64(0x7FEB352D)) & _LOW
+        x = ((x ^ (x >> np.uint64(15))) * np.uint64(0x846CA68B)) & _LOW
+        x = x ^ (x >> np.uint64(16))
+        left, right = right, left ^ (x & mask)
+    return (left << half_bits) | right
+
+
+def check_words_per_step(name: str, count: int) -> None:
+    """Refuse a draw that would leave the counter of its step."""
+    if count > MAX_WORDS_PER_STEP:
+        raise InvalidInputError(f"{name} is {count}: one step can draw at most {MAX_WORDS_PER_STEP} words")

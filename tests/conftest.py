@@ -1,0 +1,26 @@
+"""Settings that every test shares: the plot backend, the hypothesis profiles, the targets of the Makefile."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# In the environment, so that the commands that tests start draw without a display too.
+os.environ["MPLBACKEND"] = "Agg"
+
+# No deadline: the first call of a kernel compiles it, which takes seconds.
+settings.register_profile("local", deadline=None)
+# The same examples at every run, so that a red run can be repeated.
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.fixture(scope="session")
+def makefile_targets() -> dict[str, str]:
+    """Every named target of the Makefile with the rest of its line (prerequisites and help text)."""
+    makefile = Path(__file__).resolve().parents[1] / "Makefile"
+    return dict(re.findall(r"^([a-z][\w-]*):(?!=)(.*)$", makefile.read_text(encoding="utf-8"), re.MULTILINE))
