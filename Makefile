@@ -7,7 +7,7 @@ EFFORT = quick
 ARGS =
 
 BIN = $(VENV)/bin
-PIP_INSTALL = $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check
+PIP_INSTALL = $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check
 
 # Figures are written to files: no target may depend on a display.
 export MPLBACKEND = Agg

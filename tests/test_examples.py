@@ -3,9 +3,9 @@
 In README.md, CONTRIBUTING.md and docs/*.md
 - blocks fenced ``python`` run in order, in one namespace and one temporary folder per file;
 - in blocks fenced ``console`` the lines that begin with ``$ iterorder`` run, in that same folder;
-- in ``console no-run``, ``bash``, ``sh`` and ``shell`` blocks such lines are only checked: the subcommand must exist and
-  its help must name every long option (for commands that take minutes);
-- in all of these the targets of ``make`` and the scripts given to ``python`` must exist; other programs are not looked at.
+- in ``console no-run``, ``bash``, ``sh`` and ``shell`` blocks such lines (of minutes, say) are only checked:
+  the subcommand must exist and its help must name every long option;
+- in all of these the targets of ``make`` and the scripts given to ``python`` must exist; nothing else is looked at.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import pytest
 import iterorder
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [path for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md"))) if path.exists()]
+PAGES = [path for name in ("README.md", "CONTRIBUTING.md", "docs/*.md") for path in sorted(ROOT.glob(name))]
 REQUIRED = {"iterorder", "numpy", "numba", "llvmlite", "scipy", "matplotlib", "rich"}
 COMMAND_LIMIT_SECONDS = 300  # one that takes longer belongs in a no-run block
 
@@ -171,6 +171,7 @@ def run_iterorder(words, folder):
 @pytest.mark.parametrize("command", COMMANDS, ids=example_id)
 def test_command(command, sessions, makefile_targets):
     program, *arguments = command.words
+    program = Path(program).name  # .venv/bin/iterorder is the same command
     folder = sessions[command.path].folder
     if program == "iterorder" and command.run:
         run_iterorder(arguments, folder)
@@ -182,7 +183,7 @@ def test_command(command, sessions, makefile_targets):
     elif program == "make":
         targets = {word for word in arguments if "=" not in word and not word.startswith("-")}
         assert targets <= makefile_targets.keys()
-    elif Path(program).name.startswith("python"):
+    elif program.startswith("python"):
         scripts = [word for word in arguments[:1] if word.endswith(".py")]
         assert all((ROOT / script).exists() for script in scripts), f"no such file: {scripts}"
 

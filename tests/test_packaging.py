@@ -1,4 +1,4 @@
-"""What a release must hold: version, light import, documented names, license, no trace of a machine, complete figures."""
+"""What a release must hold: version, light import, documented names, license, no machine paths, complete figures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ APACHE_2_SHA256 = "0ffddef9e48f8a09aed5caf2d44f7ba1c1be2d9b8e0a6f693b1635b2d5566
 
 # The needles are put together here, so that this file does not contain what it forbids.
 # An absolute path starts a word: a URL's or a relative path's inner folder has a letter, a dot or a slash before it.
-MACHINE_PATH = re.compile(r"(?<![\w.~/$}-])/(?:" + "|".join(("home", "root", "tmp", "work")) + ")/")
+MACHINE_PATH = re.compile(r"(?<![\w.~/}])/(?:" + "|".join(("home", "root", "tmp", "work")) + ")/")
 REGISTRY_HOSTS = tuple(
     f"{name}.{domain}"
     for name, domain in (

@@ -1,0 +1,70 @@
+"""Sure bounds of the distance between a backward iterate and its limit."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from iterorder.errors import NotContractiveError
+from iterorder.maps import RandomMaps
+
+
+@dataclass(frozen=True)
+class SureCertificate:
+    """‖Z_m − Z_n‖ ≤ contraction^n·distance for all m ≥ n, for every sequence of maps.
+
+    Attributes
+    ----------
+    contraction : float
+        c < 1, a Lipschitz constant of every map.
+    distance : float
+        D/(1−c), D = sup ‖T(x0) − x0‖ over all maps and starts.
+    """
+
+    contraction: float
+    distance: float
+
+    def bound(self, n: int) -> float:
+        """The distance that is certain after n steps."""
+        return self.contraction**n * self.distance
+
+    def depth(self, tol: float) -> int:
+        """The smallest n whose bound is at most `tol`."""
+        if self.distance <= tol:
+            return 0
+        if self.contraction == 0.0:
+            return 1
+        n = max(0, math.ceil(math.log(tol / self.distance) / math.log(self.contraction)))
+        while self.bound(n) > tol:  # the logarithms round
+            n += 1
+        return n
+
+
+def sure_certificate(maps: RandomMaps, x0: np.ndarray) -> SureCertificate:
+    """The certificate of a system whose maps all contract.
+
+    Parameters
+    ----------
+    maps : RandomMaps
+    x0 : ndarray, shape (n_replicas, dim)
+        The starts; the certificate holds for each.
+
+    Raises
+    ------
+    NotContractiveError
+        If no Lipschitz constant below one is known.
+    """
+    c = maps.lipschitz_max
+    if c is None or not c < 1.0:
+        raise NotContractiveError(
+            f"tol needs a sure certificate, but the largest Lipschitz constant of {type(maps).__name__} is {c}: "
+            "give tol=0 (exact), a smaller step size or a ridge"
+        )
+    centre = x0[0].astype(np.float64)
+    items = np.flatnonzero(maps.sampling_law.weights > 0)
+    # The move of a batch is the mean of the moves of its items; from another start it changes by at most (1+c)·distance.
+    move = max(float(np.linalg.norm(maps.apply(centre, int(i)) - centre)) for i in items)
+    spread = float(np.linalg.norm(x0 - centre, axis=1).max())
+    return SureCertificate(c, (move + (1.0 + c) * spread) / (1.0 - c))

@@ -1,0 +1,236 @@
+"""Mean and covariance of the stationary law of an affine system, and the operator that decides whether they exist.
+
+With the maps x → x + D x + b, m the mean and r = D m + b, the stationary covariance C solves
+
+    −G(C) = E rrᵀ,   G(C) = E[A C Aᵀ] − C = E[D C + C Dᵀ + D C Dᵀ],
+
+the formula of theory.md for the maps centred at m (C6). The second-moment operator C → E[A C Aᵀ] keeps the cone of
+positive semidefinite matrices, so that its spectral radius ρ is an eigenvalue, 1 plus the rightmost eigenvalue of G,
+with a semidefinite eigenmatrix; the system is mean-square stable iff ρ < 1 (C7, C18).
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from iterorder.affine_law import AffineLaw
+from iterorder.half_vectorisation import from_half, half_size, sum_operator, to_half
+from iterorder.undefined import Undefined
+
+#: Up to this many unknowns d(d+1)/2 (d = 54) G is a full matrix; above, it is only applied.
+MAX_DENSE_UNKNOWNS = 1500
+#: Above this many multiplications for one application of G (tens of seconds for a solve) moments are not computed.
+MAX_APPLICATION_COST = 2**33
+#: Applications of G that an iterative solver may use.
+MAX_APPLICATIONS = 3000
+EPS = float(np.finfo(np.float64).eps)
+
+
+class SecondMoments:
+    """The generator G(C) = E[A C Aᵀ] − C of the second moments of one step.
+
+    Parameters
+    ----------
+    law : AffineLaw
+
+    Examples
+    --------
+    >>> from iterorder.affine_items import DenseItems
+    >>> law = AffineLaw(DenseItems(np.array([[[-0.5]], [[-1.5]]]), np.zeros((2, 1))), np.array([0.5, 0.5]))
+    >>> 1 + SecondMoments(law).excess  # E a² with a = ±½
+    0.25
+    """
+
+    def __init__(self, law: AffineLaw) -> None:
+        self.law = law
+        self.size = half_size(law.dim)
+        self.dense = self.size <= MAX_DENSE_UNKNOWNS
+        # D C Dᵀ is averaged with weight f over the items and 1 − f at the mean: see AffineLaw.
+        self._centre_share = 1.0 - law.single_share
+
+    @cached_property
+    def scale(self) -> float:
+        """A bound for the norm of G, built without cancellation: 2‖E D‖ + E‖D‖², Frobenius norms."""
+        mean = float(np.linalg.norm(self.law.mean_increment))
+        square = self.law.items.mean_square(np.eye(self.law.dim), self.law.weights)
+        return 2.0 * mean + self.law.single_share * float(np.trace(square)) + self._centre_share * mean**2
+
+    def apply(self, matrix) -> np.ndarray:
+        """G(C) for a symmetric C, shape (d, d)."""
+        mean = self.law.mean_increment
+        drift = mean @ matrix
+        spread = self.law.single_share * self.law.items.mean_square(matrix, self.law.weights)
+        return drift + drift.T + spread + self._centre_share * (drift @ mean.T)
+
+    @cached_property
+    def matrix(self) -> np.ndarray:
+        """G on half vectors, shape (d(d+1)/2, d(d+1)/2); symmetric if the maps are."""
+        law, mean = self.law, self.law.mean_increment
+        operator = law.single_share * law.items.mean_square_matrix(law.weights) + sum_operator(mean)
+        if self._centre_share:
+            # C → M C Mᵀ is half of the square of C → MC + CMᵀ, less the parts with M².
+            once = sum_operator(mean)
+            operator += self._centre_share * 0.5 * (once @ once - sum_operator(mean @ mean))
+        return 0.5 * (operator + operator.T) if law.items.symmetric else operator
+
+    @cached_property
+    def excess(self) -> float:
+        """The spectral radius of C → E[A C Aᵀ], less one: the rightmost eigenvalue of G."""
+        return self._rightmost[0]
+
+    @cached_property
+    def shape(self) -> np.ndarray:
+        """The eigenmatrix of the spectral radius: positive semidefinite, of trace d, shape (d, d)."""
+        matrix = from_half(self._rightmost[1], self.law.dim)
+        values, vectors = np.linalg.eigh(matrix * np.sign(np.trace(matrix)))
+        values = np.maximum(values, 0.0)
+        return self.law.dim * (vectors * values) @ vectors.T / values.sum()
+
+    @cached_property
+    def _rightmost(self) -> tuple[float, np.ndarray]:
+        self._refuse_if_too_large()
+        if not self.dense:
+            return _rightmost_iteratively(self)
+        if self.law.items.symmetric:
+            from scipy.linalg import eigh
+
+            value, vector = eigh(self.matrix, subset_by_index=[self.size - 1, self.size - 1])
+            return float(value[0]), vector[:, 0]
+        excess = float(np.linalg.eigvals(self.matrix).real.max())
+        return excess, _inverse_iteration(self.matrix, excess, EPS * self.size * max(self.scale, 1.0))
+
+    def solve(self, source) -> np.ndarray:
+        """The symmetric C with −G(C) = source; for a mean-square stable system, and up to rounding.
+
+        Raises
+        ------
+        Undefined
+            If G is singular to rounding or an iterative solver does not converge.
+        """
+        self._refuse_if_too_large()
+        if not self.dense:
+            return _solve_iteratively(self, source)
+        try:
+            return from_half(np.linalg.solve(-self.matrix, to_half(source)), self.law.dim)
+        except np.linalg.LinAlgError:
+            raise Undefined("the second-moment equation C = E[A C Aᵀ] + R is singular") from None
+
+    @cached_property
+    def certified_stable(self) -> bool:
+        """Whether the solution X of −G(X) = I proves that the spectral radius is below one, in floating point.
+
+        X ⪰ 0 and −G(X) = X − E[A X Aᵀ] positive definite are sufficient; the second holds if the residual of the
+        equation and the rounding of its evaluation add up to less than the smallest eigenvalue of I.
+        """
+        dim = self.law.dim
+        identity = np.eye(dim)
+        try:
+            solution = self.solve(identity)
+        except Undefined:
+            return False
+        size = float(np.linalg.norm(solution))
+        if not np.isfinite(size) or np.linalg.eigvalsh(solution)[0] <= 0.0:
+            return False
+        residual = float(np.linalg.norm(self.apply(solution) + identity))
+        # An application sums at most n + 2d products for each entry; n enters below its square root by cancellation
+        # of signs, but the bound takes it in full.
+        rounding = (self.law.items.n_items + 2 * dim) * EPS * self.scale * size
+        return residual + rounding < 1.0
+
+    @cached_property
+    def stable(self) -> bool | None:
+        """Whether the system is mean-square stable; None where the spectral radius is within rounding of one."""
+        if self.certified_stable:
+            return True
+        # Backward error of an eigenvalue solver on a matrix of this size.
+        return False if self.excess > self.size * EPS * self.scale else None
+
+    def _refuse_if_too_large(self) -> None:
+        cost = self.law.items.n_items * self.law.items.entries_per_item * self.law.dim
+        if not self.dense and cost > MAX_APPLICATION_COST:
+            raise Undefined(
+                f"one application of the second-moment operator takes {cost:.2g} multiplications, "
+                f"more than the {MAX_APPLICATION_COST:.2g} that are tried: project the data on fewer dimensions"
+            )
+
+
+def _inverse_iteration(matrix, eigenvalue, shift) -> np.ndarray:
+    """An eigenvector of the rightmost eigenvalue; the shift keeps the system from being exactly singular."""
+    identity = np.eye(len(matrix))
+    dim = int((2 * len(matrix)) ** 0.5)
+    vector = to_half(np.eye(dim))
+    for _ in range(2):  # from a positive definite start two steps reach rounding: the first divides by the shift
+        vector = np.linalg.solve((eigenvalue + shift) * identity - matrix, vector)
+        vector /= np.linalg.norm(vector)
+    return vector
+
+
+def _linear_operator(moments: SecondMoments):
+    from scipy.sparse.linalg import LinearOperator
+
+    def minus_generator(vector):
+        return -to_half(moments.apply(from_half(vector, moments.law.dim)))
+
+    return LinearOperator((moments.size, moments.size), matvec=minus_generator, dtype=np.float64)
+
+
+def _rightmost_iteratively(moments: SecondMoments) -> tuple[float, np.ndarray]:
+    """Arnoldi (Lanczos for symmetric maps) from the identity, which is inside the cone."""
+    from scipy.sparse.linalg import ArpackNoConvergence, eigs, eigsh
+
+    start = to_half(np.eye(moments.law.dim))
+    solver, which = (eigsh, "SA") if moments.law.items.symmetric else (eigs, "SR")
+    try:
+        values, vectors = solver(_linear_operator(moments), k=1, which=which, v0=start, maxiter=MAX_APPLICATIONS // 20)
+    except ArpackNoConvergence:
+        raise Undefined("the iteration for the spectral radius of C → E[A C Aᵀ] did not converge") from None
+    return -float(values[0].real), vectors[:, 0].real
+
+
+def _solve_iteratively(moments: SecondMoments, source) -> np.ndarray:
+    """Conjugate gradients (GMRES for maps that are not symmetric), with one step of refinement."""
+    from scipy.sparse.linalg import LinearOperator, cg, gmres
+
+    operator, dim = _linear_operator(moments), moments.law.dim
+    tolerance = EPS * moments.size**0.5
+    if moments.law.items.symmetric:
+        # The part of E D alone, diagonal in its eigenvectors: −(δ_k + δ_l + δ_k δ_l), positive if E A contracts.
+        values, vectors = np.linalg.eigh(moments.law.mean_increment)
+        divisor = np.abs(values[:, None] + values + values[:, None] * values)
+        divisor = np.maximum(divisor, EPS * moments.scale)
+
+        def precondition(vector):
+            rotated = vectors.T @ from_half(vector, dim) @ vectors
+            return to_half(vectors @ (rotated / divisor) @ vectors.T)
+
+        inverse = LinearOperator(operator.shape, matvec=precondition, dtype=np.float64)
+        settings = {"rtol": tolerance, "M": inverse, "maxiter": MAX_APPLICATIONS}
+        solver = cg
+    else:
+        settings = {"rtol": 100 * tolerance, "restart": 60, "maxiter": MAX_APPLICATIONS // 60}
+        solver = gmres
+    target = to_half(source)
+    solution, failed = solver(operator, target, **settings)
+    if not failed:
+        correction, failed = solver(operator, target - operator @ solution, **{**settings, "rtol": 1e-3})
+        solution = solution + correction
+    if failed:
+        raise Undefined("the iterative solver of the second-moment equation did not converge: the system is too stiff")
+    return from_half(solution, dim)
+
+
+def fixed_point_of_mean(law: AffineLaw) -> np.ndarray:
+    """The m with m = E A m + E b, shape (d,).
+
+    Raises
+    ------
+    Undefined
+        If I − E A is singular to rounding: its smallest singular value is below that of its rounding, d·eps·‖I − E A‖.
+    """
+    increment = law.mean_increment
+    singular = np.linalg.svd(increment, compute_uv=False)
+    if singular[-1] <= law.dim * EPS * singular[0]:
+        raise Undefined("I − E A is singular: a direction exists that the maps do not change on average")
+    return np.linalg.solve(-increment, law.items.mean_offset(law.weights))

@@ -1,0 +1,60 @@
+"""The orders in which maps are composed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from iterorder.errors import InvalidInputError
+from iterorder.validation import MAX_STEPS, as_int
+
+FORWARD, BACKWARD = "forward", "backward"
+
+
+@dataclass(frozen=True)
+class Window:
+    """Forward first, backward over the last maps.
+
+    Exactly one of the two is given.
+
+    Parameters
+    ----------
+    width : int ≥ 1, optional
+        Sliding: V_n is forward to n − width, then the last `width` maps backward. V_n is the backward iterate for
+        n ≤ width, and the forward iterate for width = 1.
+    start : int ≥ 0, optional
+        Anchored: A_n is forward to `start`, then backward from there. A_n is the forward iterate for n ≤ start, and
+        the backward iterate for start = 0. Counted from the first step of the run.
+
+    Examples
+    --------
+    >>> Window(60)
+    Window(width=60)
+    >>> Window(start=100)
+    Window(start=100)
+    """
+
+    width: int | None = None
+    start: int | None = None
+
+    def __post_init__(self) -> None:
+        if (self.width is None) == (self.start is None):
+            raise InvalidInputError(
+                f"Window(width={self.width!r}, start={self.start!r}): give either a width (sliding) or a start (anchored)"
+            )
+        if self.width is not None:
+            object.__setattr__(self, "width", as_int("width", self.width, low=1, high=MAX_STEPS))
+        else:
+            object.__setattr__(self, "start", as_int("start", self.start, low=0, high=MAX_STEPS))
+
+    def __repr__(self) -> str:
+        return f"Window(width={self.width})" if self.start is None else f"Window(start={self.start})"
+
+
+Order = str | Window
+
+
+def as_order(order) -> Order:
+    """An order as a user gave it, checked."""
+    if isinstance(order, Window) or (isinstance(order, str) and order in (FORWARD, BACKWARD)):
+        return order
+    raise InvalidInputError(f"order is {order!r}: give 'forward', 'backward', Window(width) or Window(start=m)")

@@ -1,0 +1,117 @@
+"""House style of the figures: sizes, one colour for each order everywhere, and files that tell how they were made."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from iterorder._version import __version__
+from iterorder.orders import Order, Window
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette, distinguishable with every common colour blindness.
+ORDER_COLORS = {
+    "forward": "#0072B2",
+    "backward": "#D55E00",
+    "sliding": "#CC79A7",
+    "anchored": "#009E73",
+    "theory": "#000000",
+    "floor": "#999999",
+    "average": "#56B4E9",
+    "decay": "#E69F00",
+}
+
+#: Widths in inches of one and of two columns of a paper.
+COLUMN, PAGE = 3.4, 7.0
+
+STYLE = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "lines.linewidth": 1.2,
+    "mathtext.fontset": "cm",
+    "figure.constrained_layout.use": True,
+    "savefig.dpi": 220,
+    "pdf.fonttype": 42,
+}
+
+
+def order_color(order: Order) -> str:
+    """The colour of an order, the same in every figure."""
+    if isinstance(order, Window):
+        return ORDER_COLORS["sliding" if order.width is not None else "anchored"]
+    return ORDER_COLORS[order]
+
+
+def save_figure(
+    figure: Figure, folder, name: str, *, parameters: Mapping, seed: int, data: Mapping[str, object]
+) -> list[Path]:
+    """Write a figure as PNG and PDF with a JSON sidecar.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure
+    folder : path-like
+        Made if it does not exist.
+    name : str
+        Stem of the three files.
+    parameters : mapping
+        What the figure was drawn from: systems, sizes, effort.
+    seed : int
+    data : mapping of str to array_like
+        The plotted numbers; written with six significant digits.
+
+    Returns
+    -------
+    list of Path
+        The three files.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    sidecar = {"figure": name, "version": __version__, "seed": seed, "parameters": dict(parameters)}
+    text = json.dumps({**sidecar, "data": {key: _plain(value) for key, value in data.items()}}, default=_plain)
+    files = [folder / f"{name}.{kind}" for kind in ("png", "pdf", "json")]
+    for file in files:
+        part = file.with_suffix(file.suffix + ".part")
+        if file.suffix == ".json":
+            part.write_text(text + "\n")
+        else:
+            # Without dates the same numbers give the same files.
+            metadata = {"CreationDate": None} if file.suffix == ".pdf" else {"Software": None}
+            figure.savefig(part, format=file.suffix[1:], metadata=metadata)
+        os.replace(part, file)
+    return files
+
+
+def _plain(value):
+    """Numbers and arrays as JSON: six significant digits, NaN and infinities as null."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    array = np.asarray(value)
+    if array.dtype.kind in "iub":
+        return array.tolist()
+    if array.dtype.kind == "f":
+        rounded = [float(f"{number:.6g}") if np.isfinite(number) else None for number in array.ravel()]
+        return rounded[0] if array.ndim == 0 else _nest(rounded, array.shape)
+    return value if isinstance(value, str) else [_plain(item) for item in value]
+
+
+def _nest(flat: list, shape: tuple[int, ...]) -> list:
+    if len(shape) == 1:
+        return flat
+    size = len(flat) // shape[0] if shape[0] else 0
+    return [_nest(flat[i * size : (i + 1) * size], shape[1:]) for i in range(shape[0])]

@@ -1,0 +1,323 @@
+"""`simulate`: checks the request, chooses the algorithm, and runs the kernels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from iterorder.certificates import sure_certificate
+from iterorder.errors import BackendUnavailableError, DivergenceError, InvalidInputError
+from iterorder.maps import AffineMaps, LinearRegressionSGD, QuadraticSGD, RandomMaps
+from iterorder.noise import MAX_REPLICAS
+from iterorder.orders import BACKWARD, FORWARD, Order, as_order
+from iterorder.trajectory import Trajectory
+from iterorder.validation import MAX_STEPS, as_choice, as_float, as_floats, as_int, as_seed
+
+# The sweep puts saved iterates side by side in the lanes of a vector; below this many the lanes stay empty.
+MIN_SWEEP = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """A checked request: arrays have their final shapes and types."""
+
+    maps: RandomMaps
+    x0: np.ndarray
+    order: Order
+    seed: int
+    save_steps: np.ndarray
+    noise: str
+    first_step: int
+    first_replica: int
+    tol: float
+    progress: bool
+
+
+def simulate(
+    maps: RandomMaps,
+    x0,
+    n_steps: int,
+    *,
+    order: Order = FORWARD,
+    n_replicas: int = 1,
+    seed,
+    save_steps=None,
+    noise: str = "independent",
+    first_step: int = 0,
+    first_replica: int = 0,
+    backend: str = "cpu",
+    dtype="float64",
+    tol: float = 0.0,
+    progress: bool = False,
+) -> Trajectory:
+    """Compose random maps in a given order, for many replicas at once.
+
+    The same seed, replica and step always meet the same map, whatever the order, so forward and backward runs are
+    coupled, results do not depend on threads or on how replicas are split, and a run can be cut and continued.
+
+    Parameters
+    ----------
+    maps : RandomMaps
+    x0 : array_like, shape (dim,) or (n_replicas, dim)
+    n_steps : int in [0, 2⁶²]
+    order : {"forward", "backward"} or Window
+    n_replicas : int ≥ 1
+    seed : int in [0, 2⁶⁴) or numpy SeedSequence
+    save_steps : increasing ints in [0, n_steps], "all" or None
+        None saves the last state, "all" those after 0, 1, …, n_steps steps.
+    noise : {"independent", "shared"}
+        Shared: every replica meets the maps of replica 0, to compare starts.
+    first_step, first_replica : int
+        Where in the noise the run starts: forward n, then m more from ``first_step=n``, equals n + m in one go. A
+        backward run is cut by composing its inner piece, of the later steps, first.
+    backend : {"cpu"}
+    dtype : {"float64", "float32"}
+    tol : float ≥ 0
+        Euclidean error that a sure certificate may use to cut backward work; zero is exact. Other orders ignore it.
+    progress : bool
+        Show a progress bar on standard error.
+
+    Returns
+    -------
+    Trajectory
+
+    Raises
+    ------
+    InvalidInputError
+        If an argument is not as described; the message shows it.
+    DivergenceError
+        If every replica left the finite numbers; carries the trajectory.
+    NotContractiveError
+        If tol > 0 and the maps have no sure certificate.
+    BackendUnavailableError
+        If the backend is not installed.
+
+    Notes
+    -----
+    Cost of n steps: forward n maps; a backward iterate n maps; all backward iterates n incremental steps for affine
+    maps, otherwise one sweep of n²/2 maps; a sliding window its width for each saved step. Memory: the saved states
+    and one block of replicas a core.
+
+    References
+    ----------
+    .. [1] Diaconis, Freedman (1999), Iterated random functions, SIAM Review 41(1).
+
+    Examples
+    --------
+    >>> from iterorder import gallery, simulate
+    >>> maps = gallery.two_point_quadratic(0.5)
+    >>> run = simulate(maps, [0.25], 60, order="backward", n_replicas=3, seed=1, save_steps=[20, 40, 60])
+    >>> run.states.shape
+    (3, 3, 1)
+    >>> bool(abs(run.states[:, 2] - run.states[:, 1]).max() < 1e-11)
+    True
+    """
+    backend = as_choice("backend", backend, ("cpu", "cuda"))
+    if backend == "cuda":
+        reason = "this version has no CUDA kernels yet: use backend='cpu'"
+        raise BackendUnavailableError(f"backend is 'cuda': {reason}", reason)
+    if not isinstance(maps, RandomMaps):
+        raise InvalidInputError(f"maps is a {type(maps).__name__}: give a random-map system such as AffineMaps")
+    n_steps = as_int("n_steps", n_steps, low=0, high=MAX_STEPS)
+    n_replicas = as_int("n_replicas", n_replicas, low=1, high=MAX_REPLICAS)
+    first_step = as_int("first_step", first_step, low=0, high=MAX_STEPS - n_steps)
+    noise = as_choice("noise", noise, ("independent", "shared"))
+    last_start = MAX_REPLICAS - (n_replicas if noise == "independent" else 1)
+    saves = _as_save_steps(save_steps, n_steps)
+    kind = _as_dtype(dtype)
+    _check_memory(n_replicas, len(saves), maps.dim, kind)
+    request = Request(
+        maps=maps,
+        x0=_as_starts(x0, n_replicas, maps.dim, kind),
+        order=as_order(order),
+        seed=as_seed(seed),
+        save_steps=saves,
+        noise=noise,
+        first_step=first_step,
+        first_replica=as_int("first_replica", first_replica, low=0, high=last_start),
+        tol=as_float("tol", tol, low=0.0),
+        progress=bool(progress),
+    )
+    return _checked(_execute(request))
+
+
+# ------------------------------------------------------------------------------------------------------------ checking
+
+
+def _as_dtype(dtype) -> np.dtype:
+    try:
+        kind = np.dtype(dtype)
+    except TypeError:
+        kind = np.dtype(object)
+    if kind not in (np.dtype(np.float64), np.dtype(np.float32)):
+        raise InvalidInputError(f"dtype is {dtype!r}: give 'float64' or 'float32'")
+    return kind
+
+
+def _as_save_steps(save_steps, n_steps: int) -> np.ndarray:
+    if save_steps is None:
+        return np.array([n_steps], np.int64)
+    if isinstance(save_steps, str):
+        as_choice("save_steps", save_steps, ("all",))
+        _check_memory(1, n_steps + 1, 1, np.dtype(np.int64))
+        return np.arange(n_steps + 1, dtype=np.int64)
+    steps = np.asarray(save_steps)
+    if steps.dtype.kind not in "iu" or steps.ndim != 1 or steps.size == 0:
+        raise InvalidInputError(
+            f"save_steps has dtype {steps.dtype} and shape {steps.shape}: give increasing integers, 'all' or None"
+        )
+    outside = (steps < 0) | (steps > n_steps)
+    if outside.any():
+        raise InvalidInputError(f"save_steps holds {steps[outside][0]}: every step must lie in [0, {n_steps}]")
+    steps = steps.astype(np.int64)
+    if (falls := np.flatnonzero(np.diff(steps) <= 0)).size:
+        i = int(falls[0])
+        raise InvalidInputError(f"save_steps has {steps[i]} before {steps[i + 1]}: give strictly increasing steps")
+    return steps
+
+
+def _as_starts(x0, n_replicas: int, dim: int, kind: np.dtype) -> np.ndarray:
+    array = as_floats("x0", x0)
+    if array.shape not in ((dim,), (n_replicas, dim)):
+        raise InvalidInputError(
+            f"x0 has shape {array.shape}: give ({dim},) for one start or ({n_replicas}, {dim}) for one a replica"
+        )
+    with np.errstate(over="ignore"):
+        starts = np.array(np.broadcast_to(array, (n_replicas, dim)), kind, order="C")
+    if not np.isfinite(starts).all():
+        raise InvalidInputError(f"x0 holds {np.abs(array).max():g}, which is not finite in {kind}: use dtype='float64'")
+    return starts
+
+
+def _check_memory(n_replicas: int, n_saved: int, dim: int, kind: np.dtype) -> None:
+    size = n_replicas * n_saved * dim * kind.itemsize
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**36
+    if size > memory // 2:
+        raise InvalidInputError(
+            f"the result would take {size / 2**30:,.1f} GiB ({n_replicas} replicas × {n_saved} saved steps × {dim} "
+            f"numbers) and half the memory is {memory / 2**31:,.1f} GiB: lower n_replicas, or give fewer save_steps"
+        )
+
+
+# ------------------------------------------------------------------------------------------------------------- running
+
+
+def _execute(request: Request) -> Trajectory:
+    # Numba takes longer to import than the rest of iterorder together: only a simulation pays for it.
+    from iterorder.kernels import cpu, systems
+
+    n_replicas, dim = request.x0.shape
+    system = systems.system_of(request.maps, request.x0.dtype)
+    draws = systems.draws_of(request.maps.sampling_law, request.seed)
+    shared = request.noise == "shared"
+    place = cpu.Noise(request.seed, 0 if shared else request.first_replica, 0 if shared else 1, request.first_step)
+    saves = request.save_steps
+    states = np.empty((n_replicas, len(saves), dim), request.x0.dtype)
+    diverged = np.full(n_replicas, -1, np.int64)
+    bounds = np.zeros((1, len(saves)))
+    with _progress_bar(request.progress, str(request.order)) as report:
+        if request.order == FORWARD:
+            cpu.run_forward(system, draws, place, request.x0, saves, states, diverged, report)
+        elif request.order == BACKWARD:
+            bounds = _backward(request, system, draws, place, states, diverged, report)
+        elif request.order.width is not None:  # type: ignore[union-attr]
+            width = request.order.width  # type: ignore[union-attr]
+            cpu.run_sliding(width, system, draws, place, request.x0, saves, states, diverged, report)
+        else:
+            _anchored(request, system, draws, place, states, diverged, report)
+    return Trajectory(
+        states=states,
+        save_steps=saves,
+        diverged_at=diverged,
+        error_bound=np.broadcast_to(bounds, (n_replicas, len(saves))),
+        order=request.order,
+        seed=request.seed,
+        maps=request.maps,
+        first_step=request.first_step,
+        first_replica=request.first_replica,
+        noise=request.noise,
+    )
+
+
+def _backward(request, system, draws, place, states, diverged, report) -> np.ndarray:
+    """Backward iterates, cut where a sure certificate allows; returns the error bound of each saved step."""
+    from iterorder.kernels import cpu
+
+    saves = request.save_steps
+    if request.tol == 0.0:
+        algorithm = _algorithm(request.maps, saves)
+        cpu.run_backward(algorithm, system, draws, place, request.x0, saves, states, diverged, report)
+        return np.zeros((1, len(saves)))
+    certificate = sure_certificate(request.maps, request.x0)
+    depth = certificate.depth(request.tol)
+    kept, source = np.unique(np.minimum(saves, depth), return_inverse=True)
+    part = np.empty((len(states), len(kept), states.shape[2]), states.dtype)
+    algorithm = _algorithm(request.maps, kept)
+    cpu.run_backward(algorithm, system, draws, place, request.x0, kept, part, diverged, report)
+    np.take(part, source, axis=1, out=states)
+    return np.where(saves > depth, certificate.bound(depth), 0.0)[None, :]
+
+
+def _anchored(request, system, draws, place, states, diverged, report) -> None:
+    """Forward to the anchor, then backward from the state there."""
+    from iterorder.kernels import cpu
+
+    saves, start = request.save_steps, min(request.order.start, int(request.save_steps[-1]))
+    early = saves[saves < start]
+    to_anchor = np.append(early, start)
+    forward = np.empty((len(states), len(to_anchor), states.shape[2]), states.dtype)
+    cpu.run_forward(system, draws, place, request.x0, to_anchor, forward, diverged, report)
+    states[:, : len(early)] = forward[:, :-1]
+    late = saves[saves >= start] - start
+    later_noise = place._replace(first_step=place.first_step + start)
+    anchor = np.ascontiguousarray(forward[:, -1])
+    part = np.empty((len(states), len(late), states.shape[2]), states.dtype)
+    settled = np.full(len(states), -1, np.int64)
+    cpu.run_backward(_algorithm(request.maps, late), system, draws, later_noise, anchor, late, part, settled, report)
+    states[:, len(early) :] = part
+    newly = (diverged < 0) & (settled >= 0)
+    diverged[newly] = settled[newly] + start
+
+
+def _algorithm(maps: RandomMaps, saves: np.ndarray) -> str:
+    """The cheapest way to the backward iterates after `saves` steps; never depends on the number of replicas.
+
+    Each by itself takes Σn maps of about d numbers. The sweep takes the same maps with the data read once, and gives
+    the same bits. Carrying the linear part takes max(n) steps of about d² numbers (d³ against d² for full matrices),
+    and rounds differently.
+    """
+    if isinstance(maps, (AffineMaps, QuadraticSGD, LinearRegressionSGD)) and saves.sum() > (maps.dim + 2) * saves[-1]:
+        return "incremental"
+    return "sweep" if len(saves) >= MIN_SWEEP else "each"
+
+
+def _checked(trajectory: Trajectory) -> Trajectory:
+    """The trajectory, unless every replica diverged."""
+    diverged = trajectory.diverged_at
+    if (diverged >= 0).all():
+        first, last = int(diverged.min()), int(diverged.max())
+        raise DivergenceError(
+            f"all {len(diverged)} replicas left the finite numbers, between steps {first} and {last}: lower the step "
+            "size or n_steps (the error's .trajectory holds the finite part)",
+            trajectory,
+        )
+    return trajectory
+
+
+@contextmanager
+def _progress_bar(show: bool, title: str) -> Iterator:
+    """A function that takes the finished share, or None where no bar is wanted."""
+    if not show:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=1.0)
+        yield lambda share: bar.update(task, completed=min(1.0, share))

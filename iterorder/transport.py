@@ -1,0 +1,218 @@
+"""Wasserstein distances of samples in several dimensions: exact, sliced, between fitted Gaussians, entropic.
+
+Every function takes finite float arrays u (n, d) and v (m, d) with coordinates of at most 2 (see `rescaled`), so that
+nothing overflows, and returns the distance, not its p-th power.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+
+import numpy as np
+
+from iterorder.errors import BackendUnavailableError, InvalidInputError, IterorderError
+from iterorder.sorted_samples import THREAD_SIZE, distance_between_sorted, thread_map, worker_count
+
+# Per pair of points: the cost, and what the network simplex keeps of an arc (cost, flow, state, plan), in bytes.
+BYTES_PER_PAIR = 40
+# Where the system does not say how much memory it has.
+ASSUMED_MEMORY = 8 << 30
+
+# Projected values of one sample per thread at a time, 8 MB: more directions share one reading of the coordinates.
+SLICE_VALUES = 1 << 20
+
+# exp(−500) and its square root's inverse are far inside the floats, so the plain Sinkhorn iteration is safe up to here.
+PLAIN_SINKHORN_RANGE = 500.0
+SINKHORN_TOLERANCE = 1e-9
+SINKHORN_STEPS = 20_000
+
+POT_SWITCHES = tuple(f"POT_BACKEND_DISABLE_{name}" for name in ("PYTORCH", "JAX", "CUPY", "TENSORFLOW"))
+INSTALL_HINT = "pip install iterorder[transport]"
+
+
+def rescaled(u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Both samples divided by one power of two (exactly), their coordinates then at most 2, and that power."""
+    exponent = int(np.frexp(max(np.abs(u).max(), np.abs(v).max()))[1])
+    # 2^1024 is no float: at the very top the last halving is left out.
+    exponent = min(exponent, sys.float_info.max_exp - 1)
+    return np.ldexp(u, -exponent), np.ldexp(v, -exponent), math.ldexp(1.0, exponent)
+
+
+def import_pot():
+    """POT, or None where it is not installed.
+
+    Its array backends are switched off while it is imported: each would import its whole framework. A program that
+    gives other arrays than NumPy's to POT itself imports POT before it calls us.
+    """
+    if "ot" in sys.modules:
+        return sys.modules["ot"]
+    before = {name: os.environ.get(name) for name in POT_SWITCHES}
+    os.environ.update(dict.fromkeys(POT_SWITCHES, "1"))
+    try:
+        import ot
+    except ImportError:
+        return None
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+    return ot
+
+
+def available_memory() -> int:
+    """The bytes of memory of this computer."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return ASSUMED_MEMORY
+
+
+def cost_matrix(u: np.ndarray, v: np.ndarray, p: float) -> tuple[np.ndarray, float]:
+    """The costs (|u_i − v_j| / scale)^p, shape (n, m), with the largest distance as scale (1 where all are zero)."""
+    needed = len(u) * len(v) * BYTES_PER_PAIR
+    if needed > available_memory():
+        raise InvalidInputError(
+            f"u and v have {len(u)} and {len(v)} points: a matrix of {len(u) * len(v):.3g} costs needs about "
+            f"{needed / 2**30:.3g} GiB here, this computer has {available_memory() / 2**30:.3g}; "
+            "give method='sliced', or subsample"
+        )
+    from scipy.spatial.distance import cdist
+
+    # Differences of coordinates, not |u|² + |v|² − 2u·v: that form loses small distances far from the origin.
+    cost = cdist(u, v)
+    scale = float(cost.max()) or 1.0
+    cost /= scale
+    if p == 2:
+        np.square(cost, out=cost)
+    elif p != 1:
+        np.power(cost, p, out=cost)
+    return cost, scale
+
+
+def exact_distance(u: np.ndarray, v: np.ndarray, p: float) -> float:
+    """W_p of the empirical measures, by the network simplex of POT or the assignment solver of SciPy."""
+    if p == math.inf:
+        raise InvalidInputError("p is inf: give a finite p with method='exact' in d > 1, or method='sliced'")
+    pot = import_pot()
+    if pot is None and len(u) != len(v):
+        raise BackendUnavailableError(
+            f"method='exact' with samples of different sizes ({len(u)} and {len(v)}) in d > 1 needs POT: {INSTALL_HINT}"
+        )
+    cost, scale = cost_matrix(u, v, p)
+    if pot is None:
+        from scipy.optimize import linear_sum_assignment
+
+        mean = cost[linear_sum_assignment(cost)].mean()
+    else:
+        # Integer masses: every flow of the simplex is then an exact integer. Weights 1/n would leave flows of 1e-17,
+        # which the p-th root turns into a visible distance between equal samples.
+        divisor = math.gcd(len(u), len(v))
+        u_masses, v_masses = np.full(len(u), len(v) / divisor), np.full(len(v), len(u) / divisor)
+        total, log = pot.emd2(u_masses, v_masses, cost, numItermax=2**62, log=True)
+        if log["warning"] is not None:
+            raise IterorderError(f"the network simplex of POT failed: {log['warning']}")
+        mean = total / u_masses.sum()
+    return scale * max(float(mean), 0.0) ** (1.0 / p)
+
+
+def sliced_distance(u: np.ndarray, v: np.ndarray, p: float, n_projections: int, seed: int) -> float:
+    """Sliced distance [1]_: (mean over random directions of W_p^p of the projections)^(1/p), for p = inf the largest.
+
+    References
+    ----------
+    .. [1] Bonneel, Rabin, Peyré, Pfister (2015), Sliced and Radon Wasserstein barycenters of measures.
+    """
+    from iterorder.kernels.sorted_distance import project
+
+    u_coordinates, v_coordinates = np.ascontiguousarray(u.T), np.ascontiguousarray(v.T)
+    generator = np.random.Generator(np.random.Philox(key=seed))
+    directions = generator.standard_normal((n_projections, u.shape[1]))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+
+    workers = worker_count() if (len(u) + len(v)) * n_projections >= THREAD_SIZE else 1
+    width = max(1, min(SLICE_VALUES // max(len(u), len(v)), math.ceil(n_projections / workers)))
+    starts = range(0, n_projections, width)
+    each = np.empty(n_projections)
+
+    def fill(worker: int) -> None:
+        # One pair of buffers for all chunks of a worker: fresh pages for every chunk cost as much as the projection.
+        x_buffer, y_buffer = np.empty((width, len(u))), np.empty((width, len(v)))
+        for start in starts[worker::workers]:
+            chunk = directions[start : start + width]
+            x, y = x_buffer[: len(chunk)], y_buffer[: len(chunk)]
+            for coordinates, rows in ((u_coordinates, x), (v_coordinates, y)):
+                project(coordinates, chunk, rows)
+                rows.sort(axis=1)
+            each[start : start + width] = [distance_between_sorted(*rows, p) for rows in zip(x, y, strict=True)]
+
+    thread_map(fill, range(workers))
+    largest = float(each.max())
+    if p == math.inf or largest == 0:
+        return largest
+    return largest * float(np.mean((each / largest) ** p)) ** (1.0 / p)
+
+
+def gaussian_distance(u: np.ndarray, v: np.ndarray) -> float:
+    """W_2 of the Gaussians with the means and covariances (divisor n) of the samples.
+
+    W_2² = |m₁ − m₂|² + tr(S₁ + S₂ − 2(S₁^½ S₂ S₁^½)^½) [1]_. With S₁ = AᵀA and S₂ = BᵀB the trace is the
+    least ‖A − QB‖² over orthogonal Q, a sum of squares: nothing cancels when the samples are close or a covariance is
+    singular.
+
+    References
+    ----------
+    .. [1] Bhatia, Jain, Lim (2019), On the Bures-Wasserstein distance between positive definite matrices, Theorem 1.
+    """
+    a, b = _covariance_factor(u), _covariance_factor(v)
+    left, _, right = np.linalg.svd(a @ b.T)
+    shape = np.linalg.norm(a - left @ right @ b)
+    shift = np.linalg.norm(u.mean(axis=0) - v.mean(axis=0))
+    return math.hypot(shift, shape)
+
+
+def _covariance_factor(samples: np.ndarray) -> np.ndarray:
+    """A square A (d, d) with AᵀA the covariance; from the sample itself, so that no digit is lost to squares."""
+    n, dim = samples.shape
+    triangle = np.linalg.qr((samples - samples.mean(axis=0)) / math.sqrt(n), mode="r")
+    factor = np.zeros((dim, dim))
+    factor[: len(triangle)] = triangle
+    return factor
+
+
+def sinkhorn_distance(u: np.ndarray, v: np.ndarray, p: float, regularisation: float) -> float:
+    """(Transport cost)^(1/p) under the plan that entropy of `regularisation` · (mean cost) blurs [1]_.
+
+    References
+    ----------
+    .. [1] Cuturi (2013), Sinkhorn distances: lightspeed computation of optimal transport, NIPS.
+    """
+    if p == math.inf:
+        raise InvalidInputError("p is inf: give a finite p with method='sinkhorn', or method='sliced'")
+    pot = import_pot()
+    if pot is None:
+        raise BackendUnavailableError(f"method='sinkhorn' needs POT: {INSTALL_HINT}")
+    cost, scale = cost_matrix(u, v, p)
+    strength = regularisation * float(cost.mean())
+    if strength == 0:  # one common point
+        return 0.0
+    plan, log = pot.sinkhorn(
+        np.full(len(u), 1 / len(u)),
+        np.full(len(v), 1 / len(v)),
+        cost,
+        strength,
+        method="sinkhorn" if cost.max() < PLAIN_SINKHORN_RANGE * strength else "sinkhorn_log",
+        numItermax=SINKHORN_STEPS,
+        stopThr=SINKHORN_TOLERANCE,
+        log=True,
+        warn=False,
+    )
+    if not log["err"][-1] <= SINKHORN_TOLERANCE:
+        raise InvalidInputError(
+            f"regularisation is {regularisation:g}: Sinkhorn's iteration has not converged after {SINKHORN_STEPS} "
+            f"steps (marginals off by {log['err'][-1]:.2g}); give a larger one, or method='exact'"
+        )
+    return scale * float(np.vdot(plan, cost)) ** (1.0 / p)

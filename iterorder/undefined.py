@@ -1,0 +1,12 @@
+"""The exception that carries why a number of the theory does not exist."""
+
+from __future__ import annotations
+
+from iterorder.errors import IterorderError
+
+
+class Undefined(IterorderError):
+    """A quantity does not exist for this system, or no formula for it is known; the message is a full sentence.
+
+    Raised by the parts that `iterorder.theory.theory` calls, which turns it into None with a reason.
+    """
