@@ -64,7 +64,7 @@ def sure_certificate(maps: RandomMaps, x0: np.ndarray) -> SureCertificate:
         )
     centre = x0[0].astype(np.float64)
     items = np.flatnonzero(maps.sampling_law.weights > 0)
-    # The move of a batch is the mean of the moves of its items; from another start it changes by at most (1+c)·distance.
+    # The move of a batch is the mean of its items' moves; from a start at distance s it differs by at most (1+c)·s.
     move = max(float(np.linalg.norm(maps.apply(centre, int(i)) - centre)) for i in items)
     spread = float(np.linalg.norm(x0 - centre, axis=1).max())
     return SureCertificate(c, (move + (1.0 + c) * spread) / (1.0 - c))

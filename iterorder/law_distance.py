@@ -37,9 +37,14 @@ PANEL_BLOCK = 1 << 15
 
 # exp(−690) is near the smallest float; tail panels double in length, as the decay is exponential or slower.
 LONGEST_TAIL = 690.0
-# 1 − exp(−36) is the last level but a few below one: as far as a law without isf can be followed.
-LONGEST_TAIL_FROM_ONE = 36.0
+# Without isf levels are 1 − exp(−s), whose last digit is a thousandth of exp(−30).
+LONGEST_TAIL_FROM_ONE = 30.0
 TAIL_EDGES = np.array([0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0])
+# The tail ends where the integrand is below exp(−50) of its maximum, or where its rate of decay has become constant to
+# twelve digits over two doublings: from there on the exponential is as good as F⁻¹, and better than what SciPy's laws
+# give at levels of 10⁻²⁰⁰ (steps of a discrete law, constant for a while, are over before the doublings start).
+SPENT = 50.0
+STEADY_FROM, STEADY = 32.0, 1e-12
 # A tail integrand that decays slower than exp(−s/100) belongs to a law whose p-th moment is infinite, or nearly so.
 SLOWEST_DECAY = 0.01
 
@@ -62,7 +67,7 @@ def wasserstein_1d_to(u, distribution, p=1):
         Sample points; with two axes each column is one sample.
     distribution : object with ``ppf``
         The law, by its quantile function on arrays of levels in (0, 1), such as a frozen law of SciPy. Its ``isf``
-        (the upper tail beyond 1 − 10⁻¹⁶), ``cdf`` and ``sf`` (where a quantile crosses a point) and ``support``
+        (the upper tail beyond 1 − 10⁻¹³), ``cdf`` and ``sf`` (where a quantile crosses a point) and ``support``
         (p = inf) are used where they exist. Discrete laws are accepted: each jump is located by bisection.
     p : float >= 1 or inf
         Order of the distance; inf is the largest difference of the quantile functions.
@@ -73,8 +78,8 @@ def wasserstein_1d_to(u, distribution, p=1):
         In the units of ``u`` (the distance, not its p-th power). The relative error is about 10⁻¹¹, plus that of
         ``ppf`` times (size of the values)/(distance). Exactly inf where the law has no p-th moment, or for p = inf an
         unbounded support; a tail index within 1 % of p counts as no moment. Without ``isf`` the upper tail ends at
-        1 − 10⁻¹⁶ and is extrapolated. For p = inf levels are moved inwards by a relative 10⁻¹⁵, so that a jump of
-        ``ppf`` at a multiple of 1/n is read on the right side.
+        1 − 10⁻¹³ and is extrapolated from there: ten digits for light tails and p up to 4. For p = inf levels are
+        moved inwards by a relative 10⁻¹⁵, so that a jump of ``ppf`` at a multiple of 1/n is read on the right side.
 
     Raises
     ------
@@ -168,18 +173,30 @@ def _tail_log_integral(branch: Branch, point: float, start: float, crossing: flo
             "finite quantiles inside (0, 1)"
         )
     edges, quantiles = edges[:kept], quantiles[:kept]
-    with np.errstate(divide="ignore"):
-        logs = p * np.log(np.abs(point - quantiles[-2:])) - edges[-2:]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = p * np.log(np.abs(point - quantiles)) - edges
+        decay = -np.diff(logs) / np.diff(edges)
+    last = _tail_end(edges, logs, decay)
     remainder = -math.inf
-    if logs[1] > -math.inf:
-        decay = (logs[0] - logs[1]) / (edges[-1] - edges[-2])
-        if decay < SLOWEST_DECAY:
+    if logs[last] > -math.inf:
+        if decay[last - 1] < SLOWEST_DECAY:
             return math.inf
-        remainder = float(logs[1]) - math.log(decay)
+        remainder = float(logs[last] - np.log(decay[last - 1]))
+    edges = edges[: last + 1]
     if edges[0] < crossing < edges[-1]:
         edges = np.sort(np.append(edges, crossing))
     body = _log_integral(branch, edges[:-1], edges[1:], np.full(edges.size - 1, point), p)
     return float(np.logaddexp(body, remainder))
+
+
+def _tail_end(edges: np.ndarray, logs: np.ndarray, decay: np.ndarray) -> int:
+    """The index of the edge from which the tail integrand, exp(logs), is summed as an exponential."""
+    for k in range(2, edges.size):
+        spent = -math.inf < logs[k] < logs[:k].max() - SPENT and decay[k - 1] > 0.5
+        steady = edges[k - 2] >= edges[0] + STEADY_FROM and abs(decay[k - 1] - decay[k - 2]) <= STEADY
+        if spent or steady:
+            return k
+    return edges.size - 1
 
 
 def _log_integral(branch: Branch, starts: np.ndarray, ends: np.ndarray, points: np.ndarray, p: float) -> float:

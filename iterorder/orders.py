@@ -39,7 +39,7 @@ class Window:
     def __post_init__(self) -> None:
         if (self.width is None) == (self.start is None):
             raise InvalidInputError(
-                f"Window(width={self.width!r}, start={self.start!r}): give either a width (sliding) or a start (anchored)"
+                f"Window(width={self.width!r}, start={self.start!r}): give a width (sliding) or a start (anchored)"
             )
         if self.width is not None:
             object.__setattr__(self, "width", as_int("width", self.width, low=1, high=MAX_STEPS))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from iterorder._version import __version__
 from iterorder.orders import Order, Window
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Okabe and Ito's palette, distinguishable with every common colour blindness.
@@ -48,6 +50,22 @@ STYLE = {
     "savefig.dpi": 220,
     "pdf.fonttype": 42,
 }
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw and save inside this: sizes and fonts of the house, whatever the user's own settings are."""
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        yield
+
+
+def panel_title(axes: Axes, letter: str, text: str) -> None:
+    """What is seen in a panel, flush left above it, after its letter: (a) backward settles."""
+    axes.set_title(f"({letter}) {text}", loc="left")
 
 
 def order_color(order: Order) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import tempfile
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,9 +119,7 @@ class Trajectory:
         header = {
             "schema": SCHEMA,
             "version": __version__,
-            "order": self.order
-            if isinstance(self.order, str)
-            else {"width": self.order.width, "start": self.order.start},
+            "order": self.order if isinstance(self.order, str) else dataclasses.asdict(self.order),
             "seed": self.seed,
             "first_step": self.first_step,
             "first_replica": self.first_replica,
@@ -139,7 +139,7 @@ def _write_atomically(path: Path, arrays: dict[str, np.ndarray]) -> None:
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+            np.savez(file, allow_pickle=False, **arrays)
             file.flush()
             os.fsync(file.fileno())
         mask = os.umask(0)
@@ -149,6 +149,13 @@ def _write_atomically(path: Path, arrays: dict[str, np.ndarray]) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+# What NumPy, zipfile and json raise for bytes that are not what they should be.
+_UNREADABLE = (
+    *(OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, NotImplementedError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 def load(path) -> Trajectory:
@@ -166,32 +173,22 @@ def load(path) -> Trajectory:
         If the file is cut, is no trajectory, or comes from a newer schema.
     """
     path = Path(path)
+    advice = "give a file that Trajectory.save wrote"
     try:
         with np.load(path, allow_pickle=False) as file:
             if not isinstance(file, np.lib.npyio.NpzFile) or "header" not in file.files:
-                raise InvalidInputError(f"{path} holds no iterorder trajectory: give a file that Trajectory.save wrote")
+                raise InvalidInputError(f"{path} holds no iterorder trajectory: {advice}")
             arrays = {name: file[name] for name in file.files}
         header = json.loads(arrays.pop("header").tobytes())
         if header["schema"] != SCHEMA:
             raise InvalidInputError(f"{path} has schema {header['schema']!r}: this version reads {SCHEMA!r}")
         return _from_parts(header, arrays)
-    except (FileNotFoundError, InvalidInputError):
+    except InvalidInputError:
         raise
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        EOFError,
-        zipfile.BadZipFile,
-        zipfile.error,
-    ) as error:
-        if isinstance(error, OSError) and error.errno is not None:  # permissions and the like speak for themselves
+    except _UNREADABLE as error:
+        if isinstance(error, OSError) and error.errno is not None:  # missing, not permitted: these speak for themselves
             raise
-        raise InvalidInputError(
-            f"{path} is cut or no trajectory ({error}): give a file that Trajectory.save wrote"
-        ) from error
+        raise InvalidInputError(f"{path} is cut or no trajectory ({error}): {advice}") from error
 
 
 def _from_parts(header: dict, arrays: dict[str, np.ndarray]) -> Trajectory:

@@ -13,7 +13,7 @@ from iterorder.kernels.targets import jit
 @jit
 def backward_each(system, draws, scratch, replica, replica_stride, first_step, x0, saves, states, control):
     """Z_n of every replica for each n in `saves`, from scratch: lanes are replicas, n maps for each n."""
-    lanes = scratch.index.shape[2]
+    lanes = scratch.drawn.shape[2]
     for first in range(0, x0.shape[0], lanes):
         last = min(first + lanes, x0.shape[0])
         base = replica + np.uint64(first) * replica_stride
@@ -32,7 +32,7 @@ def backward_sweep(system, draws, scratch, replica, replica_stride, first_step, 
     The map index k runs from the largest n − 1 down to 0; the iterate of n starts from x0 at k = n − 1 and is finished
     with all others at k = 0. Bit for bit the result of `backward_each`.
     """
-    lanes = scratch.index.shape[2]
+    lanes = scratch.drawn.shape[2]
     for r in range(x0.shape[0]):
         base = replica + np.uint64(r) * replica_stride
         for first in range(0, saves.size, lanes):
@@ -46,8 +46,8 @@ def backward_sweep(system, draws, scratch, replica, replica_stride, first_step, 
 @jit
 def _sweep(system, draws, scratch, replica, first_step, x0, saves, control):
     """The iterates of up to one block of saved n of one replica. Lanes above the last are idle copies of x0."""
-    chunk = scratch.index.shape[0]
-    for j in range(scratch.index.shape[2]):
+    chunk = scratch.drawn.shape[0]
+    for j in range(scratch.drawn.shape[2]):
         set_lane(system, scratch.states, j, x0)
     waiting = saves.size  # lanes below have not started: lanes are in increasing order of n
     top = saves[-1]
@@ -55,7 +55,7 @@ def _sweep(system, draws, scratch, replica, first_step, x0, saves, control):
         if control.stop[0] != 0:
             return False
         start, count = chunk_ends(first_step, first_step + np.uint64(top), chunk, True)
-        fill_index(draws, scratch.index, scratch.shuffle, replica, np.uint64(0), start, count)
+        fill_index(draws, scratch.drawn, scratch.shuffle, replica, np.uint64(0), start, count)
         # The largest n left to start cuts the chunk: above it the set of live iterates stays as it is.
         low = 0
         while count > low:
@@ -68,7 +68,7 @@ def _sweep(system, draws, scratch, replica, first_step, x0, saves, control):
             apply_shared_steps(system, scratch, last - 1, last - rows - 1, -1, waiting // 8 * 8)
             low += rows
             top -= rows
-        control.done[control.slot] += count * scratch.index.shape[2]
+        control.done[control.slot] += count * scratch.drawn.shape[2]
     for j in range(waiting):  # n = 0
         set_lane(system, scratch.states, j, x0)
     return True
@@ -77,7 +77,7 @@ def _sweep(system, draws, scratch, replica, first_step, x0, saves, control):
 @jit
 def sliding_window(system, draws, scratch, replica, replica_stride, first_step, x0, width, saves, states, control):
     """V_n of every replica for each n in `saves`: forward to n − width, then the last `width` maps backward."""
-    lanes = scratch.index.shape[2]
+    lanes = scratch.drawn.shape[2]
     for first in range(0, x0.shape[0], lanes):
         last = min(first + lanes, x0.shape[0])
         base = replica + np.uint64(first) * replica_stride

@@ -38,12 +38,12 @@ class Scratch(NamedTuple):
     columns: np.ndarray
     moves: np.ndarray
     image: np.ndarray
-    index: np.ndarray
+    drawn: np.ndarray
     shuffle: Shuffle
 
 
 class Control(NamedTuple):
-    """How a running kernel and the interpreter talk: ``stop[0]`` asks it to return, ``done[slot]`` counts lane steps."""
+    """The interpreter's line to a running kernel: ``stop[0]`` asks it to return, ``done[slot]`` counts lane steps."""
 
     stop: np.ndarray
     done: np.ndarray
@@ -120,7 +120,7 @@ def set_lane(system, x, lane, state):
 
 @jit
 def copy(source, target):
-    """Copy a two-dimensional array. (The slice assignment would bring along its error messages: seconds to compile.)"""
+    """Copy a two-dimensional array; a slice assignment would bring its error messages along, seconds to compile."""
     for i in range(source.shape[0]):
         for k in range(source.shape[1]):
             target[i, k] = source[i, k]
@@ -143,12 +143,12 @@ def run_steps(system, draws, scratch, replica, replica_stride, begin, end, desce
 
     Descending composes them backward: T_begin is applied last. Returns false if the interpreter asked to stop.
     """
-    chunk = scratch.index.shape[0]
+    chunk = scratch.drawn.shape[0]
     while begin < end:
         if control.stop[0] != 0:
             return False
         start, count = chunk_ends(begin, end, chunk, descending)
-        fill_index(draws, scratch.index, scratch.shuffle, replica, replica_stride, start, count)
+        fill_index(draws, scratch.drawn, scratch.shuffle, replica, replica_stride, start, count)
         if descending:
             first, last, direction = count - 1, -1, -1
             end = start
@@ -156,5 +156,5 @@ def run_steps(system, draws, scratch, replica, replica_stride, begin, end, desce
             first, last, direction = 0, count, 1
             begin = start + np.uint64(count)
         apply_steps(system, scratch, first, last, direction, 0)
-        control.done[control.slot] += count * scratch.index.shape[2]
+        control.done[control.slot] += count * scratch.drawn.shape[2]
     return True

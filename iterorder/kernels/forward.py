@@ -25,7 +25,7 @@ def forward(system, draws, scratch, replica, replica_stride, first_step, current
     diverged : int64 array, shape (replicas,)
         −1, or the first number of steps after which a coordinate is not finite; the state is NaN from there.
     """
-    chunk, _, lanes = scratch.index.shape
+    chunk, _, lanes = scratch.drawn.shape
     for first in range(0, current.shape[0], lanes):
         last = min(first + lanes, current.shape[0])
         base = replica + np.uint64(first) * replica_stride
@@ -38,7 +38,7 @@ def forward(system, draws, scratch, replica, replica_stride, first_step, current
                     return
                 copy(scratch.states, scratch.before)
                 start, count = chunk_ends(begin, end, chunk, False)
-                fill_index(draws, scratch.index, scratch.shuffle, base, replica_stride, start, count)
+                fill_index(draws, scratch.drawn, scratch.shuffle, base, replica_stride, start, count)
                 apply_steps(system, scratch, 0, count, 1, 0)
                 # Once a chunk: a state that has left the finite numbers never comes back.
                 if not _all_finite(scratch.states, last - first, system.lane_layout):

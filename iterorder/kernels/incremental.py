@@ -22,7 +22,7 @@ NEGLIGIBLE = 2.0**-960
 @jit
 def incremental(system, draws, scratch, replica, replica_stride, first_step, x0, saves, states, control):
     """Z_n of every replica for each n in `saves` (increasing), at the cost of max(saves) steps."""
-    lanes = scratch.index.shape[2]
+    lanes = scratch.drawn.shape[2]
     for first in range(0, x0.shape[0], lanes):
         last = min(first + lanes, x0.shape[0])
         base = replica + np.uint64(first) * replica_stride
@@ -35,7 +35,7 @@ def incremental(system, draws, scratch, replica, replica_stride, first_step, x0,
 @jit
 def _run_block(system, draws, scratch, replica, replica_stride, first_step, x0, saves, states, control):
     """One block of replicas, a chunk of draws at a time; within a chunk one replica after the other."""
-    chunk = scratch.index.shape[0]
+    chunk = scratch.drawn.shape[0]
     d = system.dim
     dtype = x0.dtype.type
     iterates = x0.copy()
@@ -52,14 +52,14 @@ def _run_block(system, draws, scratch, replica, replica_stride, first_step, x0, 
         if control.stop[0] != 0:
             return False
         start, count = chunk_ends(begin, end, chunk, False)
-        fill_index(draws, scratch.index, scratch.shuffle, replica, replica_stride, start, count)
+        fill_index(draws, scratch.drawn, scratch.shuffle, replica, replica_stride, start, count)
         done = np.int64(start - first_step)
         for j in range(x0.shape[0]):
             frozen = _largest(linear[j]) < NEGLIGIBLE
             s = saved
             for row in range(count):
                 if not frozen:
-                    extend(system, scratch.index, row, j, x0[j], iterates[j], linear[j], products, move)
+                    extend(system, scratch.drawn, row, j, x0[j], iterates[j], linear[j], products, move)
                 if s < saves.size and saves[s] == done + row + 1:
                     for k in range(d):
                         states[j, s, k] = iterates[j, k]
@@ -67,7 +67,7 @@ def _run_block(system, draws, scratch, replica, replica_stride, first_step, x0, 
         while saved < saves.size and saves[saved] <= done + count:
             saved += 1
         begin = start + np.uint64(count)
-        control.done[control.slot] += count * scratch.index.shape[2]
+        control.done[control.slot] += count * scratch.drawn.shape[2]
     return True
 
 
@@ -188,7 +188,7 @@ def _rank_one(system, table, item, residual, z, linear, u, shrink):
 
 
 def extend(system, index, row, lane, x0, z, linear, products, move):
-    """One more map: z ← z + P(T(x0) − x0) and P ← P A, in place. Compiled code only; chosen by the class of `system`."""
+    """One more map, in place: z ← z + P(T(x0) − x0), P ← P A. Chosen by the class of `system`; compiled code only."""
 
 
 @overload(extend)

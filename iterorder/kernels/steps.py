@@ -24,7 +24,7 @@ GROUP = 8
 @jit
 def _affine_line(system, scratch, start, stop, direction, first_lane):
     """One dimension: slope and offset of every lane, then one multiply-add."""
-    table, index, x, columns, image = system.table, scratch.index, scratch.states, scratch.columns, scratch.image
+    table, index, x, columns, image = system.table, scratch.drawn, scratch.states, scratch.columns, scratch.image
     size, lanes = index.shape[1:]
     for row in range(start, stop, direction):
         for b in range(size):
@@ -44,7 +44,7 @@ def _affine_line(system, scratch, start, stop, direction, first_lane):
 
 @jit
 def _affine_lanes(system, scratch, start, stop, direction, first_lane):
-    table, index, x, columns, image = system.table, scratch.index, scratch.states, scratch.columns, scratch.image
+    table, index, x, columns, image = system.table, scratch.drawn, scratch.states, scratch.columns, scratch.image
     d = system.dim
     size, lanes = index.shape[1:]
     for row in range(start, stop, direction):
@@ -69,7 +69,7 @@ def _affine_lanes(system, scratch, start, stop, direction, first_lane):
 
 @jit
 def _affine_rows(system, scratch, start, stop, direction, first_lane):
-    table, index, x, image = system.table, scratch.index, scratch.states, scratch.image
+    table, index, x, image = system.table, scratch.drawn, scratch.states, scratch.image
     d, stride = system.dim, system.stride
     size, lanes = index.shape[1:]
     for row in range(start, stop, direction):
@@ -109,7 +109,7 @@ def _shrink(system, x, first_lane):
 
 @jit
 def _regression_lanes(system, scratch, start, stop, direction, first_lane):
-    table, index, x, columns, moves = system.table, scratch.index, scratch.states, scratch.columns, scratch.moves
+    table, index, x, columns, moves = system.table, scratch.drawn, scratch.states, scratch.columns, scratch.moves
     d = system.dim
     size, lanes = index.shape[1:]
     for row in range(start, stop, direction):
@@ -135,7 +135,7 @@ def _regression_lanes(system, scratch, start, stop, direction, first_lane):
 @jit
 def _shared_regression_lanes(system, scratch, start, stop, direction, first_lane):
     """`_regression_lanes` with the same item in every lane: its row is broadcast instead of gathered."""
-    table, index, x, moves = system.table, scratch.index, scratch.states, scratch.moves
+    table, index, x, moves = system.table, scratch.drawn, scratch.states, scratch.moves
     d = system.dim
     size, lanes = index.shape[1:]
     for row in range(start, stop, direction):
@@ -160,7 +160,7 @@ def _shared_regression_lanes(system, scratch, start, stop, direction, first_lane
 
 @jit
 def _regression_rows(system, scratch, start, stop, direction, first_lane):
-    table, index, x, moves = system.table, scratch.index, scratch.states, scratch.moves
+    table, index, x, moves = system.table, scratch.drawn, scratch.states, scratch.moves
     stride = system.stride
     size, lanes = index.shape[1:]
     for row in range(start, stop, direction):
@@ -188,7 +188,7 @@ def apply_steps(system, scratch, start, stop, direction, first_lane):
     system : System
         Its class decides at compile time which step is used.
     scratch : Scratch
-        ``scratch.states`` is the block, shape (dim, lanes) or (lanes, stride); ``scratch.index`` holds the draws.
+        ``scratch.states`` is the block, shape (dim, lanes) or (lanes, stride); ``scratch.drawn`` holds the draws.
     start, stop, direction : int
         As in range(); direction is 1 or −1.
     first_lane : int

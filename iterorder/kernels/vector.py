@@ -174,7 +174,8 @@ def shrink_and_move(typing_context, x, lane, shrink, move, table, item, size):
 def gather_columns(typing_context, table, index, draw, lane, columns):
     """columns[k, lane+i] ← table[index[draw, lane+i], k] for eight lanes i and all k: transposed in registers.
 
-    `index` has three axes, of which `draw` counts the first two together. Both widths are multiples of eight. Eight vector loads, 24 exchanges and eight stores replace 64 scalar copies.
+    `index` has three axes, of which `draw` counts the first two together. Both widths are multiples of eight. Eight
+    vector loads, 24 exchanges and eight stores replace 64 scalar copies.
     """
     if not _are_tables(table, columns) or table.dtype != columns.dtype or index.ndim != 3:
         return None

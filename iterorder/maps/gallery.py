@@ -19,7 +19,7 @@ def two_point_quadratic(h) -> QuadraticSGD:
     >>> two_point_quadratic(0.5).lipschitz_max
     0.5
     """
-    return QuadraticSGD([1.0, 1.0], [0.0, 1.0], h)
+    return QuadraticSGD(np.array([1.0, 1.0]), np.array([0.0, 1.0]), h)
 
 
 def bernoulli_convolution(lam) -> AffineMaps:
@@ -34,7 +34,7 @@ def bernoulli_convolution(lam) -> AffineMaps:
     array([-0.75])
     """
     lam = as_float("lam", lam)
-    return AffineMaps([[[lam]], [[lam]]], [[-1.0], [1.0]])
+    return AffineMaps(np.full((2, 1, 1), lam), np.array([[-1.0], [1.0]]))
 
 
 #: The corners of the equilateral triangle of side one, shape (3, 2).
@@ -76,4 +76,4 @@ def barnsley_fern() -> AffineMaps:
         [[-0.15, 0.28], [0.26, 0.24]],
     ]
     offsets = [[0.0, 0.0], [0.0, 1.6], [0.0, 1.6], [0.0, 0.44]]
-    return AffineMaps(matrices, offsets, [0.01, 0.85, 0.07, 0.07])
+    return AffineMaps(np.array(matrices), np.array(offsets), np.array([0.01, 0.85, 0.07, 0.07]))

@@ -15,8 +15,9 @@ from functools import cached_property
 
 import numpy as np
 
-from iterorder.affine_law import AffineLaw
-from iterorder.half_vectorisation import from_half, half_size, sum_operator, to_half
+from iterorder.affine.half_vectorisation import from_half, half_size, sum_operator, to_half
+from iterorder.affine.items import DenseItems
+from iterorder.affine.law import AffineLaw
 from iterorder.undefined import Undefined
 
 #: Up to this many unknowns d(d+1)/2 (d = 54) G is a full matrix; above, it is only applied.
@@ -37,7 +38,7 @@ class SecondMoments:
 
     Examples
     --------
-    >>> from iterorder.affine_items import DenseItems
+    >>> from iterorder.affine.items import DenseItems
     >>> law = AffineLaw(DenseItems(np.array([[[-0.5]], [[-1.5]]]), np.zeros((2, 1))), np.array([0.5, 0.5]))
     >>> 1 + SecondMoments(law).excess  # E a² with a = ±½
     0.25
@@ -90,16 +91,16 @@ class SecondMoments:
 
     @cached_property
     def _rightmost(self) -> tuple[float, np.ndarray]:
-        self._refuse_if_too_large()
+        self._refuse_out_of_reach()
         if not self.dense:
             return _rightmost_iteratively(self)
         if self.law.items.symmetric:
-            from scipy.linalg import eigh
+            from scipy.linalg import eigvalsh
 
-            value, vector = eigh(self.matrix, subset_by_index=[self.size - 1, self.size - 1])
-            return float(value[0]), vector[:, 0]
-        excess = float(np.linalg.eigvals(self.matrix).real.max())
-        return excess, _inverse_iteration(self.matrix, excess, EPS * self.size * max(self.scale, 1.0))
+            excess = float(eigvalsh(self.matrix, subset_by_index=[self.size - 1, self.size - 1])[0])
+        else:
+            excess = float(np.linalg.eigvals(self.matrix).real.max())
+        return excess, _inverse_iteration(self.matrix, excess, EPS * self.size * self.scale, self.law.dim)
 
     def solve(self, source) -> np.ndarray:
         """The symmetric C with −G(C) = source; for a mean-square stable system, and up to rounding.
@@ -109,7 +110,7 @@ class SecondMoments:
         Undefined
             If G is singular to rounding or an iterative solver does not converge.
         """
-        self._refuse_if_too_large()
+        self._refuse_out_of_reach()
         if not self.dense:
             return _solve_iteratively(self, source)
         try:
@@ -147,7 +148,9 @@ class SecondMoments:
         # Backward error of an eigenvalue solver on a matrix of this size.
         return False if self.excess > self.size * EPS * self.scale else None
 
-    def _refuse_if_too_large(self) -> None:
+    def _refuse_out_of_reach(self) -> None:
+        if not np.isfinite(self.scale):
+            raise Undefined("the second moments of the linear parts exceed the range of floating point")
         cost = self.law.items.n_items * self.law.items.entries_per_item * self.law.dim
         if not self.dense and cost > MAX_APPLICATION_COST:
             raise Undefined(
@@ -156,13 +159,13 @@ class SecondMoments:
             )
 
 
-def _inverse_iteration(matrix, eigenvalue, shift) -> np.ndarray:
-    """An eigenvector of the rightmost eigenvalue; the shift keeps the system from being exactly singular."""
-    identity = np.eye(len(matrix))
-    dim = int((2 * len(matrix)) ** 0.5)
+def _inverse_iteration(matrix, eigenvalue, shift, dim) -> np.ndarray:
+    """The eigenvector of the rightmost eigenvalue, from the identity: of several, the one well inside the cone."""
     vector = to_half(np.eye(dim))
-    for _ in range(2):  # from a positive definite start two steps reach rounding: the first divides by the shift
-        vector = np.linalg.solve((eigenvalue + shift) * identity - matrix, vector)
+    # The shift keeps the system from being exactly singular; one step divides by it, the second reaches rounding.
+    shifted = (eigenvalue + max(shift, np.finfo(np.float64).tiny)) * np.eye(len(matrix)) - matrix
+    for _ in range(2):
+        vector = np.linalg.solve(shifted, vector)
         vector /= np.linalg.norm(vector)
     return vector
 
@@ -234,3 +237,13 @@ def fixed_point_of_mean(law: AffineLaw) -> np.ndarray:
     if singular[-1] <= law.dim * EPS * singular[0]:
         raise Undefined("I − E A is singular: a direction exists that the maps do not change on average")
     return np.linalg.solve(-increment, law.items.mean_offset(law.weights))
+
+
+def smallest_mean_norm(law: AffineLaw) -> float:
+    """The smallest E‖A_i‖ over single items, of the spectral, the row-sum and the column-sum norm."""
+    means = [float(law.weights @ law.items.norms())]
+    if isinstance(law.items, DenseItems):
+        means += [
+            float(law.weights @ np.linalg.norm(law.items.linear_parts, order, axis=(1, 2))) for order in (1, np.inf)
+        ]
+    return min(means)

@@ -75,7 +75,7 @@ def sum_operator(matrix) -> np.ndarray:
 
     Examples
     --------
-    >>> sum_operator(np.diag([1.0, 3.0])).diagonal().tolist()
+    >>> sum_operator(np.diag([1.0, 3.0])).diagonal().round(12).tolist()
     [2.0, 4.0, 6.0]
     """
     identity = np.eye(len(matrix))

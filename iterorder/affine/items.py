@@ -1,0 +1,212 @@
+"""The maps of an affine system as numbers: what every way of storing them offers, and full matrices.
+
+A map x → A x + b is kept as its *increment* D = A − I and its offset b: for small step sizes I − A and all that is
+built on it would lose the digits that D has. Products of linear parts use A itself, which D loses where A is small.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from iterorder.affine.chunks import chunks
+from iterorder.affine.half_vectorisation import congruence_operator
+from iterorder.affine.rank_one import RankOneItems
+from iterorder.maps.affine import AffineMaps
+from iterorder.maps.base import RandomMaps
+from iterorder.maps.linear_regression import LinearRegressionSGD
+from iterorder.maps.quadratic import QuadraticSGD
+
+
+class Items(Protocol):
+    """The maps x → x + D_i x + b_i of n items, however they are stored."""
+
+    @property
+    def n_items(self) -> int: ...
+    @property
+    def dim(self) -> int: ...
+    @property
+    def symmetric(self) -> bool:
+        """Whether every D_i is symmetric."""
+        ...
+
+    @property
+    def equal(self) -> bool:
+        """Whether all D_i are the same matrix."""
+        ...
+
+    @property
+    def entries_per_item(self) -> int:
+        """Numbers that the linear part of an item is stored in: what a step of one state costs."""
+        ...
+
+    def select(self, chosen) -> Items:
+        """The items at these indices, or where this mask holds."""
+        ...
+
+    def mean_increment(self, weights) -> np.ndarray:
+        """Σ w_i D_i, shape (d, d)."""
+        ...
+
+    def mean_offset(self, weights) -> np.ndarray:
+        """Σ w_i b_i, shape (d,)."""
+        ...
+
+    def mean_square(self, matrix, weights) -> np.ndarray:
+        """Σ w_i D_i C D_iᵀ for a symmetric C, shape (d, d)."""
+        ...
+
+    def mean_square_matrix(self, weights) -> np.ndarray:
+        """The matrix of C → Σ w_i D_i C D_iᵀ on half vectors."""
+        ...
+
+    def residuals(self, x) -> np.ndarray:
+        """T_i(x) − x of every item, shape (n, d)."""
+        ...
+
+    def batch_maps(self, rows) -> tuple[np.ndarray, np.ndarray]:
+        """Increments (M, d, d) and offsets (M, d) of the means over batches, rows of shape (M, B)."""
+        ...
+
+    def batch_linear_parts(self, rows) -> np.ndarray:
+        """The means of A_i over batches, rows of shape (M, B), result (M, d, d)."""
+        ...
+
+    def push(self, vectors, rows) -> np.ndarray:
+        """A v for each vector, A the mean over its batch: vectors (R, d), rows (R, B), result (R, d)."""
+        ...
+
+    def sizes(self) -> np.ndarray:
+        """Bounds for the terms that are added up in A_i v for a unit vector v: what its rounding is relative to."""
+        ...
+
+    def norms(self) -> np.ndarray:
+        """The spectral norms of A_i = I + D_i, shape (n,)."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class DenseItems:
+    """Items with a full matrix each.
+
+    Attributes
+    ----------
+    increments : ndarray, shape (n, d, d)
+    offsets : ndarray, shape (n, d)
+    given_linear_parts : ndarray, shape (n, d, d), optional
+        The A_i, where they are what was given; else I + D_i.
+    """
+
+    increments: np.ndarray
+    offsets: np.ndarray
+    given_linear_parts: np.ndarray | None = None
+
+    @cached_property
+    def linear_parts(self) -> np.ndarray:
+        """The A_i, shape (n, d, d)."""
+        given = self.given_linear_parts
+        return np.eye(self.dim) + self.increments if given is None else given
+
+    @property
+    def n_items(self) -> int:
+        """The number of items."""
+        return len(self.offsets)
+
+    @property
+    def dim(self) -> int:
+        """The dimension of the state."""
+        return self.offsets.shape[1]
+
+    @property
+    def entries_per_item(self) -> int:
+        """Numbers in a matrix."""
+        return self.dim**2
+
+    @cached_property
+    def symmetric(self) -> bool:
+        """Whether every matrix is symmetric."""
+        return bool(np.array_equal(self.increments, np.swapaxes(self.increments, 1, 2)))
+
+    @cached_property
+    def equal(self) -> bool:
+        """Whether all matrices are the same."""
+        return bool((self.increments == self.increments[0]).all())
+
+    def select(self, chosen) -> DenseItems:
+        """The items at these indices, or where this mask holds."""
+        given = self.given_linear_parts
+        return DenseItems(self.increments[chosen], self.offsets[chosen], None if given is None else given[chosen])
+
+    def mean_increment(self, weights) -> np.ndarray:
+        """Σ w_i D_i."""
+        return np.tensordot(weights, self.increments, axes=1)
+
+    def mean_offset(self, weights) -> np.ndarray:
+        """Σ w_i b_i."""
+        return weights @ self.offsets
+
+    def mean_square(self, matrix, weights) -> np.ndarray:
+        """Σ w_i D_i C D_iᵀ."""
+        total = np.zeros((self.dim, self.dim))
+        for part in chunks(self.n_items, self.dim**2):
+            increments = self.increments[part]
+            weighted = weights[part, None, None] * (increments @ matrix)
+            total += np.tensordot(weighted, increments, axes=((0, 2), (0, 2)))
+        return total
+
+    def mean_square_matrix(self, weights) -> np.ndarray:
+        """The matrix of C → Σ w_i D_i C D_iᵀ on half vectors."""
+        d = self.dim
+        gram = np.zeros((d * d, d * d))
+        for part in chunks(self.n_items, d * d):
+            flat = self.increments[part].reshape(-1, d * d)
+            gram += (weights[part, None] * flat).T @ flat
+        return congruence_operator(gram.reshape(d, d, d, d))
+
+    def residuals(self, x) -> np.ndarray:
+        """T_i(x) − x."""
+        return self.increments @ x + self.offsets
+
+    def batch_maps(self, rows) -> tuple[np.ndarray, np.ndarray]:
+        """Increments and offsets of the means over batches."""
+        return _batch_means(self.increments, rows), _batch_means(self.offsets, rows)
+
+    def batch_linear_parts(self, rows) -> np.ndarray:
+        """The means of the A_i over batches."""
+        return _batch_means(self.linear_parts, rows)
+
+    def push(self, vectors, rows) -> np.ndarray:
+        """A v with the mean A of each batch."""
+        matrices = self.linear_parts[rows[:, 0]] if rows.shape[1] == 1 else _batch_means(self.linear_parts, rows)
+        return (matrices @ vectors[:, :, None])[:, :, 0]
+
+    def sizes(self) -> np.ndarray:
+        """The Frobenius norms of the A_i."""
+        return np.linalg.norm(self.linear_parts, axis=(1, 2))
+
+    def norms(self) -> np.ndarray:
+        """The spectral norms of the A_i."""
+        return np.linalg.norm(self.linear_parts, 2, axis=(1, 2))
+
+
+def _batch_means(arrays, rows) -> np.ndarray:
+    """The means of arrays[rows] over the batch axis, one slot at a time: no copy for all slots at once."""
+    total = arrays[rows[:, 0]]
+    for slot in range(1, rows.shape[1]):
+        total = total + arrays[rows[:, slot]]
+    return total / rows.shape[1]
+
+
+def affine_items(maps: RandomMaps) -> Items | None:
+    """The items of an affine family as numbers; None for other families."""
+    if isinstance(maps, AffineMaps):
+        return DenseItems(maps.matrices - np.eye(maps.dim), maps.offsets, maps.matrices)
+    if isinstance(maps, QuadraticSGD):
+        increments = -maps.step_size * maps.curvatures
+        return DenseItems(increments, -np.einsum("nij,nj->ni", increments, maps.minimizers))
+    if isinstance(maps, LinearRegressionSGD):
+        return RankOneItems(maps.features, maps.targets, maps.step_size, maps.ridge)
+    return None

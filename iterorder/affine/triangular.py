@@ -1,0 +1,111 @@
+"""Families of matrices that one basis makes triangular: their exponents are means of logs of diagonal entries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from iterorder.affine.chunks import chunks
+from iterorder.affine.items import Items
+from iterorder.affine.rank_one import RankOneItems
+
+EPS = float(np.finfo(np.float64).eps)
+#: The basis comes from one random combination: where its eigenvalues are a thousand times closer together than those
+#: of a member, rounding of the basis shows in that member a thousand times enlarged.
+BASIS_AMPLIFICATION = 1024.0
+
+
+@dataclass(frozen=True, eq=False)
+class Diagonals:
+    """Diagonal entries of linear parts and their differences from one: each keeps digits that the other loses.
+
+    Attributes
+    ----------
+    entries, increments : ndarray of float or complex, shape (n, d)
+    rounding : float
+        Relative to the largest entry of its matrix, what the basis leaves of an entry that is zero.
+    """
+
+    entries: np.ndarray
+    increments: np.ndarray
+    rounding: float = 0.0
+
+    def batch_means(self, rows) -> Diagonals:
+        """The diagonals of the means over batches, rows of shape (M, B)."""
+        return Diagonals(self.entries[rows].mean(axis=1), self.increments[rows].mean(axis=1), self.rounding)
+
+    def log_moduli(self) -> np.ndarray:
+        """log of the moduli, shape (n, d): −inf at zero, and below the rounding of the basis.
+
+        Examples
+        --------
+        >>> one_dimensional = Diagonals(np.array([[1.0], [0.0], [-2.0]]), np.array([[-1e-20], [-1.0], [-3.0]]))
+        >>> one_dimensional.log_moduli()[:, 0].tolist()
+        [-1e-20, -inf, 0.6931471805599453]
+        """
+        modulus, away = np.abs(self.entries), np.abs(self.increments)
+        floor = self.rounding * modulus.max(axis=1, keepdims=True)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            near_one = 0.5 * np.log1p(2.0 * self.increments.real + away**2)  # |1 + δ|² = 1 + 2 Re δ + |δ|²
+            logs = np.where(away < 0.5, near_one, np.log(modulus))
+        return np.where(modulus <= floor, -np.inf, logs)
+
+
+def common_diagonals(items: Items) -> Diagonals | None:
+    """The diagonals of all A_i in a basis that makes every A_i upper triangular, or None.
+
+    Such a basis exists if the maps commute: symmetric maps with common eigenvectors, a single map, scalar curvatures.
+    It is the Schur basis of one random combination, and accepted if what is left below the diagonals is at rounding
+    level, 1024·d·eps·‖A_i‖. Families given as triangular matrices are found too.
+
+    Examples
+    --------
+    >>> flip = np.array([[[0.0, 1.0], [1.0, 0.0]], [[0.0, 2.0], [2.0, 0.0]]])
+    >>> sorted(common_diagonals(DenseItems(flip - np.eye(2), np.zeros((2, 2)), flip)).entries[1].round(12).tolist())
+    [-2.0, 2.0]
+    """
+    # Any law without atoms on hyperplanes serves; a fixed one keeps the answer a function of the maps.
+    coefficients = np.random.default_rng(0).uniform(0.5, 1.5, items.n_items)
+    if isinstance(items, RankOneItems):
+        return _of_rank_one(items, np.linalg.eigh(items.mean_increment(coefficients))[1])
+    singles = np.arange(items.n_items)[:, None]
+    increments, matrices = items.batch_maps(singles)[0], items.batch_linear_parts(singles)
+    if not np.tril(matrices, -1).any() or not np.triu(matrices, 1).any():
+        return Diagonals(*(np.einsum("nii->ni", m) for m in (matrices, increments)))
+    if items.symmetric:
+        basis = np.linalg.eigh(items.mean_increment(coefficients))[1]
+    else:
+        from scipy.linalg import schur
+
+        basis = schur(items.mean_increment(coefficients), output="complex")[1]
+    return _in_basis(basis, matrices, increments)
+
+
+def _tolerance(dim: int) -> float:
+    return BASIS_AMPLIFICATION * dim * EPS
+
+
+def _in_basis(basis, matrices, increments) -> Diagonals | None:
+    count, dim = matrices.shape[:2]
+    entries, differences = np.empty((2, count, dim), basis.dtype)
+    # Two matrices refute almost every family: they are looked at before the rest.
+    for part in [slice(0, 2), *chunks(count, dim * dim)]:
+        turned = basis.conj().T @ matrices[part] @ basis
+        below = np.abs(np.tril(turned, -1)).max(axis=(1, 2))
+        if (below > _tolerance(dim) * np.linalg.norm(matrices[part], axis=(1, 2))).any():
+            return None
+        entries[part] = np.einsum("nii->ni", turned)
+        differences[part] = np.einsum("nii->ni", basis.conj().T @ increments[part] @ basis)
+    return Diagonals(entries, differences, _tolerance(dim))
+
+
+def _of_rank_one(items: RankOneItems, basis) -> Diagonals | None:
+    """Rows along the axes of the basis: the entry below the diagonal is the product of two coordinates."""
+    turned = items.features @ basis
+    if items.dim > 1:
+        modulus = np.partition(np.abs(turned), items.dim - 2, axis=1)
+        if (modulus[:, -1] * modulus[:, -2] > _tolerance(items.dim) * modulus[:, -1] ** 2).any():
+            return None
+    increments = -items.step_size * (turned**2 + items.ridge)
+    return Diagonals(1.0 + increments, increments, _tolerance(items.dim) if items.dim > 1 else 0.0)

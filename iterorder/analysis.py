@@ -1,0 +1,288 @@
+"""What is known about a system of each family: the fields of `iterorder.theory.Theory`, one method each."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from iterorder.affine import fixed_points
+from iterorder.affine.epochs import epoch_law
+from iterorder.affine.items import Items, affine_items
+from iterorder.affine.law import AffineLaw, step_law
+from iterorder.affine.moments import SecondMoments, fixed_point_of_mean, smallest_mean_norm
+from iterorder.affine.triangular import common_diagonals
+from iterorder.errors import InvalidInputError
+from iterorder.estimate import Estimate
+from iterorder.logistic_cycle import logistic_cycle
+from iterorder.lyapunov import lyapunov_exponent
+from iterorder.maps.base import RandomMaps
+from iterorder.maps.logistic_regression import LogisticRegressionSGD
+from iterorder.small_step import gradients, minimizer
+from iterorder.step_draws import all_steps
+from iterorder.tail_index import tail_index
+from iterorder.undefined import Undefined
+
+EPS = float(np.finfo(np.float64).eps)
+NOT_AFFINE = "no closed form: the maps are not affine"
+
+
+class Analysis:
+    """A family about which only Lipschitz bounds are known; the other families override what they know.
+
+    Every method returns its value or raises `Undefined`.
+    """
+
+    def __init__(self, maps: RandomMaps, seed: int, effort: str) -> None:
+        self.maps, self.seed, self.effort = maps, seed, effort
+        self.sampling = maps.sampling_law
+
+    def lyapunov_exponent(self) -> Estimate:
+        """The growth rate per step."""
+        return self.exponent
+
+    @cached_property
+    def exponent(self) -> Estimate:
+        """The Lyapunov exponent, computed once."""
+        return lyapunov_exponent(self.maps, seed=self.seed, effort=self.effort)
+
+    def mean_square_radius(self) -> Estimate:
+        """The spectral radius of C → E[A C Aᵀ]."""
+        raise Undefined(NOT_AFFINE)
+
+    def mean_square_stable(self) -> bool:
+        """Whether that is below one."""
+        raise Undefined(NOT_AFFINE)
+
+    def mean(self) -> np.ndarray:
+        """The stationary mean."""
+        raise Undefined(NOT_AFFINE)
+
+    def covariance(self) -> np.ndarray:
+        """The stationary covariance."""
+        raise Undefined(NOT_AFFINE)
+
+    def tail_index(self) -> Estimate:
+        """Kesten's index."""
+        raise Undefined(NOT_AFFINE)
+
+    def common_fixed_point(self) -> np.ndarray:
+        """The point that all maps fix."""
+        raise Undefined(NOT_AFFINE)
+
+    def cycle(self) -> np.ndarray:
+        """The states of the forward cycle."""
+        self._refuse_random_order()
+        raise Undefined(NOT_AFFINE)
+
+    def _refuse_random_order(self) -> None:
+        if self.sampling.kind != "cyclic":
+            raise Undefined("only sampling='cyclic' has a cycle: here the maps are drawn at random")
+
+    def _refuse_cyclic(self) -> None:
+        if self.sampling.kind == "cyclic":
+            raise Undefined("a fixed order has no stationary law: the states visit the points of .cycle in turn")
+
+
+class AffineAnalysis(Analysis):
+    """Maps x → A x + b: exact moments where the law of a step, or of an epoch, can be written down."""
+
+    def __init__(self, maps: RandomMaps, items: Items, seed: int, effort: str) -> None:
+        super().__init__(maps, seed, effort)
+        self.items = items
+
+    @cached_property
+    def law(self) -> AffineLaw:
+        """The law of the maps that act independently: one step, or one epoch."""
+        independent = self.sampling.kind == "iid"
+        return step_law(self.sampling, self.items) if independent else epoch_law(self.sampling, self.items)
+
+    @cached_property
+    def moments(self) -> SecondMoments:
+        """The second-moment operator of that law."""
+        return SecondMoments(self.law)
+
+    def mean_square_radius(self) -> Estimate:
+        """One plus the rightmost eigenvalue of the generator."""
+        return Estimate.of(1.0 + self.moments.excess)
+
+    def mean_square_stable(self) -> bool:
+        """By a certificate, or the spectral radius."""
+        stable = self.moments.stable
+        if stable is None:
+            raise Undefined(
+                "the spectral radius of C → E[A C Aᵀ] is within rounding of one "
+                f"(it differs by {self.moments.excess:.1e})"
+            )
+        return stable
+
+    def mean(self) -> np.ndarray:
+        """The common fixed point if the law is that point; else (I − E A)⁻¹ E b where the first moment is finite."""
+        self._refuse_cyclic()
+        if self.is_point:
+            return self.common_fixed_point()
+        if self.moments.stable is not True:
+            self._check_first_moment()
+        return fixed_point_of_mean(self.law)
+
+    def covariance(self) -> np.ndarray:
+        """Zero for a point; else the solution of C = E[A C Aᵀ] + E rrᵀ under mean-square stability."""
+        self._refuse_cyclic()
+        if self.is_point:
+            return np.zeros((self.maps.dim, self.maps.dim))
+        if self.moments.stable is not True:
+            self._refuse_without_law()
+            near = "within rounding of one" if self.moments.stable is None else "above one"
+            raise Undefined(
+                f"the variance is infinite, or not known to be finite: the spectral radius of C → E[A C Aᵀ] is {near} "
+                f"({1.0 + self.moments.excess:.6g}), and the maps have no common fixed point"
+            )
+        return self.moments.solve(self.law.noise_covariance(fixed_point_of_mean(self.law)))
+
+    def tail_index(self) -> Estimate:
+        """The root of E|a|^κ = 1 in one dimension."""
+        self._refuse_cyclic()
+        if self.maps.dim > 1:
+            raise Undefined("the tail index is computed in one dimension only")
+        if self.shared_point[0] is not None:
+            raise Undefined("the maps have a common fixed point: a stationary law that is a point has no tail")
+        law = self.law
+        if law.single_share < 1.0:
+            listed = all_steps(self.sampling)
+            if listed is None:
+                raise Undefined("the batches are too many to list for the equation E|a|^κ = 1")
+            rows, weights = listed
+        else:
+            rows, weights = np.arange(law.items.n_items)[:, None], law.weights
+        items = self.items if law.single_share < 1.0 else law.items
+        diagonals = common_diagonals(items)
+        assert diagonals is not None, "numbers are triangular"
+        return Estimate.of(tail_index(diagonals.batch_means(rows).log_moduli()[:, 0], weights))
+
+    def common_fixed_point(self) -> np.ndarray:
+        """The least-squares solution, if it leaves only rounding."""
+        point, reason = self.shared_point
+        if point is None:
+            raise Undefined(reason)
+        return point
+
+    def cycle(self) -> np.ndarray:
+        """By a linear solve, if an epoch contracts."""
+        self._refuse_random_order()
+        if self.moments.stable is not True:
+            raise Undefined(
+                "the forward iterates tend to no cycle: the spectral radius of the linear part of an epoch is not "
+                f"below one (its square is {1.0 + self.moments.excess:.6g})"
+            )
+        return fixed_points.cycle_points(self.maps, self.items)
+
+    @cached_property
+    def shared_point(self) -> tuple[np.ndarray | None, str]:
+        """The common fixed point, or None and why there is none."""
+        try:
+            return fixed_points.common_fixed_point(self.sampling, self.items), ""
+        except Undefined as undefined:
+            return None, str(undefined)
+
+    @cached_property
+    def is_point(self) -> bool:
+        """Whether the stationary law is the common fixed point: there is one, and the maps contract towards it."""
+        if self.shared_point[0] is None:
+            return False
+        return self.exponent.high < 0.0 or (self.exponent.low < 0.0 and self.moments.stable is True)
+
+    def _refuse_without_law(self) -> None:
+        exponent = self.exponent
+        if exponent.low >= 0.0:
+            raise Undefined(f"no stationary law is reached: the Lyapunov exponent ({exponent}) is not negative")
+
+    def _check_first_moment(self) -> None:
+        """Without mean-square stability: E|t_k| < 1 for triangular maps, or E‖A‖ < 1 in some norm, are sufficient."""
+        self._refuse_without_law()
+        law = self.law
+        # The mean over a batch is no larger in the mean than a single item: |·| is convex.
+        smallest = smallest_mean_norm(law)
+        diagonals = common_diagonals(law.items)
+        if diagonals is not None:
+            smallest = min(smallest, float((law.weights @ np.abs(diagonals.entries)).max()))
+        if not smallest < 1.0:
+            raise Undefined(
+                "the first moment is infinite, or not known to be finite: the system is not mean-square stable, and "
+                f"the mean contraction E‖A‖ of one map is {smallest:.6g}, not below one"
+            )
+
+
+class LogisticAnalysis(Analysis):
+    """Logistic regression: the exponent along the chain and the cycle; a law in closed form only if it is a point."""
+
+    @cached_property
+    def exponent(self) -> Estimate:
+        """The Lyapunov exponent, where the chain has a stationary law."""
+        if not isinstance(self.maps, LogisticRegressionSGD):
+            raise TypeError(f"{type(self.maps).__name__} is not logistic regression")
+        shrink = 1.0 - self.maps.step_size * self.maps.ridge
+        if self.maps.ridge and abs(shrink) >= 1.0:
+            raise Undefined(f"no stationary law is reached: far out every map multiplies by 1 − h·ridge = {shrink:.6g}")
+        try:
+            return lyapunov_exponent(self.maps, seed=self.seed, effort=self.effort)
+        except InvalidInputError as error:
+            raise Undefined(f"no stationary law is known: {error}") from None
+
+    def mean(self) -> np.ndarray:
+        """The common fixed point of contracting maps."""
+        self._refuse_cyclic()
+        return self._point_or("small_step.small_step_covariance and minimizer give the law for small step sizes")
+
+    def covariance(self) -> np.ndarray:
+        """Zero for the common fixed point of contracting maps."""
+        self._refuse_cyclic()
+        point = self._point_or("small_step.small_step_covariance gives it to first order in the step size")
+        return np.zeros((len(point), len(point)))
+
+    def tail_index(self) -> Estimate:
+        """None: the gradient of the loss without ridge is bounded."""
+        raise Undefined("the stationary law has no power tail: the gradient of the logistic loss is bounded")
+
+    def common_fixed_point(self) -> np.ndarray:
+        """The minimiser of the mean loss, if it minimises the loss of every step."""
+        try:
+            point = minimizer(self.maps)
+        except InvalidInputError as error:
+            raise Undefined(f"the maps have no common fixed point: {error}") from None
+        size, n = self.sampling.batch_size, self.sampling.n_items
+        slopes = gradients(self.maps, point)
+        if self.sampling.kind == "cyclic" or size == n:
+            used = slopes[: self.sampling.batches_per_epoch * size]
+            slopes = used.reshape(-1, size, self.maps.dim).mean(axis=1)
+        largest = float(np.linalg.norm(slopes, axis=1).max())
+        # Rounding of a mean of n gradients, which are of the size of the gradients at the origin at most.
+        scale = float(np.linalg.norm(gradients(self.maps, np.zeros(self.maps.dim)), axis=1).max())
+        if not largest <= n * self.maps.dim * EPS * scale:
+            raise Undefined(
+                f"the maps have no common fixed point: the largest gradient of one at the minimiser is {largest:.3g}"
+            )
+        return point
+
+    def cycle(self) -> np.ndarray:
+        """By Newton's method."""
+        self._refuse_random_order()
+        assert isinstance(self.maps, LogisticRegressionSGD)
+        return logistic_cycle(self.maps)
+
+    def _point_or(self, alternative: str) -> np.ndarray:
+        bound = self.maps.lipschitz_max
+        if bound is not None and bound < 1.0:
+            try:
+                return self.common_fixed_point()
+            except Undefined:
+                pass
+        raise Undefined(f"{NOT_AFFINE}; {alternative}")
+
+
+def analyse(maps: RandomMaps, *, seed: int, effort: str) -> Analysis:
+    """The analysis for the family of a system."""
+    items = affine_items(maps)
+    if items is not None:
+        return AffineAnalysis(maps, items, seed, effort)
+    family = LogisticAnalysis if isinstance(maps, LogisticRegressionSGD) else Analysis
+    return family(maps, seed, effort)

@@ -1,0 +1,190 @@
+"""The rows and the table that the claims fill."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from iterorder._version import __version__
+
+PASS, FAIL, SKIPPED = "pass", "fail", "skipped"
+CLAIM, CONTROL = "claim", "control"
+RELATIONS = ("=", "≤", "≥")
+#: The headings of `ClaimRow.cells`.
+COLUMNS = ("claim", "system", "predicted", "measured", "uncertainty", "verdict")
+
+
+@dataclass(frozen=True)
+class ClaimRow:
+    """One comparison of a measured number with what a claim predicts.
+
+    Attributes
+    ----------
+    claim : str
+        C1, C2, … of theory.md.
+    system : str
+    predicted : float
+    measured : float
+        NaN where the row was skipped.
+    uncertainty : float
+        The largest deviation from the prediction that the comparison allows: a quantile of the sampling error at the
+        row's `level`, or a derived bound of truncation and rounding where `level` is zero.
+    verdict : {"pass", "fail", "skipped"}
+        A *control* passes when its comparison fails: its prediction is wrong, and has to be rejected.
+    quantity : str
+        What is predicted and measured.
+    relation : {"=", "≤", "≥"}
+        How the measured number is to stand to the predicted one.
+    kind : {"claim", "control"}
+    level : float
+        The probability with which the row fails although the theory holds; zero for deterministic comparisons.
+    note : str
+        Why a row was skipped, or what to keep in mind.
+    """
+
+    claim: str
+    system: str
+    predicted: float
+    measured: float
+    uncertainty: float
+    verdict: str
+    quantity: str = ""
+    relation: str = "="
+    kind: str = CLAIM
+    level: float = 0.0
+    note: str = ""
+
+    @classmethod
+    def compared(
+        cls, claim, system, quantity, predicted, measured, uncertainty, *, relation="=", control=False, level=0.0, note=""
+    ) -> ClaimRow:
+        """The row of a comparison, judged.
+
+        Examples
+        --------
+        >>> ClaimRow.compared("C3", "a walk", "mean square increment", 0.5, 0.52, 0.03).verdict
+        'pass'
+        >>> ClaimRow.compared("C3", "a walk", "mean square increment", 0.5, 0.52, 0.03, control=True).verdict
+        'fail'
+        """
+        predicted, measured, uncertainty = float(predicted), float(measured), float(uncertainty)
+        agrees = _agrees(predicted, measured, uncertainty, relation)
+        # A number that does not exist neither confirms a claim nor rejects a control.
+        known = math.isfinite(predicted) and math.isfinite(measured) and math.isfinite(uncertainty)
+        verdict = PASS if known and agrees != control else FAIL
+        kind = CONTROL if control else CLAIM
+        return cls(claim, system, predicted, measured, uncertainty, verdict, quantity, relation, kind, level, note)
+
+    @classmethod
+    def skipped(cls, claim: str, system: str, reason: str) -> ClaimRow:
+        """A row that could not be measured here; it is no failure."""
+        return cls(claim, system, math.nan, math.nan, math.nan, SKIPPED, note=reason)
+
+    def cells(self) -> tuple[str, str, str, str, str, str]:
+        """The row as text under `COLUMNS`."""
+        name = f"{self.claim} control" if self.kind == CONTROL else self.claim
+        if self.verdict == SKIPPED:
+            return name, f"{self.system}: {self.note}", "", "", "", SKIPPED
+        verdict = self.verdict
+        if self.kind == CONTROL:
+            verdict = "pass: rejected" if self.verdict == PASS else "fail: not rejected"
+        sign = "" if self.relation == "=" else f"{self.relation} "
+        return (
+            name,
+            f"{self.system}: {self.quantity}",
+            f"{sign}{self.predicted:.5g}",
+            f"{self.measured:.5g}",
+            f"± {self.uncertainty:.2g}",
+            verdict,
+        )
+
+
+def _agrees(predicted: float, measured: float, uncertainty: float, relation: str) -> bool:
+    if relation == "≤":
+        return measured <= predicted + uncertainty
+    if relation == "≥":
+        return measured >= predicted - uncertainty
+    if relation != "=":
+        raise ValueError(f"relation is {relation!r}: give one of {', '.join(RELATIONS)}")
+    return abs(measured - predicted) <= uncertainty
+
+
+@dataclass(frozen=True)
+class ClaimTable:
+    """The rows of a run of `check_theory`.
+
+    Attributes
+    ----------
+    rows : tuple of ClaimRow
+    seed : int
+    effort : {"quick", "full"}
+    """
+
+    rows: tuple[ClaimRow, ...]
+    seed: int
+    effort: str
+
+    @property
+    def passed(self) -> bool:
+        """True when no row failed."""
+        return not self.failures
+
+    @property
+    def failures(self) -> tuple[ClaimRow, ...]:
+        """The rows that failed."""
+        return self._with(FAIL)
+
+    @property
+    def skipped(self) -> tuple[ClaimRow, ...]:
+        """The rows that could not be measured here."""
+        return self._with(SKIPPED)
+
+    @property
+    def level(self) -> float:
+        """Bound of the probability that any row fails although the theory holds: the sum of the rows' levels."""
+        return math.fsum(row.level for row in self.rows)
+
+    def _with(self, verdict: str) -> tuple[ClaimRow, ...]:
+        return tuple(row for row in self.rows if row.verdict == verdict)
+
+    def summary(self) -> str:
+        """One line: how many rows passed, how many are controls, and the chance of a false alarm."""
+        passed = self._with(PASS)
+        controls = sum(row.kind == CONTROL for row in passed)
+        parts = [f"{len(passed)} rows pass ({controls} of them controls, rejected as they must be)"]
+        parts += [f"{len(self.failures)} fail"]
+        parts += [f"{len(self.skipped)} skipped"] if self.skipped else []
+        return ", ".join(parts) + f"; chance of a false alarm at most {self.level:.1g} (seed {self.seed}, {self.effort})"
+
+    def to_dict(self) -> dict[str, object]:
+        """The table for JSON: numbers that do not exist are None.
+
+        Examples
+        --------
+        >>> sorted(ClaimTable((), 0, "quick").to_dict())
+        ['effort', 'level', 'passed', 'rows', 'seed', 'version']
+        """
+        return {
+            "version": __version__,
+            "seed": self.seed,
+            "effort": self.effort,
+            "passed": self.passed,
+            "level": self.level,
+            "rows": [_plain(asdict(row)) for row in self.rows],
+        }
+
+    def __str__(self) -> str:
+        return "\n".join([*_aligned([COLUMNS, *(row.cells() for row in self.rows)]), self.summary()])
+
+
+def _plain(row: dict) -> dict:
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in row.items()
+    }
+
+
+def _aligned(lines: Iterable[tuple[str, ...]]) -> list[str]:
+    lines = list(lines)
+    widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]

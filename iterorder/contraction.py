@@ -1,0 +1,160 @@
+"""Contraction in L^p: r_p = (E Lip(T)^p)^(1/p) of the map of one step."""
+
+from __future__ import annotations
+
+import math
+import numbers
+
+import numpy as np
+
+from iterorder.affine.chunks import chunks
+from iterorder.errors import InvalidInputError
+from iterorder.estimate import Estimate
+from iterorder.maps.affine import AffineMaps
+from iterorder.maps.base import RandomMaps
+from iterorder.maps.linear_regression import LinearRegressionSGD
+from iterorder.maps.logistic_regression import LOGISTIC_CURVATURE, LogisticRegressionSGD
+from iterorder.maps.quadratic import QuadraticSGD
+from iterorder.sampling import Sampling
+from iterorder.step_draws import all_steps, draw_blocks
+from iterorder.undefined import Undefined
+
+#: Batches drawn where they are too many to list.
+DRAWS = {"quick": 4096, "full": 65536}
+
+
+def lipschitz_constants(maps: RandomMaps, rows) -> np.ndarray:
+    """`maps.lipschitz` of many draws at once.
+
+    Parameters
+    ----------
+    maps : RandomMaps
+    rows : ndarray of int, shape (M, batch_size)
+
+    Returns
+    -------
+    ndarray, shape (M,)
+        For logistic regression upper bounds, from the range of the curvature.
+
+    Raises
+    ------
+    Undefined
+        If the family knows no bound.
+
+    Examples
+    --------
+    >>> maps = LinearRegressionSGD([[1.0], [2.0]], [0.0, 0.0], 0.5)
+    >>> lipschitz_constants(maps, np.array([[0], [1]])).tolist()
+    [0.5, 1.0]
+    """
+    if isinstance(maps, AffineMaps):
+        return np.linalg.norm(maps.matrices[rows[:, 0]], 2, axis=(1, 2))
+    if isinstance(maps, QuadraticSGD):
+        return _of_curvatures(maps, rows)
+    if isinstance(maps, LinearRegressionSGD):
+        return _of_rows(maps, rows, 1.0, 1.0)
+    if isinstance(maps, LogisticRegressionSGD):
+        return _of_rows(maps, rows, *LOGISTIC_CURVATURE)
+    bounds = [maps.lipschitz(row if len(row) > 1 else int(row[0])) for row in rows]
+    known = [bound for bound in bounds if bound is not None]
+    if len(known) < len(bounds):
+        raise Undefined("no Lipschitz constant is known for these maps: give a bound")
+    return np.array(known)
+
+
+def _of_curvatures(maps, rows) -> np.ndarray:
+    constants = np.empty(len(rows))
+    for part in chunks(len(rows), maps.dim**2):
+        mean_curvature = np.zeros((len(rows[part]), maps.dim, maps.dim))
+        for slot in range(rows.shape[1]):
+            mean_curvature += maps.curvatures[rows[part, slot]]
+        step = np.eye(maps.dim) - maps.step_size * mean_curvature / rows.shape[1]
+        constants[part] = np.linalg.norm(step, 2, axis=(1, 2))
+    return constants
+
+
+def _of_rows(maps, rows, low_share, high_share) -> np.ndarray:
+    """max |1 − h(share·eigenvalue + ridge)| over the smallest and largest eigenvalue of the mean of aaᵀ."""
+    size = rows.shape[1]
+    smallest, largest = np.zeros(len(rows)), np.empty(len(rows))
+    for part in chunks(len(rows), size * maps.dim):
+        a = maps.features[rows[part]]
+        if size == 1:
+            squares = np.einsum("md,md->m", a[:, 0], a[:, 0])[:, None]
+        else:
+            squares = np.linalg.svd(a, compute_uv=False) ** 2 / size
+        largest[part] = squares[:, 0]
+        if size >= maps.dim:
+            smallest[part] = squares[:, -1]
+    low, high = low_share * smallest + maps.ridge, high_share * largest + maps.ridge
+    return np.maximum(np.abs(1.0 - maps.step_size * low), np.abs(1.0 - maps.step_size * high))
+
+
+def contraction(maps: RandomMaps, p, *, seed: int = 0, effort: str = "quick") -> Estimate:
+    """The mean contraction r_p = (E Lip(T)^p)^(1/p) of one step; for p = inf the largest constant, c = sup Lip.
+
+    With independent draws W_p(law X_n, π) ≤ r_p^n W_p(δ_x0, π) (C5). Logistic regression: an upper bound of r_p, as
+    Lip is bounded by the range of the curvature of each draw's loss.
+
+    Parameters
+    ----------
+    maps : RandomMaps
+    p : float in [1, inf]
+    seed : int in [0, 2⁶⁴)
+    effort : {"quick", "full"}
+        4096 or 65536 drawn batches, where more than 5040 exist; those are exact.
+
+    Returns
+    -------
+    Estimate
+        From drawn batches and p = inf: the bound ``maps.lipschitz_max``, with the largest constant seen as ``low``.
+
+    Raises
+    ------
+    InvalidInputError
+        If p is below 1 or not a number.
+    Undefined
+        If no Lipschitz constant is known.
+
+    Examples
+    --------
+    >>> from iterorder.maps import QuadraticSGD
+    >>> maps = QuadraticSGD([1.0, 1.5], [0.0, 1.0], 1.0)
+    >>> [contraction(maps, p).value for p in (1, float("inf"))]  # Lip = 0 or ½
+    [0.25, 0.5]
+    """
+    if isinstance(p, (bool, np.bool_)) or not isinstance(p, numbers.Real) or not float(p) >= 1.0:
+        raise InvalidInputError(f"p is {p!r}: give a number in [1, inf]")
+    listed = all_steps(maps.sampling_law)
+    if listed is None:
+        return _from_draws(maps, float(p), seed, DRAWS[effort])
+    rows, weights = listed
+    constants = lipschitz_constants(maps, rows)
+    if math.isinf(p):
+        return Estimate.of(constants.max())
+    return Estimate.of(_power_mean(constants, weights, float(p)))
+
+
+def _power_mean(constants, weights, p) -> float:
+    largest = constants.max()  # divided out: large powers neither overflow nor vanish
+    return float(largest * (weights @ (constants / largest) ** p) ** (1.0 / p)) if largest > 0.0 else 0.0
+
+
+def _from_draws(maps, p, seed, count) -> Estimate:
+    law = maps.sampling_law
+    # One step of an epoch holds a uniformly drawn batch too: independent batches serve both orders.
+    independent = Sampling(law.n_items, law.batch_size)
+    rows = np.concatenate([block[0] for block in draw_blocks(independent, seed, count, 1)])
+    constants = lipschitz_constants(maps, rows)
+    largest = float(constants.max())
+    if math.isinf(p):
+        bound = maps.lipschitz_max
+        if bound is None:
+            raise Undefined("no bound for the largest Lipschitz constant is known: give one")
+        return Estimate(bound, math.nan, min(largest, bound), bound, False)
+    if largest == 0.0:
+        return Estimate.from_mean(0.0, 0.0)
+    powers = (constants / largest) ** p
+    mean, spread = float(powers.mean()), float(powers.std(ddof=1)) / math.sqrt(count)
+    value = largest * mean ** (1.0 / p)
+    return Estimate.from_mean(value, value * spread / (p * mean))  # the derivative of m^(1/p)

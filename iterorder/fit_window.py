@@ -1,0 +1,191 @@
+"""Which points of a distance curve a rate may be fitted to: above every floor, after the transient."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from iterorder.errors import InvalidInputError
+from iterorder.plateau import Plateau, find_plateau
+
+EPS = float(np.finfo(np.float64).eps)
+SMALLEST = float(np.finfo(np.float64).smallest_subnormal)
+# One step of two chains: the gradient and the new state of each are rounded by at most eps/2 of the state, doubled for
+# the sums inside a gradient.
+ROUNDINGS_PER_STEP = 4
+# How far a point must stand above rounding: its logarithm is then off by less than 1/1024.
+ROUNDING_MARGIN = 2**10
+# How far above a plateau that was found and not derived: the logarithm is off by less than log(1 + 1/8) = .12.
+PLATEAU_MARGIN = 8
+# Largest relative standard error of a Monte Carlo mean, whatever the number of replicas.
+MAX_RELATIVE_ERROR = 1 / 4
+MIN_POINTS = 3
+
+# Why a curve stops being usable: what is wrong at that step, and what to try.
+REASONS = {
+    "end": ("the curve ends", "give more steps"),
+    "zero": ("the distance is zero, the starts have met", "save more of the earlier steps"),
+    "not finite": ("the distance is not finite, a replica has diverged", "lower the step size"),
+    "rounding": (
+        f"the distance is not {ROUNDING_MARGIN} times above its rounding",
+        "save more of the earlier steps, or start further apart",
+    ),
+    "plateau": (
+        f"the distance is not {PLATEAU_MARGIN} times above the plateau on which it ends",
+        "save more of the earlier steps, or lower the floor (more points, another method)",
+    ),
+    "saturation": (
+        f"the distance is not {PLATEAU_MARGIN} times below the plateau on which its growth ends",
+        "save more of the earlier steps, or start closer together",
+    ),
+    "monte carlo": (
+        "the relative standard error of the mean over the replicas is too large, a few replicas carry it (C5)",
+        "give more replicas or a smaller p",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A distance as a function of the step, and what limits it.
+
+    Attributes
+    ----------
+    steps : ndarray of int64, shape (n,)
+    distance : ndarray, shape (n,)
+    scale : ndarray, shape (n,)
+        Size of the states whose difference the distance is: sets its rounding.
+    relative_variance : ndarray, shape (n,), or None
+        Of the Monte Carlo mean of the p-th powers; None or NaN where it is not known.
+    n_replicas : int
+    highest_floor : float
+        Largest plateau, in units of the scale, that is taken for a floor; one above it is a true stall.
+    """
+
+    steps: np.ndarray
+    distance: np.ndarray
+    scale: np.ndarray
+    relative_variance: np.ndarray | None = None
+    n_replicas: int = 1
+    highest_floor: float = math.inf
+
+
+@dataclass(frozen=True)
+class FitWindow:
+    """The points [first, end) of a curve, and why it ends there.
+
+    Attributes
+    ----------
+    first, end : int
+        Indices.
+    stopped_by : str
+        A key of `REASONS`.
+    rounding : ndarray, shape (end − first,)
+        Bound of the relative rounding error of each distance.
+    """
+
+    first: int
+    end: int
+    stopped_by: str
+    rounding: np.ndarray
+
+
+def fit_window(curve: Curve) -> FitWindow:
+    """The second half of the usable steps: the first half is left to the transient.
+
+    A curve r^n(1 + c·q^n) with a transient q < 1 is off by c·q^(n/2) there, by O(1/n) when fitted from the start.
+
+    Raises
+    ------
+    InvalidInputError
+        If fewer than three points are usable; the message says which floor stopped the curve.
+    """
+    end, stopped_by = _first_bad(curve)
+    rounding = relative_rounding(curve.steps[:end], curve.distance[:end], curve.scale[:end])
+    # Negated, so that a ratio that overflowed counts as rough.
+    if (rough := ~(rounding * ROUNDING_MARGIN <= 1.0)).any():
+        end, stopped_by = int(rough.argmax()), "rounding"
+    plateau = find_plateau((curve.steps[:end] - curve.steps[0]).astype(np.float64), np.log(curve.distance[:end]))
+    if plateau is not None and (cut := _before_plateau(curve, plateau)) < end:
+        end, stopped_by = cut, "saturation" if plateau.slope > 0 else "plateau"
+    if end < MIN_POINTS:
+        raise _too_few(curve, end, stopped_by)
+    half = (curve.steps[0] + curve.steps[end - 1]) / 2
+    first = min(int(np.searchsorted(curve.steps[:end], half)), end - MIN_POINTS)
+    return FitWindow(first, end, stopped_by, rounding[first:end])
+
+
+def _first_bad(curve: Curve) -> tuple[int, str]:
+    """The first step that is zero, not finite, or whose mean cannot be trusted; all of them if there is none.
+
+    The mean of R replicas has relative standard error ε when the relative variance of one is Rε². Products of slopes
+    are close to lognormal: of relative variance V they have skewness V^(3/2), and their mean has V^(3/2)/√R = Rε³.
+    At ε = R^(−1/3) it is one, and the normal interval is about to fail. This is the stop of C5, after
+    log(Rε²)/log(E a²/(E a)²) steps for p = 1, with the growth measured instead of assumed; before it no replica has
+    more than ε + R^(−1/2) of the sum. Beyond it the sample underestimates its own error: the first crossing is final.
+    """
+    bad = {"zero": curve.distance == 0.0, "not finite": ~np.isfinite(curve.distance)}
+    if curve.relative_variance is not None:
+        limit = min(MAX_RELATIVE_ERROR, curve.n_replicas ** (-1 / 3))
+        with np.errstate(invalid="ignore"):
+            bad["monte carlo"] = curve.relative_variance > limit**2
+    ends = {name: int(where.argmax()) for name, where in bad.items() if where.any()}
+    stopped_by = min(ends, key=lambda name: ends[name], default="end")
+    return ends.get(stopped_by, len(curve.steps)), stopped_by
+
+
+def relative_rounding(steps: np.ndarray, distance: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Bound of the relative rounding error of each distance: δ_n = 4·eps·Σ_(k≤n) scale_k/distance_k.
+
+    The rounding of step k is carried on by the same maps as the distance and keeps its share of it. So a contraction
+    1−h stalls at eps·scale/h, and a common fixed point loses only eps a step. Between saved steps the ratio is taken
+    to be geometric.
+
+    Parameters
+    ----------
+    steps : ndarray of int64, shape (n,)
+    distance, scale : ndarray, shape (n,)
+        The distance positive.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+
+    Examples
+    --------
+    >>> relative_rounding(np.arange(3), np.ones(3), np.ones(3)) / EPS
+    array([ 4.,  8., 12.])
+    """
+    gaps = np.diff(steps)
+    with np.errstate(over="ignore", invalid="ignore"):
+        ratio = ROUNDINGS_PER_STEP * np.maximum(EPS * scale, SMALLEST) / distance
+        growth = np.diff(np.log(ratio)) / gaps
+        # Σ_(i≤Δ) q·e^(i·growth), from q to q': (q'−q)/(1−e^(−growth)), or Δ·q' where the growth is lost in rounding.
+        flat = np.abs(growth) < math.sqrt(EPS)
+        sums = np.where(flat, gaps * ratio[1:], np.diff(ratio) / -np.expm1(-np.where(flat, 1.0, growth)))
+    return np.cumsum(np.concatenate([ratio[:1], sums]))
+
+
+def _before_plateau(curve: Curve, plateau: Plateau) -> int:
+    """Number of points before the plateau is near; all of them where it is no floor."""
+    n = len(curve.steps)
+    logs = np.log(curve.distance[: plateau.start])
+    margin = math.log(PLATEAU_MARGIN)
+    if plateau.slope > 0:
+        near = logs >= plateau.level - margin
+    elif math.exp(plateau.level) <= curve.highest_floor * curve.scale[plateau.start]:
+        near = logs <= plateau.level + margin
+    else:
+        return n
+    return int(near.argmax()) if near.any() else plateau.start
+
+
+def _too_few(curve: Curve, end: int, stopped_by: str) -> InvalidInputError:
+    what, advice = REASONS[stopped_by]
+    place = "" if end == len(curve.steps) else f" at step {curve.steps[end]} (distance {curve.distance[end]:.3g})"
+    return InvalidInputError(
+        f"the distance has {end} usable point{'s' * (end != 1)} of {len(curve.steps)} and a rate needs {MIN_POINTS}: "
+        f"{what}{place}; {advice}"
+    )

@@ -1,0 +1,274 @@
+"""Rate of an exponential decay or growth, with an interval."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from iterorder.convergence import CouplingDistance, relative_variance_of_mean
+from iterorder.errors import InvalidInputError
+from iterorder.fit_window import EPS, Curve, FitWindow, fit_window
+from iterorder.norms import scaled_powers
+from iterorder.validation import as_float
+
+RESAMPLES = 400
+# Replicas are resampled in at most this many groups: as good for a standard error, and the cost stays bounded.
+MAX_GROUPS = 1024
+# The 1 % point of n(ρ−1) for the residuals of a random walk about a fitted line (Fuller 1976, table 8.5.1).
+RANDOM_WALK_REJECTED = 29.5
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Exponential rate of a distance: distance ~ exp(rate·n).
+
+    Attributes
+    ----------
+    rate : float
+        Per step; negative where the distance decays.
+    low, high : float
+        Interval for the rate: `interval` says what it covers.
+    first, last : int
+        The steps between which the line was fitted.
+    standard_error : float
+    interval : {"replicas", "residuals"}
+        From resampling replicas: the error of a Monte Carlo mean. From the residuals about the line: the scatter of
+        one curve, see `fit_rate`.
+    stopped_by : {"end", "zero", "not finite", "rounding", "plateau", "saturation", "monte carlo"}
+        What the curve met after `last`.
+    """
+
+    rate: float
+    low: float
+    high: float
+    first: int
+    last: int
+    standard_error: float
+    interval: str
+    stopped_by: str
+
+    def __float__(self) -> float:
+        return self.rate
+
+
+def fit_rate(steps, distance=None, *, level: float = 0.95) -> Rate:
+    """Rate per step of a distance: the slope of its logarithm after the transient and above every floor.
+
+    Called as ``fit_rate(coupling)`` or ``fit_rate(steps, distance)``.
+
+    Parameters
+    ----------
+    steps : CouplingDistance, or array_like of int, shape (n,)
+        Increasing numbers of steps.
+    distance : array_like, shape (n,), optional
+        Not negative; zeros and values that are not finite end the curve. Only with an array of steps.
+    level : float in (0, 1)
+        Of the interval.
+
+    Returns
+    -------
+    Rate
+
+    Raises
+    ------
+    InvalidInputError
+        If an argument is not as described, or fewer than three points are usable: the message names the floor.
+
+    See Also
+    --------
+    coupling_distance : measures the distance of two starts.
+
+    Notes
+    -----
+    Usable are the points before the first that
+
+    - is zero (the starts have met) or not finite;
+    - is not 2¹⁰ times above its rounding, 4·eps·scale a step and carried on by the maps: eps·scale/h for a
+      contraction 1−h. For bare arrays the largest distance so far stands for the scale: the states are at least half
+      as large;
+    - is not 8 times away from a plateau on which the curve ends. Any plateau of a bare array counts, as a sampling
+      floor cannot be told from a true stall; of a coupling one that growth ends on, or one below √eps·scale;
+    - is a Monte Carlo mean with a relative standard error above ε = n_replicas^(−1/3), at most ¼ (C5). Products of
+      slopes are skew; there the mean of the p-th powers stops being close to normal.
+
+    The line is fitted by least squares to the second half of these steps.
+
+    *Interval from replicas*: normal, of the standard error over 400 bootstrap resamples of the replicas (always the
+    same ones), widened by what rounding can do to the slope. Measured coverage of the 95 % interval: 92 to 97 % for
+    products of random slopes and 30 to 10⁴ replicas. One replica, or p = inf (the bootstrap of a maximum is
+    inconsistent), falls back to residuals.
+
+    *Interval from residuals*: Student's, for residuals that follow a first-order autoregression, random walk
+    included: a random walk is assumed unless the residuals reject it at 1 %, which takes some thirty points; below,
+    the interval is wide. It is widened by rounding too. It covers the scatter of one curve: an error that all points
+    share, such as that of a Monte Carlo mean at its last steps, is only seen as far as it looks like a random walk.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> n = np.arange(30)
+    >>> rate = fit_rate(n, 5.0 * 0.5**n)
+    >>> round(rate.rate / np.log(2), 12)
+    -1.0
+    >>> rate.first, rate.last, rate.interval
+    (15, 29, 'residuals')
+    """
+    level = as_float("level", level)
+    if not 0 < level < 1:
+        raise InvalidInputError(f"level is {level:g}: give a number inside (0, 1)")
+    if not isinstance(steps, CouplingDistance):
+        return _fit_arrays(steps, distance, level)
+    if distance is not None:
+        raise InvalidInputError("distance is given beside a CouplingDistance: give fit_rate(coupling) alone")
+    return _fit_coupling(steps, level)
+
+
+def _fit_coupling(coupling: CouplingDistance, level: float) -> Rate:
+    n_replicas, p = len(coupling.per_replica), coupling.p
+    curve = Curve(
+        coupling.steps,
+        coupling.distance,
+        coupling.scale,
+        relative_variance_of_mean(coupling.per_replica, p),
+        n_replicas,
+        math.sqrt(EPS),
+    )
+    window = fit_window(curve)
+    if n_replicas == 1 or math.isinf(p):
+        return _with_residuals(curve, window, level)
+    weights = _slope_weights(curve.steps[window.first : window.end])
+    groups, sizes = _grouped_powers(coupling.per_replica[:, window.first : window.end], p)
+    error = _bootstrap_error(weights / p, groups, sizes)
+    return _rate(curve, window, level, weights, error, len(groups) - 1, "replicas")
+
+
+def _fit_arrays(steps, distance, level: float) -> Rate:
+    if distance is None:
+        raise InvalidInputError("distance is missing: give fit_rate(steps, distance) or fit_rate(coupling)")
+    steps, distance = _as_steps(steps), _as_distances(distance)
+    if steps.shape != distance.shape:
+        raise InvalidInputError(f"steps has shape {steps.shape} and distance {distance.shape}: give one for each step")
+    largest = np.fmax.accumulate(np.where(np.isfinite(distance), distance, 0.0))
+    curve = Curve(steps, distance, largest)
+    return _with_residuals(curve, fit_window(curve), level)
+
+
+def _with_residuals(curve: Curve, window: FitWindow, level: float) -> Rate:
+    part = slice(window.first, window.end)
+    weights = _slope_weights(curve.steps[part])
+    error = _residual_error(curve.steps[part], np.log(curve.distance[part]), weights)
+    return _rate(curve, window, level, weights, error, len(weights) - 2, "residuals")
+
+
+def _rate(curve, window, level, weights, error, freedom, interval) -> Rate:
+    """The line's slope with Student's interval, widened by the rounding of every point."""
+    from scipy.special import stdtrit
+
+    part = slice(window.first, window.end)
+    rate = float(weights @ np.log(curve.distance[part]))
+    reach = float(stdtrit(freedom, 0.5 + 0.5 * level)) * error + float(np.abs(weights) @ window.rounding)
+    first, last = int(curve.steps[window.first]), int(curve.steps[window.end - 1])
+    return Rate(rate, rate - reach, rate + reach, first, last, error, interval, window.stopped_by)
+
+
+def _slope_weights(steps: np.ndarray) -> np.ndarray:
+    """The weights whose sum over the values is the slope of the least-squares line; they add up to zero."""
+    x = (steps - steps[0]).astype(np.float64)
+    x -= x.mean()
+    return x / (x @ x)
+
+
+# ------------------------------------------------------------------------------------------------- error from replicas
+
+
+def _grouped_powers(per_replica: np.ndarray, p: float) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of the scaled p-th powers over groups of replicas (groups, k), and the sizes of the groups."""
+    powers, _ = scaled_powers(per_replica, p)
+    n_groups = min(len(powers), MAX_GROUPS)
+    starts = np.arange(n_groups) * len(powers) // n_groups
+    return np.add.reduceat(powers, starts, axis=0), np.diff(np.append(starts, len(powers)))
+
+
+def _bootstrap_error(weights: np.ndarray, groups: np.ndarray, sizes: np.ndarray) -> float:
+    """Standard deviation of the slope Σ weights·log(mean) when the groups are drawn with replacement."""
+    n_groups = len(groups)
+    generator = np.random.default_rng(0)
+    counts = generator.multinomial(n_groups, np.full(n_groups, 1.0 / n_groups), size=RESAMPLES)
+    means = (counts @ groups) / (counts @ sizes)[:, None]
+    # A few replicas, some with distance zero: a resample of zeros alone has no rate.
+    slopes = np.log(means[(means > 0).all(axis=1)]) @ weights
+    # A resample of n has the variance of n−1: the bootstrap's own bias.
+    return float(slopes.std(ddof=1) * math.sqrt(n_groups / (n_groups - 1)))
+
+
+# ------------------------------------------------------------------------------------------------ error from residuals
+
+
+def _residual_error(steps: np.ndarray, logs: np.ndarray, weights: np.ndarray) -> float:
+    """Standard error of the slope when the residuals follow r_i = ρ·r_(i−1) + innovation, ρ = 1 included.
+
+    The slope's error is Σ w_i r_i = Σ_j g_j·innovation_j with g_j = Σ_(i≥j) ρ^(i−j) w_i, and r_0 in place of the
+    first innovation. As Σw = 0, a random walk needs no variance of its start.
+    """
+    from scipy.signal import lfilter
+
+    n, x = len(logs), (steps - steps[0]).astype(np.float64)
+    residuals = logs - logs.mean() - (weights @ logs) * (x - x.mean())
+    correlation = _autocorrelation(residuals)
+    innovations = residuals[1:] - correlation * residuals[:-1]
+    stationary = 1.0 - correlation**2
+    variance = (innovations @ innovations + stationary * residuals[0] ** 2) / (n - 2)
+    gains = lfilter([1.0], [1.0, -correlation], weights[::-1])[::-1]
+    from_start = gains[0] ** 2 / stationary if stationary > 0 else 0.0
+    return math.sqrt(variance * float(gains[1:] @ gains[1:] + from_start))
+
+
+def _autocorrelation(residuals: np.ndarray) -> float:
+    """An upper estimate of the correlation of neighbours, in [0, 1]; 1 unless a random walk is rejected.
+
+    The estimate from n residuals about a line is too low by (2+4ρ)/n on average [1]_, and one standard error
+    √((1−ρ²)/n) is added: too high an estimate makes the interval wide, too low a one makes it wrong.
+
+    References
+    ----------
+    .. [1] Kendall (1954), Note on bias in the estimation of autocorrelation, Biometrika 41.
+    """
+    n, power = len(residuals), float(residuals @ residuals)
+    if power == 0.0:
+        return 1.0
+    measured = float(residuals[1:] @ residuals[:-1]) / power
+    if n * (1.0 - measured) < RANDOM_WALK_REJECTED:
+        return 1.0
+    unbiased = measured + (2.0 + 4.0 * measured) / n
+    return min(max(unbiased + math.sqrt(max(1.0 - unbiased**2, 0.0) / n), 0.0), 1.0)
+
+
+# ---------------------------------------------------------------------------------------------------------- bare arrays
+
+
+def _as_steps(steps) -> np.ndarray:
+    array = np.asarray(steps)
+    if array.ndim != 1 or array.dtype.kind not in "fiu" or not (array == np.floor(array)).all():
+        raise InvalidInputError(
+            f"steps has dtype {array.dtype} and shape {array.shape}: give increasing integers, or a CouplingDistance"
+        )
+    array = array.astype(np.int64)
+    if (falls := np.flatnonzero(np.diff(array) <= 0)).size:
+        i = int(falls[0])
+        raise InvalidInputError(f"steps has {array[i]} before {array[i + 1]}: give strictly increasing steps")
+    return array
+
+
+def _as_distances(distance) -> np.ndarray:
+    array = np.asarray(distance)
+    if array.ndim != 1 or array.dtype.kind not in "fiub":
+        raise InvalidInputError(
+            f"distance has dtype {array.dtype} and shape {array.shape}: give one real number for each step"
+        )
+    array = array.astype(np.float64)
+    if (array < 0).any():
+        i = int((array < 0).argmax())
+        raise InvalidInputError(f"distance[{i}] is {array[i]}: a distance is at least 0")
+    return array

@@ -1,0 +1,101 @@
+"""Simulations of which less is kept than the states: run block by block of replicas."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import numpy as np
+
+from iterorder.errors import DivergenceError, InvalidInputError
+from iterorder.maps import RandomMaps
+from iterorder.noise import MAX_REPLICAS
+from iterorder.orders import Order
+from iterorder.simulate import simulate
+from iterorder.trajectory import Trajectory
+from iterorder.validation import as_floats, as_int
+
+# States of one block and one start; large enough that a block keeps every core busy.
+BLOCK_BYTES = 2**26
+
+
+def as_system(maps) -> RandomMaps:
+    """A random-map system, checked."""
+    if not isinstance(maps, RandomMaps):
+        raise InvalidInputError(f"maps is a {type(maps).__name__}: give a random-map system such as AffineMaps")
+    return maps
+
+
+def as_replicas(n_replicas) -> int:
+    """A number of replicas, checked."""
+    return as_int("n_replicas", n_replicas, low=1, high=MAX_REPLICAS)
+
+
+def as_starts(name: str, value, n_replicas: int, dim: int) -> np.ndarray:
+    """One start for all replicas or one for each, as an array of shape (n_replicas, dim) (read-only)."""
+    array = as_floats(name, value)
+    if array.shape not in ((dim,), (n_replicas, dim)):
+        raise InvalidInputError(
+            f"{name} has shape {array.shape}: give ({dim},) for one start or ({n_replicas}, {dim}) for one a replica"
+        )
+    return np.broadcast_to(array, (n_replicas, dim))
+
+
+def check_table_size(n_replicas: int, n_saved: int) -> None:
+    """Refuse a table of one number for each replica and saved step, and its working copies, beyond half the memory."""
+    size = 3 * 8 * n_replicas * n_saved
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**36
+    if size > memory // 2:
+        raise InvalidInputError(
+            f"the result would take {size / 2**30:,.1f} GiB ({n_replicas} replicas × {n_saved} saved steps) and half "
+            f"the memory is {memory / 2**31:,.1f} GiB: lower n_replicas, or give fewer save_steps"
+        )
+
+
+def run_in_blocks(
+    maps: RandomMaps, starts: tuple[np.ndarray, ...], n_steps, *, order: Order, seed, save_steps, n_saved: int
+) -> Iterator[tuple[slice, tuple[Trajectory, ...]]]:
+    """Simulate every start under the same maps, a block of replicas at a time.
+
+    The blocks are those of one big run, bit for bit (a split of the replicas changes nothing). A block whose
+    replicas all diverged is data here: the caller knows whether all blocks did.
+
+    Parameters
+    ----------
+    maps : RandomMaps
+    starts : tuple of ndarray, shape (n_replicas, dim)
+    n_steps, order, seed, save_steps
+        As in `simulate`.
+    n_saved : int
+        The number of saved steps.
+
+    Yields
+    ------
+    slice
+        The replicas of the block.
+    tuple of Trajectory
+        One for each start.
+    """
+    n_replicas, dim = starts[0].shape
+    size = max(1, BLOCK_BYTES // (8 * dim * max(1, n_saved)))
+    for first in range(0, n_replicas, size):
+        block = slice(first, min(first + size, n_replicas))
+        yield block, tuple(_run(maps, start[block], n_steps, order, seed, save_steps, first) for start in starts)
+
+
+def _run(maps, starts, n_steps, order, seed, save_steps, first) -> Trajectory:
+    try:
+        return simulate(
+            maps,
+            starts,
+            n_steps,
+            order=order,
+            n_replicas=len(starts),
+            seed=seed,
+            save_steps=save_steps,
+            first_replica=first,
+        )
+    except DivergenceError as error:
+        if error.trajectory is None:
+            raise
+        return error.trajectory

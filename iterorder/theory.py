@@ -1,0 +1,168 @@
+"""`theory`: what is known about a system of random maps before anything is simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+
+from iterorder.analysis import analyse
+from iterorder.contraction import contraction
+from iterorder.errors import InvalidInputError
+from iterorder.estimate import Estimate
+from iterorder.maps.base import RandomMaps
+from iterorder.undefined import Undefined
+from iterorder.validation import as_choice, as_seed, read_only
+
+EFFORTS = ("quick", "full")
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, eq=False)
+class Theory:
+    """Contraction, stability and stationary moments of a random-map system.
+
+    A field is None where the thing does not exist or has no formula; ``reasons[name]`` says which and why.
+
+    Attributes
+    ----------
+    lipschitz_max : Estimate or None
+        Upper bound of the Lipschitz constants of all maps (logistic regression: from the range of the curvature).
+    lyapunov_exponent : Estimate or None
+        Growth rate per step of a small difference; −inf where products of linear parts vanish.
+    mean_square_radius : Estimate or None
+        Spectral radius of C → E[A C Aᵀ], A the linear part of the map of one step; of one *epoch* for
+        ``sampling="reshuffle"`` and ``"cyclic"``. Right to rounding of one.
+    mean_square_stable : bool or None
+        Whether that radius is below one.
+    mean : ndarray, shape (d,), or None
+        Of the stationary law; at epoch ends for ``sampling="reshuffle"``.
+    covariance : ndarray, shape (d, d), or None
+        Of the same law; zero where that is a point.
+    tail_index : Estimate or None
+        κ of P(‖Z‖ > t) ~ t^(−κ) (C8); in one dimension.
+    common_fixed_point : ndarray, shape (d,), or None
+        The point that every map fixes (C14), of least norm where there are several.
+    cycle : ndarray, shape (N, d), or None
+        ``sampling="cyclic"``: the states of the forward cycle (C13). ``cycle[k]`` is the state after map k of the
+        epoch: ``cycle[0] = T_0(cycle[N-1])``, ``cycle[k] = T_k(cycle[k-1])``, the last one that at epoch ends.
+    reasons : dict of str to str
+        A sentence for every field that is None.
+    maps : RandomMaps
+    seed : int
+    effort : {"quick", "full"}
+    """
+
+    lipschitz_max: Estimate | None
+    lyapunov_exponent: Estimate | None
+    mean_square_radius: Estimate | None
+    mean_square_stable: bool | None
+    mean: np.ndarray | None
+    covariance: np.ndarray | None
+    tail_index: Estimate | None
+    common_fixed_point: np.ndarray | None
+    cycle: np.ndarray | None
+    reasons: dict[str, str]
+    maps: RandomMaps = field(repr=False)
+    seed: int = 0
+    effort: str = "quick"
+
+    def contraction(self, p) -> Estimate | None:
+        """The mean contraction r_p = (E Lip(T)^p)^(1/p) of one step; for p = inf c = sup Lip.
+
+        Exact where the draws can be listed (single items, the cyclic order, at most 5040 batches), otherwise from
+        drawn batches; logistic regression: of upper bounds of Lip, and so an upper bound itself.
+
+        Parameters
+        ----------
+        p : float in [1, inf]
+
+        Returns
+        -------
+        Estimate or None
+            For p = inf and more batches than can be listed: the bound ``lipschitz_max``, with the largest constant
+            seen as ``low``. None where no Lipschitz constant is known: the reason is that of ``lipschitz_max``.
+
+        Raises
+        ------
+        InvalidInputError
+            If p is below 1 or not a number.
+        """
+        try:
+            return contraction(self.maps, p, seed=self.seed, effort=self.effort)
+        except Undefined:
+            return None
+
+
+def theory(maps: RandomMaps, *, seed=0, effort: str = "quick") -> Theory:
+    """Lipschitz bounds, Lyapunov exponent, stability and stationary moments of a system.
+
+    Affine families (`AffineMaps`, `QuadraticSGD`, `LinearRegressionSGD`) have exact moments by linear solves, with
+    ridge, batches of distinct points and finite data; logistic regression has bounds, the Lyapunov exponent along its
+    chain and its cycle. Moments of random reshuffling exist in closed form where all linear parts are equal (C12) or
+    at most 5040 orders can be listed.
+
+    Parameters
+    ----------
+    maps : RandomMaps
+    seed : int in [0, 2⁶⁴) or SeedSequence
+        Of the Monte Carlo parts: a Lyapunov exponent of maps that do not commute, contraction over many batches.
+    effort : {"quick", "full"}
+        Monte Carlo within about a second, or with sixteen times the steps.
+
+    Returns
+    -------
+    Theory
+        Never an error for a valid system: what does not exist is None, with a reason.
+
+    Raises
+    ------
+    InvalidInputError
+        If maps is not a system of random maps, the seed out of range or the effort another word.
+
+    Examples
+    --------
+    >>> from iterorder.maps import gallery
+    >>> fern = theory(gallery.barnsley_fern())
+    >>> fern.mean.round(6), fern.covariance.round(6)
+    (array([0.796833, 6.167579]), array([[1.436309, 1.297832], [1.297832, 6.249628]]))
+    >>> fern.cycle, fern.reasons["cycle"]
+    (None, "only sampling='cyclic' has a cycle: here the maps are drawn at random")
+    """
+    if not isinstance(maps, RandomMaps):
+        raise InvalidInputError(f"maps is a {type(maps).__name__}: give a system of random maps, such as AffineMaps")
+    seed, effort = as_seed(seed), as_choice("effort", effort, EFFORTS)
+    reasons: dict[str, str] = {}
+
+    def value_of(name: str, compute: Callable[[], Value]) -> Value | None:
+        try:
+            return compute()
+        except Undefined as undefined:
+            reasons[name] = str(undefined)
+            return None
+
+    system = analyse(maps, seed=seed, effort=effort)
+    return Theory(
+        lipschitz_max=value_of("lipschitz_max", lambda: _lipschitz_max(maps)),
+        lyapunov_exponent=value_of("lyapunov_exponent", system.lyapunov_exponent),
+        mean_square_radius=value_of("mean_square_radius", system.mean_square_radius),
+        mean_square_stable=value_of("mean_square_stable", system.mean_square_stable),
+        mean=value_of("mean", lambda: read_only(system.mean())),
+        covariance=value_of("covariance", lambda: read_only(system.covariance())),
+        tail_index=value_of("tail_index", system.tail_index),
+        common_fixed_point=value_of("common_fixed_point", lambda: read_only(system.common_fixed_point())),
+        cycle=value_of("cycle", lambda: read_only(system.cycle())),
+        reasons=reasons,
+        maps=maps,
+        seed=seed,
+        effort=effort,
+    )
+
+
+def _lipschitz_max(maps: RandomMaps) -> Estimate:
+    bound = maps.lipschitz_max
+    if bound is None:
+        raise Undefined("no Lipschitz constant is known for these maps: give a bound")
+    return Estimate.of(bound)

@@ -1,0 +1,156 @@
+"""Distance to the stationary law: what a sample sees, and what a coupling sees below the sampling floor.
+
+Forward and backward have the same law at every n, so their distances agree. The empirical W_1 stops at its noise floor;
+the synchronous coupling with a stationary chain bounds W_1 from above down to rounding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from _common import cancer_logistic, main
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.stats import uniform
+
+from iterorder import gallery, simulate
+from iterorder.convergence import coupling_distance
+from iterorder.orders import BACKWARD, FORWARD
+from iterorder.plotting import ORDER_COLORS, PAGE, house_style, panel_title, save_figure
+from iterorder.theory import theory
+from iterorder.wasserstein import wasserstein_1d_to, wasserstein_estimate
+
+SEED = 21
+STEP_SIZE = 0.5
+LINE_REPLICAS = {"quick": 20_000, "full": 200_000}
+LOGISTIC_REPLICAS = {"quick": 2000, "full": 20_000}
+COUPLED = {"quick": 200, "full": 1000}
+# Thirteen decades below the start: the last two are rounding.
+LINE_STEPS, LOGISTIC_STEPS = 50, 22_000
+# Long after the start is forgotten: 9000 steps shrink it by exp(9000·γ) = 1e-6 and less.
+BURN_IN = 9000
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """Everything in one panel; `theory` is the line through the asymptotic rate, `bound` a sure or mean contraction."""
+
+    sampled_at: np.ndarray
+    sampled: dict[str, np.ndarray]
+    floor: float
+    coupled_at: np.ndarray
+    coupled: np.ndarray
+    bound: np.ndarray
+    theory: np.ndarray | None
+
+    def as_data(self) -> dict[str, object]:
+        """The plotted numbers by name."""
+        return dict(vars(self))
+
+
+def two_point_curves(effort: str) -> Curves:
+    """h = ½ from 0: the law is uniform, and W_1 is ½(1−h)^n exactly (C5)."""
+    maps, n_replicas = gallery.two_point_quadratic(STEP_SIZE), LINE_REPLICAS[effort]
+    steps = np.arange(0, LINE_STEPS + 1)
+    sampled = {}
+    for order in (FORWARD, BACKWARD):
+        run = simulate(maps, [0.0], 24, order=order, n_replicas=n_replicas, seed=SEED, save_steps=np.arange(0, 25, 2))
+        sampled[order] = np.array([wasserstein_1d_to(states, uniform()) for states in run.states[:, :, 0].T])
+    # Exact: y0 is spread evenly over the uniform law.
+    y0 = (np.arange(n_replicas) + 0.5)[:, None] / n_replicas
+    coupling = coupling_distance(
+        maps, [0.0], y0, LINE_STEPS, order=FORWARD, n_replicas=n_replicas, seed=SEED + 1, p=1, save_steps=steps
+    )
+    rate = float(theory(maps).contraction(1))
+    return Curves(
+        sampled_at=np.arange(0, 25, 2),
+        sampled=sampled,
+        # E∫|F_R − F| with F_R(x) ≈ normal of variance F(1−F)/R: √(2/(πR))·∫√(x(1−x)) dx.
+        floor=np.sqrt(2 / np.pi / n_replicas) * np.pi / 8,
+        coupled_at=steps,
+        coupled=coupling.distance,
+        bound=0.5 * rate**steps,
+        theory=None,
+    )
+
+
+def logistic_curves(effort: str) -> Curves:
+    """Breast cancer data from 0; samples are compared along the direction of the stationary mean."""
+    maps, n_replicas, n_coupled = cancer_logistic(), LOGISTIC_REPLICAS[effort], COUPLED[effort]
+    x0 = np.zeros(maps.dim)
+    # Other noise than the chains that are measured.
+    stationary = simulate(maps, x0, BURN_IN, n_replicas=10 * n_replicas, seed=SEED + 2).states[:, 0]
+    direction = stationary.mean(axis=0) / np.linalg.norm(stationary.mean(axis=0))
+    reference = stationary @ direction
+    early = np.arange(0, 6001, 400)
+    sampled, floor = {}, np.nan
+    for order in (FORWARD, BACKWARD):
+        run = simulate(maps, x0, int(early[-1]), order=order, n_replicas=n_replicas, seed=SEED, save_steps=early)
+        estimates = [wasserstein_estimate(x, reference, n_bootstrap=20) for x in (run.states @ direction).T]
+        sampled[order] = np.array([estimate.value for estimate in estimates])
+        floor = estimates[-1].noise_floor
+    steps = np.arange(0, LOGISTIC_STEPS + 1, 200)
+    y0 = stationary[:n_coupled]
+    coupling = coupling_distance(
+        maps, x0, y0, LOGISTIC_STEPS, order=FORWARD, n_replicas=n_coupled, seed=SEED + 1, p=1, save_steps=steps
+    )
+    known = theory(maps)
+    middle = len(steps) // 2
+    return Curves(
+        sampled_at=early,
+        sampled=sampled,
+        floor=floor,
+        coupled_at=steps,
+        coupled=coupling.distance,
+        bound=coupling.distance[0] * float(known.lipschitz_max) ** steps,
+        # The exponent says nothing about the level: the line passes through the middle of the coupling.
+        theory=coupling.distance[middle] * np.exp(float(known.lyapunov_exponent) * (steps - steps[middle])),
+    )
+
+
+def draw_curves(axes: Axes, curves: Curves, bound: str) -> None:
+    """One panel; the legend names the bound."""
+    color = ORDER_COLORS
+    axes.axhline(curves.floor, color=color["floor"], lw=0.8, label="noise floor of $W_1$")
+    axes.plot(curves.coupled_at, curves.bound, color=color["theory"], lw=0.8, ls=":", label=bound)
+    axes.plot(curves.coupled_at, curves.coupled, color="#7570B3", lw=2.0, label=r"coupling $E\|X_n-Y_n\|$")
+    if curves.theory is not None:
+        axes.plot(curves.coupled_at, curves.theory, color=color["theory"], lw=0.8, ls="--", label=r"rate $e^{\gamma n}$")
+    markers = {FORWARD: {"marker": "o", "ms": 5.0, "mfc": "none"}, BACKWARD: {"marker": "x", "ms": 3.5}}
+    for order, values in curves.sampled.items():
+        axes.plot(curves.sampled_at, values, ls="", color=color[order], label=f"sample $W_1$, {order}", **markers[order])
+    axes.set(yscale="log", xlabel="steps $n$", xlim=(0, curves.coupled_at[-1]))
+    axes.legend(loc="upper right")
+
+
+def draw(effort: str, folder: str | Path) -> list[Path]:
+    """Draw the figure and return its files."""
+    two_point, logistic = two_point_curves(effort), logistic_curves(effort)
+    cancer = cancer_logistic()
+    with house_style():
+        figure = Figure(figsize=(PAGE, 2.7))
+        left, right = figure.subplots(1, 2)
+        draw_curves(left, two_point, r"exact $\frac{1}{2}(1-h)^n$")
+        draw_curves(right, logistic, r"sure bound $c^n\,E\|x_0-Y_0\|$")
+        panel_title(left, "a", "two quadratics, $h=1/2$")
+        panel_title(right, "b", "logistic regression, breast cancer data")
+        left.set_ylabel("distance to the stationary law")
+        parameters = {
+            "effort": effort,
+            "two_point": {"step_size": STEP_SIZE, "replicas": LINE_REPLICAS[effort], "x0": 0.0},
+            "logistic": {
+                "step_size": cancer.step_size,
+                "ridge": cancer.ridge,
+                "replicas": LOGISTIC_REPLICAS[effort],
+                "coupled": COUPLED[effort],
+                "x0": 0.0,
+            },
+        }
+        data = {"two_point": two_point.as_data(), "logistic": logistic.as_data()}
+        return save_figure(figure, folder, "distance", parameters=parameters, seed=SEED, data=data)
+
+
+if __name__ == "__main__":
+    main(draw, __doc__)

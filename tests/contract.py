@@ -1,0 +1,89 @@
+"""What every random-map system passes, whatever its family."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import iterorder as ito
+from tests import naive
+
+EPS = np.finfo(np.float64).eps
+SEED = 0x9E3779B97F4A7C15
+
+
+def check_maps(maps) -> None:
+    """The whole contract for one system."""
+    check_is_frozen(maps)
+    check_draws(maps)
+    check_apply(maps)
+    check_lipschitz(maps)
+
+
+def check_is_frozen(maps) -> None:
+    """A frozen dataclass with identity comparison and private read-only arrays."""
+    assert dataclasses.is_dataclass(maps)
+    assert maps != dataclasses.replace(maps)
+    assert len({maps, maps, dataclasses.replace(maps)}) == 2
+    for field in dataclasses.fields(maps):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(maps, field.name, None)
+        value = getattr(maps, field.name)
+        if isinstance(value, np.ndarray):
+            with pytest.raises(ValueError, match="read-only"):
+                value[...] = 0
+
+
+def check_draws(maps) -> None:
+    """Draws are those of the documented layout: they depend on the sampling law alone, never on the family."""
+    law = maps.sampling_law
+    n, size = law.n_items, law.batch_size
+    for replica, step in [(0, 0), (0, 1), (3, 7), (2**32 - 1, 12345), (1, 2**40 + 3)]:
+        draw = maps.draw(SEED, replica, step)
+        epoch, position = divmod(step, n // size)
+        if law.kind == "cyclic":
+            expected = list(range(position * size, (position + 1) * size))
+        elif law.kind == "reshuffle":
+            expected = naive.permutation(SEED, replica, epoch, n)[position * size : (position + 1) * size]
+        elif size > 1:
+            expected = naive.batch(SEED, replica, step, n, size)
+        else:
+            expected = [naive.index(SEED, replica, step, n, law.probabilities)]
+        assert np.atleast_1d(draw).tolist() == expected
+        assert isinstance(draw, int) == (size == 1)
+        assert len(set(expected)) == size
+
+
+def check_apply(maps) -> None:
+    """Shapes: one state, many states; float32 in, float32-sized error; wrong input is refused."""
+    rng = np.random.default_rng(1)
+    x, draw = rng.normal(size=(4, 2, maps.dim)), maps.draw(SEED, 0, 5)
+    images = maps.apply(x, draw)
+    assert images.shape == x.shape
+    # One state at a time sums in the same order up to the reordering inside a matrix product.
+    scale = np.abs(images).max() + np.abs(x).max()
+    np.testing.assert_allclose(maps.apply(x[1, 1], draw), images[1, 1], atol=64 * maps.dim * EPS * scale)
+    for bad in (np.zeros(maps.dim + 1), np.zeros(maps.dim, complex), np.zeros(maps.dim, object), "x"):
+        with pytest.raises(ito.InvalidInputError, match="x has"):
+            maps.apply(bad, draw)
+    for bad in (-1, maps.sampling_law.n_items, 0.5, "0"):
+        with pytest.raises(ito.InvalidInputError, match="draw"):
+            maps.apply(x, bad)
+
+
+def check_lipschitz(maps) -> None:
+    """No pair of states is stretched by more than the bound of its draw, and no draw has more than the maximum."""
+    rng = np.random.default_rng(2)
+    largest = maps.lipschitz_max
+    for step in range(20):
+        draw = maps.draw(SEED, 1, step)
+        bound = maps.lipschitz(draw)
+        # Directions of the extreme singular vectors are among them for affine maps by sheer number in low dimension.
+        x, y = rng.normal(size=(2, 200, maps.dim))
+        before = np.linalg.norm(x - y, axis=1)
+        after = np.linalg.norm(maps.apply(x, draw) - maps.apply(y, draw), axis=1)
+        rounding = 64 * maps.dim * EPS * (np.abs(x).max() + np.abs(maps.apply(x, draw)).max())
+        assert (after <= bound * before + rounding).all()
+        assert bound <= largest * (1 + 64 * maps.dim * EPS)

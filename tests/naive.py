@@ -1,0 +1,131 @@
+"""Literal twins of the fast paths: slow, readable, and independent of them down to Python's own integers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from iterorder.orders import Window
+
+LOW = 0xFFFFFFFF
+
+
+# --------------------------------------------------------------------------------------------------------------- noise
+
+
+def philox(block: int, replica: int, stream: int, seed: int) -> tuple[int, int, int, int]:
+    """Philox4x32-10 as its authors wrote it: key = seed, counter = (block low, block high, replica, stream)."""
+    c0, c1, c2, c3 = block & LOW, block >> 32, replica, stream
+    k0, k1 = seed & LOW, seed >> 32
+    for _ in range(10):
+        p0, p1 = 0xD2511F53 * c0, 0xCD9E8D57 * c2
+        c0, c1, c2, c3 = (p1 >> 32) ^ c1 ^ k0, p1 & LOW, (p0 >> 32) ^ c3 ^ k1, p0 & LOW
+        k0, k1 = (k0 + 0x9E3779B9) & LOW, (k1 + 0xBB67AE85) & LOW
+    return c0, c1, c2, c3
+
+
+def step_word(seed, replica, step, slot, words_per_step) -> int:
+    """Word `slot` of a step that reads `words_per_step` of them."""
+    if words_per_step == 1:
+        return philox(step // 4, replica, 0, seed)[step % 4]
+    if words_per_step == 2:
+        return philox(step // 2, replica, 0, seed)[2 * (step % 2) + slot]
+    return philox(step, replica, slot // 4, seed)[slot % 4]
+
+
+def fair_bit(seed, replica, step) -> int:
+    bits = "".join(f"{word:032b}" for word in philox(step // 128, replica, 0, seed))
+    return int(bits[step % 128])
+
+
+def index(seed, replica, step, n, probabilities=None) -> int:
+    if probabilities is not None:
+        word = step_word(seed, replica, step, 0, 1)
+        cumulated, total = 0.0, 0
+        for p in probabilities[:-1]:
+            cumulated += p
+            total += word >= round(2**32 * cumulated)
+        return total
+    if n == 2:
+        return fair_bit(seed, replica, step)
+    return step_word(seed, replica, step, 0, 1) * n >> 32
+
+
+def batch(seed, replica, step, n, size) -> list[int]:
+    """Floyd's algorithm."""
+    points: list[int] = []
+    for slot in range(size):
+        last = n - size + slot
+        point = step_word(seed, replica, step, slot, size) * (last + 1) >> 32
+        points.append(last if point in points else point)
+    return points
+
+
+def permutation(seed, replica, epoch, n) -> list[int]:
+    return fisher_yates(seed, replica, epoch, n) if n <= 4096 else feistel(seed, replica, epoch, n)
+
+
+def fisher_yates(seed, replica, epoch, n) -> list[int]:
+    items = list(range(n))
+    for swap, last in enumerate(range(n - 1, 0, -1)):
+        word = philox(epoch, replica, (1 << 24) + swap // 4, seed)[swap % 4]
+        other = word * (last + 1) >> 32
+        items[last], items[other] = items[other], items[last]
+    return items
+
+
+def feistel(seed, replica, epoch, n) -> list[int]:
+    bits = 0
+    while 4**bits < n:
+        bits += 1
+    keys = [philox(epoch, replica, (2 << 24) + r // 4, seed)[r % 4] for r in range(12)]
+
+    def network(item):
+        left, right = item >> bits, item % 2**bits
+        for key in keys:
+            x = (right * 0x9E3779B9 + key) % 2**32
+            x = (x ^ x >> 16) * 0x7FEB352D % 2**32
+            x = (x ^ x >> 15) * 0x846CA68B % 2**32
+            x ^= x >> 16
+            left, right = right, left ^ x % 2**bits
+        return left << bits | right
+
+    images = []
+    for item in range(n):
+        image = network(item)
+        while image >= n:
+            image = network(image)
+        images.append(image)
+    return images
+
+
+# -------------------------------------------------------------------------------------------------------------- orders
+
+
+def iterate(maps, x0, n, *, order, seed, replica=0, first_step=0) -> np.ndarray:
+    """The state after n steps of one replica: `maps.apply` to `maps.draw`, in the order of the definition."""
+
+    def compose(x, steps):
+        for step in steps:
+            x = maps.apply(x, maps.draw(seed, replica, first_step + step))
+        return x
+
+    x = np.asarray(x0, np.float64)
+    if order == "forward":
+        return compose(x, range(n))
+    if order == "backward":
+        return compose(x, reversed(range(n)))
+    assert isinstance(order, Window)
+    turn = max(n - order.width, 0) if order.width is not None else min(order.start, n)
+    return compose(compose(x, range(turn)), reversed(range(turn, n)))
+
+
+def trajectory(maps, x0, save_steps, *, order, seed, n_replicas=1, first_replica=0, first_step=0) -> np.ndarray:
+    """States of every replica after each of the saved steps, shape (n_replicas, saves, dim)."""
+    starts = np.broadcast_to(x0, (n_replicas, maps.dim))
+    place = {"order": order, "seed": seed, "first_step": first_step}
+    return np.array(
+        [
+            [iterate(maps, starts[r], n, replica=first_replica + r, **place) for n in save_steps]
+            for r in range(n_replicas)
+        ]
+    )

@@ -1,0 +1,67 @@
+"""Small systems of every family and sampling, for the tests that hold of all of them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import iterorder as ito
+
+RNG = np.random.default_rng(20251122)
+
+
+def regression(dim, n=20, **options):
+    features = RNG.normal(size=(n, dim))
+    targets = features @ RNG.normal(size=dim) + 0.1 * RNG.normal(size=n)
+    return ito.LinearRegressionSGD(features, targets, 0.3 / dim, **options)
+
+
+def logistic(dim, n=20, **options):
+    features = RNG.normal(size=(n, dim))
+    labels = np.sign(features @ RNG.normal(size=dim) + 0.5 * RNG.normal(size=n))
+    return ito.LogisticRegressionSGD(features, labels, 0.5 / dim, ridge=0.2, **options)
+
+
+def affine(dim, m=5, **options):
+    return ito.AffineMaps(0.5 / np.sqrt(dim) * RNG.normal(size=(m, dim, dim)), RNG.normal(size=(m, dim)), **options)
+
+
+def quadratic(dim, m=6, **options):
+    roots = RNG.normal(size=(m, dim, dim))
+    return ito.QuadraticSGD(np.einsum("mij,mkj->mik", roots, roots) / dim, RNG.normal(size=(m, dim)), 0.2, **options)
+
+
+# Names say what is special: the layouts change at d = 8 (affine) and 16 (regression), the vectors are eight long, a
+# batch is drawn by search up to 32 points and by marks above, a permutation by Fisher and Yates up to 4096 items.
+SYSTEMS = {
+    "two-point": ito.gallery.two_point_quadratic(0.3),
+    "bernoulli": ito.gallery.bernoulli_convolution(0.6),
+    "sierpinski": ito.gallery.sierpinski(),
+    "fern": ito.gallery.barnsley_fern(),
+    "table": affine(1, m=100),
+    "affine d=3 weighted": affine(3, probabilities=[0.1, 0.0, 0.3, 0.25, 0.35]),
+    "affine d=8 cyclic": affine(8, sampling="cyclic"),
+    "affine d=9": affine(9),
+    "affine d=2 reshuffle": affine(2, sampling="reshuffle"),
+    "affine feistel": affine(1, m=5000, sampling="reshuffle"),
+    "quadratic d=2 batch": quadratic(2, batch_size=3),
+    "quadratic d=1 reshuffle": ito.QuadraticSGD([1.0, 2.0, 0.5], [0.0, 1.0, -1.0], 0.3, sampling="reshuffle"),
+    "quadratic d=10 batch": quadratic(10, batch_size=2),
+    "linear d=1": regression(1),
+    "linear d=3 batch 2": regression(3, batch_size=2),
+    "linear d=10 ridge": regression(10, ridge=0.1),
+    "linear d=16 batch 5 reshuffle": regression(16, ridge=0.1, batch_size=5, sampling="reshuffle"),
+    "linear d=17": regression(17),
+    "linear d=30 batch 3": regression(30, batch_size=3, ridge=0.05),
+    "linear d=2 full batch": regression(2, n=50, batch_size=50),
+    "linear d=2 large batch": regression(2, n=60, batch_size=40),
+    "linear d=4 cyclic batch": regression(4, sampling="cyclic", batch_size=3),
+    "logistic d=1": logistic(1),
+    "logistic d=5": logistic(5),
+    "logistic d=16 batch 4": logistic(16, batch_size=4),
+    "logistic d=20": logistic(20),
+    "logistic d=20 batch 2 cyclic": logistic(20, batch_size=2, sampling="cyclic"),
+    "logistic d=3 reshuffle": logistic(3, sampling="reshuffle"),
+}
+
+# One for each compiled path: enough where the check is about orders and cuts, not about the family.
+FEW = ["two-point", "fern", "affine d=9", "linear d=10 ridge", "linear d=17", "logistic d=5", "logistic d=20"]

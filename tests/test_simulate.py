@@ -1,0 +1,352 @@
+"""Every order of every family against its literal twin; cuts, splits and threads change no bit; bad input."""
+
+from __future__ import annotations
+
+import itertools
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import iterorder as ito
+from iterorder.simulate import _algorithm
+from tests import naive
+from tests.systems import FEW, SYSTEMS
+
+EPS = np.finfo(np.float64).eps
+SEED = 0xFEDCBA9876543210
+ORDERS = ["forward", "backward", ito.Window(4), ito.Window(start=9)]
+
+
+def rounding_bound(maps, n, scale, dtype=np.float64):
+    """Bound of the difference of two ways to compute n steps.
+
+    A step of either way is a chain of at most (batch + 1)·(dim + 8) roundings of numbers of size `scale` (the 8 stand
+    for the exponential and the division of the logistic step), and none of these systems stretches an error by more
+    than a factor K = 4 over any stretch of steps, so n steps add at most 2·K·n of them.
+    """
+    return 8 * n * (maps.sampling_law.batch_size + 1) * (maps.dim + 8) * np.finfo(dtype).eps * scale
+
+
+def scale_of(maps, *states):
+    """The size of the numbers that a step adds up: states, and the moves away from them."""
+    size = max(float(np.abs(s).max()) for s in states)
+    items = np.flatnonzero(maps.sampling_law.weights > 0)[:200]
+    images = [maps.apply(np.full(maps.dim, size), np.array([i])) for i in items]
+    return 1.0 + size + float(np.abs(images).max())
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_matches_the_literal_twin(name, order):
+    maps = SYSTEMS[name]
+    saves = [0, 1, 7, 23]
+    x0 = np.random.default_rng(0).normal(size=(3, maps.dim))
+    place = {"order": order, "seed": SEED, "n_replicas": 3, "first_replica": 5, "first_step": 11}
+    run = ito.simulate(maps, x0, 23, save_steps=saves, **place)
+    twin = naive.trajectory(maps, x0, saves, **place)
+    bound = rounding_bound(maps, 23, scale_of(maps, x0, twin))
+    np.testing.assert_allclose(run.states, twin, rtol=0, atol=bound)
+    assert (run.diverged_at == -1).all()
+    assert (run.error_bound == 0).all()
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_all_backward_iterates_match_the_recomputed_ones(name):
+    """The incremental form and the sweep against one recomputation for each n."""
+    maps = SYSTEMS[name]
+    x0 = np.random.default_rng(1).normal(size=(2, maps.dim))
+    place = {"order": "backward", "seed": SEED, "n_replicas": 2}
+    n = 75  # more than a block of lanes, so that the sweep has a second one
+    run = ito.simulate(maps, x0, n, save_steps="all", **place)
+    assert _algorithm(maps, run.save_steps) in ("incremental", "sweep")
+    each = np.concatenate([ito.simulate(maps, x0, int(k), **place).states for k in run.save_steps], axis=1)
+    if _algorithm(maps, run.save_steps) == "sweep":
+        np.testing.assert_array_equal(run.states, each)
+    else:
+        bound = rounding_bound(maps, n, scale_of(maps, x0, each))
+        np.testing.assert_allclose(run.states, each, rtol=0, atol=bound)
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_float32_is_the_same_maps(name):
+    maps = SYSTEMS[name]
+    x0 = np.full(maps.dim, 0.5)
+    for order in ORDERS:
+        single = ito.simulate(maps, x0, 20, order=order, n_replicas=3, seed=SEED, dtype="float32")
+        double = ito.simulate(maps, x0, 20, order=order, n_replicas=3, seed=SEED)
+        assert single.states.dtype == np.float32
+        bound = rounding_bound(maps, 20, scale_of(maps, double.states), np.float32)
+        np.testing.assert_allclose(single.states, double.states, rtol=0, atol=bound)
+        assert np.abs(single.states - double.states).max() > 0
+
+
+# ---------------------------------------------------------------------------------------------- the same bits, always
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+@pytest.mark.parametrize("name", FEW)
+def test_replicas_can_be_split_anywhere(name, order):
+    maps = SYSTEMS[name]
+    x0 = np.random.default_rng(2).normal(size=(150, maps.dim))
+    options = {"order": order, "seed": SEED, "save_steps": [3, 12, 40]}
+    whole = ito.simulate(maps, x0, 40, n_replicas=150, **options).states
+    for first, last in itertools.pairwise([0, 1, 3, 70, 150]):
+        part = ito.simulate(maps, x0[first:last], 40, n_replicas=last - first, first_replica=first, **options)
+        np.testing.assert_array_equal(part.states, whole[first:last])
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+@pytest.mark.parametrize("name", FEW)
+def test_threads_change_nothing(name, order, monkeypatch):
+    """The work is made to look large, so that it goes to threads whatever its size."""
+    from iterorder.kernels import cpu
+
+    maps = SYSTEMS[name]
+    options = {"order": order, "seed": SEED, "n_replicas": 200, "save_steps": list(range(0, 41, 4))}
+    threads = numba.get_num_threads()
+    results = []
+    try:
+        for count, small in ((1, cpu.SMALL_WORK), (1, 0), (min(2, threads), 0)):
+            numba.set_num_threads(count)
+            monkeypatch.setattr(cpu, "SMALL_WORK", small)
+            results.append(ito.simulate(maps, np.zeros(maps.dim), 40, **options).states)
+    finally:
+        numba.set_num_threads(threads)
+    np.testing.assert_array_equal(results[0], results[1])
+    np.testing.assert_array_equal(results[0], results[2])
+
+
+@given(st.sampled_from(list(SYSTEMS)), st.integers(0, 300), st.integers(0, 300), st.integers(0, 2**40))
+@settings(max_examples=60)
+def test_forward_runs_can_be_cut_anywhere(name, n, m, first_step):
+    maps = SYSTEMS[name]
+    options = {"seed": SEED, "n_replicas": 2, "first_replica": 9}
+    whole = ito.simulate(maps, np.zeros(maps.dim), n + m, first_step=first_step, **options).states
+    inner = ito.simulate(maps, np.zeros(maps.dim), n, first_step=first_step, **options).states[:, -1]
+    outer = ito.simulate(maps, inner, m, first_step=first_step + n, **options).states
+    np.testing.assert_array_equal(outer, whole)
+
+
+@given(st.sampled_from(list(SYSTEMS)), st.integers(0, 200), st.integers(0, 200), st.integers(0, 2**40))
+@settings(max_examples=60)
+def test_backward_runs_are_cut_inner_piece_first(name, n, m, first_step):
+    maps = SYSTEMS[name]
+    options = {"seed": SEED, "n_replicas": 2, "order": "backward"}
+    whole = ito.simulate(maps, np.zeros(maps.dim), n + m, first_step=first_step, **options).states
+    inner = ito.simulate(maps, np.zeros(maps.dim), m, first_step=first_step + n, **options).states[:, -1]
+    outer = ito.simulate(maps, inner, n, first_step=first_step, **options).states
+    np.testing.assert_array_equal(outer, whole)
+
+
+def test_saved_steps_do_not_change_forward_states():
+    maps = SYSTEMS["linear d=10 ridge"]
+    run = {"seed": SEED, "n_replicas": 3}
+    every = ito.simulate(maps, np.zeros(10), 130, save_steps="all", **run).states
+    some = ito.simulate(maps, np.zeros(10), 130, save_steps=[0, 5, 129, 130], **run).states
+    np.testing.assert_array_equal(every[:, [0, 5, 129, 130]], some)
+
+
+# -------------------------------------------------------------------------------------------------- orders and noise
+
+
+def test_windows_reduce_to_the_plain_orders():
+    maps = SYSTEMS["logistic d=5"]
+    run = {"seed": SEED, "n_replicas": 4, "save_steps": "all"}
+    start, n = np.zeros(5), 30
+    forward, backward = (ito.simulate(maps, start, n, order=o, **run).states for o in ("forward", "backward"))
+    np.testing.assert_array_equal(ito.simulate(maps, start, n, order=ito.Window(1), **run).states, forward)
+    np.testing.assert_array_equal(ito.simulate(maps, start, n, order=ito.Window(n), **run).states, backward)
+    np.testing.assert_array_equal(ito.simulate(maps, start, n, order=ito.Window(start=0), **run).states, backward)
+    np.testing.assert_array_equal(ito.simulate(maps, start, n, order=ito.Window(start=n), **run).states, forward)
+    # A start or a width beyond the run is no error: nothing turns round.
+    np.testing.assert_array_equal(ito.simulate(maps, start, n, order=ito.Window(start=99), **run).states, forward)
+    np.testing.assert_array_equal(ito.simulate(maps, start, n, order=ito.Window(99), **run).states, backward)
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+def test_shared_noise_gives_every_replica_the_maps_of_replica_zero(order):
+    maps = SYSTEMS["linear d=3 batch 2"]
+    x0 = np.random.default_rng(5).normal(size=(20, 3))
+    shared = ito.simulate(maps, x0, 30, order=order, n_replicas=20, seed=SEED, noise="shared", first_replica=77)
+    for r in (0, 13, 19):
+        alone = ito.simulate(maps, x0[r], 30, order=order, seed=SEED)
+        np.testing.assert_array_equal(shared.states[r], alone.states[0])
+
+
+def test_backward_settles_and_forward_does_not():
+    maps = ito.gallery.two_point_quadratic(0.3)
+    run = {"seed": 3, "n_replicas": 2000, "save_steps": [199, 200]}
+    moves = {
+        order: np.diff(ito.simulate(maps, [0.25], 200, order=order, **run).states[..., 0], axis=1)
+        for order in ("forward", "backward")
+    }
+    assert np.abs(moves["backward"]).max() <= 4 * EPS
+    # E(X_(n+1) − X_n)² → h²/(2(2−h)) (C3, C21), and moves are bounded by h: a five-sigma band by Hoeffding's variance.
+    expected, spread = 0.3**2 / (2 * 1.7), 0.3**2 / 2 / np.sqrt(2000)
+    assert abs((moves["forward"] ** 2).mean() - expected) < 5 * spread
+
+
+# ----------------------------------------------------------------------------------------------------- the certificate
+
+
+@pytest.mark.parametrize("name", ["two-point", "bernoulli", "sierpinski", "logistic d=5", "logistic d=20"])
+@pytest.mark.parametrize("tol", [1e-3, 1e-9])
+def test_certified_error_is_kept(name, tol):
+    maps = SYSTEMS[name]
+    x0 = np.random.default_rng(6).normal(size=(3, maps.dim))
+    run = {"order": "backward", "n_replicas": 3, "seed": SEED, "save_steps": [1, 10, 400, 20_000]}
+    exact = ito.simulate(maps, x0, 20_000, **run)
+    cut = ito.simulate(maps, x0, 20_000, tol=tol, **run)
+    error = np.linalg.norm(cut.states - exact.states, axis=2)
+    # Errors of more than 1/(1−c) steps ago are forgotten by contraction with constant c.
+    memory = int(np.ceil(1 / (1 - maps.lipschitz_max)))
+    rounding = rounding_bound(maps, memory, scale_of(maps, exact.states))
+    assert (cut.error_bound <= tol).all()
+    assert (error <= cut.error_bound + rounding).all()
+    assert (cut.error_bound[:, -1] > 0).all()
+
+
+def test_tol_without_certificate_is_an_error():
+    maps = SYSTEMS["linear d=10 ridge"]
+    wild = ito.LinearRegressionSGD(maps.features, maps.targets, 1.0)
+    with pytest.raises(ito.NotContractiveError, match="largest Lipschitz constant"):
+        ito.simulate(wild, np.zeros(10), 5, order="backward", seed=1, tol=1e-6)
+    ito.simulate(wild, np.zeros(10), 5, seed=1, tol=1e-6)  # forward ignores it
+
+
+# --------------------------------------------------------------------------------------------------------- divergence
+
+
+def stretch(dim=1):
+    """Doubling or a large jump: leaves the finite numbers at a step that depends on the draws."""
+    return ito.AffineMaps(np.stack([2.0 * np.eye(dim), 1e3 * np.eye(dim)]), np.ones((2, dim)))
+
+
+@pytest.mark.parametrize("dim", [1, 2, 9])
+def test_divergence_step_is_exact(dim):
+    maps, n, x0 = stretch(dim), 200, np.array([[1.0], [-1.0 / 1e3], [0.5]]) * np.ones(dim)
+    with pytest.raises(ito.DivergenceError, match="all 3 replicas") as caught:
+        ito.simulate(maps, x0, n, n_replicas=3, seed=SEED, save_steps="all")
+    run = caught.value.trajectory
+    for r in range(3):
+        with np.errstate(over="ignore", invalid="ignore"):
+            finite = [
+                np.isfinite(naive.iterate(maps, x0[r], k, order="forward", seed=SEED, replica=r)).all()
+                for k in range(n + 1)
+            ]
+        assert run.diverged_at[r] == finite.index(False)
+        assert np.isnan(run.states[r, run.diverged_at[r] :]).all()
+        assert np.isfinite(run.states[r, : run.diverged_at[r]]).all()
+    last = run.diverged_at.max()
+    with pytest.raises(ito.DivergenceError) as coarse:  # found inside a long stretch without saves, too
+        ito.simulate(maps, x0, n, n_replicas=3, seed=SEED)
+    np.testing.assert_array_equal(coarse.value.trajectory.diverged_at, run.diverged_at)
+    start = ito.simulate(maps, x0, 50, n_replicas=3, seed=SEED).states[:, -1]
+    with pytest.raises(ito.DivergenceError) as cut:
+        ito.simulate(maps, start, n - 50, n_replicas=3, seed=SEED, first_step=50)
+    np.testing.assert_array_equal(cut.value.trajectory.diverged_at + 50, run.diverged_at)
+    assert last < n
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+@pytest.mark.parametrize(
+    "maps", [stretch(), SYSTEMS["logistic d=20"], SYSTEMS["logistic d=5"]], ids=["affine", "rows", "lanes"]
+)
+def test_some_diverged_replicas_are_data(maps, order):
+    if isinstance(maps, ito.LogisticRegressionSGD):  # 1 − h·ridge = −9: expanding far from the data
+        maps = ito.LogisticRegressionSGD(maps.features, maps.labels, 1.0, ridge=10.0)
+        x0 = np.stack([np.full(maps.dim, 1e290), np.zeros(maps.dim)])
+        n = 40
+    else:
+        x0, n = np.array([[1e250], [1.0]]), 60
+    run = ito.simulate(maps, x0, n, order=order, n_replicas=2, seed=SEED, save_steps="all")
+    assert run.diverged_at[0] > 0
+    assert run.diverged_at[1] == -1
+    assert np.isnan(run.states[0, run.diverged_at[0] :]).all()
+    assert np.isfinite(run.states[1]).all()
+
+
+# ---------------------------------------------------------------------------------------------------------- bad input
+
+
+TWO = ito.gallery.two_point_quadratic(0.3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"maps": "sgd"}, "maps is a str"),
+        ({"x0": [0.0, 1.0]}, r"x0 has shape \(2,\): give \(1,\)"),
+        ({"x0": [[0.0], [1.0]]}, r"x0 has shape \(2, 1\)"),
+        ({"x0": [np.nan]}, r"x0\[0\] is nan"),
+        ({"x0": ["a"]}, "x0 has dtype"),
+        ({"x0": np.array([1], object)}, "x0 has dtype object"),
+        ({"x0": [1j]}, "x0 has dtype complex128"),
+        ({"x0": [1e200], "dtype": "float32"}, "not finite in float32"),
+        ({"n_steps": -1}, "n_steps is -1"),
+        ({"n_steps": 2**62 + 1}, "n_steps is 4611686018427387905"),
+        ({"n_steps": 3.0}, "n_steps is 3.0"),
+        ({"save_steps": [3, 2]}, "save_steps has 3 before 2"),
+        ({"save_steps": [2, 2]}, "save_steps has 2 before 2"),
+        ({"save_steps": [0, 11]}, "save_steps holds 11"),
+        ({"save_steps": [-1, 5]}, "save_steps holds -1"),
+        ({"save_steps": [0.5]}, "save_steps has dtype float64"),
+        ({"save_steps": []}, "save_steps has dtype"),
+        ({"save_steps": "every"}, "save_steps is 'every'"),
+        ({"seed": -1}, "seed is -1"),
+        ({"seed": 2**64}, "seed is 18446744073709551616"),
+        ({"seed": 0.5}, "seed is 0.5"),
+        ({"order": "sideways"}, "order is 'sideways'"),
+        ({"order": 3}, "order is 3"),
+        ({"n_replicas": 0}, "n_replicas is 0"),
+        ({"n_replicas": 2**32 + 1}, "n_replicas is 4294967297"),
+        ({"first_replica": 2**32}, "first_replica is 4294967296"),
+        ({"first_step": -1}, "first_step is -1"),
+        ({"first_step": 2**62}, "first_step is 4611686018427387904"),
+        ({"noise": "common"}, "noise is 'common'"),
+        ({"dtype": "float16"}, "dtype is 'float16'"),
+        ({"dtype": "real"}, "dtype is 'real'"),
+        ({"backend": "tpu"}, "backend is 'tpu'"),
+        ({"tol": -1.0}, "tol is -1.0"),
+        ({"tol": np.nan}, "tol is nan"),
+        ({"n_replicas": 2**32, "n_steps": 2**40, "save_steps": [1, 2**40]}, "64.0 GiB.*lower n_replicas"),
+        ({"n_steps": 2**60, "save_steps": "all"}, "GiB"),
+    ],
+)
+def test_bad_input_is_refused(change, message):
+    arguments = {"maps": TWO, "x0": [0.5], "n_steps": 10, "seed": 1, **change}
+    with pytest.raises(ito.InvalidInputError, match=message):
+        ito.simulate(**arguments)
+
+
+@pytest.mark.parametrize("window", [{}, {"width": 0}, {"width": 2, "start": 1}, {"start": -1}, {"width": 1.5}])
+def test_bad_windows_are_refused(window):
+    with pytest.raises(ito.InvalidInputError, match=r"Window\(|width is|start is"):
+        ito.Window(**window)
+
+
+def test_a_missing_seed_is_pythons_own_error():
+    with pytest.raises(TypeError, match="seed"):
+        ito.simulate(TWO, [0.5], 3)
+
+
+def test_cuda_says_why_it_is_not_there():
+    with pytest.raises(ito.BackendUnavailableError) as caught:
+        ito.simulate(TWO, [0.5], 3, seed=1, backend="cuda")
+    assert "cpu" in caught.value.reason
+
+
+def test_zero_steps_is_the_start():
+    for order in ORDERS:
+        np.testing.assert_array_equal(ito.simulate(TWO, [2], 0, order=order, seed=1).states, [[[2.0]]])
+
+
+def test_last_replica_and_last_step_of_the_counter_can_be_used():
+    run = ito.simulate(TWO, [0.5], 3, seed=1, n_replicas=2, first_replica=2**32 - 2, first_step=2**62 - 3)
+    twin = naive.trajectory(
+        TWO, [0.5], [3], order="forward", seed=1, n_replicas=2, first_replica=2**32 - 2, first_step=2**62 - 3
+    )
+    np.testing.assert_allclose(run.states, twin, atol=rounding_bound(TWO, 3, 2.0))

@@ -1,0 +1,185 @@
+"""What a run returns: its file, its xarray form; interruption, memory, progress."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+import iterorder as ito
+from tests.systems import SYSTEMS
+
+SAVED = ["two-point", "fern", "affine d=2 reshuffle", "linear d=3 batch 2", "logistic d=3 reshuffle"]
+
+
+@pytest.mark.parametrize("name", SAVED)
+@pytest.mark.parametrize("order", ["forward", "backward", ito.Window(3), ito.Window(start=2)], ids=str)
+def test_save_and_load(name, order, tmp_path):
+    maps = SYSTEMS[name]
+    run = ito.simulate(
+        maps, np.zeros(maps.dim), 6, order=order, n_replicas=2, seed=2**64 - 1, save_steps=[2, 6], first_step=5,
+        first_replica=3,
+    )  # fmt: skip
+    path = tmp_path / "run without suffix"
+    run.save(path)
+    assert os.listdir(tmp_path) == [path.name]
+    back = ito.load(path)
+    for field in ("states", "save_steps", "diverged_at", "error_bound"):
+        np.testing.assert_array_equal(getattr(back, field), getattr(run, field))
+    assert (back.order, back.seed, back.first_step, back.first_replica) == (order, 2**64 - 1, 5, 3)
+    assert type(back.maps) is type(maps)
+    # The maps are whole: the run goes on from the file.
+    more = ito.simulate(back.maps, back.states[:, -1], 3, n_replicas=2, seed=back.seed)
+    again = ito.simulate(maps, run.states[:, -1], 3, n_replicas=2, seed=run.seed)
+    np.testing.assert_array_equal(more.states, again.states)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = tmp_path / "run.npz"
+    ito.simulate(SYSTEMS["fern"], [0.0, 0.0], 5, n_replicas=3, seed=1, save_steps="all").save(path)
+    return path
+
+
+@pytest.mark.parametrize("keep", [0, 1, 10, 100, 0.5, 0.9, 0.999])
+def test_a_cut_file_is_refused(saved, keep):
+    content = saved.read_bytes()
+    saved.write_bytes(content[: int(keep * len(content)) if keep < 1 else keep])
+    with pytest.raises(ito.InvalidInputError, match=r"run\.npz"):
+        ito.load(saved)
+
+
+def test_a_changed_byte_is_noticed(saved):
+    content = bytearray(saved.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    saved.write_bytes(content)
+    with pytest.raises(ito.InvalidInputError, match="cut or no trajectory"):
+        ito.load(saved)
+
+
+def test_foreign_files_are_refused(tmp_path):
+    foreign = tmp_path / "foreign.npz"
+    np.savez(foreign, states=np.zeros(3))
+    with pytest.raises(ito.InvalidInputError, match="no iterorder trajectory"):
+        ito.load(foreign)
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    with pytest.raises(ito.InvalidInputError, match="no trajectory"):
+        ito.load(tmp_path / "array.npy")
+    (tmp_path / "text").write_text("hello")
+    with pytest.raises(ito.InvalidInputError, match="no trajectory"):
+        ito.load(tmp_path / "text")
+    with pytest.raises(FileNotFoundError):
+        ito.load(tmp_path / "nothing.npz")
+    newer = tmp_path / "newer.npz"
+    header = np.frombuffer(json.dumps({"schema": "iterorder.trajectory/99"}).encode(), np.uint8)
+    np.savez(newer, header=header)
+    with pytest.raises(ito.InvalidInputError, match=r"schema 'iterorder.trajectory/99'"):
+        ito.load(newer)
+
+
+def test_pickled_objects_are_never_loaded(tmp_path):
+    path = tmp_path / "pickle.npz"
+    np.savez(path, header=np.array([{"schema": "iterorder.trajectory/1"}], object))
+    with pytest.raises(ito.InvalidInputError):
+        ito.load(path)
+
+
+def test_a_failed_save_leaves_the_old_file(saved, monkeypatch):
+    content = saved.read_bytes()
+
+    def broken(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez", broken)
+    run = ito.simulate(SYSTEMS["fern"], [0.0, 0.0], 5, seed=1)
+    with pytest.raises(KeyboardInterrupt):
+        run.save(saved)
+    assert saved.read_bytes() == content
+    assert os.listdir(saved.parent) == [saved.name]
+
+
+def test_to_xarray_names_the_axes():
+    pytest.importorskip("xarray")
+    run = ito.simulate(SYSTEMS["fern"], [0.0, 0.0], 5, n_replicas=3, seed=1, save_steps=[1, 5], first_replica=7)
+    data = run.to_xarray()
+    assert data["states"].dims == ("replica", "step", "dim")
+    np.testing.assert_array_equal(data["states"].sel(step=5, replica=8), run.states[1, 1])
+
+
+def test_to_xarray_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "xarray", None)
+    run = ito.simulate(SYSTEMS["fern"], [0.0, 0.0], 5, seed=1)
+    with pytest.raises(ito.BackendUnavailableError, match=r"iterorder\[store\]"):
+        run.to_xarray()
+
+
+def test_progress_is_shown_on_standard_error_only(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich draws bars on terminals only
+    maps = SYSTEMS["linear d=10 ridge"]
+    quiet = ito.simulate(maps, np.zeros(10), 2000, n_replicas=64, seed=1)
+    assert capsys.readouterr() == ("", "")
+    shown = ito.simulate(maps, np.zeros(10), 2000, n_replicas=64, seed=1, progress=True)
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert "forward" in error
+    np.testing.assert_array_equal(quiet.states, shown.states)
+
+
+def run_script(script, **options):
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        **options,
+    )  # fmt: skip
+
+
+def test_ctrl_c_is_heard_in_a_long_run():
+    """One replica for 10¹² steps would take hours; the interrupt ends it at once and the process lives on."""
+    process = run_script("""
+        import signal
+        import iterorder as ito
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job would inherit "ignore"
+        maps = ito.gallery.two_point_quadratic(0.3)
+        ito.simulate(maps, [0.5], 10, seed=1)
+        try:
+            print("running", flush=True)
+            ito.simulate(maps, [0.5], 10**12, seed=1)
+        except KeyboardInterrupt:
+            print("interrupted", ito.simulate(maps, [0.5], 10, seed=1).states.shape, flush=True)
+        """)
+    assert process.stdout.readline() == "running\n"
+    # The signal may come before the run starts, which is as good a place.
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=60)
+    assert (out, process.returncode) == ("interrupted (1, 1, 1)\n", 0), error
+
+
+MEMORY_SCRIPT = """
+    import resource
+    import numpy as np
+    import iterorder as ito
+    rng = np.random.default_rng(0)
+    maps = ito.LinearRegressionSGD(rng.normal(size=(1000, 10)), rng.normal(size=1000), 0.01)
+    ito.simulate(maps, np.zeros(10), 10, n_replicas=64, seed=1)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    ito.simulate(maps, np.zeros(10), {n_steps}, n_replicas=10_000, seed=1)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    """
+
+
+def test_memory_does_not_grow_with_the_steps():
+    """10⁴ replicas of a 10-dimensional regression: far below 200 MB above the data, however many steps."""
+    used = []
+    for n_steps in (200, 5000):
+        process = run_script(MEMORY_SCRIPT.format(n_steps=n_steps))
+        out, error = process.communicate(timeout=300)
+        assert process.returncode == 0, error
+        used.append(int(out) / 1024)
+    # In MB: the states and their copies are 10⁴·10·8 bytes each; the threads' scratch memory is a few more.
+    assert max(used) < 50
+    assert used[1] < used[0] + 10
