@@ -218,8 +218,7 @@ class LogisticAnalysis(Analysis):
     @cached_property
     def exponent(self) -> Estimate:
         """The Lyapunov exponent, where the chain has a stationary law."""
-        if not isinstance(self.maps, LogisticRegressionSGD):
-            raise TypeError(f"{type(self.maps).__name__} is not logistic regression")
+        assert isinstance(self.maps, LogisticRegressionSGD)
         shrink = 1.0 - self.maps.step_size * self.maps.ridge
         if self.maps.ridge and abs(shrink) >= 1.0:
             raise Undefined(f"no stationary law is reached: far out every map multiplies by 1 − h·ridge = {shrink:.6g}")
@@ -245,6 +244,7 @@ class LogisticAnalysis(Analysis):
 
     def common_fixed_point(self) -> np.ndarray:
         """The minimiser of the mean loss, if it minimises the loss of every step."""
+        assert isinstance(self.maps, LogisticRegressionSGD)
         try:
             point = minimizer(self.maps)
         except InvalidInputError as error:

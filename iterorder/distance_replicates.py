@@ -1,7 +1,7 @@
 """Replicates of a distance between two samples: bootstrap resamples, and random splits of the pooled points.
 
-Replicate b reads its own stream, the Philox generator of the seed jumped 2b (resample) or 2b + 1 (split) times 2¹²⁸
-draws ahead: the numbers depend on neither the number of threads nor the number of replicates.
+Replicate b reads its own stream, the Philox generator of the seed with its counter at 2¹²⁸ times 2b (resample) or
+2b + 1 (split): the numbers depend on neither the number of threads nor the number of replicates.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from iterorder.sorted_samples import THREAD_SIZE, distance_between_sorted, sorted_rows, thread_map
+from iterorder.sorted_samples import distance_between_sorted, sorted_rows, thread_map
+
+# Pooled points from which a replicate is mostly kernels; below it is mostly interpreter, which threads cannot share.
+THREAD_SIZE = 1 << 13
 
 
 def line_replicates(u: np.ndarray, v: np.ndarray, p: float, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -38,7 +41,7 @@ def line_replicates(u: np.ndarray, v: np.ndarray, p: float, count: int, seed: in
         sorted_split(pooled, _generator(seed, 2 * replicate + 1).random(pooled.size), first, second)
         return distance_between_sorted(first[:-1], second[:-1], p)
 
-    threads = pooled.size * count >= THREAD_SIZE
+    threads = pooled.size >= THREAD_SIZE
     return (
         np.array(thread_map(bootstrap, range(count), threads=threads)),
         np.array(thread_map(split, range(count), threads=threads)),
@@ -64,4 +67,4 @@ def row_replicates(
 
 
 def _generator(seed: int, stream: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(key=seed).jumped(stream))
+    return np.random.Generator(np.random.Philox(key=seed, counter=stream << 128))

@@ -19,8 +19,8 @@ ROUNDINGS_PER_STEP = 4
 ROUNDING_MARGIN = 2**10
 # How far above a plateau that was found and not derived: the logarithm is off by less than log(1 + 1/8) = .12.
 PLATEAU_MARGIN = 8
-# Largest relative standard error of a Monte Carlo mean, whatever the number of replicas.
-MAX_RELATIVE_ERROR = 1 / 4
+# Largest skewness of a Monte Carlo mean that the normal interval is asked to bear.
+MAX_SKEWNESS = 1 / 4
 MIN_POINTS = 3
 
 # Why a curve stops being usable: what is wrong at that step, and what to try.
@@ -122,15 +122,14 @@ def _first_bad(curve: Curve) -> tuple[int, str]:
 
     The mean of R replicas has relative standard error ε when the relative variance of one is Rε². Products of slopes
     are close to lognormal: of relative variance V they have skewness V^(3/2), and their mean has V^(3/2)/√R = Rε³.
-    At ε = R^(−1/3) it is one, and the normal interval is about to fail. This is the stop of C5, after
-    log(Rε²)/log(E a²/(E a)²) steps for p = 1, with the growth measured instead of assumed; before it no replica has
-    more than ε + R^(−1/2) of the sum. Beyond it the sample underestimates its own error: the first crossing is final.
+    So ε is at most (MAX_SKEWNESS/R)^(1/3). This is the stop of C5, after log(Rε²)/log(E a²/(E a)²) steps for p = 1,
+    with the growth measured instead of assumed; before it no replica has more than ε + R^(−1/2) of the sum. Beyond it
+    the sample underestimates its own error: the first crossing is final.
     """
     bad = {"zero": curve.distance == 0.0, "not finite": ~np.isfinite(curve.distance)}
     if curve.relative_variance is not None:
-        limit = min(MAX_RELATIVE_ERROR, curve.n_replicas ** (-1 / 3))
-        with np.errstate(invalid="ignore"):
-            bad["monte carlo"] = curve.relative_variance > limit**2
+        limit = (MAX_SKEWNESS / curve.n_replicas) ** (1 / 3)
+        bad["monte carlo"] = curve.relative_variance > limit**2
     ends = {name: int(where.argmax()) for name, where in bad.items() if where.any()}
     stopped_by = min(ends, key=lambda name: ends[name], default="end")
     return ends.get(stopped_by, len(curve.steps)), stopped_by

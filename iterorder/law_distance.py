@@ -66,9 +66,9 @@ def wasserstein_1d_to(u, distribution, p=1):
     u : array_like, shape (n,) or (n, k)
         Sample points; with two axes each column is one sample.
     distribution : object with ``ppf``
-        The law, by its quantile function on arrays of levels in (0, 1), such as a frozen law of SciPy. Its ``isf``
-        (the upper tail beyond 1 − 10⁻¹³), ``cdf`` and ``sf`` (where a quantile crosses a point) and ``support``
-        (p = inf) are used where they exist. Discrete laws are accepted: each jump is located by bisection.
+        The law, by its quantile function on arrays of levels in (0, 1), such as a frozen law of SciPy. Its ``isf`` (the
+        upper tail) and ``support`` (for p = inf) are used where they exist. Discrete laws are accepted: each jump of
+        ``ppf``, as each sign change of the integrand, is located by bisection.
     p : float >= 1 or inf
         Order of the distance; inf is the largest difference of the quantile functions.
 
@@ -124,42 +124,17 @@ def _distance(points: np.ndarray, law, p: float) -> float:
     else:
         upper = Branch(lambda s: _values(law.ppf, -np.expm1(-s)), np.negative, LONGEST_TAIL_FROM_ONE)
     start = math.log(max(n, 2))
-    logs = [
-        _tail_log_integral(lower, points[0], start, _crossing(law, "cdf", points[0]), p),
-        _tail_log_integral(upper, points[-1], start, _crossing(law, "sf", points[-1]), p),
-    ]
+    logs = [_tail_log_integral(lower, points[0], start, p), _tail_log_integral(upper, points[-1], start, p)]
     if n > 2:
-        logs.append(_log_integral(middle, *_middle_panels(points, law), p))
+        edges = np.arange(1, n) / n
+        logs.append(_log_integral(middle, edges[:-1], edges[1:], points[1:-1], p))
     largest = max(logs)
     if math.isinf(largest):
         return math.inf if largest > 0 else 0.0
     return math.exp((largest + math.log(sum(math.exp(log - largest) for log in logs))) / p)
 
 
-def _middle_panels(points: np.ndarray, law) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Starts, ends and points of the cells but the first and the last, cut where F⁻¹ crosses the cell's point."""
-    edges = np.arange(1, points.size) / points.size
-    starts, ends, points = edges[:-1], edges[1:], points[1:-1]
-    if not callable(getattr(law, "cdf", None)):
-        return starts, ends, points
-    crossing = np.asarray(law.cdf(points), float)
-    inside = (crossing > starts) & (crossing < ends)
-    return (
-        np.concatenate([starts, crossing[inside]]),
-        np.concatenate([np.where(inside, crossing, ends), ends[inside]]),
-        np.concatenate([points, points[inside]]),
-    )
-
-
-def _crossing(law, name: str, point: float) -> float:
-    """−log of the law's cdf (or sf) at the point: where the tail crosses it; nan where that is not known."""
-    if not callable(getattr(law, name, None)):
-        return math.nan
-    level = float(getattr(law, name)(point))
-    return -math.log(level) if level > 0 else math.nan
-
-
-def _tail_log_integral(branch: Branch, point: float, start: float, crossing: float, p: float) -> float:
+def _tail_log_integral(branch: Branch, point: float, start: float, p: float) -> float:
     """log of ∫ |point − F⁻¹|^p exp(−s) ds from `start` to infinity."""
     edges = start + TAIL_EDGES
     edges = np.append(edges[edges < branch.longest], branch.longest)
@@ -183,8 +158,6 @@ def _tail_log_integral(branch: Branch, point: float, start: float, crossing: flo
             return math.inf
         remainder = float(logs[last] - np.log(decay[last - 1]))
     edges = edges[: last + 1]
-    if edges[0] < crossing < edges[-1]:
-        edges = np.sort(np.append(edges, crossing))
     body = _log_integral(branch, edges[:-1], edges[1:], np.full(edges.size - 1, point), p)
     return float(np.logaddexp(body, remainder))
 

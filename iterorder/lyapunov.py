@@ -2,7 +2,7 @@
 
 γ = lim (1/n) log‖D(T_ξ1∘…∘T_ξn)‖ along the stationary chain; negative where backward iterates converge (C2).
 Exact where one basis makes all linear parts triangular (one dimension, commuting maps, a fixed order); otherwise the
-mean log growth of a tangent vector that is renormalised at every step, the first column of a QR iteration.
+mean log growth of the first of two tangent vectors that a QR iteration follows.
 """
 
 from __future__ import annotations
@@ -24,17 +24,21 @@ from iterorder.step_draws import all_steps, draw_blocks
 from iterorder.tangent import Tangent, affine_tangent, logistic_tangent
 from iterorder.undefined import Undefined
 
-#: Work of a Monte Carlo run, in nanoseconds of a 3 GHz core: what bounds it is fixed, so that results do not depend
-#: on the machine.
+#: Work of a Monte Carlo run, in estimated nanoseconds: fixed beforehand, so that a result depends on the maps, the seed
+#: and the effort alone.
 WORK = {"quick": 1.0e9, "full": 1.6e10}
-#: Costs in the same unit: of a step in Python, of one number of a draw, of one number of a linear part.
-STEP_COST, DRAW_COST, ENTRY_COST = 4.0e4, 70.0, 5.0
+#: Estimated nanoseconds of a step in NumPy, and for each replica of one coordinate of its state, of drawing an item,
+#: and of one number of an item.
+STEP_COST, COORDINATE_COST, DRAW_COST, ENTRY_COST = 1.0e5, 30.0, 150.0, 4.0
 #: Replicas: enough for a standard error known to 5 %; fewer where a step is all arithmetic, so that more steps fit.
-REPLICAS, REPLICAS_OF_LARGE_STEPS = 256, 64
-#: Share of the steps before the measurement.
-BURN_IN = 0.25
+REPLICAS, REPLICAS_OF_LARGE_STEPS, LARGE_STEP = 256, 64, 4.0e3
+#: The measurement starts after the first quarter of the steps; the orders by epoch are cut at epoch ends.
+QUARTERS = 4
 #: A drift between the halves of the measurement beyond this many standard errors is bias, and enters the error.
 DRIFT_LIMIT = 4.0
+#: Two leading growths that differ by more than 4² nats over the run, but by less than four of the standard deviations
+#: of that difference, fluctuate about each other: a random walk gets there, two exponents that differ do not stay.
+SEPARATION = 4.0
 
 
 def exact_affine_exponent(sampling: Sampling, items: Items) -> float | None:
@@ -68,57 +72,68 @@ def exact_affine_exponent(sampling: Sampling, items: Items) -> float | None:
     return float((weights @ diagonals.batch_means(rows).log_moduli()).max())
 
 
-def monte_carlo_exponent(tangent: Tangent, sampling: Sampling, entries: int, *, seed: int, effort: str) -> Estimate:
+def monte_carlo_exponent(tangent: Tangent, sampling: Sampling, cost: float, *, seed: int, effort: str) -> Estimate:
     """The mean log growth of tangent vectors over replicas that meet the draws of `simulate`.
 
     Parameters
     ----------
     tangent : Tangent
-        States and tangent vectors of `replicas_for` many replicas.
+        States and tangent vectors of the replicas.
     sampling : Sampling
-    entries : int
-        Numbers that one state and one item of a draw cost.
+    cost : float
+        Estimated nanoseconds of one step of one replica: it sets the number of steps.
     seed : int in [0, 2⁶⁴)
     effort : {"quick", "full"}
 
     Returns
     -------
     Estimate
-        The standard error is that of the mean over replicas; a drift between the two halves of the measurement that
-        four of its standard errors do not explain (directions that align slowly) is added in quadrature. Minus
-        infinity, exact, where a product of linear parts vanished.
+        The standard error is that of the mean over replicas. Two kinds of bias are added to it in quadrature where
+        they show: a drift between the two halves of the measurement beyond four of its standard errors (directions
+        that align slowly), and half the distance to the second exponent where the two do not separate (then the
+        larger of two fluctuating growths is measured, and their mean is a lower bound).
+        Minus infinity, exact, where a product of linear parts vanished.
 
     Raises
     ------
     Undefined
-        If the chain leaves the finite numbers.
+        If the chain leaves the finite numbers, or an epoch has more than a quarter of the steps.
     """
     replicas = tangent.n_replicas
-    cost = STEP_COST + replicas * sampling.batch_size * (DRAW_COST + ENTRY_COST * entries)
-    # At least a few epochs or hundreds of steps, whatever they cost.
-    n_steps = max(int(WORK[effort] / cost), 400)
-    start, middle = int(BURN_IN * n_steps), int((1.0 + BURN_IN) / 2.0 * n_steps)
+    start, middle, n_steps = _plan(sampling, STEP_COST + replicas * cost, WORK[effort])
     halves = np.zeros((2, replicas))
+    separation = np.zeros(replicas)
     step = 0
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for block in draw_blocks(sampling, seed, replicas, n_steps):
-            growth = np.empty((len(block), replicas))
-            for k, rows in enumerate(block):
-                growth[k] = tangent.advance(rows)
-            logs = np.log(growth)
+            logs = np.log([tangent.advance(rows) for rows in block])  # (step, replica, vector)
             first, second = (np.clip(cut - step, 0, len(block)) for cut in (start, middle))
-            halves += logs[first:second].sum(axis=0), logs[second:].sum(axis=0)
+            halves += logs[first:second, :, 0].sum(axis=0), logs[second:, :, 0].sum(axis=0)
+            separation += (logs[first:, :, 0] - logs[first:, :, -1]).sum(axis=0)
             if not np.isfinite(halves).all():
                 break
             step += len(block)
-    if np.isneginf(logs).any() and not np.isnan(logs).any():
+    if np.isneginf(halves).any() and not np.isnan(halves).any():
         return Estimate.of(-math.inf)  # a product of linear parts is zero with positive probability, and stays zero
     if not np.isfinite(halves).all():
         raise Undefined("the chain leaves the finite numbers: it has no stationary law along which to measure")
-    return _estimate(halves, np.array([middle - start, n_steps - middle]))
+    return _estimate(halves, np.array([middle - start, n_steps - middle]), separation)
 
 
-def _estimate(halves, lengths) -> Estimate:
+def _plan(sampling: Sampling, cost: float, work: float) -> tuple[int, int, int]:
+    """First and middle step of the measurement, and the number of steps."""
+    epoch = sampling.batches_per_epoch if sampling.kind == "reshuffle" else 1
+    # Hundreds of steps, whatever they cost: below, nothing is measured.
+    quarter = max(int(work / cost), 400) // (QUARTERS * epoch)
+    if quarter == 0:
+        raise Undefined(
+            f"an epoch of {epoch} steps is too long to follow for the {QUARTERS} epochs that a measurement needs: "
+            "give effort='full', larger batches or fewer points"
+        )
+    return quarter * epoch, (quarter + 3 * quarter // 2) * epoch, QUARTERS * quarter * epoch
+
+
+def _estimate(halves, lengths, separation) -> Estimate:
     replicas = halves.shape[1]
     means = halves.sum(axis=0) / lengths.sum()
     error = float(means.std(ddof=1)) / math.sqrt(replicas)
@@ -126,16 +141,14 @@ def _estimate(halves, lengths) -> Estimate:
     drift, drift_error = float(drifts.mean()), float(drifts.std(ddof=1)) / math.sqrt(replicas)
     if abs(drift) > DRIFT_LIMIT * drift_error:
         error = math.hypot(error, drift)
+    if np.isfinite(separation).all() and SEPARATION**2 < separation.mean() < SEPARATION * separation.std(ddof=1):
+        error = math.hypot(error, 0.5 * float(separation.mean()) / lengths.sum())
     return Estimate.from_mean(float(means.mean()), error)
 
 
-def replicas_for(entries: int, batch_size: int) -> int:
-    """The number of replicas of a Monte Carlo run."""
-    return (
-        REPLICAS
-        if batch_size * (entries * ENTRY_COST + DRAW_COST) * REPLICAS < 10 * STEP_COST
-        else REPLICAS_OF_LARGE_STEPS
-    )
+def replica_cost(dim: int, entries: int, batch_size: int) -> float:
+    """Estimated nanoseconds that one step of one replica takes, `entries` numbers for each item of its batch."""
+    return COORDINATE_COST * dim + batch_size * (DRAW_COST + ENTRY_COST * entries)
 
 
 def lyapunov_exponent(maps: RandomMaps, *, seed: int = 0, effort: str = "quick") -> Estimate:
@@ -178,9 +191,9 @@ def _affine_exponent(sampling: Sampling, items: Items, seed: int, effort: str) -
     exact = exact_affine_exponent(sampling, items)
     if exact is not None:
         return Estimate.of(exact)
-    replicas = replicas_for(items.entries_per_item, sampling.batch_size)
-    tangent = affine_tangent(sampling, items, replicas, seed)
-    return monte_carlo_exponent(tangent, sampling, items.entries_per_item, seed=seed, effort=effort)
+    cost = replica_cost(items.dim, items.entries_per_item, sampling.batch_size)
+    tangent = affine_tangent(sampling, items, _replicas(cost), seed)
+    return monte_carlo_exponent(tangent, sampling, cost, seed=seed, effort=effort)
 
 
 def _logistic_exponent(maps: LogisticRegressionSGD, seed: int, effort: str) -> Estimate:
@@ -188,7 +201,10 @@ def _logistic_exponent(maps: LogisticRegressionSGD, seed: int, effort: str) -> E
     if law.kind == "cyclic" or law.batch_size == law.n_items:
         with contextlib.suppress(Undefined):  # a chain without randomness that does not settle is still a chain
             return Estimate.of(exponent_of_logistic_cycle(maps))
-    # A state and a vector: twice the numbers of a linear part.
-    replicas = replicas_for(2 * maps.dim, law.batch_size)
-    tangent = logistic_tangent(maps, replicas, seed)
-    return monte_carlo_exponent(tangent, law, 2 * maps.dim, seed=seed, effort=effort)
+    cost = replica_cost(maps.dim, maps.dim, law.batch_size)
+    tangent = logistic_tangent(maps, _replicas(cost), seed)
+    return monte_carlo_exponent(tangent, law, cost, seed=seed, effort=effort)
+
+
+def _replicas(cost: float) -> int:
+    return REPLICAS if cost < LARGE_STEP else REPLICAS_OF_LARGE_STEPS

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +29,7 @@ ORDER_COLORS = {
     "floor": "#999999",
     "average": "#56B4E9",
     "decay": "#E69F00",
+    "coupling": "#6A51A3",
 }
 
 #: Widths in inches of one and of two columns of a paper.
@@ -59,13 +61,14 @@ def house_style() -> Iterator[None]:
 
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)
+        settings: Any = STYLE  # Matplotlib's own annotations list every key from 3.11 on, and none before
+        mpl.rcParams.update(settings)
         yield
 
 
-def panel_title(axes: Axes, letter: str, text: str) -> None:
-    """What is seen in a panel, flush left above it, after its letter: (a) backward settles."""
-    axes.set_title(f"({letter}) {text}", loc="left")
+def panel_title(axes: Axes, letter: str, text: str, system: str | None = None) -> None:
+    """What is seen in a panel, flush left above it, after its letter: (a) backward settles; below it the system."""
+    axes.set_title(f"({letter}) {text}" + (f"\n{system}" if system else ""), loc="left")
 
 
 def order_color(order: Order) -> str:
@@ -110,13 +113,28 @@ def save_figure(
         else:
             # Without dates the same numbers give the same files.
             metadata = {"CreationDate": None} if file.suffix == ".pdf" else {"Software": None}
-            figure.savefig(part, format=file.suffix[1:], metadata=metadata)
+            with _quiet_fonts():
+                figure.savefig(part, format=file.suffix[1:], metadata=metadata)
         os.replace(part, file)
     return files
 
 
+@contextmanager
+def _quiet_fonts() -> Iterator[None]:
+    """Without fontTools' warning that the dates inside Computer Modern's files are old, once for each font and file."""
+    log = logging.getLogger("fontTools")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
 def _plain(value):
     """Numbers and arrays as JSON: six significant digits, NaN and infinities as null."""
+    if value is None or isinstance(value, str):
+        return value
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     array = np.asarray(value)
@@ -125,7 +143,7 @@ def _plain(value):
     if array.dtype.kind == "f":
         rounded = [float(f"{number:.6g}") if np.isfinite(number) else None for number in array.ravel()]
         return rounded[0] if array.ndim == 0 else _nest(rounded, array.shape)
-    return value if isinstance(value, str) else [_plain(item) for item in value]
+    return [_plain(item) for item in value]
 
 
 def _nest(flat: list, shape: tuple[int, ...]) -> list:

@@ -107,7 +107,7 @@ def distances_between_columns(u: np.ndarray, v: np.ndarray, p: float) -> np.ndar
 
 
 def weighted_distances_between_columns(u, v, u_weights, v_weights, p: float) -> np.ndarray:
-    """The same with weights (n,), (m,) or None; a point of weight zero is left out."""
+    """The same with weights (n,), (m,) or None."""
     from iterorder.kernels.sorted_distance import merged_distance
 
     u, u_weights = _with_weights("u", u, u_weights)
@@ -129,7 +129,7 @@ def weighted_distances_between_columns(u, v, u_weights, v_weights, p: float) -> 
 
 
 def _with_weights(name: str, samples: np.ndarray, weights) -> tuple[np.ndarray, np.ndarray]:
-    """The points (n, k) of positive weight and these weights."""
+    """The points as (n, k) and their checked weights (n,), ones where none are given."""
     samples = as_floats(name, samples).reshape(len(samples), -1)
     if weights is None:
         return samples, np.ones(len(samples))
@@ -142,10 +142,9 @@ def _with_weights(name: str, samples: np.ndarray, weights) -> tuple[np.ndarray, 
     if (array < 0).any():
         i = int(np.argmin(array))
         raise InvalidInputError(f"{argument}[{i}] is {array[i]}: give weights of at least zero")
-    positive = array > 0
-    if not positive.any():
+    if not array.any():
         raise InvalidInputError(f"{argument} sums to zero: give at least one positive weight")
-    return samples[positive], array[positive]
+    return samples, array
 
 
 def _common_masses(u_weights: np.ndarray, v_weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -15,18 +15,19 @@ from iterorder.sampling import Sampling
 from iterorder.small_step import minimizer, small_step_spread
 
 EPS = float(np.finfo(np.float64).eps)
-#: Share of equally likely directions at the start: what a direction that matters in the mean square alone hides.
-ISOTROPIC_SHARE = 1.0 / 64.0
+#: Share of all directions at the start. The second moments prefer the right ones for small steps, but can miss a block
+#: of a reducible system; a share this small does not disturb, and has grown to lead after 10/(gap of the exponents).
+ISOTROPIC_SHARE = 2.0**-30
 
 
 class Tangent(Protocol):
-    """States of the replicas with a unit tangent vector each."""
+    """States of the replicas, each with two orthonormal tangent vectors (one in one dimension)."""
 
     @property
     def n_replicas(self) -> int: ...
 
     def advance(self, rows) -> np.ndarray:
-        """Apply the maps of a draw (R, batch_size); the factors by which the vectors grew, shape (R,)."""
+        """Apply the maps of a draw (R, batch_size); the diagonal of R in the QR form of the vectors, shape (R, k)."""
         ...
 
 
@@ -36,28 +37,26 @@ class AffineTangent:
     Parameters
     ----------
     items : Items
-    directions : ndarray, shape (R, d)
-        Not zero; of any length.
+    frames : ndarray, shape (R, k, d)
+        Independent vectors, k = 1 or 2.
     """
 
-    def __init__(self, items: Items, directions) -> None:
+    def __init__(self, items: Items, frames) -> None:
         self._items = items
-        self._vectors = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+        self._frames = np.array(frames)
+        orthonormalise(self._frames, 0.0)
         # In one dimension nothing is added up for a single item: zero is zero.
         self._floors = (items.dim if items.dim > 1 else 0) * EPS * items.sizes()
 
     @property
     def n_replicas(self) -> int:
         """The number of replicas."""
-        return len(self._vectors)
+        return len(self._frames)
 
     def advance(self, rows) -> np.ndarray:
-        """Multiply by the linear parts of a draw; a vector of rounding size counts as zero, growth 0."""
-        pushed = self._items.push(self._vectors, rows)
-        growth = np.sqrt(np.einsum("rd,rd->r", pushed, pushed))
-        growth[growth <= self._floors[rows].mean(axis=1)] = 0.0
-        self._vectors = pushed / growth[:, None]
-        return growth
+        """Multiply by the linear parts of a draw; a vector of rounding size counts as zero, and stays so."""
+        self._frames = self._items.push(self._frames, rows)
+        return orthonormalise(self._frames, self._floors[rows].mean(axis=1))
 
 
 class LogisticTangent:
@@ -68,40 +67,64 @@ class LogisticTangent:
     Parameters
     ----------
     maps : LogisticRegressionSGD
-    states, directions : ndarray, shape (R, d)
+    states : ndarray, shape (R, d)
+    frames : ndarray, shape (R, k, d)
+        Independent vectors, k = 1 or 2.
     """
 
-    def __init__(self, maps: LogisticRegressionSGD, states, directions) -> None:
+    def __init__(self, maps: LogisticRegressionSGD, states, frames) -> None:
         self._signed = maps.labels[:, None] * maps.features
         self._rate = maps.step_size / maps.batch_size
         self._shrink = 1.0 - maps.step_size * maps.ridge
-        self._states = states
-        self._vectors = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+        # State and vectors side by side, (R, 1 + k, d): the rows of a batch are read once for all.
+        self._rows = np.concatenate([states[:, None], frames], axis=1)
+        orthonormalise(self._rows[:, 1:], 0.0)
 
     @property
     def n_replicas(self) -> int:
         """The number of replicas."""
-        return len(self._vectors)
+        return len(self._rows)
 
     def advance(self, rows) -> np.ndarray:
-        """Step and push: the slopes σ(−z) of the loss move the state, their derivatives the vector."""
+        """Step and push: the slopes σ(−z) of the loss move the state, their derivatives the vectors."""
         a = self._signed[rows]  # y² = 1: the sign drops out of a aᵀ
-        both = np.stack([self._states, self._vectors], axis=2)
-        products = a @ both  # (R, B, 2): margins, and components of the tangent vectors
-        slopes = 1.0 / (1.0 + np.exp(products[:, :, 0]))
-        along = slopes * (slopes - 1.0) * products[:, :, 1]
-        moves = np.swapaxes(np.stack([slopes, along], axis=2), 1, 2) @ a  # (R, 2, d)
-        self._states = self._shrink * self._states + self._rate * moves[:, 0]
-        pushed = self._shrink * self._vectors + self._rate * moves[:, 1]
-        growth = np.sqrt(np.einsum("rd,rd->r", pushed, pushed))
-        self._vectors = pushed / growth[:, None]
-        return growth
+        products = self._rows @ np.swapaxes(a, 1, 2)  # (R, 1 + k, B): margins, and components of the vectors
+        slopes = 1.0 / (1.0 + np.exp(products[:, 0]))
+        products[:, 1:] *= (slopes * (slopes - 1.0))[:, None]
+        products[:, 0] = slopes
+        self._rows *= self._shrink
+        self._rows += self._rate * (products @ a)
+        return orthonormalise(self._rows[:, 1:], 0.0)
+
+
+def orthonormalise(frames, floors) -> np.ndarray:
+    """Gram and Schmidt in place, on one or two vectors for each replica; the lengths that were divided out, (R, k).
+
+    A vector no longer than its floor becomes zero, with length zero.
+
+    Examples
+    --------
+    >>> frames = np.array([[[2.0, 0.0], [1.0, 3.0]]])
+    >>> orthonormalise(frames, 0.0).tolist(), frames.tolist()
+    ([[2.0, 3.0]], [[[1.0, 0.0], [0.0, 1.0]]])
+    """
+    lengths = np.empty(frames.shape[:2])
+    for k in range(frames.shape[1]):
+        vector = frames[:, k]
+        if k == 1:
+            vector -= np.einsum("rd,rd->r", frames[:, 0], vector)[:, None] * frames[:, 0]
+        length = np.sqrt(np.einsum("rd,rd->r", vector, vector))
+        vanished = length <= floors
+        vector[vanished], length[vanished] = 0.0, 0.0
+        vector /= np.where(vanished, 1.0, length)[:, None]
+        lengths[:, k] = length
+    return lengths
 
 
 def affine_tangent(sampling: Sampling, items: Items, n_replicas: int, seed: int) -> AffineTangent:
     """Tangent vectors in the directions that the second moments of products of the maps prefer."""
     random = _generator(seed)
-    return AffineTangent(items, _directions(SecondMoments(step_law(sampling, items)), n_replicas, random))
+    return AffineTangent(items, _frames(SecondMoments(step_law(sampling, items)), n_replicas, random))
 
 
 def logistic_tangent(maps: LogisticRegressionSGD, n_replicas: int, seed: int) -> LogisticTangent:
@@ -122,11 +145,11 @@ def logistic_tangent(maps: LogisticRegressionSGD, n_replicas: int, seed: int) ->
     rows = np.sqrt(slopes * (1.0 - slopes))[:, None] * maps.features
     linearised = RankOneItems(rows, np.zeros(len(rows)), maps.step_size, maps.ridge)
     moments = SecondMoments(step_law(maps.sampling_law, linearised))
-    return LogisticTangent(maps, states, _directions(moments, n_replicas, random))
+    return LogisticTangent(maps, states, _frames(moments, n_replicas, random))
 
 
-def _directions(moments: SecondMoments, n_replicas: int, random: np.random.Generator) -> np.ndarray:
-    """Normal vectors with the covariance that E[A C Aᵀ] multiplies, and a small isotropic part."""
+def _frames(moments: SecondMoments, n_replicas: int, random: np.random.Generator) -> np.ndarray:
+    """Normal vectors with the covariance that C → E[A C Aᵀ] multiplies, and a small isotropic part, (R, k, d)."""
     dim = moments.law.dim
     preferred = np.eye(dim)
     if moments.dense:
@@ -135,7 +158,8 @@ def _directions(moments: SecondMoments, n_replicas: int, random: np.random.Gener
         slowest = np.linalg.eigh(moments.law.mean_increment)[1][:, -1]
         preferred = dim * np.outer(slowest, slowest)
     values, vectors = np.linalg.eigh((1.0 - ISOTROPIC_SHARE) * preferred + ISOTROPIC_SHARE * np.eye(dim))
-    return random.standard_normal((n_replicas, dim)) * np.sqrt(np.maximum(values, 0.0)) @ vectors.T
+    normals = random.standard_normal((n_replicas, min(dim, 2), dim))
+    return normals * np.sqrt(np.maximum(values, 0.0)) @ vectors.T
 
 
 def _generator(seed: int) -> np.random.Generator:

@@ -138,10 +138,17 @@ def theory(maps: RandomMaps, *, seed=0, effort: str = "quick") -> Theory:
 
     def value_of(name: str, compute: Callable[[], Value]) -> Value | None:
         try:
-            return compute()
+            # Entries near the end of the range of floating point overflow in products: infinities are caught below.
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                value = compute()
+            if not isinstance(value, np.ndarray) or np.isfinite(value).all():
+                return value
+            reasons[name] = "the solution exceeds the range of floating point"
         except Undefined as undefined:
             reasons[name] = str(undefined)
-            return None
+        except np.linalg.LinAlgError as error:
+            reasons[name] = f"a linear solver failed, on entries far too large or too small: {error}"
+        return None
 
     system = analyse(maps, seed=seed, effort=effort)
     return Theory(

@@ -12,13 +12,12 @@ from math import factorial, prod
 from pathlib import Path
 
 import numpy as np
-from _common import cancer_logistic, main, principal_direction
+from _common import SGDMaps, cancer_logistic, main, principal_direction
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from iterorder import Window, gallery, simulate
-from iterorder.maps import RandomMaps
 from iterorder.orders import BACKWARD, FORWARD, Order
 from iterorder.plotting import ORDER_COLORS, PAGE, house_style, order_color, panel_title, save_figure
 
@@ -26,7 +25,7 @@ SEED = 11
 # The stationary law of x → (1−h)x + hB is a sum of three uniforms for (1−h)³ = ½ (theory.md, exact law 3).
 STEP_SIZE = 1 - 2 ** (-1 / 3)
 # Replicas of the clouds, and of the histograms at the last step.
-CLOUD = 110
+CLOUD = 90
 HISTOGRAM = {"two_point": {"quick": 40_000, "full": 400_000}, "logistic": {"quick": 4000, "full": 20_000}}
 HIGHLIGHTED = 2
 # Lines that coincide are drawn into each other, widest first, so that every order stays visible.
@@ -37,7 +36,7 @@ NESTED_WIDTHS = {"forward": 4.5, "backward": 3.0, "sliding": 1.8, "anchored": 0.
 class Case:
     """A system and how it is watched."""
 
-    maps: RandomMaps
+    maps: SGDMaps
     x0: np.ndarray
     steps: np.ndarray
     window: int
@@ -69,7 +68,7 @@ def two_point_case() -> Case:
 
 def logistic_case() -> Case:
     """Logistic regression from zero, along the direction of largest stationary variance."""
-    maps, x0 = cancer_logistic(), None
+    maps = cancer_logistic()
     x0 = np.zeros(maps.dim)
     # Other noise than the figure's: the direction must not be chosen by the points that are shown.
     pilot = simulate(maps, x0, 6000, n_replicas=1000, seed=SEED + 1).states[:, 0]
@@ -98,24 +97,23 @@ def draw_cloud(axes: Axes, steps: np.ndarray, cloud: np.ndarray, order: Order) -
 def mark_window(axes: Axes, step: int, text: str) -> None:
     """A dotted line at the step where an order changes its ways."""
     axes.axvline(step, color=ORDER_COLORS["theory"], lw=0.6, ls=":")
-    axes.annotate(text, (step, 1), xytext=(2, -1), xycoords=("data", "axes fraction"), textcoords="offset points", va="top")
+    axes.text(step, 1.0, f" {text}", transform=axes.get_xaxis_transform(), va="top")
 
 
 def draw_row(axes: np.ndarray, case: Case, n_histogram: int) -> dict[str, object]:
     """Four clouds and the histograms of their last step; returns what was plotted."""
     clouds = {name: case.cloud(order, CLOUD, case.steps) for name, order in case.orders.items()}
     last = {name: case.cloud(order, n_histogram, case.steps[-1:])[:, 0] for name, order in case.orders.items()}
-    low, high = np.min([x.min() for x in last.values()]), np.max([x.max() for x in last.values()])
-    edges = np.linspace(low, high, 25)
-    middles = 0.5 * (edges[1:] + edges[:-1])
-    densities = {name: np.histogram(x, edges, density=True)[0] for name, x in last.items()}
+    edges = np.linspace(*np.quantile(last["forward"], (0.001, 0.999)), 22)
+    middles, width = 0.5 * (edges[1:] + edges[:-1]), edges[1] - edges[0]
+    densities = {name: np.histogram(x, edges)[0] / (n_histogram * width) for name, x in last.items()}
     for panel, (name, order) in zip(axes, case.orders.items(), strict=False):
         draw_cloud(panel, case.steps, clouds[name], order)
         axes[-1].plot(densities[name], middles, color=ORDER_COLORS[name], lw=NESTED_WIDTHS[name])
         panel.set_xlabel("steps $n$")
     mark_window(axes[2], case.window, f"$w={case.window}$")
     mark_window(axes[3], case.anchor, f"$m={case.anchor}$")
-    axes[-1].set(xticks=[], xlim=(0, None), xlabel=f"density at $n={case.steps[-1]}$")
+    axes[-1].set(xticks=[], xlim=(0, None), xlabel=f"density of $x$\nat $n={case.steps[-1]}$")
     return {
         "n": case.steps,
         "paths": {name: cloud[:HIGHLIGHTED] for name, cloud in clouds.items()},

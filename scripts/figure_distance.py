@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from _common import cancer_logistic, main
+from _common import few_features_logistic, main, number
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import uniform
@@ -25,12 +25,12 @@ from iterorder.wasserstein import wasserstein_1d_to, wasserstein_estimate
 SEED = 21
 STEP_SIZE = 0.5
 LINE_REPLICAS = {"quick": 20_000, "full": 200_000}
-LOGISTIC_REPLICAS = {"quick": 2000, "full": 20_000}
-COUPLED = {"quick": 200, "full": 1000}
-# Thirteen decades below the start: the last two are rounding.
-LINE_STEPS, LOGISTIC_STEPS = 50, 22_000
-# Long after the start is forgotten: 9000 steps shrink it by exp(9000·γ) = 1e-6 and less.
-BURN_IN = 9000
+LOGISTIC_REPLICAS = {"quick": 10_000, "full": 100_000}
+COUPLED = {"quick": 1000, "full": 10_000}
+# Fifteen decades, down to rounding.
+LINE_STEPS, LOGISTIC_STEPS = 50, 2500
+# The start is forgotten: exp(γ·1500) is 1e-9.
+BURN_IN = 1500
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ def two_point_curves(effort: str) -> Curves:
     coupling = coupling_distance(
         maps, [0.0], y0, LINE_STEPS, order=FORWARD, n_replicas=n_replicas, seed=SEED + 1, p=1, save_steps=steps
     )
-    rate = float(theory(maps).contraction(1))
+    rate = number(theory(maps).contraction(1))
     return Curves(
         sampled_at=np.arange(0, 25, 2),
         sampled=sampled,
@@ -78,20 +78,20 @@ def two_point_curves(effort: str) -> Curves:
 
 def logistic_curves(effort: str) -> Curves:
     """Breast cancer data from 0; samples are compared along the direction of the stationary mean."""
-    maps, n_replicas, n_coupled = cancer_logistic(), LOGISTIC_REPLICAS[effort], COUPLED[effort]
+    maps, n_replicas, n_coupled = few_features_logistic(), LOGISTIC_REPLICAS[effort], COUPLED[effort]
     x0 = np.zeros(maps.dim)
     # Other noise than the chains that are measured.
-    stationary = simulate(maps, x0, BURN_IN, n_replicas=10 * n_replicas, seed=SEED + 2).states[:, 0]
+    stationary = simulate(maps, x0, BURN_IN, n_replicas=4 * n_replicas, seed=SEED + 2).states[:, 0]
     direction = stationary.mean(axis=0) / np.linalg.norm(stationary.mean(axis=0))
     reference = stationary @ direction
-    early = np.arange(0, 6001, 400)
+    early = np.arange(0, 1001, 50)
     sampled, floor = {}, np.nan
     for order in (FORWARD, BACKWARD):
         run = simulate(maps, x0, int(early[-1]), order=order, n_replicas=n_replicas, seed=SEED, save_steps=early)
         estimates = [wasserstein_estimate(x, reference, n_bootstrap=20) for x in (run.states @ direction).T]
         sampled[order] = np.array([estimate.value for estimate in estimates])
         floor = estimates[-1].noise_floor
-    steps = np.arange(0, LOGISTIC_STEPS + 1, 200)
+    steps = np.arange(0, LOGISTIC_STEPS + 1, 25)
     y0 = stationary[:n_coupled]
     coupling = coupling_distance(
         maps, x0, y0, LOGISTIC_STEPS, order=FORWARD, n_replicas=n_coupled, seed=SEED + 1, p=1, save_steps=steps
@@ -104,38 +104,43 @@ def logistic_curves(effort: str) -> Curves:
         floor=floor,
         coupled_at=steps,
         coupled=coupling.distance,
-        bound=coupling.distance[0] * float(known.lipschitz_max) ** steps,
+        bound=coupling.distance[0] * number(known.lipschitz_max) ** steps,
         # The exponent says nothing about the level: the line passes through the middle of the coupling.
-        theory=coupling.distance[middle] * np.exp(float(known.lyapunov_exponent) * (steps - steps[middle])),
+        theory=coupling.distance[middle] * np.exp(number(known.lyapunov_exponent) * (steps - steps[middle])),
     )
 
 
-def draw_curves(axes: Axes, curves: Curves, bound: str) -> None:
-    """One panel; the legend names the bound."""
+def draw_curves(axes: Axes, curves: Curves, sample: str, bound: str) -> None:
+    """One panel; `sample` and `bound` name the points and the dotted line."""
     color = ORDER_COLORS
-    axes.axhline(curves.floor, color=color["floor"], lw=0.8, label="noise floor of $W_1$")
-    axes.plot(curves.coupled_at, curves.bound, color=color["theory"], lw=0.8, ls=":", label=bound)
-    axes.plot(curves.coupled_at, curves.coupled, color="#7570B3", lw=2.0, label=r"coupling $E\|X_n-Y_n\|$")
+    for order, marker, size in ((FORWARD, "o", 5.0), (BACKWARD, "x", 3.5)):
+        values, label = curves.sampled[order], f"{sample}, {order}"
+        axes.plot(curves.sampled_at, values, marker, ms=size, mfc="none", color=color[order], label=label)
+    reach = 1.5 * curves.sampled_at[-1]
+    axes.plot([0, reach], [curves.floor] * 2, color=color["floor"], lw=0.9, label="its noise floor")
+    coupling = r"coupling $E\|X_n-Y_n\|$, $Y_0\sim\pi$"
+    # Below the markers: forward and backward must stay visible where all three agree.
+    axes.plot(curves.coupled_at, curves.coupled, color=color["coupling"], lw=2.2, zorder=1.5, label=coupling)
+    axes.plot(curves.coupled_at, curves.bound, color=color["theory"], lw=0.9, ls=":", label=bound)
     if curves.theory is not None:
-        axes.plot(curves.coupled_at, curves.theory, color=color["theory"], lw=0.8, ls="--", label=r"rate $e^{\gamma n}$")
-    markers = {FORWARD: {"marker": "o", "ms": 5.0, "mfc": "none"}, BACKWARD: {"marker": "x", "ms": 3.5}}
-    for order, values in curves.sampled.items():
-        axes.plot(curves.sampled_at, values, ls="", color=color[order], label=f"sample $W_1$, {order}", **markers[order])
-    axes.set(yscale="log", xlabel="steps $n$", xlim=(0, curves.coupled_at[-1]))
-    axes.legend(loc="upper right")
+        rate = r"rate $e^{\gamma n}$"
+        axes.plot(curves.coupled_at, curves.theory, color=color["theory"], lw=0.9, ls="--", label=rate)
+    axes.set(yscale="log", xlabel="steps $n$", xlim=(0, curves.coupled_at[-1]), ylim=(1e-17, 10))
+    axes.legend(loc="lower left", borderaxespad=0.2, labelspacing=0.35)
 
 
 def draw(effort: str, folder: str | Path) -> list[Path]:
     """Draw the figure and return its files."""
     two_point, logistic = two_point_curves(effort), logistic_curves(effort)
-    cancer = cancer_logistic()
+    cancer = few_features_logistic()
     with house_style():
         figure = Figure(figsize=(PAGE, 2.7))
         left, right = figure.subplots(1, 2)
-        draw_curves(left, two_point, r"exact $\frac{1}{2}(1-h)^n$")
-        draw_curves(right, logistic, r"sure bound $c^n\,E\|x_0-Y_0\|$")
-        panel_title(left, "a", "two quadratics, $h=1/2$")
-        panel_title(right, "b", "logistic regression, breast cancer data")
+        draw_curves(left, two_point, "sample $W_1$", r"exact $\frac{1}{2}(1-h)^n$")
+        draw_curves(right, logistic, r"sample $W_1$ of $v\cdot X_n$", r"sure bound $c^n\,E\|x_0-Y_0\|$")
+        seen = "samples stop at their floor, coupling goes on"
+        panel_title(left, "a", seen, "two quadratics, $h=1/2$")
+        panel_title(right, "b", "the same on real data", "logistic regression, breast cancer, 5 features")
         left.set_ylabel("distance to the stationary law")
         parameters = {
             "effort": effort,

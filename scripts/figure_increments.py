@@ -6,19 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from _common import cancer_logistic, main
+from _common import SGDMaps, few_features_logistic, main, number
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from iterorder import LinearRegressionSGD, QuadraticSGD, simulate
 from iterorder.datasets import diabetes
-from iterorder.maps import RandomMaps
 from iterorder.orders import BACKWARD, FORWARD, Order
 from iterorder.plotting import ORDER_COLORS, PAGE, house_style, panel_title, save_figure
-from iterorder.theory import theory
+from iterorder.theory import Theory, theory
 
 SEED = 41
-REPLICAS = {"quick": 100, "full": 1000}
+REPLICAS = {"quick": 400, "full": 2000}
 SHOWN = 4
 EPS = float(np.finfo(np.float64).eps)
 # Two losses of unequal curvature: γ = ½(log .85 + log .55), and the paths spread about it like a random walk.
@@ -27,17 +26,31 @@ CURVATURES, MINIMIZERS, STEP_SIZE = (0.5, 1.5), (0.0, 1.0), 0.3
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A system, where its increments are looked at, and from which of these steps on the slope is measured."""
+    """A system, the steps at which its increments are looked at, and those between which the slope is measured."""
 
-    maps: RandomMaps
+    maps: SGDMaps
     x0: np.ndarray
     steps: np.ndarray
-    slope_from: int
+    slope_steps: tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
 class Increments:
-    """Increments (replica, step) of both orders, their rounding, and the slope of the backward ones."""
+    """Increments (replica, step) of both orders, the slope of the backward ones, and what theory says.
+
+    Attributes
+    ----------
+    rounding : float
+        Half a last digit of the states: increments below it are not seen.
+    slope, slope_error : float
+        Of the logarithm of the backward increments per step.
+    exponent : float
+        γ, which the slope should be.
+    level : float
+        Logarithm of the line of slope γ at n = 0; theory does not give it.
+    forward_level : float or None
+        √(E_π E‖T(x)−x‖²), which the root mean square of the forward increments should be (C3).
+    """
 
     forward: np.ndarray
     backward: np.ndarray
@@ -46,56 +59,35 @@ class Increments:
     slope_error: float
     exponent: float
     level: float
+    forward_level: float | None
 
 
 def cases() -> dict[str, Case]:
     """Closed form, linear regression and logistic regression; each over about thirteen decades."""
     features, targets = diabetes()
     linear = LinearRegressionSGD(features, targets, 0.05, ridge=0.1)
-    logistic = cancer_logistic()
+    logistic = few_features_logistic()
     return {
-        "quadratic": Case(QuadraticSGD(CURVATURES, MINIMIZERS, STEP_SIZE), np.array([0.5]), np.arange(0, 81), 0),
-        "linear": Case(linear, np.zeros(linear.dim), np.arange(0, 5001, 100), 10),
-        "logistic": Case(logistic, np.zeros(logistic.dim), np.arange(0, 18_001, 300), 20),
+        "quadratic": Case(
+            QuadraticSGD(np.array(CURVATURES), np.array(MINIMIZERS), STEP_SIZE), np.array([0.5]), np.arange(91), (0, 50)
+        ),
+        "linear": Case(linear, np.zeros(linear.dim), np.arange(0, 6601, 100), (1500, 3000)),
+        "logistic": Case(logistic, np.zeros(logistic.dim), np.arange(0, 2641, 40), (840, 1440)),
     }
 
 
 def increments(case: Case, order: Order, n_replicas: int) -> tuple[np.ndarray, float]:
     """‖Z_(n+1) − Z_n‖ at the steps of a case, shape (n_replicas, n_steps), and the size of the last states."""
     saves = np.union1d(case.steps, case.steps + 1)
-    run = simulate(
-        case.maps, case.x0, int(saves[-1]), order=order, n_replicas=n_replicas, seed=SEED, save_steps=saves
-    )
+    run = simulate(case.maps, case.x0, int(saves[-1]), order=order, n_replicas=n_replicas, seed=SEED, save_steps=saves)
     at = np.searchsorted(saves, case.steps)
     moves = np.linalg.norm(run.states[:, at + 1] - run.states[:, at], axis=2)
     return moves, float(np.linalg.norm(run.states[:, -1], axis=1).mean())
 
 
-def measure(case: Case, n_replicas: int) -> Increments:
-    """Both orders, and the end-point slope of the logarithms of the backward increments over all replicas."""
-    forward, _ = increments(case, FORWARD, n_replicas)
-    backward, size = increments(case, BACKWARD, n_replicas)
-    if not (backward > 0).all():  # a zero would be legitimate, but these systems have none above rounding
-        raise ValueError("an increment is zero: shorten the steps of the case")
-    logs = np.log(backward)
-    first, last = case.slope_from, len(case.steps) - 1
-    slopes = (logs[:, last] - logs[:, first]) / (case.steps[last] - case.steps[first])
-    exponent = float(theory(case.maps).lyapunov_exponent)
-    level = float((logs - exponent * case.steps)[:, first:].mean())
-    return Increments(
-        forward=forward,
-        backward=backward,
-        rounding=EPS * size,
-        slope=float(slopes.mean()),
-        slope_error=float(slopes.std(ddof=1) / np.sqrt(n_replicas)),
-        exponent=exponent,
-        level=level,
-    )
-
-
-def stationary_move(maps: RandomMaps) -> float | None:
+def stationary_move(law: Theory) -> float | None:
     """√(E_π E‖T(x)−x‖²) of affine maps drawn singly (C3), from the stationary mean and covariance; None for others."""
-    law = theory(maps)
+    maps = law.maps
     if law.mean is None or law.covariance is None:
         return None
     steps = np.eye(maps.dim)
@@ -108,48 +100,91 @@ def stationary_move(maps: RandomMaps) -> float | None:
     return float(np.sqrt(np.mean(squares)))
 
 
-def draw_panel(axes: Axes, case: Case, found: Increments, forward_level: float | None) -> None:
-    """Paths of both orders, the geometric mean of backward, and the theory."""
+def measure(case: Case, n_replicas: int) -> Increments:
+    """Both orders, and the end-point slope of the logarithms of the backward increments over all replicas."""
+    forward, _ = increments(case, FORWARD, n_replicas)
+    backward, size = increments(case, BACKWARD, n_replicas)
+    rounding = EPS * size
+    between = np.searchsorted(case.steps, case.slope_steps)
+    ends = backward[:, between]
+    if ends.min() < 64 * rounding:
+        raise ValueError(f"an increment is {ends.min():g} before step {case.slope_steps[1]}: rounding spoils the slope")
+    slopes = np.diff(np.log(ends), axis=1)[:, 0] / np.diff(case.slope_steps)
+    law = theory(case.maps)
+    exponent = number(law.lyapunov_exponent)
+    inside = slice(between[0], between[1] + 1)
+    level = float((np.log(backward[:, inside]) - exponent * case.steps[inside]).mean())
+    return Increments(
+        forward=forward,
+        backward=backward,
+        rounding=rounding,
+        slope=float(slopes.mean()),
+        slope_error=float(slopes.std(ddof=1) / np.sqrt(n_replicas)),
+        exponent=exponent,
+        level=level,
+        forward_level=stationary_move(law),
+    )
+
+
+def averages(found: Increments) -> dict[str, np.ndarray]:
+    """Over the replicas: root mean square of forward, as in C3; median of backward, as means follow the largest."""
+    return {FORWARD: np.sqrt((found.forward**2).mean(axis=0)), BACKWARD: np.median(found.backward, axis=0)}
+
+
+def short_form(value: float, error: float) -> str:
+    """A number with the error of its last digit in brackets: −0.0055(1)."""
+    digits = max(0, -int(np.floor(np.log10(error))))
+    return f"{value:.{digits}f}({error * 10**digits:.0f})"
+
+
+def draw_panel(axes: Axes, case: Case, found: Increments) -> None:
+    """Paths of both orders, their averages, and the theory."""
     color, n = ORDER_COLORS, case.steps
-    for order, moves in ((FORWARD, found.forward), (BACKWARD, found.backward)):
-        axes.plot(n, moves[:SHOWN].T, color=color[order], lw=0.5, alpha=0.6)
-        axes.plot(n, np.exp(np.log(moves).mean(axis=0)), color=color[order], lw=1.8, label=f"{order}, geometric mean")
+    labels = {FORWARD: "forward, root mean square", BACKWARD: "backward, median"}
+    for order, average in averages(found).items():
+        axes.plot(n, getattr(found, order)[:SHOWN].T, color=color[order], lw=0.5, alpha=0.6)
+        axes.plot(n, average, color=color[order], lw=1.8, label=labels[order])
     axes.plot([], [], color="0.4", lw=0.5, label=f"{SHOWN} single paths")
     line = np.exp(found.level + found.exponent * n)
     axes.plot(n, line, color=color["theory"], lw=0.9, ls="--", label=r"$\propto e^{\gamma n}$")
-    if forward_level is not None:
-        axes.axhline(forward_level, color=color["theory"], lw=0.9, ls=":", label=r"$(E_\pi\|T(x)-x\|^2)^{1/2}$")
-    axes.axhline(found.rounding, color=color["floor"], lw=0.8, label="rounding")
-    text = f"$\\gamma={found.exponent:.4g}$\nslope ${found.slope:.4g}\\pm{found.slope_error:.1g}$"
-    axes.text(0.04, 0.12, text, transform=axes.transAxes, fontsize=7)
-    axes.set(yscale="log", xlabel="steps $n$", xlim=(0, n[-1]), ylim=(found.rounding / 3, None))
+    if found.forward_level is not None:
+        axes.axhline(found.forward_level, color=color["theory"], lw=0.9, ls=":", label=r"$(E_\pi E\|T(x)-x\|^2)^{1/2}$")
+    axes.axhline(found.rounding, color=color["floor"], lw=0.9, label="rounding")
+    text = f"$\\gamma={found.exponent:.4g}$\nslope ${short_form(found.slope, found.slope_error)}$"
+    axes.text(0.04, 0.14, text, transform=axes.transAxes, fontsize=7, linespacing=1.4)
+    axes.set(yscale="log", xlabel="steps $n$", xlim=(0, n[-1]), ylim=(2e-17, 3))
 
 
-def plotted(case: Case, found: Increments, forward_level: float | None) -> dict[str, object]:
+def plotted(case: Case, found: Increments) -> dict[str, object]:
     """The numbers of one panel."""
-    numbers: dict[str, object] = {"n": case.steps, "slope_from": case.steps[case.slope_from]}
-    for order, moves in ((FORWARD, found.forward), (BACKWARD, found.backward)):
-        numbers[order] = {"paths": moves[:SHOWN], "geometric_mean": np.exp(np.log(moves).mean(axis=0))}
-    numbers |= {name: getattr(found, name) for name in ("rounding", "slope", "slope_error", "exponent", "level")}
-    return numbers | ({} if forward_level is None else {"forward_level": forward_level})
+    numbers: dict[str, object] = {"n": case.steps, "slope_steps": case.slope_steps}
+    for order, average in averages(found).items():
+        numbers[order] = {"paths": getattr(found, order)[:SHOWN], "average": average}
+    names = ("rounding", "slope", "slope_error", "exponent", "level", "forward_level")
+    return numbers | {name: getattr(found, name) for name in names}
 
 
 def draw(effort: str, folder: str | Path) -> list[Path]:
     """Draw the figure and return its files."""
     n_replicas, data = REPLICAS[effort], {}
-    titles = ("two quadratics", "linear regression, diabetes", "logistic regression, cancer")
+    titles = (
+        ("backward falls, forward does not", f"curvatures 1/2 and 3/2, $h={STEP_SIZE}$"),
+        ("so too in linear regression", "diabetes data"),
+        ("and in logistic regression", "breast cancer data, 5 features"),
+    )
+    parameters: dict[str, object] = {"effort": effort, "replicas": n_replicas}
     with house_style():
-        figure = Figure(figsize=(PAGE, 2.6))
-        axes = figure.subplots(1, 3)
+        figure = Figure(figsize=(PAGE, 2.8))
+        axes = figure.subplots(1, 3, sharey=True)
         for panel, letter, title, (name, case) in zip(axes, "abc", titles, cases().items(), strict=True):
-            found, forward_level = measure(case, n_replicas), stationary_move(case.maps)
-            draw_panel(panel, case, found, forward_level)
-            panel_title(panel, letter, title)
-            data[name] = plotted(case, found, forward_level)
-        axes[0].set_ylabel(r"increment $\|Z_{n+1}-Z_n\|$")
+            found = measure(case, n_replicas)
+            draw_panel(panel, case, found)
+            panel_title(panel, letter, *title)
+            data[name] = plotted(case, found)
+            parameters[name] = {"step_size": case.maps.step_size, "x0": case.x0[0]}
+        axes[0].set_ylabel(r"increment $\|Z_{n+1}-Z_n\|$, $\|X_{n+1}-X_n\|$")
         handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=6)
-        parameters = {"effort": effort, "replicas": n_replicas}
+        figure.legend(handles, labels, loc="outside lower center", ncols=6, columnspacing=1.0, handlelength=1.6)
         return save_figure(figure, folder, "increments", parameters=parameters, seed=SEED, data=data)
 
 

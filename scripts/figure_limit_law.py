@@ -16,9 +16,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap, LogNorm
 from matplotlib.figure import Figure
 
-from iterorder import AffineMaps, gallery, simulate, theory
+from iterorder import AffineMaps, gallery, simulate
 from iterorder.maps import RandomMaps
 from iterorder.plotting import ORDER_COLORS, PAGE, house_style, panel_title, save_figure
+from iterorder.theory import theory
 
 SEED = 31
 REPLICAS = {"quick": 300_000, "full": 3_000_000}
@@ -60,7 +61,7 @@ class LineLaw:
 class PlaneLaw:
     """A law on the plane, counted on `shape` (columns, rows) cells over `extent`.
 
-    `view` are the limits of the axes, `varies` says that the density is not constant.
+    `view` are the limits of the axes, `ticks` those of the vertical one, `varies` says that the density is not constant.
     """
 
     name: str
@@ -69,6 +70,7 @@ class PlaneLaw:
     shape: tuple[int, int]
     extent: tuple[float, float, float, float]
     view: tuple[float, float, float, float]
+    ticks: tuple[float, ...]
     varies: bool
 
 
@@ -127,7 +129,8 @@ def plane_laws() -> tuple[PlaneLaw, PlaneLaw]:
             maps=gallery.sierpinski(),
             shape=(256, 128),
             extent=(0.0, 1.0, 0.0, height),
-            view=(-0.02, 1.02, -0.03, 1.2),
+            view=(-0.02, 1.02, -0.06, 1.1),
+            ticks=(0.0, 0.25, 0.5, 0.75),
             varies=False,
         ),
         PlaneLaw(
@@ -137,6 +140,7 @@ def plane_laws() -> tuple[PlaneLaw, PlaneLaw]:
             shape=(150, 300),
             extent=(-2.4, 2.8, -0.2, 10.2),
             view=(-2.6, 2.9, -0.2, 11.6),
+            ticks=(0, 2, 4, 6, 8, 10),
             varies=True,
         ),
     )
@@ -184,13 +188,13 @@ def draw_line(axes: Axes, law: LineLaw, sample: np.ndarray) -> dict[str, object]
     # The tops of the histogram and of the distribution function share a height, and the text stands above both.
     headroom = 1.3
     axes.stairs(density, edges, fill=True, color=ORDER_COLORS["backward"], alpha=0.6, linewidth=0)
-    axes.set(xlim=(-0.02, 1.02), ylim=(0.0, headroom * density.max()))
+    axes.set(xlim=(-0.02, 1.02), ylim=(0.0, headroom * density.max()), xticks=[0.0, 0.5, 1.0])
     axes.set_ylabel("density of $Z_n$", color=ORDER_COLORS["backward"])
     right = axes.twinx()
     right.plot(*law.curve, color=ORDER_COLORS["theory"], linewidth=1.0)
     right.set(ylim=(0.0, headroom), yticks=[0.0, 0.5, 1.0], ylabel=r"exact $F(x)$")
     right.spines["right"].set_visible(True)
-    text = rf"$\sup\,|F_R-F|={distance:.4f}$, 99% band ${band:.4f}$"
+    text = rf"$\sup|F_R-F|={distance:.4f}$; 99% band: ${band:.4f}$"
     axes.text(0.5, 1.0, text, transform=axes.transAxes, ha="center", va="top", fontsize=6.5)
     return {"edges": edges, "counts": counts, "kolmogorov_distance": distance, "band": band}
 
@@ -219,8 +223,11 @@ def draw_plane(axes: Axes, law: PlaneLaw, sample: np.ndarray) -> dict[str, objec
     )
     axes.text(0.03, 0.99, text, transform=axes.transAxes, va="top", fontsize=6.5)
     # The box keeps its size, so that all panels align; the room above is for the text.
-    axes.set(xlabel="$x_1$", ylabel="$x_2$", xlim=law.view[:2], ylim=law.view[2:])
     axes.set_aspect("equal", adjustable="datalim")
+    axes.set(xlabel="$x_1$", ylabel="$x_2$")
+    axes.set_xlim(law.view[:2], auto=True)
+    axes.set_ylim(law.view[2:], auto=True)
+    axes.set_yticks(law.ticks)
     occupied = np.flatnonzero(counts)
     return {
         "extent": law.extent,
@@ -241,8 +248,8 @@ def draw(effort: str, folder: str | Path) -> list[Path]:
     lines, planes = line_laws(), plane_laws()
     data: dict[str, object] = {}
     with house_style():
-        figure = Figure(figsize=(PAGE, 2.9))
-        grid = figure.add_gridspec(2, 3, width_ratios=[1.3, 1.2, 1.0])
+        figure = Figure(figsize=(PAGE, 2.7))
+        grid = figure.add_gridspec(2, 3, width_ratios=[1.3, 1.25, 0.95])
         for row, line in enumerate(lines):
             axes = figure.add_subplot(grid[row, 0])
             # The two systems read the same bits: other replicas make the two samples independent.

@@ -49,15 +49,18 @@ def follow(
 
 def draw_path(axes: Axes, strip: Axes, path: Path1D, marker: str | None) -> np.ndarray:
     """Both paths, and beside them the histogram of the long run; returns its bin edges and densities."""
-    style = {"marker": marker, "ms": 2.2, "lw": 0.8}
-    axes.plot(path.steps, path.forward, color=ORDER_COLORS[FORWARD], label="forward $X_n$", **style)
-    axes.plot(path.steps, path.backward, color=ORDER_COLORS[BACKWARD], label="backward $Z_n$", **style)
+    width = 0.8 if marker else 1.0
+    for order, states, label in (
+        (FORWARD, path.forward, "forward $X_n$"),
+        (BACKWARD, path.backward, "backward $Z_n$"),
+    ):
+        axes.plot(path.steps, states, marker=marker, ms=2.2, lw=width, color=ORDER_COLORS[order], label=label)
     axes.set(xlabel="steps $n$", xlim=(0, path.steps[-1]))
     density, edges = np.histogram(path.visits, bins=40, density=True)
     strip.stairs(density, edges, orientation="horizontal", fill=True, color=ORDER_COLORS[FORWARD], alpha=0.35)
     strip.axhline(path.backward[-1], color=ORDER_COLORS[BACKWARD], lw=1.0)
     strip.tick_params(labelleft=False, left=False)
-    strip.set(xticks=[], xlabel="forward's\ntime in $x$", xlim=(0, None))
+    strip.set(xticks=[], xlabel="forward's\nlong run", xlim=(0, None))
     return np.array([edges[:-1], edges[1:], density])
 
 
@@ -71,7 +74,7 @@ def draw(effort: str, folder: str | Path) -> list[Path]:
     }
     data: dict[str, object] = {}
     with house_style():
-        figure = Figure(figsize=(PAGE, 2.3))
+        figure = Figure(figsize=(PAGE, 2.4))
         axes = figure.subplots(1, 4, sharey=False, gridspec_kw={"width_ratios": [4, 0.8, 4, 0.8], "wspace": 0.02})
         for column, (name, path) in enumerate(panels.items()):
             main_axes, strip = axes[2 * column], axes[2 * column + 1]
@@ -83,11 +86,14 @@ def draw(effort: str, folder: str | Path) -> list[Path]:
                 "backward": path.backward,
                 "forward_visits_low_high_density": histogram,
             }
-        panel_title(axes[0], "a", "SGD on $x^2/2$ and $(x-1)^2/2$, $h=0.3$")
-        panel_title(axes[2], "b", "logistic regression, breast cancer data")
+        panel_title(axes[0], "a", "forward jumps on, backward settles", "SGD on $x^2/2$ and $(x-1)^2/2$, $h=0.3$")
+        panel_title(axes[2], "b", "the same on real data", "logistic regression, breast cancer")
         axes[0].set_ylabel("state $x$")
-        axes[2].set_ylabel("projection $u^{\\top}x$")
-        axes[0].legend(loc="upper right", ncols=2)
+        axes[2].set_ylabel("projection $u\\cdot x$")
+        axes[0].legend(loc="upper right", ncols=2, borderaxespad=0.0, handlelength=1.6)
+        axes[0].set_ylim(-0.05, 1.25)
+        axes[0].set_yticks([0, 0.5, 1])
+        axes[2].legend(loc="lower right", ncols=2, borderaxespad=0.0, handlelength=1.6)
         parameters = {
             "effort": effort,
             "two_point": {"step_size": STEP_SIZE, "x0": 1.0},

@@ -119,6 +119,15 @@ def iterate(maps, x0, n, *, order, seed, replica=0, first_step=0) -> np.ndarray:
     return compose(compose(x, range(turn)), reversed(range(turn, n)))
 
 
+def forward_path(maps, x0, n, *, seed, replica=0) -> np.ndarray:
+    """X_0 … X_n of one replica, shape (n + 1, dim); overflow goes on as infinities and NaN."""
+    path = [np.asarray(x0, np.float64)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        for step in range(n):
+            path.append(maps.apply(path[-1], maps.draw(seed, replica, step)))
+    return np.array(path)
+
+
 def trajectory(maps, x0, save_steps, *, order, seed, n_replicas=1, first_replica=0, first_step=0) -> np.ndarray:
     """States of every replica after each of the saved steps, shape (n_replicas, saves, dim)."""
     starts = np.broadcast_to(x0, (n_replicas, maps.dim))

@@ -89,8 +89,7 @@ def log_radius_of_cycle(sampling: Sampling, items: Items) -> float:
     rows = np.arange(sampling.batches_per_epoch * sampling.batch_size).reshape(-1, sampling.batch_size)
     product, logarithm = np.eye(items.dim), 0.0
     for part in chunks(len(rows), items.dim**2):
-        matrices = items.batch_linear_parts(rows[part])
-        logs = np.zeros(len(matrices))
+        matrices, logs = _rescaled(items.batch_linear_parts(rows[part]), 0.0)
         while len(matrices) > 1:
             even = len(matrices) // 2 * 2
             halved, halved_logs = _rescaled(matrices[1:even:2] @ matrices[:even:2], logs[1:even:2] + logs[:even:2])
@@ -103,10 +102,10 @@ def log_radius_of_cycle(sampling: Sampling, items: Items) -> float:
 
 
 def _rescaled(matrices, logs):
-    """Matrices of norm one and the logs of what was divided out: products of thousands of maps underflow."""
-    norms = np.linalg.norm(matrices, axis=(1, 2))
-    norms = np.where(norms > 0.0, norms, 1.0)
-    return matrices / norms[:, None, None], logs + np.log(norms)
+    """Matrices of largest entry one and the logs of what was divided out: products of thousands would underflow."""
+    largest = np.abs(matrices).max(axis=(1, 2))
+    largest = np.where(largest > 0.0, largest, 1.0)
+    return matrices / largest[:, None, None], logs + np.log(largest)
 
 
 def _equal_linear_parts(sampling: Sampling, items: Items) -> AffineLaw:

@@ -76,7 +76,7 @@ class Items(Protocol):
         ...
 
     def push(self, vectors, rows) -> np.ndarray:
-        """A v for each vector, A the mean over its batch: vectors (R, d), rows (R, B), result (R, d)."""
+        """A v for each vector, A the mean over its batch: vectors (R, k, d), rows (R, B), result (R, k, d)."""
         ...
 
     def sizes(self) -> np.ndarray:
@@ -181,7 +181,7 @@ class DenseItems:
     def push(self, vectors, rows) -> np.ndarray:
         """A v with the mean A of each batch."""
         matrices = self.linear_parts[rows[:, 0]] if rows.shape[1] == 1 else _batch_means(self.linear_parts, rows)
-        return (matrices @ vectors[:, :, None])[:, :, 0]
+        return vectors @ np.swapaxes(matrices, 1, 2)
 
     def sizes(self) -> np.ndarray:
         """The Frobenius norms of the A_i."""

@@ -111,13 +111,9 @@ class RankOneItems:
 
     def push(self, vectors, rows) -> np.ndarray:
         """A v with the mean A of each batch."""
-        if rows.shape[1] == 1:
-            a = self.features[rows[:, 0]]
-            pushed = np.einsum("rd,rd->r", a, vectors)[:, None] * a
-        else:
-            a = self.features[rows]
-            pushed = (vectors[:, None] @ np.swapaxes(a, 1, 2) @ a)[:, 0] / rows.shape[1]
-        return (1.0 - self.step_size * self.ridge) * vectors - self.step_size * pushed
+        a = self.features[rows]
+        along = vectors @ np.swapaxes(a, 1, 2)
+        return (1.0 - self.step_size * self.ridge) * vectors - (self.step_size / rows.shape[1]) * (along @ a)
 
     def sizes(self) -> np.ndarray:
         """1 + h(‖a_i‖² + ridge)."""

@@ -48,6 +48,23 @@ def breast_cancer_regression() -> LogisticRegressionSGD:
     return LogisticRegressionSGD(*datasets.breast_cancer(), 0.01, ridge=1.0)
 
 
+def breast_cancer_plane(step_size: float, ridge: float) -> LogisticRegressionSGD:
+    """The same data on their two leading principal directions, whose curvatures are far apart (13 and 6).
+
+    All thirty have directions that decay at nearly the same rate, so that the slope of a path tends to the Lyapunov
+    exponent only long after rounding has covered it.
+    """
+    features, labels = datasets.breast_cancer()
+    _, directions = np.linalg.eigh(features.T @ features)
+    return LogisticRegressionSGD(features @ directions[:, -2:], labels, step_size, ridge=ridge)
+
+
+def mean_contraction(maps: AffineMaps) -> float:
+    """r_2 = (E‖A‖²)^½ of single maps (C5)."""
+    norms = [maps.lipschitz(i) for i in range(maps.sampling_law.n_items)]
+    return float(np.sqrt(maps.sampling_law.weights @ np.square(norms)))
+
+
 def rounding_bound(scale: float, dim: int, contraction: float) -> float:
     """Bound of the rounding error of an iterate whose maps contract by c < 1: d+8 roundings a step, summed up.
 

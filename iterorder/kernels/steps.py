@@ -3,6 +3,9 @@
 A block holds the states of some lanes: replicas, or backward iterates of one replica. In the lane layout it has shape
 (dim, lanes) and a vector holds one coordinate of several lanes; in the row layout it has shape (lanes, stride) and a
 vector holds several coordinates of one lane. The roundings of a lane never depend on the other lanes.
+
+Loops over lanes count in unsigned integers: a signed index might be negative, and the test for that would keep the
+compiler from using vectors.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from iterorder.kernels.targets import jit, jit_inline, madd
 from iterorder.kernels.vector import dot, exp, gather_columns, shrink_and_move
 
 # Lanes that are gathered at once; the number of lanes of a block is a multiple.
-GROUP = 8
+GROUP = np.uintp(8)
 
 
 # ---------------------------------------------------------------------------------------------------- affine families
@@ -25,20 +28,20 @@ GROUP = 8
 def _affine_line(system, scratch, start, stop, direction, first_lane):
     """One dimension: slope and offset of every lane, then one multiply-add."""
     table, index, x, columns, image = system.table, scratch.drawn, scratch.states, scratch.columns, scratch.image
-    size, lanes = index.shape[1:]
+    size, first, lanes = index.shape[1], np.uintp(first_lane), np.uintp(index.shape[2])
     for row in range(start, stop, direction):
         for b in range(size):
-            for j in range(first_lane, lanes):
+            for j in range(first, lanes):
                 item = index[row, b, j]
                 columns[0, j] = table[item, 0]
                 columns[1, j] = table[item, 1]
             if b == 0:
-                for j in range(first_lane, lanes):
+                for j in range(first, lanes):
                     image[0, j] = madd(columns[0, j], x[0, j], columns[1, j])
             else:
-                for j in range(first_lane, lanes):
+                for j in range(first, lanes):
                     image[0, j] += madd(columns[0, j], x[0, j], columns[1, j])
-        for j in range(first_lane, lanes):
+        for j in range(first, lanes):
             x[0, j] = system.scale * image[0, j]
 
 
@@ -46,24 +49,24 @@ def _affine_line(system, scratch, start, stop, direction, first_lane):
 def _affine_lanes(system, scratch, start, stop, direction, first_lane):
     table, index, x, columns, image = system.table, scratch.drawn, scratch.states, scratch.columns, scratch.image
     d = system.dim
-    size, lanes = index.shape[1:]
+    size, first, lanes = index.shape[1], np.uintp(first_lane), np.uintp(index.shape[2])
     for row in range(start, stop, direction):
         for b in range(size):
-            for j in range(first_lane, lanes, GROUP):
+            for j in range(first, lanes, GROUP):
                 gather_columns(table, index, row * size + b, j, columns)
             for k in range(d):
                 sums = d * d + k  # the offset, to which the products are added
                 for m in range(d):
-                    for j in range(first_lane, lanes):
+                    for j in range(first, lanes):
                         columns[sums, j] = madd(columns[k * d + m, j], x[m, j], columns[sums, j])
                 if b == 0:
-                    for j in range(first_lane, lanes):
+                    for j in range(first, lanes):
                         image[k, j] = columns[sums, j]
                 else:
-                    for j in range(first_lane, lanes):
+                    for j in range(first, lanes):
                         image[k, j] += columns[sums, j]
         for k in range(d):
-            for j in range(first_lane, lanes):
+            for j in range(first, lanes):
                 x[k, j] = system.scale * image[k, j]
 
 
@@ -71,9 +74,9 @@ def _affine_lanes(system, scratch, start, stop, direction, first_lane):
 def _affine_rows(system, scratch, start, stop, direction, first_lane):
     table, index, x, image = system.table, scratch.drawn, scratch.states, scratch.image
     d, stride = system.dim, system.stride
-    size, lanes = index.shape[1:]
+    size, first, lanes = index.shape[1], np.uintp(first_lane), np.uintp(index.shape[2])
     for row in range(start, stop, direction):
-        for j in range(first_lane, lanes):
+        for j in range(first, lanes):
             for b in range(size):
                 item = index[row, b, j]
                 for k in range(d):
@@ -87,23 +90,23 @@ def _affine_rows(system, scratch, start, stop, direction, first_lane):
 
 
 @jit_inline
-def _moves(system, moves, b, first_lane):
+def _moves(system, moves, b, first, lanes):
     """From z = aᵀx (+ constant) to the coefficient of a in the step, for each lane."""
     if not system.logistic:
         scale = -system.scale
-        for j in range(first_lane, moves.shape[1]):
+        for j in range(first, lanes):
             moves[b, j] *= scale
     else:
         scale = np.float64(system.scale)
-        for j in range(first_lane, moves.shape[1]):
+        for j in range(first, lanes):
             moves[b, j] = scale / (1.0 + exp(np.float64(moves[b, j])))
 
 
 @jit_inline
-def _shrink(system, x, first_lane):
+def _shrink(system, x, first, lanes):
     if system.shrink != 1.0:
         for k in range(system.dim):
-            for j in range(first_lane, x.shape[1]):
+            for j in range(first, lanes):
                 x[k, j] *= system.shrink
 
 
@@ -111,24 +114,24 @@ def _shrink(system, x, first_lane):
 def _regression_lanes(system, scratch, start, stop, direction, first_lane):
     table, index, x, columns, moves = system.table, scratch.drawn, scratch.states, scratch.columns, scratch.moves
     d = system.dim
-    size, lanes = index.shape[1:]
+    size, first, lanes = index.shape[1], np.uintp(first_lane), np.uintp(index.shape[2])
     for row in range(start, stop, direction):
         for b in range(size):
-            for j in range(first_lane, lanes, GROUP):
+            for j in range(first, lanes, GROUP):
                 gather_columns(table, index, row * size + b, j, columns)
-            for j in range(first_lane, lanes):
+            for j in range(first, lanes):
                 moves[b, j] = columns[d, j]
             for k in range(d):
-                for j in range(first_lane, lanes):
+                for j in range(first, lanes):
                     moves[b, j] = madd(columns[k, j], x[k, j], moves[b, j])
-            _moves(system, moves, b, first_lane)
-        _shrink(system, x, first_lane)
+            _moves(system, moves, b, first, lanes)
+        _shrink(system, x, first, lanes)
         for b in range(size):
             if size > 1:
-                for j in range(first_lane, lanes, GROUP):
+                for j in range(first, lanes, GROUP):
                     gather_columns(table, index, row * size + b, j, columns)
             for k in range(d):
-                for j in range(first_lane, lanes):
+                for j in range(first, lanes):
                     x[k, j] = madd(moves[b, j], columns[k, j], x[k, j])
 
 
@@ -137,24 +140,24 @@ def _shared_regression_lanes(system, scratch, start, stop, direction, first_lane
     """`_regression_lanes` with the same item in every lane: its row is broadcast instead of gathered."""
     table, index, x, moves = system.table, scratch.drawn, scratch.states, scratch.moves
     d = system.dim
-    size, lanes = index.shape[1:]
+    size, first, lanes = index.shape[1], np.uintp(first_lane), np.uintp(index.shape[2])
     for row in range(start, stop, direction):
         for b in range(size):
             item = index[row, b, 0]
             constant = table[item, d]
-            for j in range(first_lane, lanes):
+            for j in range(first, lanes):
                 moves[b, j] = constant
             for k in range(d):
                 a = table[item, k]
-                for j in range(first_lane, lanes):
+                for j in range(first, lanes):
                     moves[b, j] = madd(a, x[k, j], moves[b, j])
-            _moves(system, moves, b, first_lane)
-        _shrink(system, x, first_lane)
+            _moves(system, moves, b, first, lanes)
+        _shrink(system, x, first, lanes)
         for b in range(size):
             item = index[row, b, 0]
             for k in range(d):
                 a = table[item, k]
-                for j in range(first_lane, lanes):
+                for j in range(first, lanes):
                     x[k, j] = madd(moves[b, j], a, x[k, j])
 
 
@@ -162,16 +165,16 @@ def _shared_regression_lanes(system, scratch, start, stop, direction, first_lane
 def _regression_rows(system, scratch, start, stop, direction, first_lane):
     table, index, x, moves = system.table, scratch.drawn, scratch.states, scratch.moves
     stride = system.stride
-    size, lanes = index.shape[1:]
+    size, first, lanes = index.shape[1], np.uintp(first_lane), np.uintp(index.shape[2])
     for row in range(start, stop, direction):
         for b in range(size):
-            for j in range(first_lane, lanes):
+            for j in range(first, lanes):
                 item = index[row, b, j]
                 moves[b, j] = dot(table, item, 0, x, j, stride) + table[item, stride]
-            _moves(system, moves, b, first_lane)
+            _moves(system, moves, b, first, lanes)
         for b in range(size):
             shrink = system.shrink if b == 0 else x.dtype.type(1.0)
-            for j in range(first_lane, lanes):
+            for j in range(first, lanes):
                 shrink_and_move(x, j, shrink, moves[b, j], table, index[row, b, j], stride)
 
 

@@ -1,0 +1,95 @@
+"""Laws of the line that the backward limit is held against."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+#: Binary digits of a double below one.
+DIGITS = 53
+
+
+class Cantor:
+    """The Cantor law: uniform on Cantor's middle-thirds set, as a law with cdf and ppf."""
+
+    def cdf(self, x) -> np.ndarray:
+        """Cantor's function: ternary digits up to the first 1 become binary digits.
+
+        Examples
+        --------
+        >>> Cantor().cdf(np.array([-1.0, 0.25, 0.5, 1.0])).round(12).tolist()
+        [0.0, 0.333333333333, 0.5, 1.0]
+        """
+        rest = np.clip(np.asarray(x, np.float64), 0.0, 1.0)
+        total, weight, open_ended = np.zeros_like(rest), 0.5, rest < 1.0
+        total[~open_ended] = 1.0
+        for _ in range(DIGITS):
+            digit = np.floor(3.0 * rest)
+            rest = 3.0 * rest - digit
+            total += np.where(open_ended & (digit > 0.0), weight, 0.0)
+            open_ended &= digit != 1.0
+            weight *= 0.5
+        return total
+
+    def ppf(self, q) -> np.ndarray:
+        """The quantile function: binary digits become ternary digits 0 and 2.
+
+        Examples
+        --------
+        >>> Cantor().ppf(np.array([0.25, 0.75])).round(6).tolist()
+        [0.222222, 0.888889]
+        """
+        rest = np.asarray(q, np.float64)
+        total, weight = np.zeros_like(rest), 2.0 / 3.0
+        for _ in range(DIGITS):
+            digit = np.floor(2.0 * rest)
+            rest = 2.0 * rest - digit
+            total += weight * digit
+            weight /= 3.0
+        return total
+
+
+def trapezoid_cdf(x, wide: float, narrow: float) -> np.ndarray:
+    """Distribution function of U + V, U uniform on [−wide, wide] and V on [−narrow, narrow], independent.
+
+    Examples
+    --------
+    >>> trapezoid_cdf(np.array([-3.0, 0.0, 1.0, 3.0]), 2.0, 1.0).tolist()
+    [0.0, 0.5, 0.75, 1.0]
+    """
+    # E F_U(x − V): the integral of the ramp (x + wide)/(2·wide) clipped to [0, 1], whose primitive is a parabola.
+    ends = np.asarray(x)[..., None] + narrow * np.array([-1.0, 1.0])
+    inside = np.clip(ends, -wide, wide)
+    primitive = (inside + wide) ** 2 / (4.0 * wide) + np.maximum(ends - wide, 0.0)
+    return (primitive[..., 1] - primitive[..., 0]) / (2.0 * narrow)
+
+
+def bernoulli_moments(lam: float, highest: int) -> list[float]:
+    """E Z^n, n = 0 … highest, of Z = Σ_{k≥0} λ^k ξ_k: m_n(1−λⁿ) = Σ_{k<n} C(n,k) λ^k m_k E ξ^(n−k) (law 3).
+
+    Examples
+    --------
+    >>> bernoulli_moments(0.5, 4)  # uniform on [−2, 2]
+    [1.0, 0.0, 1.3333333333333333, 0.0, 3.2]
+    """
+    moments = [1.0]
+    for n in range(1, highest + 1):
+        even = (k for k in range(n) if (n - k) % 2 == 0)
+        moments.append(sum(math.comb(n, k) * lam**k * moments[k] for k in even) / (1.0 - lam**n))
+    return moments
+
+
+def reshuffled_variance(step: float, n_items: int, spread: float) -> float:
+    """Variance at epoch ends of SGD on n quadratics of curvature 1 whose minimisers have variance `spread` (C12).
+
+    Examples
+    --------
+    >>> reshuffled_variance(0.3, 1, 0.0)
+    0.0
+    """
+    if n_items == 1:
+        return 0.0
+    powers = (1.0 - step) ** np.arange(n_items)
+    bracket = float((powers**2).sum() - powers.sum() ** 2 / n_items)
+    return step**2 * spread * n_items / (n_items - 1) * bracket / (1.0 - (1.0 - step) ** (2 * n_items))
