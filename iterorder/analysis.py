@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import cached_property
 
 import numpy as np
@@ -111,8 +112,8 @@ class AffineAnalysis(Analysis):
         stable = self.moments.stable
         if stable is None:
             raise Undefined(
-                "the spectral radius of C → E[A C Aᵀ] is within rounding of one "
-                f"(it differs by {self.moments.excess:.1e})"
+                "the spectral radius of C → E[A C Aᵀ] is within rounding of one: "
+                f"the computed difference is {self.moments.excess:.1e}"
             )
         return stable
 
@@ -189,7 +190,10 @@ class AffineAnalysis(Analysis):
         """Whether the stationary law is the common fixed point: there is one, and the maps contract towards it."""
         if self.shared_point[0] is None:
             return False
-        return self.exponent.high < 0.0 or (self.exponent.low < 0.0 and self.moments.stable is True)
+        with contextlib.suppress(Undefined):  # reshuffling may have no law to write down, and still an exponent
+            if self.moments.stable is True:
+                return True
+        return self.exponent.high < 0.0
 
     def _refuse_without_law(self) -> None:
         exponent = self.exponent
@@ -214,18 +218,6 @@ class AffineAnalysis(Analysis):
 
 class LogisticAnalysis(Analysis):
     """Logistic regression: the exponent along the chain and the cycle; a law in closed form only if it is a point."""
-
-    @cached_property
-    def exponent(self) -> Estimate:
-        """The Lyapunov exponent, where the chain has a stationary law."""
-        assert isinstance(self.maps, LogisticRegressionSGD)
-        shrink = 1.0 - self.maps.step_size * self.maps.ridge
-        if self.maps.ridge and abs(shrink) >= 1.0:
-            raise Undefined(f"no stationary law is reached: far out every map multiplies by 1 − h·ridge = {shrink:.6g}")
-        try:
-            return lyapunov_exponent(self.maps, seed=self.seed, effort=self.effort)
-        except InvalidInputError as error:
-            raise Undefined(f"no stationary law is known: {error}") from None
 
     def mean(self) -> np.ndarray:
         """The common fixed point of contracting maps."""
@@ -272,10 +264,8 @@ class LogisticAnalysis(Analysis):
     def _point_or(self, alternative: str) -> np.ndarray:
         bound = self.maps.lipschitz_max
         if bound is not None and bound < 1.0:
-            try:
+            with contextlib.suppress(Undefined):
                 return self.common_fixed_point()
-            except Undefined:
-                pass
         raise Undefined(f"{NOT_AFFINE}; {alternative}")
 
 

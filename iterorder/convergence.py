@@ -172,7 +172,7 @@ def _frozen(array: np.ndarray) -> np.ndarray:
 def _as_power(p) -> float:
     if isinstance(p, np.ndarray) and p.ndim == 0:
         p = p[()]
-    if not isinstance(p, numbers.Real) or isinstance(p, bool) or not p >= 1:
+    if not isinstance(p, numbers.Real) or isinstance(p, bool) or not float(p) >= 1:
         raise InvalidInputError(f"p is {p!r}: give a number of at least 1, or inf for the largest distance")
     return float(p)
 

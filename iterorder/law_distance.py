@@ -78,8 +78,9 @@ def wasserstein_1d_to(u, distribution, p=1):
         In the units of ``u`` (the distance, not its p-th power). The relative error is about 10⁻¹¹, plus that of
         ``ppf`` times (size of the values)/(distance). Exactly inf where the law has no p-th moment, or for p = inf an
         unbounded support; a tail index within 1 % of p counts as no moment. Without ``isf`` the upper tail ends at
-        1 − 10⁻¹³ and is extrapolated from there: ten digits for light tails and p up to 4. For p = inf levels are
-        moved inwards by a relative 10⁻¹⁵, so that a jump of ``ppf`` at a multiple of 1/n is read on the right side.
+        1 − 10⁻¹³ and is extrapolated from there, for light tails and p up to 4 to 10⁻¹⁰ of the p-th moment. For p = inf
+        levels are moved inwards by a relative 10⁻¹⁵, so that a jump of ``ppf`` at a multiple of 1/n is read on the
+        right side.
 
     Raises
     ------

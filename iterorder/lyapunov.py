@@ -15,6 +15,7 @@ import numpy as np
 from iterorder.affine.epochs import log_radius_of_cycle
 from iterorder.affine.items import Items, affine_items
 from iterorder.affine.triangular import common_diagonals
+from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.logistic_cycle import exponent_of_logistic_cycle
 from iterorder.maps.base import RandomMaps
@@ -97,7 +98,7 @@ def monte_carlo_exponent(tangent: Tangent, sampling: Sampling, cost: float, *, s
     Raises
     ------
     Undefined
-        If the chain leaves the finite numbers, or an epoch has more than a quarter of the steps.
+        If linear parts exceed the finite numbers, or an epoch has more than a quarter of the steps.
     """
     replicas = tangent.n_replicas
     start, middle, n_steps = _plan(sampling, STEP_COST + replicas * cost, WORK[effort])
@@ -116,7 +117,7 @@ def monte_carlo_exponent(tangent: Tangent, sampling: Sampling, cost: float, *, s
     if np.isneginf(halves).any() and not np.isnan(halves).any():
         return Estimate.of(-math.inf)  # a product of linear parts is zero with positive probability, and stays zero
     if not np.isfinite(halves).all():
-        raise Undefined("the chain leaves the finite numbers: it has no stationary law along which to measure")
+        raise Undefined("products of linear parts leave the finite numbers within one step")
     return _estimate(halves, np.array([middle - start, n_steps - middle]), separation)
 
 
@@ -198,11 +199,17 @@ def _affine_exponent(sampling: Sampling, items: Items, seed: int, effort: str) -
 
 def _logistic_exponent(maps: LogisticRegressionSGD, seed: int, effort: str) -> Estimate:
     law = maps.sampling_law
+    shrink = 1.0 - maps.step_size * maps.ridge
+    if maps.ridge and abs(shrink) >= 1.0:
+        raise Undefined(f"no stationary law is reached: far out every map multiplies by 1 − h·ridge = {shrink:.6g}")
     if law.kind == "cyclic" or law.batch_size == law.n_items:
         with contextlib.suppress(Undefined):  # a chain without randomness that does not settle is still a chain
             return Estimate.of(exponent_of_logistic_cycle(maps))
     cost = replica_cost(maps.dim, maps.dim, law.batch_size)
-    tangent = logistic_tangent(maps, _replicas(cost), seed)
+    try:
+        tangent = logistic_tangent(maps, _replicas(cost), seed)
+    except InvalidInputError as error:
+        raise Undefined(f"no stationary law is known: {error}") from None
     return monte_carlo_exponent(tangent, law, cost, seed=seed, effort=effort)
 
 

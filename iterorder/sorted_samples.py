@@ -112,11 +112,13 @@ def weighted_distances_between_columns(u, v, u_weights, v_weights, p: float) -> 
 
     u, u_weights = _with_weights("u", u, u_weights)
     v, v_weights = _with_weights("v", v, v_weights)
-    u_weights, v_weights = _common_masses(u_weights, v_weights)
+    exact = _are_exact(u_weights, v_weights)
+    if not exact:
+        # Division by a power of two is exact and keeps the product of the totals from overflowing.
+        u_weights, v_weights = (np.ldexp(w, -np.frexp(w.max())[1]) for w in (u_weights, v_weights))
     # The running sum, as the kernel forms it: the last levels of both samples are then the same float.
-    u_total, v_total = np.cumsum(u_weights)[-1], np.cumsum(v_weights)[-1]
-    total = float(u_total * v_total)
-    exact = u_weights.dtype == np.int64
+    u_total, v_total = float(np.cumsum(u_weights)[-1]), float(np.cumsum(v_weights)[-1])
+    total = u_total * v_total
     tolerance = 0.0 if exact else (len(u) + len(v)) * np.finfo(float).eps * total
 
     def distance(column: int) -> float:
@@ -147,11 +149,7 @@ def _with_weights(name: str, samples: np.ndarray, weights) -> tuple[np.ndarray, 
     return samples, array
 
 
-def _common_masses(u_weights: np.ndarray, v_weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both as int64 where they are integers whose levels are exact, else as floats of at most one."""
+def _are_exact(u_weights: np.ndarray, v_weights: np.ndarray) -> bool:
+    """Whether the weights are integers whose levels, products of sums, are exact floats."""
     integers = all((w == np.rint(w)).all() for w in (u_weights, v_weights))
-    if integers and u_weights.sum() * v_weights.sum() <= 2.0**53:
-        return u_weights.astype(np.int64), v_weights.astype(np.int64)
-    # Division by a power of two is exact and keeps the product of the totals from overflowing.
-    u_weights, v_weights = (np.ldexp(w, -np.frexp(w.max())[1]) for w in (u_weights, v_weights))
-    return u_weights, v_weights
+    return integers and u_weights.sum() * v_weights.sum() <= 2.0**53

@@ -26,7 +26,7 @@ SEED = 11
 STEP_SIZE = 1 - 2 ** (-1 / 3)
 # Replicas of the clouds, and of the histograms at the last step.
 CLOUD = 90
-HISTOGRAM = {"two_point": {"quick": 40_000, "full": 400_000}, "logistic": {"quick": 4000, "full": 20_000}}
+HISTOGRAM = {"two_point": {"quick": 40_000, "full": 400_000}, "logistic": {"quick": 10_000, "full": 40_000}}
 HIGHLIGHTED = 2
 # Lines that coincide are drawn into each other, widest first, so that every order stays visible.
 NESTED_WIDTHS = {"forward": 4.5, "backward": 3.0, "sliding": 1.8, "anchored": 0.8}
@@ -41,6 +41,7 @@ class Case:
     steps: np.ndarray
     window: int
     anchor: int
+    bins: int
     direction: np.ndarray
 
     @property
@@ -63,7 +64,7 @@ class Case:
 def two_point_case() -> Case:
     """The two-point quadratic from the end of its interval."""
     maps = gallery.two_point_quadratic(STEP_SIZE)
-    return Case(maps, np.ones(1), np.arange(61), window=15, anchor=30, direction=np.ones(1))
+    return Case(maps, np.ones(1), np.arange(61), window=15, anchor=30, bins=20, direction=np.ones(1))
 
 
 def logistic_case() -> Case:
@@ -73,7 +74,7 @@ def logistic_case() -> Case:
     # Other noise than the figure's: the direction must not be chosen by the points that are shown.
     pilot = simulate(maps, x0, 6000, n_replicas=1000, seed=SEED + 1).states[:, 0]
     steps = np.arange(0, 8001, 100)
-    return Case(maps, x0, steps, window=2000, anchor=4000, direction=principal_direction(pilot))
+    return Case(maps, x0, steps, window=2000, anchor=4000, bins=14, direction=principal_direction(pilot))
 
 
 def two_point_density(x: np.ndarray, h: float = STEP_SIZE) -> np.ndarray:
@@ -87,7 +88,8 @@ def two_point_density(x: np.ndarray, h: float = STEP_SIZE) -> np.ndarray:
 def draw_cloud(axes: Axes, steps: np.ndarray, cloud: np.ndarray, order: Order) -> None:
     """All replicas as grey dots, two of them as paths, one of these darker."""
     n = np.broadcast_to(steps, cloud.shape)
-    axes.scatter(n, cloud, s=0.8, lw=0, color="0.68", rasterized=True)
+    # Whole pixels: smoothed edges of so many dots would double the size of the file.
+    axes.scatter(n, cloud, s=1.5, marker="s", lw=0, color="0.7", antialiased=False, rasterized=True)
     color = np.array(to_rgb(order_color(order)))
     for path, shade in zip(cloud[:HIGHLIGHTED], (color, 0.45 * color), strict=True):
         axes.plot(steps, path, color=tuple(shade), lw=0.9)
@@ -104,7 +106,8 @@ def draw_row(axes: np.ndarray, case: Case, n_histogram: int) -> dict[str, object
     """Four clouds and the histograms of their last step; returns what was plotted."""
     clouds = {name: case.cloud(order, CLOUD, case.steps) for name, order in case.orders.items()}
     last = {name: case.cloud(order, n_histogram, case.steps[-1:])[:, 0] for name, order in case.orders.items()}
-    edges = np.linspace(*np.quantile(last["forward"], (0.001, 0.999)), 22)
+    low, high = np.quantile(last["forward"], (0.001, 0.999))
+    edges = np.linspace(low, high, case.bins + 1)
     middles, width = 0.5 * (edges[1:] + edges[:-1]), edges[1] - edges[0]
     densities = {name: np.histogram(x, edges)[0] / (n_histogram * width) for name, x in last.items()}
     for panel, (name, order) in zip(axes, case.orders.items(), strict=False):
@@ -144,8 +147,8 @@ def draw(effort: str, folder: str | Path) -> list[Path]:
         x = np.linspace(0, 1, 101)
         axes[0, -1].plot(two_point_density(x), x, color=ORDER_COLORS["theory"], lw=0.8, ls="--")
         data["two_point_theory"] = {"x": x, "density": two_point_density(x)}
-        axes[0, 0].set_ylabel("two quadratics: $x$")
-        axes[1, 0].set_ylabel("logistic regression: $u\\cdot x$")
+        axes[0, 0].set_ylabel("two quadratics\nstate $x$")
+        axes[1, 0].set_ylabel("logistic regression\nbreast cancer, $u\\cdot x$")
         titles = ("forward: moves on", "backward: rests", "sliding: moves on", "anchored: rests", "one law")
         for panel, letter, text in zip(axes[0], "abcde", titles, strict=True):
             panel_title(panel, letter, text)

@@ -49,7 +49,7 @@ def draw_plane(axes: Axes, forward: np.ndarray, backward: np.ndarray, cycle: np.
     """Both paths on the plane, and where they tend."""
     axes.plot(*MINIMIZERS.T, "x", color=ORDER_COLORS["floor"], ms=4, label="minimizers $c_i$")
     axes.plot(*START, "s", color=ORDER_COLORS["theory"], ms=3)
-    axes.annotate("$x_0$", START, xytext=(-3, 4), textcoords="offset points", ha="right")
+    axes.annotate("$x_0$", START, xytext=(4, -2), textcoords="offset points")
     for path, order, name in ((forward, "forward", "forward $X_n$"), (backward, "backward", "backward $Z_n$")):
         axes.plot(*path.T, "o-", color=ORDER_COLORS[order], ms=1.8, lw=0.8, label=name)
     style = {"color": ORDER_COLORS["theory"], "mfc": "none", "ls": "none", "mew": 0.9, "zorder": 4}

@@ -77,7 +77,7 @@ def two_point_curves(effort: str) -> Curves:
 
 
 def logistic_curves(effort: str) -> Curves:
-    """Breast cancer data from 0; samples are compared along the direction of the stationary mean."""
+    """Breast cancer data from 0; samples are compared along v, the direction of the stationary mean."""
     maps, n_replicas, n_coupled = few_features_logistic(), LOGISTIC_REPLICAS[effort], COUPLED[effort]
     x0 = np.zeros(maps.dim)
     # Other noise than the chains that are measured.
@@ -136,8 +136,8 @@ def draw(effort: str, folder: str | Path) -> list[Path]:
     with house_style():
         figure = Figure(figsize=(PAGE, 2.7))
         left, right = figure.subplots(1, 2)
-        draw_curves(left, two_point, "sample $W_1$", r"exact $\frac{1}{2}(1-h)^n$")
-        draw_curves(right, logistic, r"sample $W_1$ of $v\cdot X_n$", r"sure bound $c^n\,E\|x_0-Y_0\|$")
+        draw_curves(left, two_point, "$W_1$ of samples", r"exact $\frac{1}{2}(1-h)^n$")
+        draw_curves(right, logistic, "$W_1$ along $v$", r"sure bound $c^n\,E\|x_0-Y_0\|$")
         seen = "samples stop at their floor, coupling goes on"
         panel_title(left, "a", seen, "two quadratics, $h=1/2$")
         panel_title(right, "b", "the same on real data", "logistic regression, breast cancer, 5 features")
@@ -151,6 +151,7 @@ def draw(effort: str, folder: str | Path) -> list[Path]:
                 "replicas": LOGISTIC_REPLICAS[effort],
                 "coupled": COUPLED[effort],
                 "x0": 0.0,
+                "v": "unit vector along the stationary mean",
             },
         }
         data = {"two_point": two_point.as_data(), "logistic": logistic.as_data()}

@@ -61,7 +61,7 @@ class LineLaw:
 class PlaneLaw:
     """A law on the plane, counted on `shape` (columns, rows) cells over `extent`.
 
-    `view` are the limits of the axes, `ticks` those of the vertical one, `varies` says that the density is not constant.
+    `view` are the limits of the axes and `ticks` those of the vertical one; `varies`: the density is not constant.
     """
 
     name: str
@@ -139,7 +139,7 @@ def plane_laws() -> tuple[PlaneLaw, PlaneLaw]:
             maps=gallery.barnsley_fern(),
             shape=(150, 300),
             extent=(-2.4, 2.8, -0.2, 10.2),
-            view=(-2.6, 2.9, -0.2, 11.6),
+            view=(-2.6, 2.9, -0.2, 12.4),
             ticks=(0, 2, 4, 6, 8, 10),
             varies=True,
         ),
@@ -195,7 +195,7 @@ def draw_line(axes: Axes, law: LineLaw, sample: np.ndarray) -> dict[str, object]
     right.set(ylim=(0.0, headroom), yticks=[0.0, 0.5, 1.0], ylabel=r"exact $F(x)$")
     right.spines["right"].set_visible(True)
     text = rf"$\sup|F_R-F|={distance:.4f}$; 99% band: ${band:.4f}$"
-    axes.text(0.5, 1.0, text, transform=axes.transAxes, ha="center", va="top", fontsize=6.5)
+    axes.text(0.5, 1.0, text, transform=axes.transAxes, ha="center", va="top", fontsize=6)
     return {"edges": edges, "counts": counts, "kolmogorov_distance": distance, "band": band}
 
 
@@ -218,8 +218,12 @@ def draw_plane(axes: Axes, law: PlaneLaw, sample: np.ndarray) -> dict[str, objec
     squares = ((sample - sample.mean(axis=0)) ** 2).sum(axis=1)
     error, exact = squares.std() / np.sqrt(len(sample)), float(np.trace(moments.covariance))
     digits = 4 if exact < 1 else 2
-    text = (
-        f"$\\mathrm{{tr\\,Cov}}\\,Z_n={squares.mean():.{digits}f}\\pm{error:.{digits}f}$\nexact: ${exact:.{digits}f}$"
+    text = "\n".join(
+        [
+            rf"$\mathrm{{tr\,Cov}}\,Z_n={squares.mean():.{digits}f}\pm{error:.{digits}f}$",
+            f"exact: ${exact:.{digits}f}$",
+            "ellipse: exact, 1 s.d.",
+        ]
     )
     axes.text(0.03, 0.99, text, transform=axes.transAxes, va="top", fontsize=6.5)
     # The box keeps its size, so that all panels align; the room above is for the text.

@@ -152,10 +152,13 @@ def test_ctrl_c_is_heard_in_a_long_run():
         except KeyboardInterrupt:
             print("interrupted", ito.simulate(maps, [0.5], 10, seed=1).states.shape, flush=True)
         """)
-    assert process.stdout.readline() == "running\n"
-    # The signal may come before the run starts, which is as good a place.
-    process.send_signal(signal.SIGINT)
-    out, error = process.communicate(timeout=60)
+    try:
+        assert process.stdout.readline() == "running\n"
+        # The signal may come before the run starts, which is as good a place.
+        process.send_signal(signal.SIGINT)
+        out, error = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert (out, process.returncode) == ("interrupted (1, 1, 1)\n", 0), error
 
 

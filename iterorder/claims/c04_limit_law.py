@@ -66,7 +66,7 @@ def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
 
 def _transport(judge: Judge, system: str, sample: np.ndarray, law) -> ClaimRow:
     allowed = judge.transport_allowance(len(sample), 1.0)
-    return judge.test(system, "W₁(Z, π) above its floor", 0.0, wasserstein_1d_to(sample, law), allowed)
+    return judge.test(system, "W₁ of the sample to π", 0.0, wasserstein_1d_to(sample, law), allowed)
 
 
 def _moments(judge: Judge, system: str, sample: np.ndarray, mean, covariance, *, control=False) -> ClaimRow:

@@ -7,19 +7,37 @@ Where a multiply and an add may become one rounding, the source says so with `ma
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from iterorder import noise
+
+# Numba's cache notices a change of the file that a kernel stands in, but not of the files that it calls. All kernels
+# therefore carry the state of the whole folder: after an update of any file every cached kernel is compiled anew.
+_FOLDER_STAMP = tuple(
+    (file.name, file.stat().st_mtime_ns, file.stat().st_size)
+    for file in sorted([*Path(__file__).parent.glob("*.py"), Path(noise.__file__)])
+)
+
+
+def _compiled(function, **options):
+    dispatcher = njit(cache=True, nogil=True, error_model="numpy", **options)(function)
+    cache_file = dispatcher._cache._cache_file
+    cache_file._source_stamp = (cache_file._source_stamp, _FOLDER_STAMP)
+    return dispatcher
+
 
 def jit(function):
     """Compile for the CPU, cached on disk, without the interpreter lock, IEEE division (no exception on x/0)."""
-    return njit(cache=True, nogil=True, error_model="numpy")(function)
+    return _compiled(function)
 
 
 def jit_inline(function):
     """Like `jit`, and always inlined by LLVM: for bodies inside a loop over lanes, which it must see to vectorise."""
-    return njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function)
+    return _compiled(function, forceinline=True)
 
 
 @intrinsic

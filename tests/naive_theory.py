@@ -1,0 +1,92 @@
+"""The formulas of theory.md written out: every draw is listed, and only the literal maps of the library are used."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+
+
+def linear_form(maps, draw) -> tuple[np.ndarray, np.ndarray]:
+    """A and b of an affine map, read off its values at the origin and the unit vectors."""
+    offset = maps.apply(np.zeros(maps.dim), draw)
+    return (maps.apply(np.eye(maps.dim), draw) - offset).T, offset
+
+
+def step_maps(maps) -> list[tuple[float, np.ndarray, np.ndarray]]:
+    """(probability, A, b) of every draw of one independent step: all batches of distinct points."""
+    law = maps.sampling_law
+    if law.batch_size == 1:
+        return [(p, *linear_form(maps, i)) for i, p in enumerate(law.weights)]
+    batches = list(itertools.combinations(range(law.n_items), law.batch_size))
+    return [(1.0 / len(batches), *linear_form(maps, np.array(batch))) for batch in batches]
+
+
+def epoch_maps(maps) -> list[tuple[float, np.ndarray, np.ndarray]]:
+    """(probability, A, b) of every epoch of random reshuffling: all permutations, cut into batches."""
+    law = maps.sampling_law
+    orders = list(itertools.permutations(range(law.n_items)))
+    return [(1.0 / len(orders), *composed(maps, order)) for order in orders]
+
+
+def composed(maps, order) -> tuple[np.ndarray, np.ndarray]:
+    """A and b of the maps of one epoch in the given order of the items, the first batch applied first."""
+    law = maps.sampling_law
+    matrix, offset = np.eye(maps.dim), np.zeros(maps.dim)
+    for step in range(law.batches_per_epoch):
+        batch = np.array(order[step * law.batch_size : (step + 1) * law.batch_size])
+        a, b = linear_form(maps, batch)
+        matrix, offset = a @ matrix, a @ offset + b
+    return matrix, offset
+
+
+def stationary_moments(listed) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and covariance: m = (I−ΣpA)⁻¹Σpb, vec S = (I−Σp A⊗A)⁻¹ vec R, covariance S − mmᵀ."""
+    d = len(listed[0][2])
+    mean_matrix = sum(p * a for p, a, _ in listed)
+    mean = np.linalg.solve(np.eye(d) - mean_matrix, sum(p * b for p, _, b in listed))
+    source = np.zeros((d, d))
+    for p, a, b in listed:
+        source += p * (np.outer(a @ mean, b) + np.outer(b, a @ mean) + np.outer(b, b))
+    kronecker = sum(p * np.kron(a, a) for p, a, _ in listed)
+    second = np.linalg.solve(np.eye(d * d) - kronecker, source.reshape(-1)).reshape(d, d)
+    return mean, second - np.outer(mean, mean)
+
+
+def mean_square_radius(listed) -> float:
+    """ρ(Σp A⊗A)."""
+    return float(np.abs(np.linalg.eigvals(sum(p * np.kron(a, a) for p, a, _ in listed))).max())
+
+
+def lipschitz_power_mean(maps, p) -> float:
+    """(E Lip^p)^(1/p) over every draw of one independent step."""
+    law = maps.sampling_law
+    batches = list(itertools.combinations(range(law.n_items), law.batch_size))
+    weights = law.weights if law.batch_size == 1 else np.full(len(batches), 1.0 / len(batches))
+    constants = [maps.lipschitz(np.array(batch)) for batch in batches]
+    if math.isinf(p):
+        return max(c for c, w in zip(constants, weights, strict=True) if w > 0.0)
+    return float(sum(w * c**p for c, w in zip(constants, weights, strict=True)) ** (1.0 / p))
+
+
+def reshuffling_variance(curvature, minimizers, step_size) -> float:
+    """theory.md, random reshuffling of n items of equal curvature: the variance at epoch ends."""
+    n, hl = len(minimizers), step_size * curvature
+    r = 1.0 - hl
+    bracket = sum(r ** (2 * k) for k in range(n)) - sum(r**k for k in range(n)) ** 2 / n
+    return float(hl**2 * np.var(minimizers) * n / (n - 1) * bracket / (1.0 - r ** (2 * n)))
+
+
+def logistic_log_growth(maps, n_steps, burn_in, random) -> np.ndarray:
+    """log|T'(x)| along one chain of logistic regression in one dimension, single draws."""
+    a, y = maps.features[:, 0], maps.labels
+    x, logs = 0.0, []
+    for step in range(burn_in + n_steps):
+        i = random.integers(len(y))
+        slope = 1.0 / (1.0 + math.exp(y[i] * a[i] * x))
+        derivative = 1.0 - maps.step_size * (maps.ridge + slope * (1.0 - slope) * a[i] ** 2)
+        x += maps.step_size * (slope * y[i] * a[i] - maps.ridge * x)
+        if step >= burn_in:
+            logs.append(math.log(abs(derivative)))
+    return np.array(logs)

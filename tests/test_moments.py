@@ -1,0 +1,329 @@
+"""Mean, covariance and mean-square stability: exact laws, and the literal formulas over every draw."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from iterorder.affine import moments
+from iterorder.affine.half_vectorisation import from_half, to_half
+from iterorder.affine.items import affine_items
+from iterorder.affine.law import step_law
+from iterorder.analysis import analyse
+from iterorder.maps import AffineMaps, LinearRegressionSGD, QuadraticSGD, gallery
+from iterorder.undefined import Undefined
+from tests import naive_theory
+from tests.systems import SYSTEMS
+
+EPS = np.finfo(np.float64).eps
+RNG = np.random.default_rng(11)
+
+
+def known(maps):
+    """The parts of `theory` that are asked for, and no Monte Carlo."""
+    return analyse(maps, seed=0, effort="quick")
+
+
+def rounding(listed) -> float:
+    """Relative error of both linear solves: condition times size times eps."""
+    d = len(listed[0][2])
+    kronecker = np.eye(d * d) - sum(p * np.kron(a, a) for p, a, _ in listed)
+    single = np.eye(d) - sum(p * a for p, a, _ in listed)
+    return 8 * d * d * EPS * np.linalg.cond(kronecker) * np.linalg.cond(single)
+
+
+def assert_moments(found, listed):
+    mean, covariance = naive_theory.stationary_moments(listed)
+    tolerance = rounding(listed)
+    assert tolerance < 1e-6  # otherwise the comparison says nothing
+    size = np.linalg.norm(mean)
+    np.testing.assert_allclose(found.mean(), mean, rtol=0, atol=tolerance * size)
+    # The literal formula subtracts m mᵀ from S: its error is relative to both.
+    both = size**2 + np.linalg.norm(covariance)
+    np.testing.assert_allclose(found.covariance(), covariance, rtol=0, atol=tolerance * both)
+    radius = naive_theory.mean_square_radius(listed)
+    assert found.mean_square_radius().value == pytest.approx(radius, abs=tolerance)
+    assert found.mean_square_stable() is True
+
+
+# ------------------------------------------------------------------------------------------------------- exact laws
+
+
+@pytest.mark.parametrize("h", [1e-6, 0.1, 0.5, 2 / 3, 1.0, 1.7])
+def test_two_point_quadratic(h):
+    found = known(gallery.two_point_quadratic(h))
+    assert found.mean()[0] == pytest.approx(0.5, rel=4 * EPS)
+    assert found.covariance()[0, 0] == pytest.approx(h / (4 * (2 - h)), rel=16 * EPS)
+    assert found.mean_square_radius().value == pytest.approx((1 - h) ** 2, abs=4 * EPS)
+
+
+@pytest.mark.parametrize("lam", [0.25, (math.sqrt(5) - 1) / 2, 2**-0.5, -0.3, 0.999])
+def test_bernoulli_convolution(lam):
+    found = known(gallery.bernoulli_convolution(lam))
+    assert found.mean().tolist() == [0.0]
+    assert found.covariance()[0, 0] == pytest.approx(1 / (1 - lam**2), rel=8 * EPS / (1 - abs(lam)))
+
+
+def test_sierpinski_is_a_third_of_its_corners():
+    found = known(gallery.sierpinski())
+    corners = gallery.SIERPINSKI_CORNERS
+    np.testing.assert_allclose(found.mean(), corners.mean(axis=0), rtol=8 * EPS)
+    np.testing.assert_allclose(found.covariance(), np.cov(corners.T, bias=True) / 3, atol=8 * EPS)
+
+
+def test_barnsley_fern():
+    found = known(gallery.barnsley_fern())
+    np.testing.assert_allclose(found.mean(), [0.796833, 6.167579], atol=5e-7)  # six decimals are stated
+    np.testing.assert_allclose(found.covariance(), [[1.436309, 1.297832], [1.297832, 6.249628]], atol=5e-7)
+    assert_moments(found, naive_theory.step_maps(gallery.barnsley_fern()))
+
+
+@pytest.mark.parametrize("h", [1e-4, 0.05, 0.3])
+def test_scalar_finite_sum(h):
+    curvatures, minimizers = np.array([0.5, 1.0, 3.0, 2.0]), np.array([1.0, -1.0, 0.5, 4.0])
+    found = known(QuadraticSGD(curvatures, minimizers, h))
+    mean = (curvatures * minimizers).mean() / curvatures.mean()
+    noise = h * (curvatures**2 * (minimizers - mean) ** 2).mean()
+    variance = noise / (2 * curvatures.mean() - h * (curvatures**2).mean())
+    assert found.mean()[0] == pytest.approx(mean, rel=16 * EPS)
+    assert found.covariance()[0, 0] == pytest.approx(variance, rel=64 * EPS)
+
+
+def test_two_stabilities_of_two_curvatures():
+    """Curvatures {1, 30}: mean-square stable below .0688, almost surely below .0692 and again on (.9642, 1.0333)."""
+    mean_square = 2 * 15.5 / 450.5
+    edges = [(31 - math.sqrt(31**2 - 240)) / 60, (31 + math.sqrt(31**2 - 240)) / 60, 31 / 30]
+    for h in [0.01, 0.0687, 0.0690, 0.07, 0.5, 0.96, 0.965, 1.0, 1.033, 1.034, 2.0]:
+        found = known(QuadraticSGD([1.0, 30.0], [0.0, 1.0], h))
+        assert found.mean_square_stable() is (h < mean_square)
+        assert (found.lyapunov_exponent().value < 0) is (h < edges[0] or edges[1] < h < edges[2])
+    with pytest.raises(Undefined, match="within rounding of one"):
+        known(QuadraticSGD([1.0, 30.0], [0.0, 1.0], mean_square)).mean_square_stable()
+
+
+def test_least_squares_noise_form():
+    """Σ = E[(I−haaᵀ)Σ(I−haaᵀ)] + h²E[ε²aaᵀ]: the cross terms vanish."""
+    features, targets, h = RNG.normal(size=(12, 3)), RNG.normal(size=12), 0.05
+    found = known(LinearRegressionSGD(features, targets, h))
+    errors = targets - features @ np.linalg.lstsq(features, targets, rcond=None)[0]
+    covariance, again = found.covariance(), np.zeros((3, 3))
+    for a, e in zip(features, errors, strict=True):
+        step = np.eye(3) - h * np.outer(a, a)
+        again += (step @ covariance @ step + h**2 * e**2 * np.outer(a, a)) / 12
+    np.testing.assert_allclose(covariance, again, atol=1e3 * EPS * np.abs(again).max())
+
+
+# ------------------------------------------------------------------------------------------- against every draw
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 5, 6])
+@pytest.mark.parametrize("ridge", [0.0, 0.3])
+def test_batches_of_regression(batch_size, ridge):
+    features, targets = RNG.normal(size=(6, 3)), RNG.normal(size=6)
+    maps = LinearRegressionSGD(features, targets, 0.1, ridge=ridge, batch_size=batch_size)
+    assert_moments(known(maps), naive_theory.step_maps(maps))
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 4])
+def test_batches_of_quadratics(batch_size):
+    roots = RNG.normal(size=(5, 2, 2))
+    maps = QuadraticSGD(roots @ np.swapaxes(roots, 1, 2), RNG.normal(size=(5, 2)), 0.15, batch_size=batch_size)
+    assert_moments(known(maps), naive_theory.step_maps(maps))
+
+
+def test_weighted_affine_maps():
+    matrices, offsets = 0.4 * RNG.normal(size=(4, 3, 3)), RNG.normal(size=(4, 3))
+    maps = AffineMaps(matrices, offsets, [0.5, 0.0, 0.2, 0.3])
+    assert_moments(known(maps), naive_theory.step_maps(maps))
+
+
+@pytest.mark.parametrize(("n", "batch_size"), [(4, 1), (5, 2), (6, 3), (3, 3), (1, 1)])
+@pytest.mark.parametrize("family", ["equal", "different"])
+def test_reshuffling_against_all_permutations(n, batch_size, family):
+    minimizers = RNG.normal(size=(n, 2))
+    if family == "equal":
+        curvatures = np.broadcast_to([[2.0, 0.5], [0.5, 1.0]], (n, 2, 2))
+    else:
+        roots = RNG.normal(size=(n, 2, 2))
+        curvatures = roots @ np.swapaxes(roots, 1, 2) + 0.5 * np.eye(2)
+    maps = QuadraticSGD(curvatures, minimizers, 0.2, batch_size=batch_size, sampling="reshuffle")
+    assert_moments(known(maps), naive_theory.epoch_maps(maps))
+
+
+def test_reshuffling_of_equal_matrices_that_are_not_symmetric():
+    matrix = np.array([[0.5, 0.4], [-0.2, 0.3]])
+    maps = AffineMaps(np.broadcast_to(matrix, (5, 2, 2)), RNG.normal(size=(5, 2)), sampling="reshuffle")
+    assert_moments(known(maps), naive_theory.epoch_maps(maps))
+
+
+@pytest.mark.parametrize("h", [0.5, 0.1, 1e-2])
+@pytest.mark.parametrize("n", [5, 40])
+def test_reshuffling_formula(n, h):
+    minimizers = RNG.normal(size=n)
+    found = known(QuadraticSGD(np.full(n, 1.5), minimizers, h, sampling="reshuffle"))
+    # The bracket of the literal formula is (hλ)²n³/12 small against its terms, of size n.
+    lost = n * EPS * max(1.0, 12 / (1.5 * h * n) ** 2)
+    assert found.covariance()[0, 0] == pytest.approx(
+        naive_theory.reshuffling_variance(1.5, minimizers, h), rel=16 * lost
+    )
+    assert found.mean()[0] == pytest.approx(minimizers.mean(), abs=8 * n * EPS)
+
+
+def test_reshuffling_keeps_its_digits_for_small_steps():
+    """C12: (hλ)³σ_c² n(n+1)/24 as h → 0, where the literal formula has lost every digit."""
+    minimizers, h = np.arange(8.0), 1e-9
+    found = known(QuadraticSGD(np.ones(8), minimizers, h, sampling="reshuffle"))
+    leading = h**3 * np.var(minimizers) * 8 * 9 / 24
+    assert found.covariance()[0, 0] == pytest.approx(leading, rel=1e-6)  # next term: a factor 1 + O(nh)
+
+
+# ---------------------------------------------------------------------------------------------------- real data
+
+
+@pytest.fixture(scope="module")
+def diabetes():
+    datasets = pytest.importorskip("sklearn.datasets")
+    features, targets = datasets.load_diabetes(return_X_y=True, scaled=False)
+    return (features - features.mean(0)) / features.std(0), (targets - targets.mean()) / targets.std()
+
+
+def test_diabetes_time_scales(diabetes):
+    features, targets = diabetes
+    assert np.linalg.eigvalsh(features.T @ features / len(features))[0] == pytest.approx(0.0086, abs=5e-5)
+    stable = [moments_of(LinearRegressionSGD(features, targets, h)).stable for h in (0.1425, 0.1435)]
+    assert stable == [True, False]  # h = .143 to three digits
+
+
+def moments_of(maps):
+    return moments.SecondMoments(step_law(maps.sampling_law, affine_items(maps)))
+
+
+def test_diabetes_against_the_kronecker_formula(diabetes):
+    maps = LinearRegressionSGD(*diabetes, 0.05, ridge=0.01)
+    operator = moments_of(maps)
+    mean = moments.fixed_point_of_mean(operator.law)
+    covariance = operator.solve(operator.law.noise_covariance(mean))
+    listed = naive_theory.step_maps(maps)
+    literal_mean, literal_covariance = naive_theory.stationary_moments(listed)
+    np.testing.assert_allclose(mean, literal_mean, atol=1e-11)
+    np.testing.assert_allclose(covariance, literal_covariance, atol=rounding(listed) * np.abs(covariance).max())
+
+
+# ------------------------------------------------------------------------------------------------ the machinery
+
+
+def test_half_vectors_keep_inner_products():
+    a, b = (m + m.T for m in RNG.normal(size=(2, 4, 4)))
+    assert to_half(a) @ to_half(b) == pytest.approx(np.trace(a @ b), rel=64 * EPS)
+    np.testing.assert_allclose(from_half(to_half(a), 4), a, rtol=4 * EPS)
+
+
+AFFINE = [name for name, maps in SYSTEMS.items() if affine_items(maps) is not None]
+
+
+@pytest.mark.parametrize("name", AFFINE)
+def test_matrix_and_application_agree(name):
+    operator = moments_of(SYSTEMS[name])
+    square = RNG.normal(size=(operator.law.dim,) * 2)
+    square = square @ square.T
+    applied = from_half(operator.matrix @ to_half(square), operator.law.dim)
+    np.testing.assert_allclose(
+        applied, operator.apply(square), atol=operator.size * EPS * operator.scale * np.linalg.norm(square)
+    )
+
+
+@pytest.mark.parametrize("name", ["fern", "affine d=9", "quadratic d=10 batch", "linear d=30 batch 3", "linear d=17"])
+def test_iterative_solvers_agree_with_dense_ones(name, monkeypatch):
+    dense = moments_of(SYSTEMS[name])
+    monkeypatch.setattr(moments, "MAX_DENSE_UNKNOWNS", 0)
+    free = moments_of(SYSTEMS[name])
+    assert (dense.dense, free.dense) == (True, False)
+    assert free.excess == pytest.approx(dense.excess, abs=100 * dense.size * EPS * dense.scale)
+    assert free.stable == dense.stable
+    if dense.stable:
+        mean = moments.fixed_point_of_mean(dense.law)
+        source = dense.law.noise_covariance(mean)
+        expected = dense.solve(source)
+        # Both residuals are near eps·‖C‖·scale; the solutions differ by that over the distance to singularity.
+        error = 1e3 * dense.size * EPS * dense.scale / abs(dense.excess)
+        np.testing.assert_allclose(free.solve(source), expected, atol=error * np.linalg.norm(expected))
+
+
+def test_eigenmatrix_is_in_the_cone():
+    operator = moments_of(SYSTEMS["linear d=17"])
+    assert np.linalg.eigvalsh(operator.shape)[0] >= -EPS * 17
+    left = operator.apply(operator.shape) - operator.excess * operator.shape
+    assert np.linalg.norm(left) <= operator.size * EPS * operator.scale * 17
+
+
+def test_small_steps_keep_the_digits_of_the_excess():
+    """ρ − 1 = −2hλ_min + O(h²) is far below the rounding of one."""
+    operator = moments_of(QuadraticSGD([1.0, 3.0], [0.0, 1.0], 1e-20))
+    assert operator.excess == pytest.approx(-4e-20, rel=4 * EPS)
+    assert operator.stable is True
+
+
+def test_stability_is_not_decided_within_rounding():
+    critical = known(AffineMaps(np.diag([1.0, 0.5])[None], np.zeros((1, 2))))
+    with pytest.raises(Undefined, match="within rounding of one"):
+        critical.mean_square_stable()
+
+
+def test_nilpotent_and_defective_maps_are_stable():
+    maps = AffineMaps([[[0.9, 10.0], [0.0, 0.9]]], [[1.0, 1.0]])
+    assert known(maps).mean_square_stable() is True
+    assert known(AffineMaps([[[0.0, 5.0], [0.0, 0.0]]], [[1.0, 1.0]])).mean_square_radius().value == pytest.approx(0.0)
+
+
+# ------------------------------------------------------------------------------------------------------ properties
+
+
+@st.composite
+def contracting_systems(draw):
+    m, d = draw(st.integers(1, 4)), draw(st.integers(1, 3))
+    unit = st.floats(-1, 1, allow_subnormal=False)
+    matrices, offsets = draw(arrays(float, (m, d, d), elements=unit)), draw(arrays(float, (m, d), elements=unit))
+    return matrices * 0.8 / d, offsets  # ‖A‖ ≤ .8: every condition number below is at most 1/(1−.64)
+
+
+CONDITION = 1 / (1 - 0.8**2)
+
+
+@settings(max_examples=40)
+@given(contracting_systems(), arrays(float, 3, elements=st.floats(-100, 100, allow_subnormal=False)))
+def test_translation(system, shift):
+    matrices, offsets = system
+    shift = shift[: offsets.shape[1]]
+    plain = known(AffineMaps(matrices, offsets))
+    moved = known(AffineMaps(matrices, offsets + shift - matrices @ shift))
+    size = 1 + np.abs(shift).max()
+    np.testing.assert_allclose(moved.mean(), plain.mean() + shift, atol=100 * CONDITION * EPS * size)
+    np.testing.assert_allclose(moved.covariance(), plain.covariance(), atol=1000 * CONDITION**2 * EPS * size)
+
+
+@settings(max_examples=40)
+@given(contracting_systems(), st.integers(-20, 20))
+def test_scaling_by_a_power_of_two_is_exact(system, exponent):
+    matrices, offsets = system
+    plain, scaled = known(AffineMaps(matrices, offsets)), known(AffineMaps(matrices, offsets * 2.0**exponent))
+    np.testing.assert_array_equal(scaled.mean(), plain.mean() * 2.0**exponent)
+    np.testing.assert_array_equal(scaled.covariance(), plain.covariance() * 4.0**exponent)
+
+
+@settings(max_examples=40)
+@given(contracting_systems())
+def test_covariance_is_positive_semidefinite_and_stationary(system):
+    maps = AffineMaps(*system)
+    found = known(maps)
+    mean, covariance = found.mean(), found.covariance()
+    assert np.array_equal(covariance, covariance.T)
+    tolerance = 100 * CONDITION * EPS * (1 + np.linalg.norm(covariance))
+    assert np.linalg.eigvalsh(covariance)[0] >= -tolerance
+    moved = [a @ mean + b - mean for a, b in zip(*system, strict=True)]
+    again = np.mean([a @ covariance @ a.T + np.outer(r, r) for a, r in zip(system[0], moved, strict=True)], axis=0)
+    np.testing.assert_allclose(covariance, again, atol=tolerance)

@@ -1,0 +1,79 @@
+"""Norms, means of powers and diameters: literal twins, homogeneity over the whole range of floats."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from iterorder.norms import euclidean_norm, path_diameters, power_mean
+from tests import naive_convergence as naive
+
+EPS = np.finfo(np.float64).eps
+MODEST = st.floats(-1e3, 1e3, allow_subnormal=False)
+SIZES = st.floats(0, 1e3, allow_subnormal=False)
+# Powers of two scale without rounding; the extremes keep 1e3·2^exponent inside the normal floats.
+EXPONENTS = st.sampled_from([-900, 0, 900])
+
+
+@given(vector=arrays(float, st.integers(1, 6), elements=MODEST), exponent=EXPONENTS)
+def test_norm_is_hypot_and_homogeneous(vector, exponent):
+    norm = float(euclidean_norm(vector))
+    assert norm == pytest.approx(math.hypot(*vector), rel=(len(vector) + 4) * EPS)
+    tiny = np.abs(vector[vector != 0]).min(initial=1.0) < 1e-30  # underflows when scaled down: nothing to compare
+    if not tiny:
+        assert float(euclidean_norm(np.ldexp(vector, exponent))) == pytest.approx(
+            math.ldexp(norm, exponent), rel=8 * EPS
+        )
+
+
+def test_norm_keeps_what_is_not_finite():
+    vectors = np.array([[1.0, np.nan], [np.inf, 1.0], [-np.inf, 2.0], [0.0, 0.0]])
+    np.testing.assert_array_equal(euclidean_norm(vectors), [np.nan, np.inf, np.inf, 0.0])
+    assert euclidean_norm(np.array([[-3.0]])) == 3.0
+
+
+@given(values=arrays(float, st.integers(1, 8), elements=SIZES), p=st.sampled_from([1.0, 1.5, 2.0, 7.0, math.inf]))
+def test_power_mean_is_the_literal_one_and_monotone(values, p):
+    mean = float(power_mean(values[:, None], p)[0])
+    # Values below 1e-40 of the largest may underflow in the literal powers; they do not count there either.
+    rounding = (len(values) + 8) * EPS
+    assert mean == pytest.approx(naive.mean_of_powers(values.tolist(), p), rel=rounding, abs=1e-40)
+    assert values.min() * (1 - rounding) <= mean <= values.max() * (1 + rounding)
+    assert mean <= float(power_mean(values[:, None], 2 * p)[0]) * (1 + rounding)
+
+
+def test_power_mean_does_not_overflow_and_is_exact_for_equal_values():
+    assert power_mean(np.full((5, 1), 3e300), 4.0)[0] == 3e300
+    assert power_mean(np.full((5, 1), 3e-320), 4.0)[0] == 3e-320
+    with np.errstate(all="raise"):
+        means = power_mean(np.array([[1.0, np.inf, 0.0], [np.nan, 1.0, 0.0]]), 2.0)
+    np.testing.assert_array_equal(means, [np.nan, np.inf, 0.0])
+
+
+@given(
+    paths=arrays(float, st.tuples(st.integers(1, 3), st.integers(1, 6), st.integers(1, 4)), elements=MODEST),
+    exponent=EXPONENTS,
+)
+def test_diameter_is_that_of_all_pairs(paths, exponent):
+    expected = [math.ldexp(naive.diameter(path), exponent) for path in paths]
+    # ‖u‖² + ‖v‖² − 2u·v, each of dim + 2 roundings of at most 4 diameters²; the root halves, the scaling adds one.
+    rounding = 8 * (paths.shape[2] + 4) * EPS
+    absolute = math.ldexp(4 * EPS * float(np.abs(paths).max()), exponent)
+    np.testing.assert_allclose(path_diameters(np.ldexp(paths, exponent)), expected, rtol=rounding, atol=absolute)
+
+
+def test_diameter_sees_small_motion_far_from_the_origin():
+    path = np.array([1e8, -1e8]) + np.array([[0.0, 0.0], [3e-6, 4e-6], [1e-6, 0.0]])
+    assert path_diameters(path[None])[0] == pytest.approx(naive.diameter(path), rel=64 * EPS)
+
+
+def test_diameter_of_a_path_that_left_is_infinite_and_of_a_point_zero():
+    paths = np.zeros((70, 3, 2))
+    paths[69, 1, 0] = np.nan
+    np.testing.assert_array_equal(path_diameters(paths), np.where(np.arange(70) == 69, np.inf, 0.0))
+    assert path_diameters(np.array([[[-1e308, 0.0], [1e308, 0.0]]]))[0] == np.inf
