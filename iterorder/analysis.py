@@ -16,7 +16,7 @@ from iterorder.affine.triangular import common_diagonals
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.logistic_cycle import logistic_cycle
-from iterorder.lyapunov import lyapunov_exponent
+from iterorder.lyapunov import affine_exponent, lyapunov_exponent
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.logistic_regression import LogisticRegressionSGD
 from iterorder.small_step import gradients, minimizer
@@ -93,6 +93,12 @@ class AffineAnalysis(Analysis):
         self.items = items
 
     @cached_property
+    def exponent(self) -> Estimate:
+        """The Lyapunov exponent, computed once."""
+        shared = self.moments if self.sampling.kind == "iid" else None
+        return affine_exponent(self.sampling, self.items, seed=self.seed, effort=self.effort, moments=shared)
+
+    @cached_property
     def law(self) -> AffineLaw:
         """The law of the maps that act independently: one step, or one epoch."""
         independent = self.sampling.kind == "iid"
@@ -122,7 +128,7 @@ class AffineAnalysis(Analysis):
         self._refuse_cyclic()
         if self.is_point:
             return self.common_fixed_point()
-        if self.moments.stable is not True:
+        if not self._surely_stable:
             self._check_first_moment()
         return fixed_point_of_mean(self.law)
 
@@ -190,10 +196,15 @@ class AffineAnalysis(Analysis):
         """Whether the stationary law is the common fixed point: there is one, and the maps contract towards it."""
         if self.shared_point[0] is None:
             return False
-        with contextlib.suppress(Undefined):  # reshuffling may have no law to write down, and still an exponent
-            if self.moments.stable is True:
-                return True
-        return self.exponent.high < 0.0
+        # Reshuffling may have no law to write down, and still an exponent.
+        return self._surely_stable or self.exponent.high < 0.0
+
+    @property
+    def _surely_stable(self) -> bool:
+        """Whether mean-square stability is proved: not where a law or its second moments are out of reach."""
+        with contextlib.suppress(Undefined):
+            return self.moments.stable is True
+        return False
 
     def _refuse_without_law(self) -> None:
         exponent = self.exponent

@@ -14,6 +14,8 @@ import numpy as np
 
 from iterorder.affine.epochs import log_radius_of_cycle
 from iterorder.affine.items import Items, affine_items
+from iterorder.affine.law import step_law
+from iterorder.affine.moments import SecondMoments
 from iterorder.affine.triangular import common_diagonals
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
@@ -182,18 +184,22 @@ def lyapunov_exponent(maps: RandomMaps, *, seed: int = 0, effort: str = "quick")
     """
     items = affine_items(maps)
     if items is not None:
-        return _affine_exponent(maps.sampling_law, items, seed, effort)
+        return affine_exponent(maps.sampling_law, items, seed=seed, effort=effort)
     if isinstance(maps, LogisticRegressionSGD):
         return _logistic_exponent(maps, seed, effort)
     raise Undefined(f"no derivative is known for {type(maps).__name__}")
 
 
-def _affine_exponent(sampling: Sampling, items: Items, seed: int, effort: str) -> Estimate:
+def affine_exponent(
+    sampling: Sampling, items: Items, *, seed: int, effort: str, moments: SecondMoments | None = None
+) -> Estimate:
+    """`lyapunov_exponent` of affine maps; `moments` of one step, where they are there already, save their making."""
     exact = exact_affine_exponent(sampling, items)
     if exact is not None:
         return Estimate.of(exact)
     cost = replica_cost(items.dim, items.entries_per_item, sampling.batch_size)
-    tangent = affine_tangent(sampling, items, _replicas(cost), seed)
+    moments = SecondMoments(step_law(sampling, items)) if moments is None else moments
+    tangent = affine_tangent(items, moments, _replicas(cost), seed)
     return monte_carlo_exponent(tangent, sampling, cost, seed=seed, effort=effort)
 
 

@@ -11,9 +11,11 @@ MIN_HEAD, MIN_TAIL = 3, 8
 # Two lines must beat one by this F ratio: the 99.9 % point for independent scatter is 21.7 for the shortest curve and
 # 6.9 for a long one, where the margin is for the choice among many breaks and for correlated scatter.
 MIN_F_RATIO = 20.0
-# The tail is flat when its slope is below 1/4 of the head's and no trend shows above the scatter (less than half of
-# the variance), or below 1/100 in any case: a smooth floor has no scatter, and a slower mode has a clear trend.
-FLAT_SLOPE, CLEARLY_FLAT_SLOPE, MAX_TREND = 1 / 4, 1 / 100, 1 / 2
+# The last half of the tail is flat when its slope is below 1/4 of the head's and no trend shows above the scatter, or
+# below 1/100 in any case: a smooth floor has no scatter, and a slower mode has a clear trend. A trend shows when it
+# explains more than half of the variance and is beyond three standard errors.
+FLAT_SLOPE, CLEARLY_FLAT_SLOPE = 1 / 4, 1 / 100
+MAX_TREND, MAX_TREND_ERRORS = 1 / 2, 3.0
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,11 @@ def find_plateau(x: np.ndarray, y: np.ndarray) -> Plateau | None:
     rounding = n * np.finfo(np.float64).eps * float(total)
     if one - two <= MIN_F_RATIO * two * 2 / (n - 4) or one <= rounding:
         return None
-    tail_slope, tail_residual, tail_total = lines.fit((start + n) // 2, n)
-    no_trend = abs(tail_slope) <= FLAT_SLOPE * abs(slope) and tail_total - tail_residual <= MAX_TREND * tail_total
+    settled = (start + n) // 2
+    tail_slope, scatter, total = lines.fit(settled, n)
+    # Of k points, a trend of t standard errors explains t²/(t² + k − 2) of the variance.
+    share = max(MAX_TREND, MAX_TREND_ERRORS**2 / (MAX_TREND_ERRORS**2 + n - settled - 2))
+    no_trend = abs(tail_slope) <= FLAT_SLOPE * abs(slope) and total - scatter <= share * total
     if not no_trend and not abs(tail_slope) <= CLEARLY_FLAT_SLOPE * abs(slope):
         return None
     return Plateau(start, float(np.median(y[start:])), slope)

@@ -1,40 +1,21 @@
-"""`simulate`: checks the request, chooses the algorithm, and runs the kernels."""
+"""`simulate`: chooses the algorithm and runs the kernels."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 
 from iterorder.certificates import sure_certificate
-from iterorder.errors import BackendUnavailableError, DivergenceError, InvalidInputError
+from iterorder.errors import DivergenceError
 from iterorder.maps import AffineMaps, LinearRegressionSGD, QuadraticSGD, RandomMaps
-from iterorder.noise import MAX_REPLICAS
-from iterorder.orders import BACKWARD, FORWARD, Order, as_order
+from iterorder.orders import BACKWARD, FORWARD, Order, Window
+from iterorder.request import Request, checked_request
 from iterorder.trajectory import Trajectory
-from iterorder.validation import MAX_STEPS, as_choice, as_float, as_floats, as_int, as_seed
 
 # The sweep puts saved iterates side by side in the lanes of a vector; below this many the lanes stay empty.
 MIN_SWEEP = 8
-
-
-@dataclass(frozen=True, eq=False)
-class Request:
-    """A checked request: arrays have their final shapes and types."""
-
-    maps: RandomMaps
-    x0: np.ndarray
-    order: Order
-    seed: int
-    save_steps: np.ndarray
-    noise: str
-    first_step: int
-    first_replica: int
-    tol: float
-    progress: bool
 
 
 def simulate(
@@ -116,94 +97,23 @@ def simulate(
     >>> bool(abs(run.states[:, 2] - run.states[:, 1]).max() < 1e-11)
     True
     """
-    backend = as_choice("backend", backend, ("cpu", "cuda"))
-    if backend == "cuda":
-        reason = "this version has no CUDA kernels yet: use backend='cpu'"
-        raise BackendUnavailableError(f"backend is 'cuda': {reason}", reason)
-    if not isinstance(maps, RandomMaps):
-        raise InvalidInputError(f"maps is a {type(maps).__name__}: give a random-map system such as AffineMaps")
-    n_steps = as_int("n_steps", n_steps, low=0, high=MAX_STEPS)
-    n_replicas = as_int("n_replicas", n_replicas, low=1, high=MAX_REPLICAS)
-    first_step = as_int("first_step", first_step, low=0, high=MAX_STEPS - n_steps)
-    noise = as_choice("noise", noise, ("independent", "shared"))
-    last_start = MAX_REPLICAS - (n_replicas if noise == "independent" else 1)
-    saves = _as_save_steps(save_steps, n_steps)
-    kind = _as_dtype(dtype)
-    _check_memory(n_replicas, len(saves), maps.dim, kind)
-    request = Request(
-        maps=maps,
-        x0=_as_starts(x0, n_replicas, maps.dim, kind),
-        order=as_order(order),
-        seed=as_seed(seed),
-        save_steps=saves,
+    request = checked_request(
+        maps,
+        x0,
+        n_steps,
+        order=order,
+        n_replicas=n_replicas,
+        seed=seed,
+        save_steps=save_steps,
         noise=noise,
         first_step=first_step,
-        first_replica=as_int("first_replica", first_replica, low=0, high=last_start),
-        tol=as_float("tol", tol, low=0.0),
-        progress=bool(progress),
+        first_replica=first_replica,
+        backend=backend,
+        dtype=dtype,
+        tol=tol,
+        progress=progress,
     )
     return _checked(_execute(request))
-
-
-# ------------------------------------------------------------------------------------------------------------ checking
-
-
-def _as_dtype(dtype) -> np.dtype:
-    try:
-        kind = np.dtype(dtype)
-    except TypeError:
-        kind = np.dtype(object)
-    if kind not in (np.dtype(np.float64), np.dtype(np.float32)):
-        raise InvalidInputError(f"dtype is {dtype!r}: give 'float64' or 'float32'")
-    return kind
-
-
-def _as_save_steps(save_steps, n_steps: int) -> np.ndarray:
-    if save_steps is None:
-        return np.array([n_steps], np.int64)
-    if isinstance(save_steps, str):
-        as_choice("save_steps", save_steps, ("all",))
-        _check_memory(1, n_steps + 1, 1, np.dtype(np.int64))
-        return np.arange(n_steps + 1, dtype=np.int64)
-    steps = np.asarray(save_steps)
-    if steps.dtype.kind not in "iu" or steps.ndim != 1 or steps.size == 0:
-        raise InvalidInputError(
-            f"save_steps has dtype {steps.dtype} and shape {steps.shape}: give increasing integers, 'all' or None"
-        )
-    outside = (steps < 0) | (steps > n_steps)
-    if outside.any():
-        raise InvalidInputError(f"save_steps holds {steps[outside][0]}: every step must lie in [0, {n_steps}]")
-    steps = steps.astype(np.int64)
-    if (falls := np.flatnonzero(np.diff(steps) <= 0)).size:
-        i = int(falls[0])
-        raise InvalidInputError(f"save_steps has {steps[i]} before {steps[i + 1]}: give strictly increasing steps")
-    return steps
-
-
-def _as_starts(x0, n_replicas: int, dim: int, kind: np.dtype) -> np.ndarray:
-    array = as_floats("x0", x0)
-    if array.shape not in ((dim,), (n_replicas, dim)):
-        raise InvalidInputError(
-            f"x0 has shape {array.shape}: give ({dim},) for one start or ({n_replicas}, {dim}) for one a replica"
-        )
-    with np.errstate(over="ignore"):
-        starts = np.array(np.broadcast_to(array, (n_replicas, dim)), kind, order="C")
-    if not np.isfinite(starts).all():
-        raise InvalidInputError(f"x0 holds {np.abs(array).max():g}, which is not finite in {kind}: use dtype='float64'")
-    return starts
-
-
-def _check_memory(n_replicas: int, n_saved: int, dim: int, kind: np.dtype) -> None:
-    size = n_replicas * n_saved * dim * kind.itemsize
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**36
-    if size > memory // 2:
-        raise InvalidInputError(
-            f"the result would take {size / 2**30:,.1f} GiB ({n_replicas} replicas × {n_saved} saved steps × {dim} "
-            f"numbers) and half the memory is {memory / 2**31:,.1f} GiB: lower n_replicas, or give fewer save_steps"
-        )
-
-
-# ------------------------------------------------------------------------------------------------------------- running
 
 
 def _execute(request: Request) -> Trajectory:
@@ -224,8 +134,8 @@ def _execute(request: Request) -> Trajectory:
             cpu.run_forward(system, draws, place, request.x0, saves, states, diverged, report)
         elif request.order == BACKWARD:
             bounds = _backward(request, system, draws, place, states, diverged, report)
-        elif request.order.width is not None:  # type: ignore[union-attr]
-            width = request.order.width  # type: ignore[union-attr]
+        elif isinstance(request.order, Window) and request.order.width is not None:
+            width = request.order.width
             cpu.run_sliding(width, system, draws, place, request.x0, saves, states, diverged, report)
         else:
             _anchored(request, system, draws, place, states, diverged, report)

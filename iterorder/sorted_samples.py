@@ -116,9 +116,9 @@ def weighted_distances_between_columns(u, v, u_weights, v_weights, p: float) -> 
     if not exact:
         # Division by a power of two is exact and keeps the product of the totals from overflowing.
         u_weights, v_weights = (np.ldexp(w, -np.frexp(w.max())[1]) for w in (u_weights, v_weights))
-    # The running sum, as the kernel forms it: the last levels of both samples are then the same float.
-    u_total, v_total = float(np.cumsum(u_weights)[-1]), float(np.cumsum(v_weights)[-1])
+    u_total, v_total = float(u_weights.sum()), float(v_weights.sum())
     total = u_total * v_total
+    # The kernel adds the weights in the order of the points: its levels are off by the rounding of n or m sums.
     tolerance = 0.0 if exact else (len(u) + len(v)) * np.finfo(float).eps * total
 
     def distance(column: int) -> float:
@@ -151,5 +151,5 @@ def _with_weights(name: str, samples: np.ndarray, weights) -> tuple[np.ndarray, 
 
 def _are_exact(u_weights: np.ndarray, v_weights: np.ndarray) -> bool:
     """Whether the weights are integers whose levels, products of sums, are exact floats."""
-    integers = all((w == np.rint(w)).all() for w in (u_weights, v_weights))
+    integers = all(w.max() <= 2.0**53 and (w == np.rint(w)).all() for w in (u_weights, v_weights))
     return integers and u_weights.sum() * v_weights.sum() <= 2.0**53

@@ -11,7 +11,6 @@ from iterorder.affine.law import step_law
 from iterorder.affine.moments import SecondMoments
 from iterorder.affine.rank_one import RankOneItems
 from iterorder.maps.logistic_regression import LogisticRegressionSGD
-from iterorder.sampling import Sampling
 from iterorder.small_step import minimizer, small_step_spread
 
 EPS = float(np.finfo(np.float64).eps)
@@ -121,10 +120,9 @@ def orthonormalise(frames, floors) -> np.ndarray:
     return lengths
 
 
-def affine_tangent(sampling: Sampling, items: Items, n_replicas: int, seed: int) -> AffineTangent:
+def affine_tangent(items: Items, moments: SecondMoments, n_replicas: int, seed: int) -> AffineTangent:
     """Tangent vectors in the directions that the second moments of products of the maps prefer."""
-    random = _generator(seed)
-    return AffineTangent(items, _frames(SecondMoments(step_law(sampling, items)), n_replicas, random))
+    return AffineTangent(items, _frames(moments, n_replicas, _generator(seed)))
 
 
 def logistic_tangent(maps: LogisticRegressionSGD, n_replicas: int, seed: int) -> LogisticTangent:

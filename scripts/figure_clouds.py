@@ -89,7 +89,7 @@ def draw_cloud(axes: Axes, steps: np.ndarray, cloud: np.ndarray, order: Order) -
     """All replicas as grey dots, two of them as paths, one of these darker."""
     n = np.broadcast_to(steps, cloud.shape)
     # Whole pixels: smoothed edges of so many dots would double the size of the file.
-    axes.scatter(n, cloud, s=1.5, marker="s", lw=0, color="0.7", antialiased=False, rasterized=True)
+    axes.scatter(n, cloud, s=0.7, marker="s", lw=0, color="0.62", antialiased=False, rasterized=True)
     color = np.array(to_rgb(order_color(order)))
     for path, shade in zip(cloud[:HIGHLIGHTED], (color, 0.45 * color), strict=True):
         axes.plot(steps, path, color=tuple(shade), lw=0.9)

@@ -48,13 +48,16 @@ def backward_point(maps: QuadraticSGD) -> tuple[np.ndarray, float]:
 def draw_plane(axes: Axes, forward: np.ndarray, backward: np.ndarray, cycle: np.ndarray, point: np.ndarray) -> None:
     """Both paths on the plane, and where they tend."""
     axes.plot(*MINIMIZERS.T, "x", color=ORDER_COLORS["floor"], ms=4, label="minimizers $c_i$")
-    axes.plot(*START, "s", color=ORDER_COLORS["theory"], ms=3)
-    axes.annotate("$x_0$", START, xytext=(4, -2), textcoords="offset points")
+    black = ORDER_COLORS["theory"]
+    axes.plot(*START, "s", color=black, ms=3)
+    axes.annotate("$x_0$", (START[0], START[1]), xytext=(4, -2), textcoords="offset points")
     for path, order, name in ((forward, "forward", "forward $X_n$"), (backward, "backward", "backward $Z_n$")):
         axes.plot(*path.T, "o-", color=ORDER_COLORS[order], ms=1.8, lw=0.8, label=name)
-    style = {"color": ORDER_COLORS["theory"], "mfc": "none", "ls": "none", "mew": 0.9, "zorder": 4}
-    axes.plot(*cycle.T, "o", ms=6.5, label="forward cycle $y_k$, exact", **style)
-    axes.plot(*point, "D", ms=6, label="backward limit $z$, exact", **style)
+    for points, marker, size, name in (
+        (cycle, "o", 6.5, "forward cycle $y_k$, exact"),
+        (point[None], "D", 6.0, "backward limit $z$, exact"),
+    ):
+        axes.plot(*points.T, marker, color=black, mfc="none", mew=0.9, ms=size, zorder=4, label=name)
     axes.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
 
 

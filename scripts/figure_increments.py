@@ -62,15 +62,19 @@ class Increments:
     forward_level: float | None
 
 
+def closed_form_case() -> Case:
+    """Two quadratics of unequal curvature, from the middle of their minimisers."""
+    maps = QuadraticSGD(np.array(CURVATURES), np.array(MINIMIZERS), STEP_SIZE)
+    return Case(maps, np.array([0.5]), np.arange(91), (0, 50))
+
+
 def cases() -> dict[str, Case]:
     """Closed form, linear regression and logistic regression; each over about thirteen decades."""
     features, targets = diabetes()
     linear = LinearRegressionSGD(features, targets, 0.05, ridge=0.1)
     logistic = few_features_logistic()
     return {
-        "quadratic": Case(
-            QuadraticSGD(np.array(CURVATURES), np.array(MINIMIZERS), STEP_SIZE), np.array([0.5]), np.arange(91), (0, 50)
-        ),
+        "quadratic": closed_form_case(),
         "linear": Case(linear, np.zeros(linear.dim), np.arange(0, 6601, 100), (1500, 3000)),
         "logistic": Case(logistic, np.zeros(logistic.dim), np.arange(0, 2641, 40), (840, 1400)),
     }

@@ -39,6 +39,7 @@ BURN_IN_UNITS = 4.0
 RADII = (1.0, 2.0)
 #: Saved forward states that are joined by lines over the cloud.
 FORWARD_TAIL = 40
+HEADROOM = 60.0
 COORDINATE = r"$u_{}^\top(x-\theta^{{\ast}})$"
 
 Regression = LinearRegressionSGD | LogisticRegressionSGD
@@ -196,22 +197,21 @@ def draw_spread(axes: Axes, study: Study, measured: np.ndarray, limits: tuple[fl
         exact = np.array([np.trace(exact_covariance(study.maps_at(h))) for h in fine])
         axes.loglog(fine, exact, color=black, lw=1.0, label="exact")
         axes.axvline(boundary, color=grey, lw=0.9, ls=":", label=f"unstable: $h\\geq{boundary:.3f}$")
-        axes.set_ylim(0.5 * slope * ends[0], 20.0)
         data |= {"exact_step_sizes": fine, "exact_spread": exact, "mean_square_boundary": boundary}
-    style = {"ms": 3.2, "lw": 0.9, "mew": 0.0}
-    axes.errorbar(*_points(sizes, measured), fmt="o", color=ORDER_COLORS[FORWARD], label="forward", **style)
-    one = np.array([limits])
-    axes.errorbar(
-        *_points([study.step_size], one), fmt="D", color=ORDER_COLORS[BACKWARD], label="backward limits", **style
-    )
+    _errorbars(axes, sizes, measured, "o", FORWARD, "forward")
+    _errorbars(axes, np.array([study.step_size]), np.array([limits]), "D", BACKWARD, "backward limits")
     axes.set(xlabel="step size $h$", ylabel=r"$E\,\|x-\theta^{\ast}\|^2$")
+    axes.set_ylim(top=HEADROOM * max(measured[:, 0]))  # for the legend
     axes.legend(loc="upper left", handlelength=1.6, labelspacing=0.3, borderpad=0.0)
     return data | {"backward_limits_spread_and_error": limits}
 
 
-def _points(sizes, measured: np.ndarray) -> tuple:
-    """Abscissae, values and two standard errors."""
-    return sizes, measured[:, 0], 2.0 * measured[:, 1]
+def _errorbars(axes: Axes, sizes: np.ndarray, measured: np.ndarray, marker: str, order: str, label: str) -> None:
+    """Values and two standard errors."""
+    values, errors = measured.T
+    axes.errorbar(
+        sizes, values, 2.0 * errors, ls="none", marker=marker, color=ORDER_COLORS[order], ms=3.2, mew=0.0, label=label
+    )
 
 
 def draw_study(row, letters: str, study: Study, effort: str) -> dict[str, object]:
@@ -221,7 +221,7 @@ def draw_study(row, letters: str, study: Study, effort: str) -> dict[str, object
     directions = principal_directions(covariance)
     start = np.zeros(maps.dim)
     ends = simulate(maps, start, study.depth, order=BACKWARD, n_replicas=LIMITS[effort], seed=SEED).states[:, -1]
-    steps = np.linspace(0, study.shown, 201).astype(int)
+    steps = np.linspace(0, study.shown, 161).astype(int)
     forward, backward = (
         projected(
             simulate(maps, start, study.shown, order=order, n_replicas=PATHS, seed=SEED, save_steps=steps).states,

@@ -73,6 +73,13 @@ def test_one_weighted_sample_against_an_unweighted_one():
     assert wasserstein_1d([0, 1], [0, 1, 5], math.inf, v_weights=[0.1, 0.1, 0]) == 0
 
 
+@pytest.mark.parametrize("size", [1e308, 1e-308, 5e-324])
+def test_only_the_proportions_of_weights_matter(size):
+    for p in (1, 2, math.inf):
+        found = wasserstein_1d([0, 1, 2], [0, 3], p, u_weights=[size, size, 0], v_weights=[size, size])
+        assert found == pytest.approx({1: 1.0, 2: math.sqrt(2), math.inf: 2.0}[p], rel=relative(5))
+
+
 def test_rounded_levels_do_not_show_in_the_largest_difference():
     # 0.1 + 0.1 + 0.1 and 0.3 are different floats and the same level.
     u_weights, v_weights = np.full(10, 0.1), [0.3, 0.7]

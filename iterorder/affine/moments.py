@@ -22,10 +22,11 @@ from iterorder.undefined import Undefined
 
 #: Up to this many unknowns d(d+1)/2 (d = 54) G is a full matrix; above, it is only applied.
 MAX_DENSE_UNKNOWNS = 1500
-#: Above this many multiplications for one application of G (tens of seconds for a solve) moments are not computed.
-MAX_APPLICATION_COST = 2**33
-#: Applications of G that an iterative solver may use.
+#: Multiplications that an iterative solver may use (tens of seconds), and applications of G that it should not need.
+MAX_WORK = 2**38
 MAX_APPLICATIONS = 3000
+#: With fewer applications than this none is started.
+MIN_APPLICATIONS = 100
 EPS = float(np.finfo(np.float64).eps)
 
 
@@ -113,10 +114,13 @@ class SecondMoments:
         self._refuse_out_of_reach()
         if not self.dense:
             return _solve_iteratively(self, source)
-        try:
-            return from_half(np.linalg.solve(-self.matrix, to_half(source)), self.law.dim)
-        except np.linalg.LinAlgError:
-            raise Undefined("the second-moment equation C = E[A C Aᵀ] + R is singular") from None
+        if self._factors is None:
+            raise Undefined("the second-moment equation C = E[A C Aᵀ] + R is singular")
+        return from_half(_solve_factored(self._factors, to_half(source)), self.law.dim)
+
+    @cached_property
+    def _factors(self) -> tuple[np.ndarray, np.ndarray] | None:
+        return _factored(-self.matrix)
 
     @cached_property
     def certified_stable(self) -> bool:
@@ -155,12 +159,17 @@ class SecondMoments:
     def _refuse_out_of_reach(self) -> None:
         if not np.isfinite(self.scale):
             raise Undefined("the second moments of the linear parts exceed the range of floating point")
-        cost = self.law.items.n_items * self.law.items.entries_per_item * self.law.dim
-        if not self.dense and cost > MAX_APPLICATION_COST:
+        if not self.dense and self.applications < MIN_APPLICATIONS:
             raise Undefined(
-                f"one application of the second-moment operator takes {cost:.2g} multiplications, "
-                f"more than the {MAX_APPLICATION_COST:.2g} that are tried: project the data on fewer dimensions"
+                f"the second moments of {self.law.items.n_items} maps in {self.law.dim} dimensions take more work than "
+                "is tried: give fewer points, or project them on fewer dimensions"
             )
+
+    @property
+    def applications(self) -> int:
+        """How often an iterative solver may apply G."""
+        cost = self.law.items.n_items * self.law.items.entries_per_item * self.law.dim
+        return min(MAX_APPLICATIONS, MAX_WORK // cost)
 
 
 def _inverse_iteration(matrix, eigenvalue, shift, dim) -> np.ndarray:
@@ -168,10 +177,25 @@ def _inverse_iteration(matrix, eigenvalue, shift, dim) -> np.ndarray:
     vector = to_half(np.eye(dim))
     # The shift keeps the system from being exactly singular; one step divides by it, the second reaches rounding.
     shifted = (eigenvalue + max(shift, np.finfo(np.float64).tiny)) * np.eye(len(matrix)) - matrix
-    for _ in range(2):
-        vector = np.linalg.solve(shifted, vector)
+    factors = _factored(shifted)
+    for _ in range(2 if factors is not None else 0):
+        vector = _solve_factored(factors, vector)
         vector /= np.linalg.norm(vector)
     return vector
+
+
+def _factored(matrix) -> tuple[np.ndarray, np.ndarray] | None:
+    """The LU factors and pivots of a matrix, None where it is exactly singular."""
+    from scipy.linalg.lapack import dgetrf
+
+    factors, pivots, zero_pivot = dgetrf(matrix)
+    return None if zero_pivot else (factors, pivots)
+
+
+def _solve_factored(factors, target) -> np.ndarray:
+    from scipy.linalg.lapack import dgetrs
+
+    return dgetrs(*factors, target)[0]
 
 
 def _linear_operator(moments: SecondMoments):
@@ -189,8 +213,9 @@ def _rightmost_iteratively(moments: SecondMoments) -> tuple[float, np.ndarray]:
 
     start = to_half(np.eye(moments.law.dim))
     solver, which = (eigsh, "SA") if moments.law.items.symmetric else (eigs, "SR")
+    restarts = max(1, moments.applications // 20)  # each about as long as the Krylov basis
     try:
-        values, vectors = solver(_linear_operator(moments), k=1, which=which, v0=start, maxiter=MAX_APPLICATIONS // 20)
+        values, vectors = solver(_linear_operator(moments), k=1, which=which, v0=start, maxiter=restarts)
     except ArpackNoConvergence:
         raise Undefined("the iteration for the spectral radius of C → E[A C Aᵀ] did not converge") from None
     return -float(values[0].real), vectors[:, 0].real
@@ -213,10 +238,10 @@ def _solve_iteratively(moments: SecondMoments, source) -> np.ndarray:
             return to_half(vectors @ (rotated / divisor) @ vectors.T)
 
         inverse = LinearOperator(operator.shape, matvec=precondition, dtype=np.float64)
-        settings = {"rtol": tolerance, "M": inverse, "maxiter": MAX_APPLICATIONS}
+        settings = {"rtol": tolerance, "M": inverse, "maxiter": moments.applications}
         solver = cg
     else:
-        settings = {"rtol": 100 * tolerance, "restart": 60, "maxiter": MAX_APPLICATIONS // 60}
+        settings = {"rtol": 100 * tolerance, "restart": 60, "maxiter": max(1, moments.applications // 60)}
         solver = gmres
     target = to_half(source)
     solution, failed = solver(operator, target, **settings)

@@ -34,7 +34,6 @@ class Judge:
     ----------
     .. [1] Massart (1990), The tight constant in the Dvoretzky–Kiefer–Wolfowitz inequality, Annals of Probability 18(3).
     .. [2] Wei, Dudley (2012), Two-sample Dvoretzky–Kiefer–Wolfowitz inequalities, Statistics & Probability Letters 82.
-    .. [3] Wang (2005), Limit theorems for self-normalized large deviation, Electronic Journal of Probability 10.
     """
 
     claim: str
@@ -145,9 +144,13 @@ def skewness(samples: np.ndarray) -> float:
 def mean_quantile(level: float, skew: float, count: int) -> float:
     """Two-sided critical value of (mean − true mean)/(standard error) for `count` samples of a given skewness.
 
-    Student's tail, which a skewness s multiplies by exp(∓s·z³/(3√R)) on its two sides to leading order (Judge [3]_):
+    Student's tail, which a skewness s multiplies by exp(∓s·z³/(3√R)) on its two sides to leading order [1]_:
     z solves Student(z)·cosh(s·z³/(3√R)) = level. Infinite where the expansion breaks down, z > √R/|s|: the mean of so
     few samples of so skew a law cannot be tested at this level.
+
+    References
+    ----------
+    .. [1] Wang (2005), Limit theorems for self-normalized large deviation, Electronic Journal of Probability 10.
 
     Examples
     --------

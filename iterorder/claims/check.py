@@ -1,0 +1,128 @@
+"""`check_theory`: runs the claims and fills the table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+from iterorder.claims import (
+    c01_same_law,
+    c02_backward_settles,
+    c03_forward_moves,
+    c04_limit_law,
+    c05_coupling_bound,
+    c06_stationary_moments,
+    c13_cyclic_order,
+    c14_interpolation,
+    c15_risk,
+    c21_sliding_window,
+    c22_local_contraction,
+)
+from iterorder.claims.registry import EFFORTS, TOTAL_LEVEL, Claim
+from iterorder.claims.table import ClaimRow, ClaimTable
+from iterorder.errors import InvalidInputError
+from iterorder.validation import as_choice, as_seed
+
+_MODULES = (
+    c01_same_law,
+    c02_backward_settles,
+    c03_forward_moves,
+    c04_limit_law,
+    c05_coupling_bound,
+    c06_stationary_moments,
+    c13_cyclic_order,
+    c14_interpolation,
+    c15_risk,
+    c21_sliding_window,
+    c22_local_contraction,
+)
+#: Every claim that can be checked, by its identifier in theory.md.
+CLAIMS: dict[str, Claim] = {module.CLAIM.id: module.CLAIM for module in _MODULES}
+
+
+def check_theory(claims: Iterable[str] | None = None, *, seed=0, effort: str = "quick") -> ClaimTable:
+    """Check the theory of forward and backward random maps by simulation.
+
+    Parameters
+    ----------
+    claims : list of str, optional
+        Identifiers such as ``["C1", "C5"]``; default: all.
+    seed : int in [0, 2⁶⁴) or numpy SeedSequence
+    effort : {"quick", "full"}
+        Within a minute on two cores, or minutes with sixteen times the replicas.
+
+    Returns
+    -------
+    ClaimTable
+        Its `passed` is False when a row failed. The chance that it is although the theory holds is at most 10⁻³ for
+        all claims together, the sum of the levels of their statistical tests. Rows on real data are "skipped" where
+        scikit-learn is not installed.
+
+    Raises
+    ------
+    InvalidInputError
+        If a claim is unknown or an argument is not as described.
+
+    Notes
+    -----
+    Every row compares a measured number with a predicted one; every claim has *controls*, rows whose prediction is
+    wrong and that pass when it is rejected.
+
+    Examples
+    --------
+    >>> check_theory(["C22"]).passed
+    True
+    """
+    chosen = selected(claims)
+    seed, effort = as_seed(seed), as_choice("effort", effort, EFFORTS)
+    rows = [row for claim in chosen for row in run(claim, seed=seed, effort=effort)]
+    return ClaimTable(tuple(rows), seed, effort)
+
+
+def selected(claims: Iterable[str] | None) -> list[Claim]:
+    """The claims with these identifiers, in the order of the registry; all for None.
+
+    Raises
+    ------
+    InvalidInputError
+        If one is unknown, or the list is empty or one string.
+    """
+    if claims is None:
+        return list(CLAIMS.values())
+    known = ", ".join(CLAIMS)
+    if isinstance(claims, str):
+        raise InvalidInputError(f"claims is the string {claims!r}: give a list such as [{claims!r}]")
+    wanted = list(claims)
+    if not wanted:
+        raise InvalidInputError(f"claims is empty: give some of {known}, or None for all")
+    for name in wanted:
+        if name not in CLAIMS:
+            raise InvalidInputError(f"claims holds {name!r}: give some of {known}")
+    return [claim for name, claim in CLAIMS.items() if name in wanted]
+
+
+def level_of_a_test() -> float:
+    """The share of one statistical test in the total level, whichever claims are run."""
+    return TOTAL_LEVEL / sum(claim.tests for claim in CLAIMS.values())
+
+
+def run(claim: Claim, *, seed: int, effort: str) -> list[ClaimRow]:
+    """The rows of one claim, after a check that its tests did not spend more than their share.
+
+    Raises
+    ------
+    RuntimeError
+        If they did: `Claim.tests` no longer counts them.
+    """
+    level = level_of_a_test()
+    rows = claim.check(seed, effort, level)
+    spent = math.fsum(row.level for row in rows)
+    if spent > claim.tests * level * (1.0 + 1e-9):  # the sum rounds
+        raise RuntimeError(f"{claim.id} spent a level of {spent:.3g} on tests: its share is {claim.tests * level:.3g}")
+    return rows
+
+
+def progress(claims: Iterable[Claim], *, seed: int, effort: str) -> Iterator[tuple[Claim, list[ClaimRow]]]:
+    """Run claims one after the other; each with its rows as soon as they are there."""
+    for claim in claims:
+        yield claim, run(claim, seed=seed, effort=effort)

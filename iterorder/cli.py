@@ -1,0 +1,180 @@
+"""The `iterorder` command."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from iterorder._version import __version__
+from iterorder.errors import InvalidInputError, IterorderError
+
+if TYPE_CHECKING:
+    from iterorder.claims import ClaimRow, ClaimTable
+
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+#: Columns of the table where the output is no terminal.
+PLAIN_WIDTH = 160
+
+
+def main(argv=None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        Arguments after the program's name; default: those of the process.
+
+    Returns
+    -------
+    int
+        Exit status: 0 when all is well, 1 when a claim failed, 2 for wrong arguments, 130 after an interruption.
+    """
+    try:
+        arguments = _parser().parse_args(argv)
+    except SystemExit as stop:  # argparse has printed its message, or what --help and --version ask for
+        return int(stop.code or 0)
+    try:
+        return arguments.run(arguments)
+    except IterorderError as error:
+        print(f"iterorder: {error}", file=sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        print("iterorder: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe has gone: nothing may be written any more, not even when Python closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="iterorder", description="Random maps composed forward and backward, checked against the theory."
+    )
+    parser.add_argument("--version", action="version", version=f"iterorder {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    check = commands.add_parser(
+        "check",
+        help="check the claims of the theory by simulation",
+        description="Check the claims of the theory by simulation and print the table. Exit status 1 when one fails.",
+    )
+    check.add_argument("claims", nargs="*", metavar="CLAIM", help="C1, C2, …; default: all")
+    check.add_argument("--effort", choices=("quick", "full"), default="quick", help="within a minute, or minutes")
+    check.add_argument("--seed", type=int, default=0, help="of all noise, in [0, 2⁶⁴); default 0")
+    check.add_argument("--json", type=Path, metavar="FILE", help="write the table to FILE")
+    check.set_defaults(run=_check)
+    return parser
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from iterorder.claims import ClaimTable
+    from iterorder.claims.check import progress, selected
+    from iterorder.validation import as_seed
+
+    chosen = selected([name.upper() for name in arguments.claims] or None)
+    seed = as_seed(arguments.seed)
+    if arguments.json is not None:
+        _check_target(arguments.json)  # before minutes of work
+    rows: list[ClaimRow] = []
+    with _StatusLine(sys.stderr) as status:
+        names = [claim.id for claim in chosen]
+        status.show(names[0], 0, len(names), 0)
+        for done, (_, new) in enumerate(progress(chosen, seed=seed, effort=arguments.effort), start=1):
+            rows += new
+            failed = sum(row.verdict == "fail" for row in rows)
+            status.show(names[done] if done < len(names) else "done", done, len(names), failed)
+    table = ClaimTable(tuple(rows), seed, arguments.effort)
+    _print(table, status.seconds)
+    if arguments.json is not None:
+        write_json(arguments.json, table.to_dict())
+    return OK if table.passed else FAILED
+
+
+class _StatusLine:
+    """One line that is written over while the claims run, gone afterwards; nothing where the stream is no terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream, self.live = stream, stream.isatty()
+        self.start = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Wall time since the start."""
+        return time.perf_counter() - self.start
+
+    def show(self, current: str, done: int, total: int, failed: int) -> None:
+        """Replace the line."""
+        if self.live:
+            text = f"checking {current}  {done}/{total} claims, {failed} failures, {self.seconds:.0f} s"
+            print(f"\r\x1b[K{text}", end="", file=self.stream, flush=True)
+
+    def __enter__(self) -> _StatusLine:
+        return self
+
+    def __exit__(self, *_) -> None:
+        if self.live:
+            print("\r\x1b[K", end="", file=self.stream, flush=True)
+
+
+def _print(table: ClaimTable, seconds: float) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from iterorder.claims.table import COLUMNS
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PLAIN_WIDTH)
+    view = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in COLUMNS:
+        numeric = column in ("predicted", "measured", "uncertainty")
+        view.add_column(column, justify="right" if numeric else "left", no_wrap=column != "system")
+    colours = {"pass": "green", "fail": "bold red", "skipped": "yellow"}
+    previous = table.rows[0].claim if table.rows else ""
+    for row in table.rows:
+        if row.claim != previous:
+            view.add_section()
+            previous = row.claim
+        *cells, verdict = row.cells()
+        view.add_row(*map(Text, cells), Text(verdict, colours[row.verdict]))
+    console.print(view)
+    console.print("uncertainty: the largest deviation that the row allows, at its test level or by a derived bound", style="dim")
+    console.print(Text(f"{table.summary()}, {seconds:.0f} s"), style="bold" if table.passed else "bold red")
+
+
+def _check_target(path: Path) -> None:
+    """Refuse a file that could not be written."""
+    folder = path.parent
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        what = "is a folder" if path.is_dir() else f"is in {folder}, which is no folder that can be written to"
+        raise InvalidInputError(f"--json {path} {what}: give the name of a file in an existing folder")
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write beside the target and rename, so that an interruption leaves the old file or none, never half of one."""
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(content, file, indent=1, ensure_ascii=False, allow_nan=False)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+if __name__ == "__main__":
+    sys.exit(main())

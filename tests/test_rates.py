@@ -1,0 +1,406 @@
+"""Rates: exact systems, every floor that stops a fit, intervals that cover the truth and refuse a wrong one."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binom
+
+import iterorder as ito
+from iterorder.convergence import CouplingDistance, coupling_distance
+from iterorder.fit_window import MAX_SKEWNESS, ROUNDING_MARGIN, relative_rounding
+from iterorder.norms import power_mean
+from iterorder.rates import RESAMPLES, Rate, _autocorrelation, _residual_error, _slope_weights, fit_rate
+from tests import naive_convergence as naive
+
+EPS = np.finfo(np.float64).eps
+SEED = 20251122
+ORDERS = ["forward", "backward", ito.Window(7), ito.Window(start=5)]
+# Tests of coverage: how likely a correct interval is to fail.
+TEST_LEVEL = 1e-4
+
+
+def ar1(slope):
+    return ito.AffineMaps([[[slope]], [[slope]]], [[-1.0], [1.0]])
+
+
+def couple(maps, x0, y0, n_steps, *, order="forward", n_replicas=20, seed=SEED, **options):
+    return coupling_distance(maps, x0, y0, n_steps, order=order, n_replicas=n_replicas, seed=seed, **options)
+
+
+def coupling_of(per_replica, p=2.0, scale=1.0):
+    """A coupling with given distances."""
+    n = per_replica.shape[1]
+    distance = power_mean(per_replica, p)
+    return CouplingDistance(np.arange(n), distance, np.full(n, np.nan), per_replica, np.full(n, scale), p)
+
+
+def contains(rate: Rate, truth: float) -> bool:
+    return rate.low <= truth <= rate.high
+
+
+# --------------------------------------------------------------------------------------------------------- exact rates
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+@pytest.mark.parametrize("slope", [0.5, 0.9, 0.99, -0.7])
+def test_equal_slopes_give_their_logarithm_in_every_order(slope, order):
+    truth = math.log(abs(slope))
+    n = round(45 / -truth)
+    coupling = couple(ar1(slope), [0.3], [1.0], n, order=order)
+    rate = fit_rate(coupling)
+    # The last point stands 1024 above rounding, so its logarithm is off by less than 1/1024; a line over `length`
+    # steps, most of whose points are far cleaner, is off by less than that at both ends.
+    length = rate.last - rate.first
+    assert abs(rate.rate - truth) <= 2 / ROUNDING_MARGIN / length
+    assert contains(rate, truth)
+    assert not contains(rate, truth * (1 + 3 / ROUNDING_MARGIN))
+    assert rate.interval == "replicas"
+    assert rate.stopped_by == "rounding"
+    # All decades above rounding are used, and the second half of the steps fitted.
+    end = coupling.distance[coupling.steps == rate.last]
+    assert end <= 2 * ROUNDING_MARGIN * 4 * EPS * coupling.scale.max() / (1 - abs(slope)) / abs(slope)
+    assert rate.first == pytest.approx(rate.last / 2, abs=1)
+    bare = fit_rate(coupling.steps, coupling.distance)
+    assert abs(bare.rate - truth) <= 2 / ROUNDING_MARGIN / length
+    assert contains(bare, truth)
+
+
+@pytest.mark.parametrize("order", ["forward", "backward"])
+def test_two_point_quadratic(order):
+    rate = fit_rate(couple(ito.gallery.two_point_quadratic(0.3), [0.0], [1.0], 120, order=order))
+    assert contains(rate, math.log(0.7))
+    assert rate.high - rate.low < 1e-3
+
+
+@pytest.mark.parametrize("order", ["forward", "backward"])
+def test_expanding_maps_have_a_positive_rate(order):
+    rate = fit_rate(couple(ar1(1.05), [0.3], [1.0], 400, order=order))
+    assert rate.rate == pytest.approx(math.log(1.05), rel=1e3 * EPS)
+    assert (rate.stopped_by, rate.last) == ("end", 400)
+
+
+def test_a_common_fixed_point_is_followed_far_below_rounding_of_the_start():
+    """C14: the states shrink with their distance, so nothing is lost until floats end."""
+    rate = fit_rate(couple(ito.AffineMaps([[[0.5]]], [[0.0]]), [1.0], [0.0], 1200))
+    assert rate.rate == pytest.approx(math.log(0.5), abs=2 / ROUNDING_MARGIN / 500)
+    # The distance 2^(−n), 2^10 times above 4 of the smallest floats 2^(−1074), and the roundings of half a step each.
+    assert rate.last == pytest.approx(1074 - 10 - 3, abs=1)
+
+
+def test_the_transient_is_left_out():
+    """Two modes: the slow one is a tenth and takes over after log(10)/log(.9/.3) = 2.1 steps."""
+    n = np.arange(40)
+    rate = fit_rate(n, 0.1 * 0.9**n + 0.3**n)
+    assert rate.first == 20
+    # What is left of the fast mode at step 20, in the units of the slow one.
+    assert rate.rate == pytest.approx(math.log(0.9), abs=10 * (0.3 / 0.9) ** 20)
+
+
+def test_strided_and_uneven_steps():
+    steps = np.unique(np.geomspace(1, 300, 40).astype(int))
+    rate = fit_rate(steps, 3 * 0.95**steps)
+    assert rate.rate == pytest.approx(math.log(0.95), rel=1e-9)
+    assert float(rate) == rate.rate
+    assert rate.last == 300
+
+
+def test_steps_far_from_zero_lose_no_digits():
+    n = np.arange(30)
+    assert fit_rate(n + 2**62, 0.5**n).rate == fit_rate(n, 0.5**n).rate
+
+
+@given(
+    slope=st.floats(-1.5, 1.5),
+    log_first=st.floats(-200, 200),
+    n=st.integers(3, 60),
+    stride=st.integers(1, 1000),
+)
+def test_a_geometric_curve_gives_its_rate_in_any_units(slope, log_first, n, stride):
+    steps = 7 + stride * np.arange(n)
+    logs = log_first + slope * np.arange(n)
+    distance = np.exp(logs)
+    if slope * (n - 1) < -20:  # below the rounding floor of bare arrays, tested elsewhere
+        return
+    rate = fit_rate(steps, distance)
+    # Each logarithm is rounded by the size of its own, the slope by that over the length of the fit.
+    rounding = 8 * EPS * (1 + np.abs(logs).max()) / max(1, (rate.last - rate.first) / stride)
+    assert rate.rate * stride == pytest.approx(slope, abs=rounding)
+    assert rate.low <= rate.rate <= rate.high
+    assert rate.low - rounding <= slope / stride <= rate.high + rounding
+    assert 7 <= rate.first < rate.last <= steps[-1]
+
+
+# -------------------------------------------------------------------------------------------------------------- floors
+
+
+def test_zero_distances_end_the_curve():
+    distance = np.where(np.arange(40) < 12, 0.5 ** np.arange(40), 0.0)
+    rate = fit_rate(np.arange(40), distance)
+    assert (rate.last, rate.stopped_by) == (11, "zero")
+    assert rate.rate == pytest.approx(math.log(0.5))
+
+
+def test_values_that_are_not_finite_end_the_curve():
+    for bad in (math.nan, math.inf):
+        distance = np.where(np.arange(40) < 12, 1.5 ** np.arange(40), bad)
+        rate = fit_rate(np.arange(40), distance)
+        assert (rate.last, rate.stopped_by) == (11, "not finite")
+
+
+def test_a_sampling_floor_of_a_bare_array_is_found():
+    n = np.arange(100)
+    noise = 1e-3 * np.exp(0.2 * np.random.default_rng(1).standard_normal(100))
+    rate = fit_rate(n, np.exp(-0.2 * n) + noise)
+    assert rate.stopped_by == "plateau"
+    # The last point is 8 times above the floor.
+    assert rate.last == pytest.approx(math.log(1e3 / 8) / 0.2, abs=2)
+    assert rate.rate == pytest.approx(-0.2, abs=math.log(1 + 1 / 8) / (rate.last - rate.first))
+
+
+def test_saturated_growth_is_cut():
+    n = np.arange(100)
+    grown = 1e-8 * np.exp(0.3 * n)
+    distance = grown / (1 + grown)
+    for rate in (fit_rate(n, distance), fit_rate(coupling_of(np.tile(distance, (10, 1))))):
+        assert rate.stopped_by == "saturation"
+        assert rate.rate == pytest.approx(0.3, abs=math.log(1 + 1 / 8) / (rate.last - rate.first))
+
+
+def test_a_true_stall_of_a_coupling_is_its_rate():
+    """Two wells: the starts end in different ones, and no floor explains it."""
+    n = np.arange(200)
+    rate = fit_rate(coupling_of(np.tile(1.0 + np.exp(-0.2 * n), (10, 1))))
+    assert rate.stopped_by == "end"
+    assert abs(rate.rate) < 1e-6
+    stalled_by_rounding = fit_rate(coupling_of(np.tile(1e-9 + np.exp(-0.2 * n), (10, 1))))
+    assert stalled_by_rounding.stopped_by == "plateau"
+    assert stalled_by_rounding.rate == pytest.approx(-0.2, rel=1e-2)
+
+
+@pytest.mark.parametrize("h", [1e-2, 1e-3])
+def test_slow_maps_stall_where_roundings_add_up(h):
+    """x → (1−h)x + h·b in floats stalls at eps/h, not at eps: the fit must end above."""
+    maps = ito.QuadraticSGD([1.0, 1.0], [1.0, 2.0], h)
+    n = round(45 / h)
+    coupling = couple(maps, [0.0], [1.0], n, n_replicas=4, save_steps=np.arange(0, n, round(0.2 / h)))
+    rate = fit_rate(coupling)
+    assert contains(rate, math.log1p(-h))
+    assert rate.stopped_by == "rounding"
+    assert coupling.distance[coupling.steps == rate.last] > EPS / h
+
+
+@given(
+    data=st.lists(st.tuples(st.integers(1, 5), st.floats(-3, 3), st.floats(-3, 3)), min_size=2, max_size=8),
+)
+def test_relative_rounding_is_the_literal_sum(data):
+    steps = np.cumsum([gap for gap, _, _ in data])
+    distance, scale = (np.exp([row[k] for row in data]) for k in (1, 2))
+    measured = relative_rounding(steps, distance, scale)
+    # The closed form of a nearly flat stretch cancels to √eps.
+    np.testing.assert_allclose(measured, naive.relative_rounding(steps.tolist(), distance, scale), rtol=1e-6)
+
+
+def vervaat(m=1000):
+    """x → U(1+x), U on m equally likely midpoints: E U^p = 1/(1+p) up to O(1/m²)."""
+    slopes = (np.arange(m) + 0.5) / m
+    return ito.AffineMaps(slopes[:, None, None], slopes[:, None])
+
+
+@pytest.mark.parametrize("order", ["forward", "backward"])
+@pytest.mark.parametrize("p", [1, 2])
+def test_products_of_slopes_stop_before_their_mean_fails(order, p):
+    """C5: W_p decays by (1/(1+p))^(1/p), until log(Rε²)/log(E a^2p/(E a^p)²) steps."""
+    n_replicas = 10_000
+    coupling = couple(vervaat(), [0.0], [1.0], 40, order=order, n_replicas=n_replicas, p=p)
+    rate = fit_rate(coupling)
+    truth, typical = -math.log(1 + p) / p, -1.0
+    assert contains(rate, truth)
+    assert not contains(rate, typical)
+    growth = (1 / (1 + 2 * p)) / (1 / (1 + p)) ** 2
+    squared_error = (MAX_SKEWNESS / n_replicas) ** (2 / 3)
+    # The relative variance of one replica is growth^n − 1; the sample knows its logarithm to a step or two.
+    predicted = math.log(1 + n_replicas * squared_error) / math.log(growth)
+    assert rate.stopped_by == "monte carlo"
+    assert rate.last == pytest.approx(predicted, abs=2)
+    # What the stop protects from: at the end of the run the mean follows the typical product.
+    late = math.log(coupling.distance[40] / coupling.distance[20]) / 20
+    assert late < truth - 5 * rate.standard_error
+
+
+def test_coalescence_with_a_few_survivors_stops():
+    """A coin that sends everything to 0: distance 2^(−n/p), carried by ever fewer replicas."""
+    coin = ito.AffineMaps([[[0.0]], [[1.0]]], [[0.0], [0.0]])
+    rate = fit_rate(couple(coin, [0.0], [1.0], 30, n_replicas=10_000, p=1))
+    assert contains(rate, -math.log(2))
+    assert rate.stopped_by == "monte carlo"
+
+
+ERRORS = [
+    ([1.0, 0.0, 0.0, 0.0], r"1 usable point of 4.*the distance is zero.*at step 1 \(distance 0\)"),
+    ([1.0, 0.5, math.nan, 0.1], "2 usable points.*not finite.*at step 2"),
+    ([1.0, 0.5, 1e-16, 1e-16], "2 usable points.*1024 times above its rounding.*at step 2"),
+    ([1.0, 0.5], "2 usable points of 2.*the curve ends; give more steps"),
+    ([], "0 usable points of 0"),
+]
+
+
+@pytest.mark.parametrize(("distance", "message"), ERRORS, ids=[str(distance) for distance, _ in ERRORS])
+def test_too_few_points_say_which_floor(distance, message):
+    with pytest.raises(ito.InvalidInputError, match=message):
+        fit_rate(np.arange(len(distance)), np.array(distance, float))
+
+
+def test_too_few_replicas_say_so():
+    with pytest.raises(ito.InvalidInputError, match=r"a few replicas carry it \(C5\).*give more replicas"):
+        fit_rate(couple(vervaat(), [0.0], [1.0], 40, n_replicas=5, p=4))
+
+
+def test_a_plateau_too_near_says_so():
+    distance = np.maximum(0.5 ** np.arange(40.0), 0.1)
+    with pytest.raises(ito.InvalidInputError, match="8 times above the plateau"):
+        fit_rate(np.arange(40), distance)
+
+
+# ----------------------------------------------------------------------------------------------------------- intervals
+
+
+def products(generator, n_replicas, n_steps, slopes=(0.3, 0.9)):
+    factors = generator.choice(slopes, size=(n_replicas, n_steps))
+    return np.concatenate([np.ones((n_replicas, 1)), np.cumprod(factors, axis=1)], axis=1)
+
+
+def test_replica_error_is_that_of_the_literal_bootstrap():
+    table = products(np.random.default_rng(0), 40, 12)
+    for p in (1.0, 2.0):
+        rate = fit_rate(coupling_of(table, p))
+        assert rate.interval == "replicas"
+        part = slice(rate.first, rate.last + 1)
+        slopes = naive.resampled_slopes(np.arange(13)[part], table[:, part], p, RESAMPLES)
+        assert rate.standard_error == pytest.approx(slopes.std(ddof=1) * math.sqrt(40 / 39), rel=1e-9)
+        assert rate.rate == pytest.approx(naive.slope(np.arange(13)[part], power_mean(table, p)[part]), rel=1e-12)
+
+
+def test_groups_of_replicas_give_the_same_error():
+    """Above 1024 replicas groups are resampled: the same error up to the noise of 400 resamples (3.5 % each)."""
+    table = products(np.random.default_rng(0), 5000, 8)
+    rate = fit_rate(coupling_of(table, 1.0))
+    part = slice(rate.first, rate.last + 1)
+    powers = table[:, part] / table[:, part].mean(axis=0) - 1
+    linear = (powers @ _slope_weights(np.arange(9)[part])).std() / math.sqrt(5000)
+    assert rate.standard_error == pytest.approx(linear, rel=5 * 0.035)
+
+
+def acceptable(hits: int, trials: int, coverage: float) -> bool:
+    """Whether the number of hits is not too low for a coverage."""
+    return hits > binom.ppf(TEST_LEVEL, trials, coverage)
+
+
+@pytest.mark.parametrize(("n_replicas", "p"), [(100, 1.0), (1000, 1.0), (1000, 2.0)])
+def test_intervals_from_replicas_cover_the_truth_and_reject_a_wrong_one(n_replicas, p):
+    """Nominal 95 %; measured 93 to 96 %. The wrong target is the typical product, as if means were of logarithms."""
+    truth, typical = math.log((0.3**p + 0.9**p) / 2) / p, math.log(0.3 * 0.9) / 2
+    generator = np.random.default_rng(SEED)
+    rates = [fit_rate(coupling_of(products(generator, n_replicas, 30), p)) for _ in range(300)]
+    hits, wrong = (sum(contains(rate, target) for rate in rates) for target in (truth, typical))
+    assert acceptable(hits, 300, 0.93)
+    assert not acceptable(wrong, 300, 0.93)
+    narrow = sum(
+        contains(fit_rate(coupling_of(products(generator, 1000, 30), p), level=0.5), truth) for _ in range(300)
+    )
+    assert binom.ppf(TEST_LEVEL, 300, 0.45) < narrow < binom.ppf(1 - TEST_LEVEL, 300, 0.55)
+
+
+def noise(kind, generator, n):
+    """Residuals of unit innovations: independent, a random walk, or a first-order autoregression."""
+    innovations = generator.standard_normal(n + 100)
+    if kind == "random walk":
+        return innovations[:n].cumsum()
+    correlation, values = float(kind), [0.0]
+    for innovation in innovations:
+        values.append(correlation * values[-1] + innovation)
+    return np.array(values[-n:])
+
+
+@pytest.mark.parametrize("n", [10, 40, 200])
+@pytest.mark.parametrize("kind", ["0", ".6", ".9", "random walk"])
+def test_intervals_from_residuals_cover_correlated_scatter(kind, n):
+    """Nominal 95 %, measured 93 to 100 %: where the scatter cannot be told from a random walk it is taken for one."""
+    generator = np.random.default_rng(SEED)
+    steps, slope, size, hits, wrong = np.arange(2 * n), -0.01, 1e-3, 0, 0
+    for _ in range(300):
+        logs = slope * steps + size * noise(kind, generator, 2 * n)
+        rate = fit_rate(steps, np.exp(logs))
+        assert rate.interval == "residuals"
+        hits += contains(rate, slope)
+        wrong += contains(rate, slope * 1.5)
+    assert acceptable(hits, 300, 0.92)
+    assert not acceptable(wrong, 300, 0.92)
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.5, 0.9, 1.0])
+def test_residual_error_is_that_of_the_written_out_covariance(correlation, monkeypatch):
+    monkeypatch.setattr("iterorder.rates._autocorrelation", lambda residuals: correlation)
+    generator = np.random.default_rng(2)
+    steps, logs = np.arange(30), generator.standard_normal(30).cumsum()
+    weights = _slope_weights(steps)
+    residuals = logs - np.polyval(np.polyfit(steps, logs, 1), steps)
+    innovations = [residuals[i] - correlation * residuals[i - 1] for i in range(1, 30)]
+    start = (1 - correlation**2) * residuals[0] ** 2
+    variance = (sum(e * e for e in innovations) + start) / 28
+    expected = naive.slope_error(weights, correlation, variance)
+    assert _residual_error(steps, logs, weights) == pytest.approx(expected, rel=1e-9)
+
+
+def test_autocorrelation_is_cautious():
+    generator = np.random.default_rng(3)
+    assert _autocorrelation(generator.standard_normal(10)) == 1.0
+    assert _autocorrelation(np.zeros(100)) == 1.0
+    assert 0 <= _autocorrelation(generator.standard_normal(1000)) < 0.15
+
+
+def test_one_replica_and_the_largest_fall_back_to_residuals():
+    table = products(np.random.default_rng(4), 50, 20)
+    assert fit_rate(coupling_of(table[:1])).interval == "residuals"
+    largest = fit_rate(coupling_of(table, math.inf))
+    assert largest.interval == "residuals"
+    assert largest.stopped_by == "end"
+
+
+def test_the_same_call_gives_the_same_interval():
+    coupling = couple(vervaat(), [0.0], [1.0], 20, n_replicas=300, p=1)
+    assert fit_rate(coupling) == fit_rate(coupling)
+
+
+# ----------------------------------------------------------------------------------------------------------- bad input
+
+N = np.arange(5)
+BAD = [
+    ((N,), "distance is missing"),
+    ((N, 0.5 ** np.arange(4)), r"steps has shape \(5,\) and distance \(4,\)"),
+    ((N[::-1], 0.5**N), "steps has 4 before 3"),
+    ((N + 0.5, 0.5**N), "steps has dtype float64.*increasing integers"),
+    ((["a"], [1.0]), "steps has dtype"),
+    ((N, -(0.5**N)), r"distance\[0\] is -1.0: a distance is at least 0"),
+    ((N, ["a"] * 5), "distance has dtype"),
+    ((N, np.ones((5, 2))), r"distance has dtype float64 and shape \(5, 2\)"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[message for _, message in BAD])
+def test_bad_input_is_named(arguments, message):
+    with pytest.raises(ito.InvalidInputError, match=message):
+        fit_rate(*arguments)
+
+
+def test_bad_level_and_a_distance_beside_a_coupling():
+    coupling = couple(ar1(0.5), [0.0], [1.0], 10)
+    with pytest.raises(ito.InvalidInputError, match="distance is given beside a CouplingDistance"):
+        fit_rate(coupling, coupling.distance)
+    for level in (0, 1, 2, math.nan):
+        with pytest.raises(ito.InvalidInputError, match="level is"):
+            fit_rate(coupling, level=level)
