@@ -4,6 +4,9 @@ The public names and nothing else; Numba, SciPy and Matplotlib are imported when
 """
 
 from iterorder._version import __version__
+from iterorder.claims import ClaimRow, ClaimTable, check_theory
+from iterorder.convergence import CouplingDistance, coupling_distance
+from iterorder.diagnosis import Diagnosis, diagnose
 from iterorder.errors import (
     BackendUnavailableError,
     DivergenceError,
@@ -13,14 +16,23 @@ from iterorder.errors import (
     NotContractiveError,
 )
 from iterorder.estimate import Estimate
-from iterorder.maps import AffineMaps, LinearRegressionSGD, LogisticRegressionSGD, QuadraticSGD, gallery
+from iterorder.law_distance import wasserstein_1d_to
+from iterorder.maps import AffineMaps, LinearRegressionSGD, LogisticRegressionSGD, QuadraticSGD, RandomMaps, gallery
 from iterorder.orders import Window
+from iterorder.rates import Rate, fit_rate
 from iterorder.simulate import simulate
+from iterorder.theory import Theory, theory
 from iterorder.trajectory import Trajectory, load
+from iterorder.wasserstein import DistanceEstimate, wasserstein, wasserstein_1d, wasserstein_estimate
 
 __all__ = [
     "AffineMaps",
     "BackendUnavailableError",
+    "ClaimRow",
+    "ClaimTable",
+    "CouplingDistance",
+    "Diagnosis",
+    "DistanceEstimate",
     "DivergenceError",
     "Estimate",
     "InvalidInputError",
@@ -30,10 +42,22 @@ __all__ = [
     "MapCompilationError",
     "NotContractiveError",
     "QuadraticSGD",
+    "RandomMaps",
+    "Rate",
+    "Theory",
     "Trajectory",
     "Window",
     "__version__",
+    "check_theory",
+    "coupling_distance",
+    "diagnose",
+    "fit_rate",
     "gallery",
     "load",
     "simulate",
+    "theory",
+    "wasserstein",
+    "wasserstein_1d",
+    "wasserstein_1d_to",
+    "wasserstein_estimate",
 ]

@@ -35,6 +35,9 @@ def main(argv=None) -> int:
     int
         Exit status: 0 when all is well, 1 when a claim failed, 2 for wrong arguments, 130 after an interruption.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # the mathematics has letters that not every terminal knows
     try:
         arguments = _parser().parse_args(argv)
     except SystemExit as stop:  # argparse has printed its message, or what --help and --version ask for
@@ -90,9 +93,16 @@ def _check(arguments: argparse.Namespace) -> int:
             failed = sum(row.verdict == "fail" for row in rows)
             status.show(names[done] if done < len(names) else "done", done, len(names), failed)
     table = ClaimTable(tuple(rows), seed, arguments.effort)
-    _print(table, status.seconds)
+    unwritten = None
     if arguments.json is not None:
-        write_json(arguments.json, table.to_dict())
+        try:
+            write_json(arguments.json, table.to_dict())
+        except OSError as error:
+            unwritten = error  # the table is still worth printing
+    _print(table, status.seconds)
+    sys.stdout.flush()  # a reader that has gone is noticed here, not when Python ends
+    if unwritten is not None:
+        raise InvalidInputError(f"--json {arguments.json} cannot be written: {unwritten}")
     return OK if table.passed else FAILED
 
 
@@ -136,7 +146,7 @@ def _print(table: ClaimTable, seconds: float) -> None:
     view = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in COLUMNS:
         numeric = column in ("predicted", "measured", "uncertainty")
-        view.add_column(column, justify="right" if numeric else "left", no_wrap=column != "system")
+        view.add_column(column, justify="right" if numeric else "left", no_wrap=numeric)
     colours = {"pass": "green", "fail": "bold red", "skipped": "yellow"}
     previous = table.rows[0].claim if table.rows else ""
     for row in table.rows:
@@ -146,7 +156,8 @@ def _print(table: ClaimTable, seconds: float) -> None:
         *cells, verdict = row.cells()
         view.add_row(*map(Text, cells), Text(verdict, colours[row.verdict]))
     console.print(view)
-    console.print("uncertainty: the largest deviation that the row allows, at its test level or by a derived bound", style="dim")
+    legend = "uncertainty: the largest deviation that the row allows, at its test level or by a derived bound"
+    console.print(legend, style="dim")
     console.print(Text(f"{table.summary()}, {seconds:.0f} s"), style="bold" if table.passed else "bold red")
 
 

@@ -103,17 +103,20 @@ def fit_window(curve: Curve) -> FitWindow:
         If fewer than three points are usable; the message says which floor stopped the curve.
     """
     end, stopped_by = _first_bad(curve)
+    if end < MIN_POINTS:
+        raise _too_few(curve, end, stopped_by)
     rounding = relative_rounding(curve.steps[:end], curve.distance[:end], curve.scale[:end])
+    plateau = find_plateau((curve.steps[:end] - curve.steps[0]).astype(np.float64), np.log(curve.distance[:end]))
     # Negated, so that a ratio that overflowed counts as rough.
     if (rough := ~(rounding * ROUNDING_MARGIN <= 1.0)).any():
         end, stopped_by = int(rough.argmax()), "rounding"
-    plateau = find_plateau((curve.steps[:end] - curve.steps[0]).astype(np.float64), np.log(curve.distance[:end]))
     if plateau is not None and (cut := _before_plateau(curve, plateau)) < end:
         end, stopped_by = cut, "saturation" if plateau.slope > 0 else "plateau"
     if end < MIN_POINTS:
         raise _too_few(curve, end, stopped_by)
-    half = (curve.steps[0] + curve.steps[end - 1]) / 2
-    first = min(int(np.searchsorted(curve.steps[:end], half)), end - MIN_POINTS)
+    start, last = int(curve.steps[0]), int(curve.steps[end - 1])
+    middle = start + (last - start + 1) // 2
+    first = min(int(np.searchsorted(curve.steps[:end], middle)), end - MIN_POINTS)
     return FitWindow(first, end, stopped_by, rounding[first:end])
 
 

@@ -196,8 +196,9 @@ def _grouped_powers(per_replica: np.ndarray, p: float) -> tuple[np.ndarray, np.n
 def _bootstrap_error(weights: np.ndarray, groups: np.ndarray, sizes: np.ndarray) -> float:
     """Standard deviation of the slope Σ weights·log(mean) when the groups are drawn with replacement."""
     n_groups = len(groups)
-    generator = np.random.default_rng(0)
-    counts = generator.multinomial(n_groups, np.full(n_groups, 1.0 / n_groups), size=RESAMPLES)
+    drawn = np.random.default_rng(0).integers(n_groups, size=(RESAMPLES, n_groups))
+    drawn += np.arange(RESAMPLES)[:, None] * n_groups
+    counts = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape).astype(np.float64)
     means = (counts @ groups) / (counts @ sizes)[:, None]
     # A few replicas, some with distance zero: a resample of zeros alone has no rate.
     slopes = np.log(means[(means > 0).all(axis=1)]) @ weights

@@ -42,6 +42,12 @@ def few_features_logistic() -> LogisticRegressionSGD:
     return LogisticRegressionSGD(features[:, FEW_FEATURES], labels, 0.1, ridge=0.1)
 
 
+def described(maps: SGDMaps) -> dict[str, object]:
+    """The settings of a system for a sidecar."""
+    settings = ("step_size", "ridge", "batch_size", "sampling")
+    return {"family": type(maps).__name__} | {name: getattr(maps, name) for name in settings if hasattr(maps, name)}
+
+
 def number(estimate: Estimate | None) -> float:
     """The value of an estimate that must exist."""
     if estimate is None:

@@ -12,7 +12,7 @@ from math import factorial, prod
 from pathlib import Path
 
 import numpy as np
-from _common import SGDMaps, cancer_logistic, main, principal_direction
+from _common import SGDMaps, cancer_logistic, described, main, principal_direction
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -25,7 +25,7 @@ SEED = 11
 # The stationary law of x → (1−h)x + hB is a sum of three uniforms for (1−h)³ = ½ (theory.md, exact law 3).
 STEP_SIZE = 1 - 2 ** (-1 / 3)
 # Replicas of the clouds, and of the histograms at the last step.
-CLOUD = 90
+CLOUD = 60
 HISTOGRAM = {"two_point": {"quick": 40_000, "full": 400_000}, "logistic": {"quick": 10_000, "full": 40_000}}
 HIGHLIGHTED = 2
 # Lines that coincide are drawn into each other, widest first, so that every order stays visible.
@@ -96,6 +96,11 @@ def draw_cloud(axes: Axes, steps: np.ndarray, cloud: np.ndarray, order: Order) -
     axes.set(xlim=(steps[0], steps[-1]), xticks=steps[[0, len(steps) // 2, -1]])
 
 
+def as_printed(cloud: np.ndarray) -> np.ndarray:
+    """Rounded to a thousandth of the range, finer than a pixel: more digits would double the sidecar."""
+    return np.round(cloud, 3 - int(np.floor(np.log10(np.ptp(cloud)))))
+
+
 def mark_window(axes: Axes, step: int, text: str) -> None:
     """A dotted line at the step where an order changes its ways."""
     axes.axvline(step, color=ORDER_COLORS["theory"], lw=0.6, ls=":")
@@ -119,8 +124,7 @@ def draw_row(axes: np.ndarray, case: Case, n_histogram: int) -> dict[str, object
     axes[-1].set(xticks=[], xlim=(0, None), xlabel=f"density of $x$\nat $n={case.steps[-1]}$")
     return {
         "n": case.steps,
-        "paths": {name: cloud[:HIGHLIGHTED] for name, cloud in clouds.items()},
-        "cloud_standard_deviation": {name: cloud.std(axis=0) for name, cloud in clouds.items()},
+        "clouds": {name: as_printed(cloud) for name, cloud in clouds.items()},
         "density_at": middles,
         "density": densities,
     }
@@ -137,8 +141,7 @@ def draw(effort: str, folder: str | Path) -> list[Path]:
         for row, (name, case) in zip(axes, cases.items(), strict=True):
             n_histogram = HISTOGRAM[name][effort]
             data[name] = draw_row(row, case, n_histogram)
-            parameters[name] = {
-                "step_size": case.maps.step_size,
+            parameters[name] = described(case.maps) | {
                 "x0": case.x0[0],
                 "window_width": case.window,
                 "window_start": case.anchor,

@@ -47,7 +47,7 @@ def backward_point(maps: QuadraticSGD) -> tuple[np.ndarray, float]:
 
 def draw_plane(axes: Axes, forward: np.ndarray, backward: np.ndarray, cycle: np.ndarray, point: np.ndarray) -> None:
     """Both paths on the plane, and where they tend."""
-    axes.plot(*MINIMIZERS.T, "x", color=ORDER_COLORS["floor"], ms=4, label="minimizers $c_i$")
+    axes.plot(*MINIMIZERS.T, "x", color=ORDER_COLORS["floor"], ms=4, label="minimisers $c_i$")
     black = ORDER_COLORS["theory"]
     axes.plot(*START, "s", color=black, ms=3)
     axes.annotate("$x_0$", (START[0], START[1]), xytext=(4, -2), textcoords="offset points")

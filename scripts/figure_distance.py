@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from _common import few_features_logistic, main, number
+from _common import described, few_features_logistic, main, number
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import uniform
@@ -145,9 +145,8 @@ def draw(effort: str, folder: str | Path) -> list[Path]:
         parameters = {
             "effort": effort,
             "two_point": {"step_size": STEP_SIZE, "replicas": LINE_REPLICAS[effort], "x0": 0.0},
-            "logistic": {
-                "step_size": cancer.step_size,
-                "ridge": cancer.ridge,
+            "logistic": described(cancer)
+            | {
                 "replicas": LOGISTIC_REPLICAS[effort],
                 "coupled": COUPLED[effort],
                 "x0": 0.0,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from _common import SGDMaps, few_features_logistic, main, number
+from _common import SGDMaps, described, few_features_logistic, main, number
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -185,7 +185,7 @@ def draw(effort: str, folder: str | Path) -> list[Path]:
             draw_panel(panel, case, found)
             panel_title(panel, letter, *title)
             data[name] = plotted(case, found)
-            parameters[name] = {"step_size": case.maps.step_size, "x0": case.x0[0]}
+            parameters[name] = described(case.maps) | {"x0": case.x0[0]}
         axes[0].set_ylabel(r"$\|X_{n+1}-X_n\|$ and $\|Z_{n+1}-Z_n\|$")
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=6, columnspacing=1.0, handlelength=1.6)

@@ -202,7 +202,8 @@ def draw_line(axes: Axes, law: LineLaw, sample: np.ndarray) -> dict[str, object]
 def draw_plane(axes: Axes, law: PlaneLaw, sample: np.ndarray) -> dict[str, object]:
     """Counts of the limits on a grid, darker where there are more, with the exact ellipse of the stationary law."""
     left, right, bottom, top = law.extent
-    counts, _, _ = np.histogram2d(*sample.T, bins=list(law.shape), range=[[left, right], [bottom, top]])
+    ranges = np.array([[left, right], [bottom, top]])
+    counts, _, _ = np.histogram2d(sample[:, 0], sample[:, 1], bins=list(law.shape), range=ranges)
     cell = (right - left) * (top - bottom) / (law.shape[0] * law.shape[1])
     density = np.where(counts > 0, counts, np.nan).T / (len(sample) * cell)
     if law.varies:
@@ -213,7 +214,8 @@ def draw_plane(axes: Axes, law: PlaneLaw, sample: np.ndarray) -> dict[str, objec
     if law.varies:
         axes.figure.colorbar(image, ax=axes, fraction=0.06, pad=0.03).set_label("density of $Z_n$", labelpad=1)
     moments = theory(law.maps)
-    assert moments.mean is not None and moments.covariance is not None
+    assert moments.mean is not None
+    assert moments.covariance is not None
     axes.plot(*deviation_ellipse(moments.mean, moments.covariance).T, color=ORDER_COLORS["theory"], linewidth=0.9)
     axes.plot(*moments.mean, "+", color=ORDER_COLORS["theory"], markersize=5)
     squares = ((sample - sample.mean(axis=0)) ** 2).sum(axis=1)

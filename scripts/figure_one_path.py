@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from _common import cancer_logistic, main, principal_direction
+from _common import cancer_logistic, described, main, principal_direction
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -97,7 +97,7 @@ def draw(effort: str, folder: str | Path) -> list[Path]:
         parameters = {
             "effort": effort,
             "two_point": {"step_size": STEP_SIZE, "x0": 1.0},
-            "logistic": {"step_size": cancer.step_size, "ridge": cancer.ridge, "batch_size": 1, "x0": 0.0},
+            "logistic": described(cancer) | {"x0": 0.0},
             "long_run": n_visits,
         }
         return save_figure(figure, folder, "one_path", parameters=parameters, seed=SEED, data=data)

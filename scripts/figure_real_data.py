@@ -39,7 +39,6 @@ BURN_IN_UNITS = 4.0
 RADII = (1.0, 2.0)
 #: Saved forward states that are joined by lines over the cloud.
 FORWARD_TAIL = 40
-HEADROOM = 60.0
 COORDINATE = r"$u_{}^\top(x-\theta^{{\ast}})$"
 
 Regression = LinearRegressionSGD | LogisticRegressionSGD
@@ -65,6 +64,8 @@ class Study:
         Steps of the paths.
     step_sizes : ndarray
         At which the spread is measured.
+    headroom : float
+        The top of the axis of the spread, over the largest one.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Study:
     depth: int
     shown: int
     step_sizes: np.ndarray
+    headroom: float
 
 
 def exact_covariance(maps: Regression) -> np.ndarray:
@@ -99,6 +101,7 @@ def studies() -> tuple[Study, Study]:
             depth=40_000,
             shown=1200,
             step_sizes=np.geomspace(0.0025, 0.08, 6),
+            headroom=60.0,
         ),
         Study(
             name="breast_cancer",
@@ -111,6 +114,7 @@ def studies() -> tuple[Study, Study]:
             depth=15_000,
             shown=4000,
             step_sizes=np.geomspace(0.0005, 0.018, 6),
+            headroom=4.0,
         ),
     )
 
@@ -201,7 +205,7 @@ def draw_spread(axes: Axes, study: Study, measured: np.ndarray, limits: tuple[fl
     _errorbars(axes, sizes, measured, "o", FORWARD, "forward")
     _errorbars(axes, np.array([study.step_size]), np.array([limits]), "D", BACKWARD, "backward limits")
     axes.set(xlabel="step size $h$", ylabel=r"$E\,\|x-\theta^{\ast}\|^2$")
-    axes.set_ylim(top=HEADROOM * max(measured[:, 0]))  # for the legend
+    axes.set_ylim(top=study.headroom * max(measured[:, 0]))  # for the legend
     axes.legend(loc="upper left", handlelength=1.6, labelspacing=0.3, borderpad=0.0)
     return data | {"backward_limits_spread_and_error": limits}
 

@@ -31,8 +31,8 @@ LABELS = {
     "decay": "forward, step size $h(1-k/n)$",
 }
 MARKERS = {"backward": "D", "forward": "o", "average": "s", "decay": "^"}
-#: Steps that are held in memory at once.
-CHUNK = 1024
+#: Steps times replicas that are held in memory at once.
+CHUNK_DRAWS = 2**20
 
 Regression = QuadraticSGD | LinearRegressionSGD
 
@@ -97,14 +97,19 @@ def risk_of(problem: Problem, states: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(len(values))
 
 
+def chunks(last: int, replicas: int) -> list[tuple[int, int]]:
+    """The steps from 0 to `last` in pieces (first, length) that fit in memory."""
+    length = max(1, CHUNK_DRAWS // replicas)
+    return [(first, min(length, last - first)) for first in range(0, last, length)]
+
+
 def tail_averages(problem: Problem, replicas: int) -> np.ndarray:
     """Means of the forward states after n/2, …, n steps, shape (replica, n, d): from running sums along the path."""
     counts = problem.counts
     wanted = np.unique(np.concatenate([counts, counts // 2]))
     state = np.broadcast_to(problem.start, (replicas, problem.maps.dim))
     total, sums = np.zeros(state.shape), {0: np.zeros(state.shape)}
-    for first in range(0, int(counts[-1]), CHUNK):
-        length = min(CHUNK, int(counts[-1]) - first)
+    for first, length in chunks(int(counts[-1]), replicas):
         run = simulate(problem.maps, state, length, n_replicas=replicas, seed=SEED, save_steps="all", first_step=first)
         running = total[:, None] + np.cumsum(run.states[:, 1:], axis=1)
         inside = wanted[(wanted > first) & (wanted <= first + length)]
@@ -121,8 +126,8 @@ def decayed_iterates(problem: Problem, replicas: int) -> np.ndarray:
     counts, h = problem.counts, problem.maps.step_size
     n_items = problem.maps.sampling_law.n_items
     state = np.tile(problem.start, (len(counts), replicas, 1))
-    for first in range(0, int(counts[-1]), CHUNK):
-        steps = np.arange(first, min(first + CHUNK, int(counts[-1])))
+    for first, length in chunks(int(counts[-1]), replicas):
+        steps = np.arange(first, first + length)
         items = noise.indices(SEED, np.arange(replicas), steps[:, None], n_items)
         for k, chosen in zip(steps.tolist(), items, strict=True):
             active = int(np.searchsorted(counts, k, side="right"))  # runs with n ≤ k are over

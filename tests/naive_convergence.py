@@ -47,8 +47,7 @@ def relative_rounding(steps, distance, scale) -> list[float]:
 def resampled_slopes(steps, per_replica, p, resamples) -> np.ndarray:
     """Slopes of whole tables whose rows were drawn with replacement, the same rows as the fit draws."""
     n = len(per_replica)
-    counts = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=resamples)
-    tables = (np.repeat(per_replica, count, axis=0) for count in counts)
+    tables = (per_replica[rows] for rows in np.random.default_rng(0).integers(n, size=(resamples, n)))
     return np.array([slope(steps, [mean_of_powers(column, p) for column in table.T]) for table in tables])
 
 

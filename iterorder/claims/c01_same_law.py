@@ -55,7 +55,7 @@ def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
 
 
 def _cyclic(h: float) -> RandomMaps:
-    return QuadraticSGD([1.0, 1.0, 1.0], [0.0, 1.0, 3.0], h, sampling="cyclic")
+    return QuadraticSGD(np.ones(3), np.array([0.0, 1.0, 3.0]), h, sampling="cyclic")
 
 
 def _row(judge: Judge, system, maps: RandomMaps, steps, count, seed, *, control=False) -> ClaimRow:

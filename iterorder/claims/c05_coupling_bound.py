@@ -113,13 +113,13 @@ def _rate(judge: Judge, seed: int, count: int) -> ClaimRow:
 def _mean_square(judge: Judge, system: str, maps: AffineMaps, seed: int, count: int, n: int) -> ClaimRow:
     """The coupling of x0 with a stationary start: E‖X_n−Y_n‖² ≤ r_2^(2n) E‖x0−Y_0‖², and W_2² is at most its left."""
     depth, formulas, x0 = 200, AffineSystem.of(maps), np.zeros(maps.dim)
-    stationary = simulate(
-        maps, x0, depth, order=BACKWARD, n_replicas=count, seed=seed, first_replica=count
-    ).states[:, 0]
+    stationary = simulate(maps, x0, depth, order=BACKWARD, n_replicas=count, seed=seed, first_replica=count).states[
+        :, 0
+    ]
     coupling = coupling_distance(
         maps, x0, stationary, n, order=FORWARD, n_replicas=count, seed=seed, p=2, save_steps=[n]
     )
-    start = float(np.trace(formulas.covariance()) + (formulas.mean() ** 2).sum())
+    start = float(np.trace(formulas.covariance) + (formulas.mean**2).sum())
     bound = mean_contraction(maps) ** (2 * n) * start
     quantity = f"E|Xₙ − Yₙ|² ≤ r₂²ⁿ E|x0 − Y0|², n = {n}"
     return judge.mean(system, quantity, bound, coupling.per_replica[:, 0] ** 2, relation="≤")
@@ -142,7 +142,9 @@ def _sure(judge: Judge, seed: int) -> ClaimRow:
 def _beyond_the_horizon(judge: Judge, seed: int) -> ClaimRow:
     """The mean of 10⁴ products of 60 slopes misses (E a)^60: the paths that carry it, e^−40 of them, are not there."""
     n = 60
-    coupling = coupling_distance(WILD, [0.0], [1.0], n, order=FORWARD, n_replicas=10_000, seed=seed, p=1, save_steps=[n])
+    coupling = coupling_distance(
+        WILD, [0.0], [1.0], n, order=FORWARD, n_replicas=10_000, seed=seed, p=1, save_steps=[n]
+    )
     quantity = f"log of (Monte Carlo mean)/(E a)ⁿ, n = {n}"
     measured = math.log(coupling.distance[0]) - n * math.log(0.7)
     return judge.test("0.1x or 1.3x+1: beyond 8 steps", quantity, 0.0, measured, math.log(2.0), control=True)

@@ -27,7 +27,7 @@ def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
     """Rows of C14."""
     judge, count = Judge("C14", level), replicas(effort, 16)
     # Slopes 0.7 and −1.1: one map expands, E a² = 0.85.
-    quadratics = QuadraticSGD([1.0, 7.0], [2.0, 2.0], 0.3)
+    quadratics = QuadraticSGD(np.array([1.0, 7.0]), np.array([2.0, 2.0]), 0.3)
     part = stream(seed, "C14", "quadratics")
     return [
         *(
@@ -64,12 +64,10 @@ def _row(judge: Judge, system, maps: RandomMaps, target, n, count, seed, order, 
 
 def _settles(judge: Judge, system, maps: RandomMaps, n, count, seed) -> ClaimRow:
     """The backward iterate with noise in the labels: at rest all the same (C2)."""
-    run = simulate(
-        maps, np.zeros(maps.dim), 2 * n, order=BACKWARD, n_replicas=count, seed=seed, save_steps=[n, 2 * n]
-    )
+    run = simulate(maps, np.zeros(maps.dim), 2 * n, order=BACKWARD, n_replicas=count, seed=seed, save_steps=[n, 2 * n])
     formulas = AffineSystem.of(maps)
     # Z_2n = T_1∘…∘T_n of a state that has the law of X_n, a distance away that is at most this in the mean square.
-    start = math.sqrt(float(np.trace(formulas.covariance()) + 4.0 * (formulas.mean() ** 2).sum()))
+    start = math.sqrt(float(np.trace(formulas.covariance) + 4.0 * (formulas.mean**2).sum()))
     moved = np.linalg.norm(run.states[:, 1] - run.states[:, 0], axis=1).max()
     return judge.test(system, f"largest |Z₂ₙ − Zₙ|, n = {n}", 0.0, moved, 2.0 * _allowed(judge, maps, start, n, count))
 
@@ -79,11 +77,11 @@ def _allowed(judge: Judge, maps: RandomMaps, start: float, n: int, count: int) -
 
     Rounding is summed in the same mean-square sense: the errors of the steps shrink by √ρ each.
     """
-    radius, single = AffineSystem.of(maps), maps.sampling_law.weights
-    rho = radius.radius()
+    formulas = AffineSystem.of(maps)
+    rho = formulas.radius
     # The largest number of a step in the mean square: (1 + (E‖D‖²)^½)·‖x‖, D = A − I.
-    increments = np.linalg.norm(radius.matrices - np.eye(maps.dim), ord=2, axis=(1, 2))
-    scale = (1.0 + math.sqrt(float(single @ increments**2))) * max(start, 1.0)
+    increments = np.linalg.norm(formulas.matrices - np.eye(maps.dim), ord=2, axis=(1, 2))
+    scale = (1.0 + math.sqrt(float(formulas.weights @ increments**2))) * max(start, 1.0)
     in_mean_square = maps.dim**0.25 * rho ** (n / 2) * start + rounding_bound(scale, maps.dim, math.sqrt(rho))
     return in_mean_square * math.sqrt(count / judge.level)
 

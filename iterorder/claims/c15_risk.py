@@ -27,7 +27,7 @@ def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
     judge = Judge("C15", level)
     h, tail = 0.3, 300
     # The population variance of the minimisers is one: E(x−θ*)² = h/(2−h) = 0.1765, and 0.0033 for the tail average.
-    scalar = QuadraticSGD([1.0, 1.0], [-1.0, 1.0], h)
+    scalar = QuadraticSGD(np.ones(2), np.array([-1.0, 1.0]), h)
     return [
         *_rows(
             judge,
@@ -57,7 +57,7 @@ def _rows(
 ) -> list[ClaimRow]:
     """Excess risks ½(x−θ*)ᵀH(x−θ*) after 2·tail gradients from θ*: backward, forward, and the mean of the last half."""
     formulas, n = AffineSystem.of(maps), 2 * tail
-    mean, steps = formulas.mean(), np.arange(tail + 1, n + 1)
+    mean, steps = formulas.mean, np.arange(tail + 1, n + 1)
     backward = simulate(maps, mean, n, order=BACKWARD, n_replicas=count, seed=seed).states[:, 0]
     forward = simulate(maps, mean, n, n_replicas=count, seed=seed, first_replica=count).states[:, 0]
     tails = simulate(maps, mean, n, n_replicas=paths, seed=seed, first_replica=2 * count, save_steps=steps).states
@@ -65,10 +65,10 @@ def _rows(
     def risk(states: np.ndarray) -> np.ndarray:
         return 0.5 * np.einsum("ri,ij,rj->r", states - mean, curvature, states - mean)
 
-    stationary = 0.5 * float(np.trace(curvature @ formulas.covariance()))
+    stationary = 0.5 * float(np.trace(curvature @ formulas.covariance))
     averaged = 0.5 * float(np.trace(curvature @ _covariance_of_average(formulas, tail)))
     # From θ* the covariance after k steps is C − M^k(C), and ‖M^k(C)‖_F ≤ ρ^k‖C‖_F for symmetric maps.
-    missing = math.sqrt(maps.dim) * formulas.radius() ** tail * stationary
+    missing = math.sqrt(maps.dim) * formulas.radius**tail * stationary
     average = risk(tails.mean(axis=1))
     return [
         judge.mean(system, f"risk of Zₙ, n = {n}", stationary, risk(backward), bias=missing),
@@ -83,7 +83,7 @@ def _covariance_of_average(formulas: AffineSystem, count: int) -> np.ndarray:
 
     (C + Σ_{0<k<m} (1 − k/m)(Ā^k C + C Āᵀ^k))/m
     """
-    covariance = formulas.covariance()
+    covariance = formulas.covariance
     lagged, total = covariance.copy(), covariance.copy()
     for k in range(1, count):
         lagged = formulas.mean_matrix @ lagged

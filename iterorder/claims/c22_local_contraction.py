@@ -1,10 +1,10 @@
-"""C22: local contraction, the hypothesis of the paper. On a bounded K with T_ξ(K) ⊂ K for all ξ and sup Lip < 1 the
-backward iterate from x0 ∈ K settles although the maps do not contract elsewhere; a path that enters K at a random
-time m settles when anchored there.
+"""C22: local contraction, the hypothesis of the paper [1]_.
 
-The losses f± = (x²−1)²/4 ± s·x, not convex, with an interval K around the right well. That K is invariant and the maps
-contract on it is proved in rational numbers. Controls: no contraction on the hull of both wells, forward does not
-settle, and backward from outside K jumps between the wells for ever.
+On a bounded K with T_ξ(K) ⊂ K for all ξ and sup Lip < 1 the backward iterate from x0 ∈ K settles although the maps do
+not contract elsewhere; a path that enters K at a random time m settles when anchored there.
+The losses f± = (x²−1)²/4 ± s·x [2]_ are not convex; K is an interval around the right well. That it is invariant and
+that the maps contract on it is proved in rational numbers. Controls: no contraction on the hull of both wells, forward
+does not settle, and backward from outside K jumps between the wells for ever.
 
 References
 ----------
@@ -46,7 +46,13 @@ def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
         judge.compare(SYSTEM, "margin of T(K) inside K (exact)", 0.0, invariance_margin(LOW, HIGH), 0.0, relation="≥"),
         judge.compare(SYSTEM, "c = sup Lip on K (exact)", 1.0 - 1e-9, contraction, 0.0, relation="≤"),
         judge.compare(
-            SYSTEM, "sup Lip on the hull of both wells (exact)", 1.0, largest_slope(-HIGH, HIGH), 0.0, relation="≤", control=True
+            SYSTEM,
+            "sup Lip on the hull of both wells (exact)",
+            1.0,
+            largest_slope(-HIGH, HIGH),
+            0.0,
+            relation="≤",
+            control=True,
         ),
         _ratio(judge, f"{SYSTEM}, x0 in K", quantity, np.diff(inside, axis=1), bounds),
         _ratio(
@@ -160,7 +166,14 @@ def _entering(judge: Judge, seed: int, count: int, bounds: np.ndarray) -> list[C
     anchored = backward(state, _draws(seed, count, entry, STEPS))
     quantity = f"anchored at entry m: largest |A₊₁ − A|/(cⁿ⁻ᵐ diam K), n − m < {STEPS}"
     return [
-        judge.test(system, f"largest entry time into K or −K (median {np.median(entry):.0f})", run * blocks, entry.max(), 0.0, relation="≤"),
+        judge.test(
+            system,
+            f"largest entry time into K or −K (median {np.median(entry):.0f})",
+            run * blocks,
+            entry.max(),
+            0.0,
+            relation="≤",
+        ),
         _ratio(judge, system, quantity, np.diff(anchored, axis=1), bounds),
     ]
 
@@ -189,4 +202,4 @@ def _outside(judge: Judge, seed: int, count: int) -> ClaimRow:
     return judge.test(f"{SYSTEM}, backward from x0 = 0", quantity, 0.0, np.median(late), allowed, control=True)
 
 
-CLAIM = Claim("C22", "local contraction: backward settles from an invariant interval, anchored after a random entry", 3, check)
+CLAIM = Claim("C22", "local contraction: backward settles in an invariant interval, anchored on entry", 3, check)

@@ -8,6 +8,7 @@ f = (n−B)/(B(n−1)).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -42,43 +43,49 @@ class AffineSystem:
         n, size = law.n_items, law.batch_size
         return cls(matrices, offsets, law.weights, 1.0 if size == 1 else (n - size) / (size * (n - 1)))
 
-    @property
+    @cached_property
     def mean_matrix(self) -> np.ndarray:
         """E A, shape (d, d)."""
         return np.tensordot(self.weights, self.matrices, axes=1)
 
+    @cached_property
     def mean(self) -> np.ndarray:
         """m = (I − E A)⁻¹ E b (C6)."""
         return np.linalg.solve(np.eye(self.offsets.shape[1]) - self.mean_matrix, self.weights @ self.offsets)
 
+    @cached_property
     def second_moment_operator(self) -> np.ndarray:
         """E A⊗A, shape (d², d²)."""
         d = self.offsets.shape[1]
         singles = np.einsum("n,nij,nkl->ikjl", self.weights, self.matrices, self.matrices).reshape(d * d, d * d)
         return self.share * singles + (1.0 - self.share) * np.kron(self.mean_matrix, self.mean_matrix)
 
+    @cached_property
     def radius(self) -> float:
         """ρ(E A⊗A): mean-square stable iff below one."""
-        return float(np.abs(np.linalg.eigvals(self.second_moment_operator())).max())
+        return float(np.abs(np.linalg.eigvals(self.second_moment_operator)).max())
 
+    @cached_property
     def covariance(self) -> np.ndarray:
         """vec C = (I − E A⊗A)⁻¹ vec E rrᵀ, r = (A−I)m + b: the formula of C6 for the maps centred at m."""
         d = self.offsets.shape[1]
-        noise = self._residuals().T @ (self.weights[:, None] * self._residuals()) * self.share
-        solution = np.linalg.solve(np.eye(d * d) - self.second_moment_operator(), noise.reshape(-1)).reshape(d, d)
+        noise = self._residuals.T @ (self.weights[:, None] * self._residuals) * self.share
+        solution = np.linalg.solve(np.eye(d * d) - self.second_moment_operator, noise.reshape(-1)).reshape(d, d)
         return 0.5 * (solution + solution.T)
 
+    @cached_property
     def mean_square_increment(self) -> float:
         """E_π E‖T(x) − x‖² (C3)."""
-        covariance = self.covariance()
+        covariance = self.covariance
         increments = self.matrices - np.eye(self.offsets.shape[1])
         mean_increment = np.tensordot(self.weights, increments, axes=1)
         spread = np.einsum("n,nij,jk,nik->", self.weights, increments, covariance, increments)
-        noise = float(self.weights @ (self._residuals() ** 2).sum(axis=1))
+        noise = float(self.weights @ (self._residuals**2).sum(axis=1))
         drift = float(np.trace(mean_increment @ covariance @ mean_increment.T))
         return self.share * (float(spread) + noise) + (1.0 - self.share) * drift
 
+    @cached_property
     def _residuals(self) -> np.ndarray:
         """T_i(m) − m, shape (n, d)."""
-        mean = self.mean()
+        mean = self.mean
         return self.matrices @ mean + self.offsets - mean

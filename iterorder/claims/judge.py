@@ -39,7 +39,9 @@ class Judge:
     claim: str
     level: float
 
-    def compare(self, system, quantity, predicted, measured, bound, *, relation="=", control=False, note="") -> ClaimRow:
+    def compare(
+        self, system, quantity, predicted, measured, bound, *, relation="=", control=False, note=""
+    ) -> ClaimRow:
         """A deterministic comparison: `bound` is derived from truncation and rounding, no level is spent."""
         return ClaimRow.compared(
             self.claim, system, quantity, predicted, measured, bound, relation=relation, control=control, note=note

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-#: Binary digits of a double below one.
-DIGITS = 53
+#: Digits after which 2·3^(−k) and 2^(−k) are below the rounding of a double.
+TERNARY_DIGITS, BINARY_DIGITS = 34, 53
 
 
 class Cantor:
@@ -24,7 +24,7 @@ class Cantor:
         rest = np.clip(np.asarray(x, np.float64), 0.0, 1.0)
         total, weight, open_ended = np.zeros_like(rest), 0.5, rest < 1.0
         total[~open_ended] = 1.0
-        for _ in range(DIGITS):
+        for _ in range(BINARY_DIGITS):
             digit = np.floor(3.0 * rest)
             rest = 3.0 * rest - digit
             total += np.where(open_ended & (digit > 0.0), weight, 0.0)
@@ -42,7 +42,7 @@ class Cantor:
         """
         rest = np.asarray(q, np.float64)
         total, weight = np.zeros_like(rest), 2.0 / 3.0
-        for _ in range(DIGITS):
+        for _ in range(TERNARY_DIGITS):
             digit = np.floor(2.0 * rest)
             rest = 2.0 * rest - digit
             total += weight * digit

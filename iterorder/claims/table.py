@@ -57,7 +57,18 @@ class ClaimRow:
 
     @classmethod
     def compared(
-        cls, claim, system, quantity, predicted, measured, uncertainty, *, relation="=", control=False, level=0.0, note=""
+        cls,
+        claim,
+        system,
+        quantity,
+        predicted,
+        measured,
+        uncertainty,
+        *,
+        relation="=",
+        control=False,
+        level=0.0,
+        note="",
     ) -> ClaimRow:
         """The row of a comparison, judged.
 
@@ -155,7 +166,9 @@ class ClaimTable:
         parts = [f"{len(passed)} rows pass ({controls} of them controls, rejected as they must be)"]
         parts += [f"{len(self.failures)} fail"]
         parts += [f"{len(self.skipped)} skipped"] if self.skipped else []
-        return ", ".join(parts) + f"; chance of a false alarm at most {self.level:.1g} (seed {self.seed}, {self.effort})"
+        return (
+            ", ".join(parts) + f"; chance of a false alarm at most {self.level:.1g} (seed {self.seed}, {self.effort})"
+        )
 
     def to_dict(self) -> dict[str, object]:
         """The table for JSON: numbers that do not exist are None.

@@ -1,0 +1,286 @@
+"""Verdicts: the literal rule, the orders of every family, controls that must not say 'point', aliasing, bad input."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import iterorder as ito
+from iterorder import replica_blocks
+from iterorder.diagnosis import WINDOW_POINTS, _comparison_step, _some_steps, _steadiness, _verdict, diagnose
+from tests import naive, naive_convergence
+from tests.systems import SYSTEMS
+
+SEED = 20251122
+ORDERS = ["forward", "backward", ito.Window(10), ito.Window(start=20)]
+SETTLES = {
+    "forward": "distribution",
+    "backward": "point",
+    "Window(width=10)": "distribution",
+    "Window(start=20)": "point",
+}
+
+
+def verdict(maps, n_steps, *, order="forward", x0=None, n_replicas=60, seed=SEED):
+    start = np.zeros(maps.dim) if x0 is None else x0
+    return diagnose(maps, start, n_steps, order=order, n_replicas=n_replicas, seed=seed)
+
+
+# ------------------------------------------------------------------------------------------------------- point or law
+
+CONTRACTING = {
+    "two-point": (ito.gallery.two_point_quadratic(0.3), 200),
+    "fern": (ito.gallery.barnsley_fern(), 300),
+    "linear regression": (SYSTEMS["linear d=3 batch 2"], 400),
+    "logistic regression": (SYSTEMS["logistic d=5"], 1000),
+    "reshuffled": (SYSTEMS["affine d=2 reshuffle"], 203),
+}
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+@pytest.mark.parametrize("name", CONTRACTING)
+def test_backward_settles_and_forward_moves_on(name, order):
+    """C2, C3, C21: a sliding window moves like forward, an anchored one settles like backward."""
+    maps, n_steps = CONTRACTING[name]
+    assert verdict(maps, n_steps, order=order).verdict == SETTLES[str(order)]
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+def test_a_common_fixed_point_is_a_point_in_every_order(order):
+    """C14: interpolation."""
+    features = np.random.default_rng(0).normal(size=(20, 3))
+    maps = ito.LinearRegressionSGD(features, features @ np.ones(3), 0.1)
+    assert verdict(maps, 200, order=order).verdict == "point"
+    settled = verdict(ito.AffineMaps([[[0.5]], [[0.9]]], [[0.5], [0.1]]), 3000, order=order, x0=[5.0])
+    assert settled.verdict == "point"
+    assert "at rounding" in settled.evidence.reason
+
+
+@pytest.mark.parametrize("order", ["forward", "backward"])
+def test_growth_diverges(order):
+    grows = verdict(ito.AffineMaps([[[1.01]]], [[0.0]]), 1000, order=order, x0=[1.0])
+    assert grows.verdict == "diverges"
+    assert grows.evidence.diverged_fraction == 0
+    assert grows.evidence.ratio > 10
+    leaves = verdict(ito.AffineMaps([[[2.0]]], [[1.0]]), 3000, order=order)
+    assert leaves.verdict == "diverges"
+    assert leaves.evidence.diverged_fraction == 1
+    assert leaves.evidence.late_diameter == math.inf
+
+
+def test_half_of_the_replicas_diverged_is_enough_and_a_few_are_not():
+    """Starts 0 rest in the fixed point, starts 1 leave."""
+    maps = ito.AffineMaps([[[2.0]]], [[0.0]])
+    starts = np.zeros((20, 1))
+    starts[:9] = 1.0
+    few = verdict(maps, 2000, x0=starts, n_replicas=20)
+    assert (few.verdict, few.evidence.diverged_fraction) == ("point", 0.45)
+    starts[9] = 1.0
+    assert verdict(maps, 2000, x0=starts, n_replicas=20).verdict == "diverges"
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+def test_slow_systems_are_inconclusive(order):
+    """A step size of .01 needs hundreds of steps to forget its start: neither order may be judged by then."""
+    slow = verdict(ito.gallery.two_point_quadratic(0.01), 100, order=order)
+    assert slow.verdict == "inconclusive"
+    assert "the law still moves" in slow.evidence.reason
+    assert verdict(ito.gallery.two_point_quadratic(0.01), 4000, order=order).verdict == SETTLES[str(order)]
+
+
+def test_maps_that_do_not_contract_never_settle():
+    """The control of C20 in affine form: rotations by a third and none, a unique law on each orbit, no limit."""
+    third = np.array([[-0.5, -math.sqrt(0.75)], [math.sqrt(0.75), -0.5]])
+    maps = ito.AffineMaps([np.eye(2), third], np.zeros((2, 2)))
+    for order in ORDERS:
+        assert verdict(maps, 400, order=order, x0=[1.0, 0.0]).verdict == "distribution"
+    walk = ito.AffineMaps([[[1.0]], [[1.0]]], [[-1.0], [1.0]])
+    for order in ("forward", "backward"):
+        assert verdict(walk, 400, order=order, n_replicas=200).verdict in ("inconclusive", "distribution")
+
+
+@pytest.mark.parametrize("n_steps", [400, 401, 6400])
+@pytest.mark.parametrize("n_maps", [2, 8, 25])
+def test_a_cycle_is_neither_a_point_nor_a_law(n_maps, n_steps):
+    """C13: n/2 and n may meet the cycle at one phase, and 6400/2/256 steps hold whole cycles of 25/2 and 8."""
+    maps = ito.QuadraticSGD(np.ones(n_maps), np.arange(float(n_maps)), 0.3, sampling="cyclic")
+    assert verdict(maps, n_steps).verdict == "inconclusive"
+    assert verdict(maps, n_steps, order="backward").verdict == "point"
+
+
+def test_too_few_replicas_cannot_call_a_law_steady():
+    few = verdict(ito.gallery.two_point_quadratic(0.5), 200, n_replicas=13)
+    assert few.verdict == "inconclusive"
+    assert math.isnan(few.evidence.p_value)
+    assert "too few" in few.evidence.reason
+    assert verdict(ito.gallery.two_point_quadratic(0.5), 200, n_replicas=14).verdict == "distribution"
+    assert verdict(ito.gallery.two_point_quadratic(0.5), 200, n_replicas=1, order="backward").verdict == "point"
+
+
+def test_slow_maps_that_stall_at_rounding_are_a_point():
+    """Backward logistic regression with h·ridge = 1/500 stalls hundreds of units of rounding apart."""
+    features = np.random.default_rng(0).normal(size=(50, 5))
+    labels = np.sign(features @ np.ones(5) + np.random.default_rng(1).normal(size=50))
+    maps = ito.LogisticRegressionSGD(features, labels, 0.02, ridge=0.1, batch_size=5)
+    settled = verdict(maps, 9000, order="backward", n_replicas=3)
+    assert settled.verdict == "point"
+
+
+# -------------------------------------------------------------------------------------------------------- literal rule
+
+
+@settings(max_examples=40)
+@given(
+    seed=st.integers(0, 2**64 - 1),
+    slope=st.sampled_from([-0.5, 0.5, 0.9, 0.97, 0.99, 1.0, 1.03, 1.2, 2.0]),
+    noise=st.sampled_from([0.0, 1.0]),
+    n_steps=st.integers(8, 60),
+    order=st.sampled_from(["forward", "backward"]),
+)
+def test_verdict_is_the_literal_rule(seed, slope, noise, n_steps, order):
+    maps = ito.AffineMaps([[[slope]], [[0.8 * slope]]], [[-noise], [noise]])
+    result = diagnose(maps, [1.0], n_steps, order=order, n_replicas=20, seed=seed)
+    paths = naive.trajectory(maps, [1.0], range(n_steps + 1), order=order, seed=seed, n_replicas=20)
+    expected = naive_convergence.verdict(paths, result.evidence.p_value)
+    evidence = result.evidence
+    early, late = paths[:, n_steps // 4 + 1 : n_steps // 2 + 1], paths[:, n_steps // 2 + 1 :]
+    # Two ways to compute n steps, each rounded to eps of the largest state and stretched by at most slope^n.
+    bound = 64 * n_steps * np.finfo(float).eps * max(1.0, float(np.abs(paths).max())) * max(1.0, slope**n_steps)
+    assert evidence.early_diameter == pytest.approx(
+        np.median([naive_convergence.diameter(p) for p in early]), abs=bound
+    )
+    assert evidence.late_diameter == pytest.approx(np.median([naive_convergence.diameter(p) for p in late]), abs=bound)
+    limits = [abs(evidence.ratio - limit) > 1e-6 for limit in (0.75, 0.9, 10)]
+    if all(limits) and not 0 < evidence.late_diameter < 10 * bound:
+        assert result.verdict == expected
+
+
+RULE = [
+    # late, ratio, p_value, diverged → verdict, at scale 1 (rounding 64 eps = 1.4e-14)
+    (1.0, 1.0, 0.5, 0.5, "diverges"),
+    (1.0, 1.0, 0.5, 0.49, "distribution"),
+    (1e-14, 20.0, 0.5, 0.0, "point"),
+    (1.5e-14, 20.0, 0.5, 0.0, "diverges"),
+    (0.0, math.nan, 0.5, 0.0, "point"),
+    (1.0, math.inf, 0.5, 0.0, "diverges"),
+    (math.inf, math.nan, 0.5, 0.2, "diverges"),
+    (1.0, 10.0, 0.5, 0.0, "distribution"),
+    (1.0, 10.001, 0.5, 0.0, "diverges"),
+    (1.0, 0.75, 0.5, 0.0, "point"),
+    (1.0, 0.751, 0.5, 0.0, "inconclusive"),
+    (1.0, 0.899, 0.5, 0.0, "inconclusive"),
+    (1.0, 0.9, 1e-3, 0.0, "distribution"),
+    (1.0, 0.9, 0.99e-3, 0.0, "inconclusive"),
+    (1.0, 0.9, math.nan, 0.0, "inconclusive"),
+]
+
+
+@pytest.mark.parametrize(("late", "ratio", "p_value", "diverged", "expected"), RULE)
+def test_limits_of_the_rule(late, ratio, p_value, diverged, expected):
+    word, reason = _verdict(late, ratio, 1.0, p_value, diverged)
+    assert word == expected
+    assert reason
+
+
+@pytest.mark.parametrize("dim", [1, 5])
+def test_the_test_of_steadiness_keeps_its_level_and_sees_a_shift(dim):
+    generator = np.random.default_rng(SEED)
+    same = [_steadiness(generator.normal(size=(2, 100, dim))) for _ in range(400)]
+    # Bonferroni and the steps of the statistic only lower the rate: at most 10 % + 4 standard errors below .1.
+    assert np.mean(np.array(same) < 0.1) <= 0.1 + 4 * math.sqrt(0.1 * 0.9 / 400)
+    shifted = generator.normal(size=(2, 100, dim))
+    shifted[1, :, -1] += 2
+    assert _steadiness(shifted) < 1e-3
+    # The states of one replica may depend on each other as they like: a frozen cloud is steady.
+    frozen = np.broadcast_to(generator.normal(size=(1, 100, dim)), (2, 100, dim))
+    assert _steadiness(frozen) > 1e-3
+
+
+def test_diverged_states_are_mass_that_left():
+    compared = np.random.default_rng(0).normal(size=(2, 200, 1))
+    compared[1, :80] = np.nan
+    assert _steadiness(compared) < 1e-3
+
+
+# ------------------------------------------------------------------------------------------------------------ evidence
+
+
+def test_evidence_shows_what_was_looked_at():
+    result = verdict(ito.gallery.two_point_quadratic(0.5), 100, n_replicas=40)
+    evidence = result.evidence
+    assert evidence.early_steps.tolist() == list(range(26, 51))
+    assert evidence.late_steps.tolist() == list(range(51, 101))
+    assert evidence.compared_steps == (50, 100)
+    assert evidence.ratio == evidence.late_diameter / evidence.early_diameter
+    assert evidence.diverged_fraction == 0
+    assert 0 <= evidence.p_value <= 1
+    assert 0.5 < evidence.scale < 2 * 100 / 36
+    with pytest.raises(AttributeError):
+        evidence.ratio = 0.0
+
+
+@given(low=st.integers(0, 2**61), length=st.integers(1, 2**61))
+def test_sampled_steps_are_increasing_and_one_in_each_part(low, length):
+    steps = _some_steps(low, low + length)
+    assert len(steps) == min(length, WINDOW_POINTS)
+    assert all(low < step <= low + length for step in steps)
+    assert all(a < b for a, b in zip(steps, steps[1:], strict=False))
+
+
+@pytest.mark.parametrize("period", [2, 3, 8, 10, 100, 250])
+def test_sampled_steps_meet_a_cycle_at_many_phases(period):
+    """A regular stride of 100 would meet a cycle of 100 at one phase and call it a point."""
+    phases = {step % period for step in _some_steps(0, 100 * WINDOW_POINTS)}
+    # 256 random phases of 250 miss each with probability e^(−1); half of them is far below what is expected.
+    assert len(phases) >= min(period, 50 + period // 4) or period <= 50
+    assert len(phases) >= min(period, 100) // 2 + 1
+
+
+def test_laws_are_compared_at_equal_phases_of_an_epoch_and_at_different_ones_of_a_cycle():
+    epochs = SYSTEMS["affine d=2 reshuffle"]
+    batches = epochs.sampling_law.batches_per_epoch
+    for n in (8, 50, 51, 1000):
+        step = _comparison_step(epochs, n)
+        assert 0 < step < n
+        assert (n - step) % batches == 0
+        assert abs(step - n / 2) <= batches
+    long_epoch = ito.AffineMaps(np.full((100, 1, 1), 0.5), np.zeros((100, 1)), sampling="reshuffle")
+    assert _comparison_step(long_epoch, 50) == 25
+    cycle = SYSTEMS["affine d=8 cyclic"]
+    for n in (8, 50, 51, 1000):
+        assert (n - _comparison_step(cycle, n)) % cycle.sampling_law.batches_per_epoch != 0
+    assert _comparison_step(ito.gallery.two_point_quadratic(0.5), 51) == 25
+
+
+def test_blocks_of_replicas_change_nothing(monkeypatch):
+    whole = verdict(ito.gallery.barnsley_fern(), 50, order="backward")
+    monkeypatch.setattr(replica_blocks, "BLOCK_BYTES", 8 * 2 * 40 * 7)
+    parts = verdict(ito.gallery.barnsley_fern(), 50, order="backward")
+    for name in ("early_diameter", "late_diameter", "scale", "p_value", "reason"):
+        assert getattr(parts.evidence, name) == getattr(whole.evidence, name)
+
+
+# ----------------------------------------------------------------------------------------------------------- bad input
+
+BAD = [
+    ({"maps": 3}, "maps is a int"),
+    ({"x0": [0.0, 0.0]}, r"x0 has shape \(2,\)"),
+    ({"x0": [math.inf]}, r"x0\[0\] is inf"),
+    ({"n_steps": 7}, r"n_steps is 7: give an integer in \[8"),
+    ({"n_steps": 10.0}, "n_steps is 10.0"),
+    ({"n_replicas": 0}, "n_replicas is 0"),
+    ({"order": "up"}, "order is 'up'"),
+    ({"seed": 2**64}, "seed is"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BAD, ids=[message for _, message in BAD])
+def test_bad_input_is_named(change, message):
+    maps = ito.gallery.two_point_quadratic(0.5)
+    arguments = {"maps": maps, "x0": [0.0], "n_steps": 20, "order": "forward", "n_replicas": 4, "seed": 1}
+    with pytest.raises(ito.InvalidInputError, match=message):
+        diagnose(**{**arguments, **change})
