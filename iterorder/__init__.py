@@ -16,14 +16,19 @@ from iterorder.errors import (
     NotContractiveError,
 )
 from iterorder.estimate import Estimate
-from iterorder.law_distance import wasserstein_1d_to
 from iterorder.maps import AffineMaps, LinearRegressionSGD, LogisticRegressionSGD, QuadraticSGD, RandomMaps, gallery
 from iterorder.orders import Window
 from iterorder.rates import Rate, fit_rate
 from iterorder.simulate import simulate
 from iterorder.theory import Theory, theory
 from iterorder.trajectory import Trajectory, load
-from iterorder.wasserstein import DistanceEstimate, wasserstein, wasserstein_1d, wasserstein_estimate
+from iterorder.wasserstein import (
+    DistanceEstimate,
+    wasserstein,
+    wasserstein_1d,
+    wasserstein_1d_to,
+    wasserstein_estimate,
+)
 
 __all__ = [
     "AffineMaps",

@@ -222,7 +222,7 @@ def _judge(measured: _Measured, steps: np.ndarray, compared: tuple[int, int]) ->
     scale = float(np.median(finite_sizes)) * max(1.0, n_steps / (2.0 * math.log(1.0 / EPS)))
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = float(np.float64(late) / np.float64(early))
-    p_value = _steadiness(measured.compared)
+    p_value = _steadiness(measured.compared, ROUNDING_UNITS * EPS * scale)
     diverged = float(measured.diverged.mean())
     verdict, reason = _verdict(late, ratio, scale, p_value, diverged)
     early_steps, late_steps = steps[_early(steps, n_steps)], steps[_late(steps, n_steps)]
@@ -250,7 +250,7 @@ def _verdict(late: float, ratio: float, scale: float, p_value: float, diverged: 
     return "distribution", f"{change} and the law is steady (p = {p_value:.2g})"
 
 
-def _steadiness(compared: np.ndarray) -> float:
+def _steadiness(compared: np.ndarray, rounding: float) -> float:
     """p-value of equal laws at two steps: the smallest of the coordinates' two-sample tests, times their number.
 
     The two states of one replica depend on each other, so even replicas are taken at the one step and odd ones at the
@@ -259,6 +259,8 @@ def _steadiness(compared: np.ndarray) -> float:
     Parameters
     ----------
     compared : ndarray, shape (2, n_replicas, dim)
+    rounding : float
+        Neighbours this close are taken for equal.
 
     Returns
     -------
@@ -273,7 +275,19 @@ def _steadiness(compared: np.ndarray) -> float:
     smallest = 2.0 * dim / math.comb(2 * min(half, 100), min(half, 100))
     if smallest > STEADY_LEVEL:
         return math.nan
-    earlier, later = compared[0, 0 : 2 * half : 2], compared[1, 1 : 2 * half : 2]
-    earlier, later = (np.where(np.isnan(sample), np.inf, sample) for sample in (earlier, later))
-    p_values = [ks_2samp(earlier[:, k], later[:, k]).pvalue for k in range(dim)]
-    return min(1.0, dim * float(min(p_values)))
+    pooled = np.concatenate([compared[0, 0 : 2 * half : 2], compared[1, 1 : 2 * half : 2]])
+    ranks = [_ranks(np.where(np.isnan(pooled[:, k]), np.inf, pooled[:, k]), rounding) for k in range(dim)]
+    return min(1.0, dim * min(float(ks_2samp(rank[:half], rank[half:]).pvalue) for rank in ranks))
+
+
+def _ranks(values: np.ndarray, rounding: float) -> np.ndarray:
+    """The rank of each value; neighbours within rounding share one.
+
+    The atoms of a law on finitely many points drift apart by rounding, which ranks alone would tell apart.
+    """
+    order = np.argsort(values)
+    with np.errstate(invalid="ignore"):
+        rises = np.diff(values[order]) > rounding
+    ranks = np.empty(len(values), np.int64)
+    ranks[order] = np.concatenate([[0], np.cumsum(rises)])
+    return ranks

@@ -71,17 +71,16 @@ def best_break(x, y, min_head, min_tail) -> int:
     return min(breaks, key=lambda k: residual(x[:k], y[:k]) + residual(x[k:], y[k:]))
 
 
-def verdict(paths, p_value) -> str:
-    """The rule of the public contract, for states (replica, step 0 … n, dim), all of them saved."""
-    n = len(paths[0]) - 1
-    left = [not np.isfinite(path).all() for path in paths]
-    if sum(left) * 2 >= len(paths):
+def verdict(early_paths, late_paths, n, p_value) -> str:
+    """The rule of the public contract for n steps, from the states in both windows (replica, step, dim)."""
+    left = [not np.isfinite(path).all() for path in late_paths]
+    if sum(left) * 2 >= len(left):
         return "diverges"
-    early = np.median([diameter(path[n // 4 + 1 : n // 2 + 1]) for path in paths])
-    late = np.median([diameter(path[n // 2 + 1 :]) for path in paths])
-    sizes = [max(math.hypot(*x) for x in path[n // 4 + 1 :]) for path in paths]
+    early, late = (np.median([diameter(path) for path in paths]) for paths in (early_paths, late_paths))
+    sizes = [max(math.hypot(*x) for x in [*a, *b]) for a, b in zip(early_paths, late_paths, strict=True)]
     eps = float(np.finfo(float).eps)
-    if late <= 64 * eps * np.median(sizes) * max(1, n / (2 * math.log(1 / eps))):
+    scale = np.median(sizes) * max(1, n / (2 * math.log(1 / eps)))
+    if late <= 64 * eps * scale:
         return "point"
     ratio = late / early if early else math.inf
     if ratio > 10:

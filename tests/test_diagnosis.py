@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import iterorder as ito
 from iterorder import replica_blocks
 from iterorder.diagnosis import WINDOW_POINTS, _comparison_step, _some_steps, _steadiness, _verdict, diagnose
-from tests import naive, naive_convergence
+from tests import naive_convergence as naive
 from tests.systems import SYSTEMS
 
 SEED = 20251122
@@ -93,7 +93,7 @@ def test_slow_systems_are_inconclusive(order):
 
 
 def test_maps_that_do_not_contract_never_settle():
-    """The control of C20 in affine form: rotations by a third and none, a unique law on each orbit, no limit."""
+    """The control of C20 in affine form: turns by a third or none, a unique law on the orbit, backward never settles."""
     third = np.array([[-0.5, -math.sqrt(0.75)], [math.sqrt(0.75), -0.5]])
     maps = ito.AffineMaps([np.eye(2), third], np.zeros((2, 2)))
     for order in ORDERS:
@@ -144,19 +144,14 @@ def test_slow_maps_that_stall_at_rounding_are_a_point():
 def test_verdict_is_the_literal_rule(seed, slope, noise, n_steps, order):
     maps = ito.AffineMaps([[[slope]], [[0.8 * slope]]], [[-noise], [noise]])
     result = diagnose(maps, [1.0], n_steps, order=order, n_replicas=20, seed=seed)
-    paths = naive.trajectory(maps, [1.0], range(n_steps + 1), order=order, seed=seed, n_replicas=20)
-    expected = naive_convergence.verdict(paths, result.evidence.p_value)
     evidence = result.evidence
-    early, late = paths[:, n_steps // 4 + 1 : n_steps // 2 + 1], paths[:, n_steps // 2 + 1 :]
-    # Two ways to compute n steps, each rounded to eps of the largest state and stretched by at most slope^n.
-    bound = 64 * n_steps * np.finfo(float).eps * max(1.0, float(np.abs(paths).max())) * max(1.0, slope**n_steps)
-    assert evidence.early_diameter == pytest.approx(
-        np.median([naive_convergence.diameter(p) for p in early]), abs=bound
-    )
-    assert evidence.late_diameter == pytest.approx(np.median([naive_convergence.diameter(p) for p in late]), abs=bound)
-    limits = [abs(evidence.ratio - limit) > 1e-6 for limit in (0.75, 0.9, 10)]
-    if all(limits) and not 0 < evidence.late_diameter < 10 * bound:
-        assert result.verdict == expected
+    steps = np.concatenate([evidence.early_steps, evidence.late_steps])
+    assert steps.tolist() == list(range(n_steps // 4 + 1, n_steps + 1))
+    run = ito.simulate(maps, [1.0], n_steps, order=order, n_replicas=20, seed=seed, save_steps=steps)
+    early, late = np.split(run.states, [len(evidence.early_steps)], axis=1)
+    assert result.verdict == naive.verdict(early, late, n_steps, evidence.p_value)
+    assert evidence.early_diameter == np.median([naive.diameter(path) for path in early])
+    assert evidence.late_diameter == np.median([naive.diameter(path) for path in late])
 
 
 RULE = [
@@ -189,21 +184,28 @@ def test_limits_of_the_rule(late, ratio, p_value, diverged, expected):
 @pytest.mark.parametrize("dim", [1, 5])
 def test_the_test_of_steadiness_keeps_its_level_and_sees_a_shift(dim):
     generator = np.random.default_rng(SEED)
-    same = [_steadiness(generator.normal(size=(2, 100, dim))) for _ in range(400)]
+    same = [_steadiness(generator.normal(size=(2, 100, dim)), 0.0) for _ in range(400)]
     # Bonferroni and the steps of the statistic only lower the rate: at most 10 % + 4 standard errors below .1.
     assert np.mean(np.array(same) < 0.1) <= 0.1 + 4 * math.sqrt(0.1 * 0.9 / 400)
     shifted = generator.normal(size=(2, 100, dim))
     shifted[1, :, -1] += 2
-    assert _steadiness(shifted) < 1e-3
+    assert _steadiness(shifted, 0.0) < 1e-3
     # The states of one replica may depend on each other as they like: a frozen cloud is steady.
     frozen = np.broadcast_to(generator.normal(size=(1, 100, dim)), (2, 100, dim))
-    assert _steadiness(frozen) > 1e-3
+    assert _steadiness(frozen, 0.0) > 1e-3
+
+
+def test_atoms_that_rounding_drives_apart_are_one():
+    coins = np.random.default_rng(0).integers(0, 3, size=(2, 200, 1)) / 3
+    drifted = coins + np.array([0.0, 1e-15])[:, None, None]
+    assert _steadiness(drifted, 0.0) < 1e-3
+    assert _steadiness(drifted, 1e-14) == _steadiness(coins, 0.0) > 1e-3
 
 
 def test_diverged_states_are_mass_that_left():
     compared = np.random.default_rng(0).normal(size=(2, 200, 1))
     compared[1, :80] = np.nan
-    assert _steadiness(compared) < 1e-3
+    assert _steadiness(compared, 0.0) < 1e-3
 
 
 # ------------------------------------------------------------------------------------------------------------ evidence
@@ -228,16 +230,15 @@ def test_sampled_steps_are_increasing_and_one_in_each_part(low, length):
     steps = _some_steps(low, low + length)
     assert len(steps) == min(length, WINDOW_POINTS)
     assert all(low < step <= low + length for step in steps)
-    assert all(a < b for a, b in zip(steps, steps[1:], strict=False))
+    assert sorted(set(steps)) == steps
 
 
 @pytest.mark.parametrize("period", [2, 3, 8, 10, 100, 250])
 def test_sampled_steps_meet_a_cycle_at_many_phases(period):
     """A regular stride of 100 would meet a cycle of 100 at one phase and call it a point."""
     phases = {step % period for step in _some_steps(0, 100 * WINDOW_POINTS)}
-    # 256 random phases of 250 miss each with probability e^(−1); half of them is far below what is expected.
-    assert len(phases) >= min(period, 50 + period // 4) or period <= 50
-    assert len(phases) >= min(period, 100) // 2 + 1
+    # 256 random phases miss one of 250 with probability e^(−256/250) = .36; half of them is far below what is expected.
+    assert len(phases) > period // 2
 
 
 def test_laws_are_compared_at_equal_phases_of_an_epoch_and_at_different_ones_of_a_cycle():

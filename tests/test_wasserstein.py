@@ -14,9 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import wasserstein_distance
 
-from iterorder import sorted_samples
 from iterorder.errors import InvalidInputError
-from iterorder.wasserstein import wasserstein_1d
+from iterorder.wasserstein import sorted_samples, wasserstein_1d
 from tests import naive_wasserstein as naive
 
 EPS = np.finfo(float).eps

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from iterorder import distance_replicates
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.kernels.sorted_distance import sorted_resample, sorted_split
-from iterorder.wasserstein import DistanceEstimate, wasserstein, wasserstein_1d, wasserstein_estimate
+from iterorder.wasserstein import DistanceEstimate, replicates, wasserstein, wasserstein_1d, wasserstein_estimate
 from tests import naive_wasserstein as naive
 
 EPS = np.finfo(float).eps
@@ -29,7 +28,7 @@ def samples(n, m, seed, shift=0.0):
 @pytest.mark.parametrize(("n", "m"), [(12, 12), (9, 6), (1, 4)])
 def test_replicates_equal_the_literal_twin(n, m, p):
     u, v = samples(n, m, seed=0)
-    resampled, split = distance_replicates.line_replicates(u, v, p, 8, seed=7)
+    resampled, split = replicates.line_replicates(u, v, p, 8, seed=7)
     tolerance = 8 * (n + m + 4) * EPS
     assert resampled == pytest.approx(naive.resampled_distances(u, v, p, 8, seed=7), rel=tolerance)
     assert split == pytest.approx(naive.split_distances(u, v, p, 8, seed=7), rel=tolerance)
@@ -63,7 +62,7 @@ def test_a_split_takes_every_subset_equally_often():
 def test_the_parts_of_an_estimate():
     u, v = samples(40, 30, seed=2, shift=1.0)
     estimate = wasserstein_estimate(u, v, 2, n_bootstrap=50, level=0.8, seed=3)
-    resampled, split = distance_replicates.line_replicates(u, v, 2.0, 50, seed=3)
+    resampled, split = replicates.line_replicates(u, v, 2.0, 50, seed=3)
     assert isinstance(estimate, Estimate)
     assert estimate.value == float(estimate) == wasserstein_1d(u, v, 2)
     assert estimate.standard_error == np.std(resampled, ddof=1)
@@ -92,9 +91,7 @@ def test_several_dimensions_resample_rows(method):
     def across(a, b):
         return wasserstein(a, b, 2, method="exact")
 
-    for flat, full in zip(
-        *(distance_replicates.row_replicates(line, other, f, 6, 0) for f in (along, across)), strict=True
-    ):
+    for flat, full in zip(*(replicates.row_replicates(line, other, f, 6, 0) for f in (along, across)), strict=True):
         assert flat == pytest.approx(full, rel=200 * EPS)
 
 
@@ -111,10 +108,10 @@ def test_results_depend_on_neither_threads_nor_later_replicates(monkeypatch):
     u, v = samples(400, 300, seed=8)
     results = []
     for size in (1, 1 << 40):  # all on threads, none
-        monkeypatch.setattr(distance_replicates, "THREAD_SIZE", size)
-        results.append(distance_replicates.line_replicates(u, v, 1.0, 100, seed=1))
+        monkeypatch.setattr(replicates, "THREAD_SIZE", size)
+        results.append(replicates.line_replicates(u, v, 1.0, 100, seed=1))
     assert all((a == b).all() for a, b in zip(*results, strict=True))
-    few = distance_replicates.line_replicates(u, v, 1.0, 3, seed=1)
+    few = replicates.line_replicates(u, v, 1.0, 3, seed=1)
     assert all((a[:3] == b).all() for a, b in zip(results[0], few, strict=True))
 
 

@@ -12,8 +12,8 @@ from scipy import stats
 from scipy.special import gammaln
 
 from iterorder.errors import InvalidInputError
-from iterorder.law_distance import KRONROD, LOBATTO, NODES
 from iterorder.wasserstein import wasserstein_1d, wasserstein_1d_to
+from iterorder.wasserstein.to_law import KRONROD, LOBATTO, NODES
 from tests import naive_wasserstein as naive
 
 # What the docstring promises.

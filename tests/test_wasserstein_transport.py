@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iterorder import transport
 from iterorder.errors import BackendUnavailableError, InvalidInputError
-from iterorder.wasserstein import wasserstein, wasserstein_1d
+from iterorder.wasserstein import transport, wasserstein, wasserstein_1d
 from tests import naive_wasserstein as naive
 
 EPS = np.finfo(float).eps
@@ -266,7 +265,7 @@ def test_without_pot_the_error_says_what_to_install(without_pot, arguments):
 def test_pot_is_imported_without_its_backends_and_the_environment_is_restored():
     program = (
         "import os, sys\n"
-        "from iterorder.transport import POT_SWITCHES, import_pot\n"
+        "from iterorder.wasserstein.transport import POT_SWITCHES, import_pot\n"
         "os.environ.pop(POT_SWITCHES[0], None); os.environ[POT_SWITCHES[1]] = 'mine'\n"
         "before = dict(os.environ)\n"
         "import_pot()\n"

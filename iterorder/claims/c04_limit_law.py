@@ -14,12 +14,12 @@ from iterorder.claims.laws import Cantor, bernoulli_moments, reshuffled_variance
 from iterorder.claims.registry import Claim, replicas, stream
 from iterorder.claims.systems import breast_cancer_regression
 from iterorder.claims.table import ClaimRow
-from iterorder.law_distance import wasserstein_1d_to
 from iterorder.maps import QuadraticSGD, gallery
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.gallery import SIERPINSKI_CORNERS
 from iterorder.orders import BACKWARD
 from iterorder.simulate import simulate
+from iterorder.wasserstein.to_law import wasserstein_1d_to
 
 GAP = "sup|F_Z − F_π|"
 MOMENTS = "mean, covariance of Z: largest deviation in standard errors"

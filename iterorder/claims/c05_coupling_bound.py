@@ -23,12 +23,12 @@ from iterorder.claims.systems import (
 )
 from iterorder.claims.table import ClaimRow
 from iterorder.convergence import coupling_distance
-from iterorder.law_distance import wasserstein_1d_to
 from iterorder.maps import AffineMaps, gallery
 from iterorder.orders import BACKWARD, FORWARD
 from iterorder.rates import RESAMPLES, fit_rate
 from iterorder.simulate import simulate
 from iterorder.wasserstein import wasserstein_1d
+from iterorder.wasserstein.to_law import wasserstein_1d_to
 
 #: Slopes of x → 0.4x, x → 0.8x+1: E a = 0.6, and E a²/(E a)² = 1.11 lets a Monte Carlo mean of products last.
 MILD = line_maps([0.4, 0.8], [0.0, 1.0])

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from iterorder.sorted_samples import distance_between_sorted, sorted_rows, thread_map
+from iterorder.wasserstein.sorted_samples import distance_between_sorted, sorted_rows, thread_map
 
 # Pooled points from which a replicate is mostly kernels; below it is mostly interpreter, which threads cannot share.
 THREAD_SIZE = 1 << 13

@@ -13,7 +13,7 @@ import sys
 import numpy as np
 
 from iterorder.errors import BackendUnavailableError, InvalidInputError, IterorderError
-from iterorder.sorted_samples import THREAD_SIZE, distance_between_sorted, thread_map, worker_count
+from iterorder.wasserstein.sorted_samples import THREAD_SIZE, distance_between_sorted, thread_map, worker_count
 
 # Per pair of points: the cost, and what the network simplex keeps of an arc (cost, flow, state, plan), in bytes.
 BYTES_PER_PAIR = 40

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from iterorder.errors import InvalidInputError
-from iterorder.sorted_samples import as_exponent, as_samples, sorted_rows
+from iterorder.wasserstein.sorted_samples import as_exponent, as_samples, sorted_rows
 
 EPS = float(np.finfo(float).eps)
 

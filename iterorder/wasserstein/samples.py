@@ -11,18 +11,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from iterorder import transport
-from iterorder.distance_replicates import line_replicates, row_replicates
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
-from iterorder.law_distance import wasserstein_1d_to
-from iterorder.sorted_samples import (
+from iterorder.validation import as_choice, as_float, as_floats, as_int, as_seed
+from iterorder.wasserstein import transport
+from iterorder.wasserstein.replicates import line_replicates, row_replicates
+from iterorder.wasserstein.sorted_samples import (
     as_exponent,
     as_samples,
     distances_between_columns,
     weighted_distances_between_columns,
 )
-from iterorder.validation import as_choice, as_float, as_floats, as_int, as_seed
+from iterorder.wasserstein.to_law import wasserstein_1d_to
 
 __all__ = ["DistanceEstimate", "wasserstein", "wasserstein_1d", "wasserstein_1d_to", "wasserstein_estimate"]
 
@@ -149,7 +149,7 @@ def wasserstein(u, v, p=2, *, method="exact", n_projections=DEFAULT_PROJECTIONS,
 
     References
     ----------
-    .. [1] Villani (2003), Topics in Optimal Transportation. The methods' own sources: `iterorder.transport`.
+    .. [1] Villani (2003), Topics in Optimal Transportation. The methods' sources are in `transport`.
 
     Examples
     --------
