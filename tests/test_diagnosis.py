@@ -93,7 +93,7 @@ def test_slow_systems_are_inconclusive(order):
 
 
 def test_maps_that_do_not_contract_never_settle():
-    """The control of C20 in affine form: turns by a third or none, a unique law on the orbit, backward never settles."""
+    """The control of C20 in affine form: turns by a third or none, a unique law, backward never settles."""
     third = np.array([[-0.5, -math.sqrt(0.75)], [math.sqrt(0.75), -0.5]])
     maps = ito.AffineMaps([np.eye(2), third], np.zeros((2, 2)))
     for order in ORDERS:

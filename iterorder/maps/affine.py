@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from iterorder.errors import InvalidInputError
 from iterorder.maps.base import RandomMaps
 from iterorder.sampling import Sampling
 from iterorder.validation import as_floats, read_only
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +48,17 @@ class AffineMaps(RandomMaps):
     offsets: np.ndarray
     probabilities: np.ndarray | None = None
     sampling: str = field(default="iid", kw_only=True)
+
+    if TYPE_CHECKING:  # whatever becomes an array is accepted; the attributes are arrays
+
+        def __init__(
+            self,
+            matrices: ArrayLike,
+            offsets: ArrayLike,
+            probabilities: ArrayLike | None = None,
+            *,
+            sampling: str = "iid",
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         matrices = as_floats("matrices", self.matrices, ndim=(3,))

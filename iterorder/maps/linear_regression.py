@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from iterorder.maps.base import RandomMaps, as_data, as_step_size, ball_curvature_bound
 from iterorder.sampling import Sampling
 from iterorder.validation import as_float, read_only
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +49,19 @@ class LinearRegressionSGD(RandomMaps):
     ridge: float = field(default=0.0, kw_only=True)
     batch_size: int = field(default=1, kw_only=True)
     sampling: str = field(default="iid", kw_only=True)
+
+    if TYPE_CHECKING:  # whatever becomes an array is accepted; the attributes are arrays
+
+        def __init__(
+            self,
+            features: ArrayLike,
+            targets: ArrayLike,
+            step_size: float,
+            *,
+            ridge: float = 0.0,
+            batch_size: int = 1,
+            sampling: str = "iid",
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         features, targets = as_data(self.features, self.targets, "targets")

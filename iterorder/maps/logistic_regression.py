@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from iterorder.maps.base import RandomMaps, as_data, as_step_size, ball_curvatur
 from iterorder.maps.linear_regression import curvature_range
 from iterorder.sampling import Sampling
 from iterorder.validation import as_float, read_only
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 # The logistic loss log(1+e^(−z)) has second derivative σ(z)σ(−z), between 0 (not reached) and 1/4 (at z = 0).
 LOGISTIC_CURVATURE = (0.0, 0.25)
@@ -51,6 +55,19 @@ class LogisticRegressionSGD(RandomMaps):
     ridge: float = field(default=0.0, kw_only=True)
     batch_size: int = field(default=1, kw_only=True)
     sampling: str = field(default="iid", kw_only=True)
+
+    if TYPE_CHECKING:  # whatever becomes an array is accepted; the attributes are arrays
+
+        def __init__(
+            self,
+            features: ArrayLike,
+            labels: ArrayLike,
+            step_size: float,
+            *,
+            ridge: float = 0.0,
+            batch_size: int = 1,
+            sampling: str = "iid",
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         features, labels = as_data(self.features, self.labels, "labels")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from iterorder.errors import InvalidInputError
 from iterorder.maps.base import RandomMaps, as_step_size
 from iterorder.sampling import Sampling
 from iterorder.validation import as_floats, read_only
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +48,18 @@ class QuadraticSGD(RandomMaps):
     step_size: float
     batch_size: int = field(default=1, kw_only=True)
     sampling: str = field(default="iid", kw_only=True)
+
+    if TYPE_CHECKING:  # whatever becomes an array is accepted; the attributes are arrays
+
+        def __init__(
+            self,
+            curvatures: ArrayLike,
+            minimizers: ArrayLike,
+            step_size: float,
+            *,
+            batch_size: int = 1,
+            sampling: str = "iid",
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         curvatures = as_floats("curvatures", self.curvatures, ndim=(1, 3))
