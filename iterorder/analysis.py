@@ -15,7 +15,7 @@ from iterorder.affine.moments import SecondMoments, fixed_point_of_mean, smalles
 from iterorder.affine.triangular import common_diagonals
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
-from iterorder.logistic_cycle import logistic_cycle
+from iterorder.logistic_cycle import LogisticCycle, logistic_cycle
 from iterorder.lyapunov import affine_exponent, lyapunov_exponent
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.logistic_regression import LogisticRegressionSGD
@@ -128,9 +128,10 @@ class AffineAnalysis(Analysis):
         self._refuse_cyclic()
         if self.is_point:
             return self.common_fixed_point()
+        law = self.law
         if not self._surely_stable:
-            self._check_first_moment()
-        return fixed_point_of_mean(self.law)
+            self._check_first_moment(law)
+        return fixed_point_of_mean(law)
 
     def covariance(self) -> np.ndarray:
         """Zero for a point; else the solution of C = E[A C Aᵀ] + E rrᵀ under mean-square stability."""
@@ -211,10 +212,9 @@ class AffineAnalysis(Analysis):
         if exponent.low >= 0.0:
             raise Undefined(f"no stationary law is reached: the Lyapunov exponent ({exponent}) is not negative")
 
-    def _check_first_moment(self) -> None:
+    def _check_first_moment(self, law: AffineLaw) -> None:
         """Without mean-square stability: E|t_k| < 1 for triangular maps, or E‖A‖ < 1 in some norm, are sufficient."""
         self._refuse_without_law()
-        law = self.law
         # The mean over a batch is no larger in the mean than a single item: |·| is convex.
         smallest = smallest_mean_norm(law)
         diagonals = common_diagonals(law.items)
@@ -269,6 +269,18 @@ class LogisticAnalysis(Analysis):
     def cycle(self) -> np.ndarray:
         """By Newton's method."""
         self._refuse_random_order()
+        return self._cycle.states
+
+    @cached_property
+    def exponent(self) -> Estimate:
+        """The Lyapunov exponent; in a fixed order that of the cycle."""
+        if self.sampling.kind == "cyclic":
+            with contextlib.suppress(Undefined):
+                return Estimate.of(self._cycle.exponent)
+        return super().exponent
+
+    @cached_property
+    def _cycle(self) -> LogisticCycle:
         assert isinstance(self.maps, LogisticRegressionSGD)
         return logistic_cycle(self.maps)
 

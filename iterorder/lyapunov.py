@@ -19,7 +19,7 @@ from iterorder.affine.moments import SecondMoments
 from iterorder.affine.triangular import common_diagonals
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
-from iterorder.logistic_cycle import exponent_of_logistic_cycle
+from iterorder.logistic_cycle import logistic_cycle
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.logistic_regression import LogisticRegressionSGD
 from iterorder.sampling import Sampling
@@ -210,7 +210,7 @@ def _logistic_exponent(maps: LogisticRegressionSGD, seed: int, effort: str) -> E
         raise Undefined(f"no stationary law is reached: far out every map multiplies by 1 − h·ridge = {shrink:.6g}")
     if law.kind == "cyclic" or law.batch_size == law.n_items:
         with contextlib.suppress(Undefined):  # a chain without randomness that does not settle is still a chain
-            return Estimate.of(exponent_of_logistic_cycle(maps))
+            return Estimate.of(logistic_cycle(maps).exponent)
     cost = replica_cost(maps.dim, maps.dim, law.batch_size)
     try:
         tangent = logistic_tangent(maps, _replicas(cost), seed)

@@ -14,8 +14,9 @@ from iterorder.norms import scaled_powers
 from iterorder.validation import as_float
 
 RESAMPLES = 400
-# Replicas are resampled in at most this many groups: as good for a standard error, and the cost stays bounded.
-MAX_GROUPS = 1024
+# Replicas are resampled in at most this many groups: the spread of 256 sums is known to 4.4 %, that of 400 resamples
+# to 3.5 %, and the cost does not grow with the replicas.
+MAX_GROUPS = 256
 # The 1 % point of n(ρ−1) for the residuals of a random walk about a fitted line (Fuller 1976, table 8.5.1).
 RANDOM_WALK_REJECTED = 29.5
 

@@ -58,7 +58,11 @@ def test_claims_may_be_written_small(capsys):
 
 def test_module_is_the_command(environment):
     result = subprocess.run(
-        [sys.executable, "-m", "iterorder", "check", CHEAP], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "iterorder", "check", CHEAP],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert result.returncode == cli.OK, result.stderr
     assert "0 fail" in result.stdout

@@ -129,13 +129,13 @@ def test_replica_error_is_that_of_the_literal_bootstrap():
 
 
 def test_groups_of_replicas_give_the_same_error():
-    """Above 1024 replicas groups are resampled: the same error up to the noise of 400 resamples (3.5 % each)."""
+    """Above 256 replicas groups are resampled: the same error up to the noise of 400 resamples of 256 groups (5.6 %)."""
     table = products(np.random.default_rng(0), 5000, 8)
     rate = fit_rate(coupling_of(table, 1.0))
     part = slice(rate.first, rate.last + 1)
     powers = table[:, part] / table[:, part].mean(axis=0) - 1
     linear = (powers @ _slope_weights(np.arange(9)[part])).std() / math.sqrt(5000)
-    assert rate.standard_error == pytest.approx(linear, rel=5 * 0.035)
+    assert rate.standard_error == pytest.approx(linear, rel=4 * 0.056)
 
 
 def acceptable(hits: int, trials: int, coverage: float) -> bool:
@@ -143,7 +143,7 @@ def acceptable(hits: int, trials: int, coverage: float) -> bool:
     return hits > binom.ppf(TEST_LEVEL, trials, coverage)
 
 
-@pytest.mark.parametrize(("n_replicas", "p"), [(100, 1.0), (1000, 1.0), (1000, 2.0)])
+@pytest.mark.parametrize(("n_replicas", "p"), [(100, 1.0), (400, 1.0), (1000, 2.0)])
 def test_intervals_from_replicas_cover_the_truth_and_reject_a_wrong_one(n_replicas, p):
     """Nominal 95 %; measured 93 to 96 %. The wrong target is the typical product, as if means were of logarithms."""
     truth, typical = math.log((0.3**p + 0.9**p) / 2) / p, math.log(0.3 * 0.9) / 2

@@ -26,7 +26,7 @@ CURVATURES, MINIMIZERS = np.array([0.5, 1.0, 1.5, 2.0, 3.0]), np.array([2.0, -1.
 
 def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
     """Rows of C6."""
-    judge, count = Judge("C6", level), replicas(effort, 8_000)
+    judge, count = Judge("C6", level), replicas(effort, 20_000)
     fern, affine = gallery.barnsley_fern(), random_affine(stream(seed, "C6", "matrices"))
     single = QuadraticSGD(CURVATURES, MINIMIZERS, 0.3)
     batch = QuadraticSGD(CURVATURES, MINIMIZERS, 0.3, batch_size=3)

@@ -77,7 +77,12 @@ class Judge:
         """
         samples = np.asarray(samples, np.float64)
         spread = math.hypot(float(samples.std(ddof=1)) / math.sqrt(len(samples)), error)
-        allowed = mean_quantile(self.level, skewness(samples), len(samples)) * spread + bias
+        skew, count = skewness(samples), len(samples)
+        if relation == "=":
+            quantile = mean_quantile(self.level, skew, count)
+        else:  # the dangerous side of "≤" is a mean that is too high, that of "≥" one that is too low
+            quantile = upper_quantile(self.level, skew if relation == "≤" else -skew, count)
+        allowed = quantile * spread + bias
         return self.test(
             system, quantity, predicted, samples.mean(), allowed, relation=relation, control=control, note=note
         )
@@ -159,14 +164,31 @@ def mean_quantile(level: float, skew: float, count: int) -> float:
     >>> round(mean_quantile(0.05, 0.0, 10**6), 3), mean_quantile(1e-6, 30.0, 100)
     (1.96, inf)
     """
+    return _solve_quantile(level, abs(skew), count, lambda growth: 2.0 * math.cosh(growth))
+
+
+def upper_quantile(level: float, skew: float, count: int) -> float:
+    """One-sided critical value: (mean − true mean)/(standard error) exceeds it with probability `level`.
+
+    Positive skewness makes large means come with large standard errors, and this side safer: only negative skewness
+    counts.
+
+    Examples
+    --------
+    >>> round(upper_quantile(0.025, 30.0, 10**6), 3)
+    1.96
+    """
+    return _solve_quantile(level, max(-skew, 0.0), count, math.exp)
+
+
+def _solve_quantile(level: float, skew: float, count: int, factor: Callable[[float], float]) -> float:
+    """The z with Student(z)·factor(s·z³/(3√R)) = level, from below."""
     from scipy.special import stdtrit
 
     z = 0.0
-    for _ in range(1000):
-        growth = abs(skew) * z**3 / (3.0 * math.sqrt(count))
-        if abs(skew) * z > math.sqrt(count):
-            return math.inf
-        larger = -float(stdtrit(count - 1, level / (2.0 * math.cosh(growth))))
+    while skew * z <= math.sqrt(count):
+        growth = skew * z**3 / (3.0 * math.sqrt(count))
+        larger = -float(stdtrit(count - 1, level / factor(growth)))
         if larger - z <= 1e-9 * larger:
             return larger
         z = larger

@@ -48,17 +48,23 @@ def fill_index(draws, index, shuffle, replica, replica_stride, first_step, count
 
 @jit
 def _fair_bits(draws, index, replica, replica_stride, first_step, count):
+    """A word gives 32 steps, its top bit first: the words of all lanes, then one loop over the lanes for each bit."""
     row = 0
     while row < count:
         step = first_step + np.uint64(row)
         bit = np.int64(step & BITS)
-        used = min(128 - bit, count - row)
+        used = min(32 - bit % 32, count - row)
         for j in range(index.shape[2]):
             r = replica + np.uint64(j) * replica_stride
-            four = philox(step >> SEVEN, r, ZERO, draws.key_low, draws.key_high)
-            for s in range(used):
-                place = bit + s
-                index[row + s, 0, j] = (four[place >> 5] >> np.uint64(31 - (place & 31))) & ONE
+            w0, w1, w2, w3 = philox(step >> SEVEN, r, ZERO, draws.key_low, draws.key_high)
+            first_half = w0 if bit < 32 else w1
+            second_half = w2 if bit < 96 else w3
+            index[row, 0, j] = first_half if bit < 64 else second_half
+        # The first row holds the words until it takes its own bit, last of all.
+        for s in range(used - 1, -1, -1):
+            shift = np.uint32(31 - (bit + s) % 32)
+            for j in range(index.shape[2]):
+                index[row + s, 0, j] = (index[row, 0, j] >> shift) & np.uint32(1)
         row += used
 
 

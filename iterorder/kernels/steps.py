@@ -46,6 +46,19 @@ def _affine_line(system, scratch, start, stop, direction, first_lane):
 
 
 @jit
+def _affine_pair(system, scratch, start, stop, direction, first_lane):
+    """Two maps on the line: a choice between two slopes and two offsets, nothing to look up."""
+    drawn, x = scratch.drawn, scratch.states
+    slope0, offset0 = system.table[0, 0], system.table[0, 1]
+    slope1, offset1 = system.table[1, 0], system.table[1, 1]
+    first, lanes = np.uintp(first_lane), np.uintp(drawn.shape[2])
+    for row in range(start, stop, direction):
+        for j in range(first, lanes):
+            second = drawn[row, 0, j] != 0
+            x[0, j] = madd(slope1 if second else slope0, x[0, j], offset1 if second else offset0)
+
+
+@jit
 def _affine_lanes(system, scratch, start, stop, direction, first_lane):
     table, index, x, columns, image = system.table, scratch.drawn, scratch.states, scratch.columns, scratch.image
     d = system.dim
@@ -205,6 +218,7 @@ def apply_shared_steps(system, scratch, start, stop, direction, first_lane):
 
 _STEPS = {
     systems.AffineLine: _affine_line,
+    systems.AffinePair: _affine_pair,
     systems.AffineLanes: _affine_lanes,
     systems.AffineRows: _affine_rows,
     systems.RegressionLanes: _regression_lanes,

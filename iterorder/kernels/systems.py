@@ -45,6 +45,10 @@ class AffineLine(System):
     """Affine maps in one dimension."""
 
 
+class AffinePair(System):
+    """Two affine maps in one dimension, one of them a step."""
+
+
 class AffineLanes(System):
     """Affine maps in few dimensions."""
 
@@ -134,7 +138,11 @@ def _affine(matrices, offsets, batch_size, dtype) -> System:
     rows[:, d, :d] = offsets
     table = _padded_table(rows.reshape(m, -1), 2 if d == 1 else padded((d + 1) * stride, dtype), dtype)
     scalar = np.dtype(dtype).type
-    kind = AffineLine if d == 1 else AffineLanes if lane_layout else AffineRows
+    kind: type[System]
+    if d == 1:
+        kind = AffinePair if m == 2 and batch_size == 1 else AffineLine
+    else:
+        kind = AffineLanes if lane_layout else AffineRows
     return kind(lane_layout, False, d, stride, table, scalar(1.0), scalar(1.0 / batch_size))
 
 
