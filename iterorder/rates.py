@@ -98,7 +98,7 @@ def fit_rate(steps, distance=None, *, level: float = 0.95) -> Rate:
     fitted as it is, and no stop is known: after a few steps it is below that of all maps.
 
     *Interval from replicas*: Student's, of the standard error over 400 bootstrap resamples of the replicas (always the
-    same ones), widened by what rounding can do to the slope. Measured coverage of the 95 % interval: 93 to 96 % for
+    same ones), widened by what rounding can do to the slope. Measured coverage of the 95 % interval: 92 to 96 % for
     products of random slopes with 30 to 10⁴ replicas, less where so few replicas leave three points only by luck. One
     replica, or p = inf (the bootstrap of a maximum is inconsistent), falls back to residuals.
 
@@ -253,11 +253,9 @@ def _autocorrelation(residuals: np.ndarray) -> float:
 
 
 def _as_steps(steps) -> np.ndarray:
-    array = np.asarray(steps)
-    if array.ndim != 1 or array.dtype.kind not in "fiu" or not (array == np.floor(array)).all():
-        raise InvalidInputError(
-            f"steps has dtype {array.dtype} and shape {array.shape}: give increasing integers, or a CouplingDistance"
-        )
+    array = _as_numbers("steps", steps, "give increasing integers, or a CouplingDistance")
+    if (strange := array[~(np.isfinite(array) & (array == np.floor(array)))]).size:
+        raise InvalidInputError(f"steps holds {strange[0]}: give increasing integers, or a CouplingDistance")
     array = array.astype(np.int64)
     if (falls := np.flatnonzero(np.diff(array) <= 0)).size:
         i = int(falls[0])
@@ -266,13 +264,19 @@ def _as_steps(steps) -> np.ndarray:
 
 
 def _as_distances(distance) -> np.ndarray:
-    array = np.asarray(distance)
-    if array.ndim != 1 or array.dtype.kind not in "fiub":
-        raise InvalidInputError(
-            f"distance has dtype {array.dtype} and shape {array.shape}: give one real number for each step"
-        )
-    array = array.astype(np.float64)
+    array = _as_numbers("distance", distance, "give one real number for each step").astype(np.float64)
     if (array < 0).any():
         i = int((array < 0).argmax())
         raise InvalidInputError(f"distance[{i}] is {array[i]}: a distance is at least 0")
+    return array
+
+
+def _as_numbers(name: str, values, accepted: str) -> np.ndarray:
+    """One axis of real numbers, finite or not: a distance that overflowed is data."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:  # ragged nested lists
+        raise InvalidInputError(f"{name} is not a rectangular array ({error}): {accepted}") from error
+    if array.ndim != 1 or array.dtype.kind not in "fiu":
+        raise InvalidInputError(f"{name} has dtype {array.dtype} and shape {array.shape}: {accepted}")
     return array

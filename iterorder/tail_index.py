@@ -51,6 +51,8 @@ def tail_index(log_moduli, weights) -> float:
     # f(κ) = log E|a|^κ is convex and below zero for small κ > 0; where the largest term alone reaches one, f ≥ 0,
     # and from there Newton's method decreases to the root.
     kappa = -math.log(weights[logs == top].sum()) / top
+    if not math.isfinite(kappa):
+        raise Undefined(f"the power of the tail exceeds the range of floating point: the largest log|a| is {top:.3g}")
     for _ in range(MAX_NEWTON_STEPS):
         terms = weights * np.exp(kappa * (logs - top))
         value = kappa * top + math.log(terms.sum())

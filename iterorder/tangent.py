@@ -12,6 +12,7 @@ from iterorder.affine.moments import SecondMoments
 from iterorder.affine.rank_one import RankOneItems
 from iterorder.maps.logistic_regression import LogisticRegressionSGD
 from iterorder.small_step import minimizer, small_step_spread
+from iterorder.undefined import Undefined
 
 EPS = float(np.finfo(np.float64).eps)
 #: Share of all directions at the start. The second moments prefer the right ones for small steps, but can miss a block
@@ -46,6 +47,8 @@ class AffineTangent:
         orthonormalise(self._frames, 0.0)
         # In one dimension nothing is added up for a single item: zero is zero.
         self._floors = (items.dim if items.dim > 1 else 0) * EPS * items.sizes()
+        if not np.isfinite(self._floors).all():
+            raise Undefined("the squares of entries of the linear parts exceed the range of floating point")
 
     @property
     def n_replicas(self) -> int:
@@ -152,6 +155,8 @@ def _frames(moments: SecondMoments, n_replicas: int, random: np.random.Generator
     preferred = np.eye(dim)
     if moments.dense:
         preferred = moments.shape
+        if not np.isfinite(preferred).all():  # nilpotent maps: no direction is preferred
+            preferred = np.eye(dim)
     elif moments.law.items.symmetric:
         slowest = np.linalg.eigh(moments.law.mean_increment)[1][:, -1]
         preferred = dim * np.outer(slowest, slowest)

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -14,30 +13,43 @@ BEGIN = "<!-- claims: written by scripts/update_readme.py from reports/check.jso
 END = "<!-- end of claims -->"
 
 
-def table_of(rows: Iterable[dict]) -> str:
-    """One line a row, as Markdown."""
-    lines = ["| claim | system | predicted | measured | tolerance | verdict |", "|---|---|---|---|---|---|"]
-    for row in rows:
-        if row["verdict"] == "skipped":
-            lines.append(f"| {row['claim']} | {row['system']}: {row['note']} | | | | skipped |")
-            continue
-        control = row["kind"] == "control"
-        name = f"{row['claim']} control" if control else row["claim"]
-        verdict = (
-            ("rejected, as it must be" if row["verdict"] == "pass" else "not rejected") if control else row["verdict"]
-        )
-        sign = "" if row["relation"] == "=" else f"{row['relation']} "
-        numbers = f"{sign}{row['predicted']:.5g} | {row['measured']:.5g} | {row['uncertainty']:.2g}"
-        text = f"{row['system']}: {row['quantity']}".replace("|", "\\|")
-        lines.append(f"| {name} | {text} | {numbers} | {verdict} |")
+def table_of(rows: list[dict]) -> str:
+    """For each claim, as Markdown: how many comparisons passed, its first one, and its first control."""
+    lines = [
+        "| claim | passed | comparison | predicted | measured | tolerance | verdict |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for claim in dict.fromkeys(row["claim"] for row in rows):
+        mine = [row for row in rows if row["claim"] == claim]
+        judged = [row for row in mine if row["verdict"] != "skipped"]
+        passed = sum(row["verdict"] == "pass" for row in judged)
+        shown = [next((row for row in judged if row["kind"] == kind), None) for kind in ("claim", "control")]
+        for row, name in zip(shown, (f"{claim} | {passed}/{len(judged)}", " | "), strict=True):
+            if row is not None:
+                lines.append(f"| {name} | {_line(row)} |")
     return "\n".join(lines)
+
+
+def _line(row: dict) -> str:
+    text = f"{row['system']}: {row['quantity']}".replace("|", "\\|")
+    sign = "" if row["relation"] == "=" else f"{row['relation']} "
+    verdict = row["verdict"]
+    if row["kind"] == "control":
+        text, verdict = f"*control*, {text}", "rejected" if verdict == "pass" else "not rejected"
+    numbers = f"{sign}{_short(row['predicted'], 5)} | {_short(row['measured'], 5)} | {_short(row['uncertainty'], 2)}"
+    return f"{text} | {numbers} | {verdict}"
+
+
+def _short(number: float | None, digits: int) -> str:
+    return "–" if number is None else f"{number:.{digits}g}"
 
 
 def main(report: str = "reports/check.json") -> int:
     """Replace what stands between the two markers."""
     data = json.loads((ROOT / report).read_text(encoding="utf-8"))
     heading = (
-        f"Version {data['version']}, {data['effort']} effort, seed {data['seed']}: {len(data['rows'])} comparisons."
+        f"Version {data['version']}, {data['effort']} effort, seed {data['seed']}: {len(data['rows'])} comparisons, "
+        "of which the first of each claim and its first control are shown."
     )
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")

@@ -44,7 +44,7 @@ ON_REAL_DATA = {
 }
 
 
-# ------------------------------------------------------------------------------------------------------- the whole table
+# ------------------------------------------------------------------------------------------------------ the whole table
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_table_as_text_and_as_json(table):
     assert {"claim", "system", "predicted", "measured", "uncertainty", "verdict"} <= content["rows"][0].keys()
 
 
-# ------------------------------------------------------------------------------------------------------------ the request
+# ---------------------------------------------------------------------------------------------------------- the request
 
 
 def test_a_subset_keeps_the_levels_and_the_noise(table):
@@ -168,7 +168,7 @@ def test_parts_have_noise_of_their_own():
     assert len({stream(0, *name) for name in names}) == len(names)
 
 
-# -------------------------------------------------------------------------------------------- wrong theory, wrong program
+# ------------------------------------------------------------------------------------------ wrong theory, wrong program
 
 
 def distorted(simulate):
@@ -256,12 +256,12 @@ def test_unknown_relation():
 
 @pytest.mark.parametrize("law", [stats.norm(), stats.expon(), stats.bernoulli(0.1), stats.lognorm(0.7)])
 def test_levels_of_means_are_kept(law):
-    """Rejections of true means at 1 %: at most 1.5 % of 4000 (five standard errors of a binomial above one per cent)."""
-    samples = law.rvs(size=(4_000, 500), random_state=np.random.default_rng(1)).astype(float)
+    """Rejections of true means at 1 %: at most 1.8 % in 1500 trials, three standard errors of a binomial above one."""
+    samples = law.rvs(size=(1_500, 500), random_state=np.random.default_rng(1)).astype(float)
     judge = Judge("C0", 0.01)
     for relation in ("=", "≤", "≥"):
-        rows = [judge.mean("", "", law.mean(), sample, relation=relation) for sample in samples[:1_500]]
-        assert np.mean([row.verdict == "fail" for row in rows]) < 0.015 + 3e-3
+        rows = [judge.mean("", "", law.mean(), sample, relation=relation) for sample in samples]
+        assert np.mean([row.verdict == "fail" for row in rows]) < 0.018
 
 
 def test_quantiles_without_skewness_are_those_of_student():
@@ -322,11 +322,11 @@ def test_samples_too_small_for_the_inequality_are_refused():
 
 def test_transport_allowance_covers_the_distance_of_a_sample_to_its_law():
     generator, judge = np.random.default_rng(3), Judge("C0", 0.05)
-    distances = [wasserstein_1d_to(generator.random(200), stats.uniform()) for _ in range(200)]
+    distances = [wasserstein_1d_to(generator.random(200), stats.uniform()) for _ in range(60)]
     assert np.mean(np.array(distances) > judge.transport_allowance(200, 1.0)) <= 0.05
 
 
-# --------------------------------------------------------------------------------------------------------- literal formulas
+# ----------------------------------------------------------------------------------------------------- literal formulas
 
 
 def test_formulas_give_the_moments_of_the_fern():

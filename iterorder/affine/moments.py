@@ -178,7 +178,8 @@ def _inverse_iteration(matrix, eigenvalue, shift, dim) -> np.ndarray:
     vector = to_half(np.eye(dim))
     # The shift keeps the system from being exactly singular; one step divides by it, the second reaches rounding.
     shifted = (eigenvalue + max(shift, np.finfo(np.float64).tiny)) * np.eye(len(matrix)) - matrix
-    factors = _factored(shifted)
+    # Divided by its size, as the solutions would otherwise be of the inverse size, and their squares underflow.
+    factors = _factored(shifted / np.abs(shifted).max())
     for _ in range(2 if factors is not None else 0):
         vector = _solve_factored(factors, vector)
         vector /= np.linalg.norm(vector)

@@ -61,6 +61,7 @@ def common_diagonals(items: Items) -> Diagonals | None:
 
     Examples
     --------
+    >>> from iterorder.affine.items import DenseItems
     >>> flip = np.array([[[0.0, 1.0], [1.0, 0.0]], [[0.0, 2.0], [2.0, 0.0]]])
     >>> sorted(common_diagonals(DenseItems(flip - np.eye(2), np.zeros((2, 2)), flip)).entries[1].round(12).tolist())
     [-2.0, 2.0]

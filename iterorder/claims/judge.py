@@ -18,6 +18,8 @@ from iterorder.errors import BackendUnavailableError
 EPS = float(np.finfo(np.float64).eps)
 #: From this sample size on the two-sample form of the Dvoretzky–Kiefer–Wolfowitz inequality has the constant 2 [2].
 MIN_TWO_SAMPLE = 458
+#: The measured skewness times this is taken for the true one.
+SKEWNESS_MARGIN = 2.0
 
 
 @dataclass(frozen=True)
@@ -152,8 +154,9 @@ def mean_quantile(level: float, skew: float, count: int) -> float:
     """Two-sided critical value of (mean − true mean)/(standard error) for `count` samples of a given skewness.
 
     Student's tail, which a skewness s multiplies by exp(∓s·z³/(3√R)) on its two sides to leading order [1]_:
-    z solves Student(z)·cosh(s·z³/(3√R)) = level. Infinite where the expansion breaks down, z > √R/|s|: the mean of so
-    few samples of so skew a law cannot be tested at this level.
+    z solves Student(z)·cosh(s·z³/(3√R)) = level. Twice the measured skewness is put in for s, as samples without their
+    largest values underestimate the mean and the skewness together. Infinite where the expansion breaks down,
+    z > √R/|s|: the mean of so few samples of so skew a law cannot be tested at this level.
 
     References
     ----------
@@ -185,7 +188,7 @@ def _solve_quantile(level: float, skew: float, count: int, factor: Callable[[flo
     """The z with Student(z)·factor(s·z³/(3√R)) = level, from below."""
     from scipy.special import stdtrit
 
-    z = 0.0
+    z, skew = 0.0, SKEWNESS_MARGIN * skew
     while skew * z <= math.sqrt(count):
         growth = skew * z**3 / (3.0 * math.sqrt(count))
         larger = -float(stdtrit(count - 1, level / factor(growth)))
