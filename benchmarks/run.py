@@ -27,7 +27,8 @@ import iterorder as ito
 def interleaved_seconds(work: Work, rounds: int) -> tuple[list[float], list[float]]:
     """Seconds of each round, library and NumPy in turn after one warm-up of the library (compilation)."""
     work.library()
-    library, plain = [], []
+    library: list[float] = []
+    plain: list[float] = []
     for _ in range(rounds):
         for function, seconds in ((work.library, library), (work.numpy, plain)):
             start = time.perf_counter()

@@ -5,8 +5,7 @@ The public names and nothing else; Numba, SciPy and Matplotlib are imported when
 
 from iterorder._version import __version__
 from iterorder.claims import ClaimRow, ClaimTable, check_theory
-from iterorder.convergence import CouplingDistance, coupling_distance
-from iterorder.diagnosis import Diagnosis, diagnose
+from iterorder.convergence import CouplingDistance, Diagnosis, Rate, coupling_distance, diagnose, fit_rate
 from iterorder.errors import (
     BackendUnavailableError,
     DivergenceError,
@@ -18,7 +17,6 @@ from iterorder.errors import (
 from iterorder.estimate import Estimate
 from iterorder.maps import AffineMaps, LinearRegressionSGD, LogisticRegressionSGD, QuadraticSGD, RandomMaps, gallery
 from iterorder.orders import Window
-from iterorder.rates import Rate, fit_rate
 from iterorder.simulate import simulate
 from iterorder.theory import Theory, theory
 from iterorder.trajectory import Trajectory, load

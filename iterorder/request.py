@@ -52,19 +52,19 @@ def checked_request(
     if backend == "cuda":
         reason = "this version has no CUDA kernels yet: use backend='cpu'"
         raise BackendUnavailableError(f"backend is 'cuda': {reason}", reason)
-    if not isinstance(maps, RandomMaps):
-        raise InvalidInputError(f"maps is a {type(maps).__name__}: give a random-map system such as AffineMaps")
+    maps = as_system(maps)
     n_steps = as_int("n_steps", n_steps, low=0, high=MAX_STEPS)
-    n_replicas = as_int("n_replicas", n_replicas, low=1, high=MAX_REPLICAS)
+    n_replicas = as_replicas(n_replicas)
     first_step = as_int("first_step", first_step, low=0, high=MAX_STEPS - n_steps)
     noise = as_choice("noise", noise, ("independent", "shared"))
     last_start = MAX_REPLICAS - (n_replicas if noise == "independent" else 1)
     saves = _as_save_steps(save_steps, n_steps)
     kind = _as_dtype(dtype)
-    _check_memory(n_replicas, len(saves), maps.dim, kind)
+    parts = f"{n_replicas} replicas × {len(saves)} saved steps × {maps.dim} numbers"
+    check_memory(n_replicas * len(saves) * maps.dim * kind.itemsize, parts)
     return Request(
         maps=maps,
-        x0=_as_starts(x0, n_replicas, maps.dim, kind),
+        x0=_in_precision(as_starts("x0", x0, n_replicas, maps.dim), kind),
         order=as_order(order),
         seed=as_seed(seed),
         save_steps=saves,
@@ -91,7 +91,7 @@ def _as_save_steps(save_steps, n_steps: int) -> np.ndarray:
         return np.array([n_steps], np.int64)
     if isinstance(save_steps, str):
         as_choice("save_steps", save_steps, ("all",))
-        _check_memory(1, n_steps + 1, 1, np.dtype(np.int64))
+        check_memory(8 * (n_steps + 1), f"{n_steps + 1} saved steps")
         return np.arange(n_steps + 1, dtype=np.int64)
     steps = np.asarray(save_steps)
     if steps.dtype.kind not in "iu" or steps.ndim != 1 or steps.size == 0:
@@ -108,24 +108,44 @@ def _as_save_steps(save_steps, n_steps: int) -> np.ndarray:
     return steps
 
 
-def _as_starts(x0, n_replicas: int, dim: int, kind: np.dtype) -> np.ndarray:
-    array = as_floats("x0", x0)
+def as_system(maps) -> RandomMaps:
+    """A random-map system."""
+    if not isinstance(maps, RandomMaps):
+        raise InvalidInputError(f"maps is a {type(maps).__name__}: give a random-map system such as AffineMaps")
+    return maps
+
+
+def as_replicas(n_replicas) -> int:
+    """A number of replicas."""
+    return as_int("n_replicas", n_replicas, low=1, high=MAX_REPLICAS)
+
+
+def as_starts(name: str, value, n_replicas: int, dim: int) -> np.ndarray:
+    """One start for all replicas or one for each, as a read-only array of shape (n_replicas, dim)."""
+    array = as_floats(name, value)
     if array.shape not in ((dim,), (n_replicas, dim)):
         raise InvalidInputError(
-            f"x0 has shape {array.shape}: give ({dim},) for one start or ({n_replicas}, {dim}) for one a replica"
+            f"{name} has shape {array.shape}: give ({dim},) for one start or ({n_replicas}, {dim}) for one a replica"
         )
+    return np.broadcast_to(array, (n_replicas, dim))
+
+
+def _in_precision(starts: np.ndarray, kind: np.dtype) -> np.ndarray:
+    """The starts as a contiguous array that kernels read."""
     with np.errstate(over="ignore"):
-        starts = np.array(np.broadcast_to(array, (n_replicas, dim)), kind, order="C")
-    if not np.isfinite(starts).all():
-        raise InvalidInputError(f"x0 holds {np.abs(array).max():g}, which is not finite in {kind}: use dtype='float64'")
-    return starts
+        array = np.array(starts, kind, order="C")
+    if not np.isfinite(array).all():
+        raise InvalidInputError(
+            f"x0 holds {np.abs(starts).max():g}, which is not finite in {kind}: use dtype='float64'"
+        )
+    return array
 
 
-def _check_memory(n_replicas: int, n_saved: int, dim: int, kind: np.dtype) -> None:
-    size = n_replicas * n_saved * dim * kind.itemsize
+def check_memory(size: int, parts: str) -> None:
+    """Refuse a result of `size` bytes, described by `parts`, beyond half the memory of the machine."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**36
     if size > memory // 2:
         raise InvalidInputError(
-            f"the result would take {size / 2**30:,.1f} GiB ({n_replicas} replicas × {n_saved} saved steps × {dim} "
-            f"numbers) and half the memory is {memory / 2**31:,.1f} GiB: lower n_replicas, or give fewer save_steps"
+            f"the result would take {size / 2**30:,.1f} GiB ({parts}), and half the memory is "
+            f"{memory / 2**31:,.1f} GiB: lower n_replicas, or give fewer save_steps"
         )

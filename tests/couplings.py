@@ -6,8 +6,8 @@ import numpy as np
 
 import iterorder as ito
 from iterorder.convergence import CouplingDistance, coupling_distance
-from iterorder.norms import power_mean
-from iterorder.rates import Rate
+from iterorder.convergence.norms import power_mean
+from iterorder.convergence.rates import Rate
 
 SEED = 20251122
 

@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import iterorder as ito
-from iterorder import replica_blocks
-from iterorder.convergence import coupling_distance
+from iterorder.convergence import coupling_distance, replica_blocks
 from tests import naive_convergence as naive
 from tests.systems import SYSTEMS
 
@@ -223,7 +222,7 @@ def test_results_are_read_only():
 
 def test_import_loads_neither_numba_nor_scipy():
     code = (
-        "import sys; import iterorder.convergence, iterorder.rates, iterorder.diagnosis; "
+        "import sys; import iterorder.convergence, iterorder.convergence.rates, iterorder.convergence.diagnosis; "
         "print(*{'numba', 'scipy'} & set(sys.modules))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -10,8 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import iterorder as ito
-from iterorder import replica_blocks
-from iterorder.diagnosis import WINDOW_POINTS, _comparison_step, _some_steps, _steadiness, _verdict, diagnose
+from iterorder.convergence import replica_blocks
+from iterorder.convergence.diagnosis import (
+    WINDOW_POINTS,
+    _comparison_step,
+    _some_steps,
+    _steadiness,
+    _verdict,
+    diagnose,
+)
 from tests import naive_convergence as naive
 from tests.systems import SYSTEMS
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import iterorder as ito
-from iterorder.fit_window import EPS, MAX_SKEWNESS, relative_rounding
-from iterorder.rates import fit_rate
+from iterorder.convergence.fit_window import EPS, MAX_SKEWNESS, relative_rounding
+from iterorder.convergence.rates import fit_rate
 from tests import naive_convergence as naive
 from tests.couplings import contains, couple, coupling_of, vervaat
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from iterorder.norms import euclidean_norm, path_diameters, power_mean
+from iterorder.convergence.norms import euclidean_norm, path_diameters, power_mean
 from tests import naive_convergence as naive
 
 EPS = np.finfo(np.float64).eps

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iterorder.plateau import MIN_HEAD, MIN_TAIL, find_plateau
+from iterorder.convergence.plateau import MIN_HEAD, MIN_TAIL, find_plateau
 from tests import naive_convergence as naive
 
 

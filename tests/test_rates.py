@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 import iterorder as ito
-from iterorder.fit_window import EPS, ROUNDING_MARGIN
-from iterorder.norms import power_mean
-from iterorder.rates import RESAMPLES, _autocorrelation, _residual_error, _slope_weights, fit_rate
+from iterorder.convergence.fit_window import EPS, ROUNDING_MARGIN
+from iterorder.convergence.norms import power_mean
+from iterorder.convergence.rates import RESAMPLES, _autocorrelation, _residual_error, _slope_weights, fit_rate
 from tests import naive_convergence as naive
 from tests.couplings import SEED, ar1, contains, couple, coupling_of, products, vervaat
 
@@ -190,7 +190,7 @@ def test_intervals_from_residuals_cover_correlated_scatter(kind, n):
 
 @pytest.mark.parametrize("correlation", [0.0, 0.5, 0.9, 1.0])
 def test_residual_error_is_that_of_the_written_out_covariance(correlation, monkeypatch):
-    monkeypatch.setattr("iterorder.rates._autocorrelation", lambda residuals: correlation)
+    monkeypatch.setattr("iterorder.convergence.rates._autocorrelation", lambda residuals: correlation)
     generator = np.random.default_rng(2)
     steps, logs = np.arange(30), generator.standard_normal(30).cumsum()
     weights = _slope_weights(steps)

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import math
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from iterorder.analysis import analyse
-from iterorder.contraction import contraction, lipschitz_constants
+from iterorder.contraction import contraction
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.maps import AffineMaps, LinearRegressionSGD, LogisticRegressionSGD, QuadraticSGD, RandomMaps, gallery
-from iterorder.small_step import gradients, minimizer, small_step_covariance
-from iterorder.step_draws import all_steps
-from iterorder.tail_index import tail_index
 from iterorder.theory import Theory, theory
-from iterorder.undefined import Undefined
-from tests import naive_theory
 from tests.systems import SYSTEMS
 
 EPS = np.finfo(np.float64).eps
@@ -32,12 +23,7 @@ SCALARS = ("lipschitz_max", "lyapunov_exponent", "mean_square_radius", "tail_ind
 FIELDS = (*SCALARS, "mean_square_stable", "mean", "covariance", "common_fixed_point", "cycle")
 
 
-def known(maps):
-    """The parts of `theory` that are asked for, and no Monte Carlo."""
-    return analyse(maps, seed=0, effort="quick")
-
-
-# ---------------------------------------------------------------------------------------------------- the contract
+# --------------------------------------------------------------------------------------------------------- the contract
 
 
 @pytest.fixture(autouse=True)
@@ -61,15 +47,6 @@ def test_every_field_has_a_value_or_a_reason(name):
             assert not getattr(found, field).flags.writeable
     assert found.lipschitz_max == Estimate.of(maps.lipschitz_max)
     assert ("cycle" in found.reasons) is (maps.sampling_law.kind != "cyclic")
-
-
-@pytest.mark.parametrize("name", SYSTEMS)
-def test_contraction_grows_with_its_power(name):
-    maps = SYSTEMS[name]
-    values = [contraction(maps, p).value for p in (1, 1.5, 2, 4, 40, math.inf)]
-    # Powers and roots round by an ulp each, p times in a logarithm.
-    assert all(a <= b * (1 + 64 * EPS) for a, b in itertools.pairwise(values))
-    assert values[-1] <= maps.lipschitz_max * (1 + 8 * EPS)
 
 
 def test_theory_is_frozen_and_repeatable():
@@ -138,95 +115,6 @@ def test_importing_theory_is_light():
     assert done.stdout.strip() == "[]"
 
 
-# ----------------------------------------------------------------------------------------------------- contraction
-
-
-@pytest.mark.parametrize("name", [name for name, maps in SYSTEMS.items() if all_steps(maps.sampling_law) is not None])
-def test_lipschitz_constants_are_those_of_the_maps(name):
-    maps = SYSTEMS[name]
-    rows, _ = all_steps(maps.sampling_law)
-    rows = rows[:: max(1, len(rows) // 50)]
-    literal = [maps.lipschitz(row) for row in rows]
-    np.testing.assert_allclose(lipschitz_constants(maps, rows), literal, rtol=64 * EPS * maps.dim)
-
-
-@pytest.mark.parametrize("p", [1, 2, 7.5, 300, math.inf])
-@pytest.mark.parametrize("name", ["quadratic d=2 batch", "linear d=3 batch 2", "affine d=3 weighted", "logistic d=5"])
-def test_contraction_over_every_draw(name, p):
-    found = contraction(SYSTEMS[name], p)
-    assert found.exact
-    assert found.value == pytest.approx(naive_theory.lipschitz_power_mean(SYSTEMS[name], p), rel=1e3 * EPS)
-
-
-@pytest.mark.parametrize("p", [1, 3])
-def test_drawn_batches_agree_with_listed_ones(p, monkeypatch):
-    maps = LinearRegressionSGD(RNG.normal(size=(10, 2)), RNG.normal(size=10), 0.8, batch_size=3)
-    exact = contraction(maps, p)
-    monkeypatch.setattr("iterorder.step_draws.MAX_LISTED", 100)  # there are 120
-    drawn = contraction(maps, p, seed=4)
-    assert not drawn.exact
-    assert drawn.standard_error > 0.0
-    assert abs(drawn.value - exact.value) < 5 * drawn.standard_error  # a level of 6·10⁻⁷
-    assert abs(drawn.value - contraction(maps, math.inf).value) > 5 * drawn.standard_error  # the wrong target
-    top = contraction(maps, math.inf, seed=4)
-    assert top.low <= top.value == top.high == maps.lipschitz_max
-
-
-def test_breast_cancer_rows():
-    datasets = pytest.importorskip("sklearn.datasets")
-    features, labels = datasets.load_breast_cancer(return_X_y=True)
-    features = (features - features.mean(0)) / features.std(0)
-    largest = np.einsum("nd,nd->n", features, features).max()
-    assert largest == pytest.approx(422, abs=0.5)
-    maps = LogisticRegressionSGD(features, labels, 0.0189, ridge=0.1)  # below 2/(422/4 + ridge): contracts
-    assert contraction(maps, math.inf).value == pytest.approx(1 - 0.0189 * 0.1, rel=4 * EPS)
-    assert contraction(LogisticRegressionSGD(features, labels, 0.0191, ridge=0.1), math.inf).value > 1.0
-
-
-# ------------------------------------------------------------------------------------------------------- tail index
-
-
-def test_tail_index_solves_its_equation():
-    maps = AffineMaps([[[2.0]], [[0.25]]], [[1.0], [0.0]])
-    found = theory(maps).tail_index
-    assert found.value == pytest.approx(math.log2((1 + math.sqrt(5)) / 2), rel=8 * EPS)
-    batch = QuadraticSGD([1.0, 2.0, 12.0, 0.5], [0.0, 1.0, 2.0, 3.0], 0.3, batch_size=2)
-    kappa = known(batch).tail_index().value
-    assert sum(p * abs(a[0, 0]) ** kappa for p, a, _ in naive_theory.step_maps(batch)) == pytest.approx(1.0, abs=1e-13)
-
-
-@given(st.lists(st.tuples(st.floats(-5, 3, allow_subnormal=False), st.floats(0.05, 1)), min_size=2, max_size=6))
-def test_tail_index_of_any_law(pairs):
-    logs, weights = np.transpose(pairs)
-    weights = weights / weights.sum()
-    if weights @ logs >= 0 or logs.max() <= 0:
-        with pytest.raises(Undefined):
-            tail_index(logs, weights)
-        return
-    kappa = tail_index(logs, weights)
-    top = kappa * logs.max()  # divided out: κ is large where the top is just above zero
-    value = top + math.log(weights @ np.exp(kappa * logs - top))
-    assert kappa > 0
-    assert abs(value) <= 64 * EPS * (1 + kappa * np.abs(logs).max())
-
-
-@pytest.mark.parametrize(
-    ("maps", "reason"),
-    [
-        (gallery.two_point_quadratic(0.3), "no linear part exceeds one"),
-        (QuadraticSGD([1.0, 30.0], [0.0, 1.0], 0.5), "E log|a| is not negative"),
-        (QuadraticSGD([1.0, 3.0], [2.0, 2.0], 0.9), "common fixed point"),
-        (gallery.sierpinski(), "one dimension only"),
-        (SYSTEMS["linear d=4 cyclic batch"], "a fixed order has no stationary law"),
-        (LogisticRegressionSGD([[1.0], [2.0], [-1.0]], [1, -1, 1], 0.1, ridge=0.1), "gradient of the logistic loss"),
-        (SYSTEMS["linear d=2 large batch"], "one dimension only"),
-        (LinearRegressionSGD(RNG.normal(size=(60, 1)), np.ones(60), 3.0, batch_size=20), "too many to list"),
-    ],
-)
-def test_reasons_without_a_tail_index(maps, reason):
-    assert reason in theory(maps).reasons["tail_index"]
-
-
 # -------------------------------------------------------------------------------------------- moments that do not exist
 
 
@@ -273,7 +161,7 @@ def test_logistic_points_to_the_small_step_law():
     assert "small_step_covariance" in found.reasons["covariance"]
 
 
-# --------------------------------------------------------------------------------------------- common fixed point
+# --------------------------------------------------------------------------------------------------- common fixed point
 
 
 @pytest.mark.parametrize("shift", [0.0, 1.0, 1e6])
@@ -334,7 +222,7 @@ def test_common_fixed_point_of_logistic_regression():
     assert "largest gradient" in single.reasons["common_fixed_point"]
 
 
-# --------------------------------------------------------------------------------------------------- the cyclic order
+# ----------------------------------------------------------------------------------------------------- the cyclic order
 
 
 @pytest.mark.parametrize("name", [name for name, maps in SYSTEMS.items() if maps.sampling_law.kind == "cyclic"])
@@ -374,71 +262,3 @@ def test_expanding_cycles_are_refused():
     assert "tend to no cycle" in found.reasons["cycle"]
     separable = LogisticRegressionSGD([[1.0], [2.0]], [1, 1], 0.1, sampling="cyclic")
     assert "separates" in theory(separable).reasons["cycle"]
-
-
-# ------------------------------------------------------------------------------------------------------- small steps
-
-
-@pytest.mark.parametrize("batch_size", [1, 3])
-@pytest.mark.parametrize("family", ["linear", "quadratic"])
-def test_small_step_covariance_is_the_leading_term(family, batch_size):
-    """C9: the exact covariance over h tends to it, with a relative error of order h."""
-    features, targets = RNG.normal(size=(8, 3)), RNG.normal(size=8)
-    roots = RNG.normal(size=(8, 3, 3))
-    errors = []
-    for h in (1e-2, 1e-3, 1e-4):
-        if family == "linear":
-            maps = LinearRegressionSGD(features, targets, h, ridge=0.3, batch_size=batch_size)
-        else:
-            maps = QuadraticSGD(roots @ np.swapaxes(roots, 1, 2), features, h, batch_size=batch_size)
-        exact, leading = known(maps).covariance(), small_step_covariance(maps)
-        np.testing.assert_allclose(minimizer(maps), known(maps).mean(), rtol=1e5 * EPS)
-        errors.append(np.linalg.norm(exact - leading) / np.linalg.norm(leading))
-    slopes = np.log10(np.array(errors[:-1]) / errors[1:])
-    np.testing.assert_allclose(slopes, 1.0, atol=0.2)
-
-
-def test_logistic_minimiser_against_scikit_learn():
-    linear_model = pytest.importorskip("sklearn.linear_model")
-    features, labels = RNG.normal(size=(40, 3)), np.arange(40) % 2
-    maps = LogisticRegressionSGD(features, labels, 0.1, ridge=0.05)
-    point = minimizer(maps)
-    # Both are at rounding of a gradient of n terms; scikit-learn minimises C·Σ loss + ½‖x‖², C = 1/(n·ridge).
-    assert np.linalg.norm(gradients(maps, point).mean(axis=0)) <= 40 * EPS * np.abs(features).max()
-    model = linear_model.LogisticRegression(C=1 / (40 * 0.05), fit_intercept=False, tol=1e-12, solver="newton-cholesky")
-    np.testing.assert_allclose(point, model.fit(features, labels).coef_[0], atol=1e-9)
-
-
-def test_logistic_minimiser_far_from_the_origin():
-    """Nearly separable classes: the first full Newton steps overshoot."""
-    maps = LogisticRegressionSGD([[50.0], [51.0], [-40.0], [0.1]], [1, 1, 0, 0], 0.1, ridge=1e-8)
-    assert np.abs(gradients(maps, minimizer(maps)).mean(axis=0)).max() <= 4 * EPS * 51
-
-
-@pytest.mark.parametrize(
-    ("maps", "message"),
-    [
-        (LogisticRegressionSGD([[1.0], [-2.0]], [1, 0], 0.1), "a hyperplane separates the labels"),
-        (LogisticRegressionSGD([[1.0, 1.0], [1.0, 1.0], [2.0, 2.0]], [1, 0, 1], 0.1), "no single minimiser"),
-        (LinearRegressionSGD([[1.0, 0.0], [2.0, 0.0]], [1.0, 1.0], 0.1), "no single minimiser"),
-        (QuadraticSGD([1.0, -3.0], [0.0, 1.0], 0.1), "smallest curvature of the mean loss of maps is -1"),
-        (gallery.sierpinski(), "maps is a AffineMaps"),
-    ],
-)
-def test_losses_without_a_minimiser(maps, message):
-    with pytest.raises(InvalidInputError, match=message):
-        minimizer(maps)
-
-
-def test_small_step_law_is_for_independent_draws():
-    with pytest.raises(InvalidInputError, match="sampling='reshuffle'"):
-        small_step_covariance(QuadraticSGD([1.0, 1.0], [0.0, 1.0], 0.1, sampling="reshuffle"))
-
-
-@settings(max_examples=25)
-@given(st.integers(1, 5), st.integers(0, 2**32))
-def test_full_batches_have_no_noise(n, seed):
-    random = np.random.default_rng(seed)
-    maps = LinearRegressionSGD(random.normal(size=(n, 2)), random.normal(size=n), 0.1, ridge=1.0, batch_size=n)
-    np.testing.assert_allclose(small_step_covariance(maps), 0.0, atol=0)
-    assert not known(maps).covariance().any()

@@ -23,9 +23,9 @@ from iterorder.claims.systems import (
 )
 from iterorder.claims.table import ClaimRow
 from iterorder.convergence import coupling_distance
+from iterorder.convergence.rates import RESAMPLES, fit_rate
 from iterorder.maps import AffineMaps, gallery
 from iterorder.orders import BACKWARD, FORWARD
-from iterorder.rates import RESAMPLES, fit_rate
 from iterorder.simulate import simulate
 from iterorder.wasserstein import wasserstein_1d
 from iterorder.wasserstein.to_law import wasserstein_1d_to

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from iterorder.convergence.norms import euclidean_norm, power_mean, scaled_powers
+from iterorder.convergence.replica_blocks import check_table_size, run_in_blocks
 from iterorder.errors import DivergenceError, InvalidInputError
-from iterorder.norms import euclidean_norm, power_mean, scaled_powers
 from iterorder.orders import FORWARD, Order, as_order
-from iterorder.replica_blocks import as_replicas, as_starts, as_system, check_table_size, run_in_blocks
+from iterorder.request import as_replicas, as_starts, as_system
 from iterorder.trajectory import Trajectory
 from iterorder.validation import MAX_STEPS, as_int, as_seed
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from iterorder.convergence import CouplingDistance, relative_variance_of_mean
+from iterorder.convergence.coupling import CouplingDistance, relative_variance_of_mean
+from iterorder.convergence.fit_window import EPS, Curve, FitWindow, fit_window
+from iterorder.convergence.norms import scaled_powers
 from iterorder.errors import InvalidInputError
-from iterorder.fit_window import EPS, Curve, FitWindow, fit_window
-from iterorder.norms import scaled_powers
 from iterorder.validation import as_float
 
 RESAMPLES = 400

@@ -2,54 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import numpy as np
 
-from iterorder.errors import DivergenceError, InvalidInputError
+from iterorder.errors import DivergenceError
 from iterorder.maps import RandomMaps
-from iterorder.noise import MAX_REPLICAS
 from iterorder.orders import Order
+from iterorder.request import check_memory
 from iterorder.simulate import simulate
 from iterorder.trajectory import Trajectory
-from iterorder.validation import as_floats, as_int
 
 # States of one block and one start; large enough that a block keeps every core busy.
 BLOCK_BYTES = 2**26
 
 
-def as_system(maps) -> RandomMaps:
-    """A random-map system, checked."""
-    if not isinstance(maps, RandomMaps):
-        raise InvalidInputError(f"maps is a {type(maps).__name__}: give a random-map system such as AffineMaps")
-    return maps
-
-
-def as_replicas(n_replicas) -> int:
-    """A number of replicas, checked."""
-    return as_int("n_replicas", n_replicas, low=1, high=MAX_REPLICAS)
-
-
-def as_starts(name: str, value, n_replicas: int, dim: int) -> np.ndarray:
-    """One start for all replicas or one for each, as an array of shape (n_replicas, dim) (read-only)."""
-    array = as_floats(name, value)
-    if array.shape not in ((dim,), (n_replicas, dim)):
-        raise InvalidInputError(
-            f"{name} has shape {array.shape}: give ({dim},) for one start or ({n_replicas}, {dim}) for one a replica"
-        )
-    return np.broadcast_to(array, (n_replicas, dim))
-
-
 def check_table_size(n_replicas: int, n_saved: int) -> None:
-    """Refuse a table of one number for each replica and saved step, and its working copies, beyond half the memory."""
-    size = 3 * 8 * n_replicas * n_saved
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**36
-    if size > memory // 2:
-        raise InvalidInputError(
-            f"the result would take {size / 2**30:,.1f} GiB ({n_replicas} replicas × {n_saved} saved steps) and half "
-            f"the memory is {memory / 2**31:,.1f} GiB: lower n_replicas, or give fewer save_steps"
-        )
+    """Refuse a table of one number for each replica and saved step, and its two working copies, that would not fit."""
+    check_memory(3 * 8 * n_replicas * n_saved, f"{n_replicas} replicas × {n_saved} saved steps")
 
 
 def run_in_blocks(

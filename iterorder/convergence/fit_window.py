@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from iterorder.convergence.plateau import Plateau, find_plateau
 from iterorder.errors import InvalidInputError
-from iterorder.plateau import Plateau, find_plateau
 
 EPS = float(np.finfo(np.float64).eps)
 SMALLEST = float(np.finfo(np.float64).smallest_subnormal)

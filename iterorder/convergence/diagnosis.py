@@ -8,11 +8,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from iterorder.fit_window import EPS
+from iterorder.convergence.fit_window import EPS
+from iterorder.convergence.norms import euclidean_norm, path_diameters
+from iterorder.convergence.replica_blocks import run_in_blocks
 from iterorder.maps import RandomMaps
-from iterorder.norms import euclidean_norm, path_diameters
 from iterorder.orders import Order, as_order
-from iterorder.replica_blocks import as_replicas, as_starts, as_system, run_in_blocks
+from iterorder.request import as_replicas, as_starts, as_system
 from iterorder.validation import MAX_STEPS, as_int, as_seed
 
 # The rule of the public contract. Ratios of the late to the early diameter:

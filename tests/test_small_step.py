@@ -1,0 +1,86 @@
+"""The minimiser of the mean loss, and the covariance to first order in the step size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iterorder.analysis import analyse
+from iterorder.errors import InvalidInputError
+from iterorder.maps import LinearRegressionSGD, LogisticRegressionSGD, QuadraticSGD, gallery
+from iterorder.small_step import gradients, minimizer, small_step_covariance
+
+EPS = np.finfo(np.float64).eps
+RNG = np.random.default_rng(16)
+
+
+def known(maps):
+    """The parts of `theory` that are asked for, and no Monte Carlo."""
+    return analyse(maps, seed=0, effort="quick")
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+@pytest.mark.parametrize("family", ["linear", "quadratic"])
+def test_small_step_covariance_is_the_leading_term(family, batch_size):
+    """C9: the exact covariance over h tends to it, with a relative error of order h."""
+    features, targets = RNG.normal(size=(8, 3)), RNG.normal(size=8)
+    roots = RNG.normal(size=(8, 3, 3))
+    errors = []
+    for h in (1e-2, 1e-3, 1e-4):
+        if family == "linear":
+            maps = LinearRegressionSGD(features, targets, h, ridge=0.3, batch_size=batch_size)
+        else:
+            maps = QuadraticSGD(roots @ np.swapaxes(roots, 1, 2), features, h, batch_size=batch_size)
+        exact, leading = known(maps).covariance(), small_step_covariance(maps)
+        np.testing.assert_allclose(minimizer(maps), known(maps).mean(), rtol=1e5 * EPS)
+        errors.append(np.linalg.norm(exact - leading) / np.linalg.norm(leading))
+    slopes = np.log10(np.array(errors[:-1]) / errors[1:])
+    np.testing.assert_allclose(slopes, 1.0, atol=0.2)
+
+
+def test_logistic_minimiser_against_scikit_learn():
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    features, labels = RNG.normal(size=(40, 3)), np.arange(40) % 2
+    maps = LogisticRegressionSGD(features, labels, 0.1, ridge=0.05)
+    point = minimizer(maps)
+    # Both are at rounding of a gradient of n terms; scikit-learn minimises C·Σ loss + ½‖x‖², C = 1/(n·ridge).
+    assert np.linalg.norm(gradients(maps, point).mean(axis=0)) <= 40 * EPS * np.abs(features).max()
+    model = linear_model.LogisticRegression(C=1 / (40 * 0.05), fit_intercept=False, tol=1e-12, solver="newton-cholesky")
+    np.testing.assert_allclose(point, model.fit(features, labels).coef_[0], atol=1e-9)
+
+
+def test_logistic_minimiser_far_from_the_origin():
+    """Nearly separable classes: the first full Newton steps overshoot."""
+    maps = LogisticRegressionSGD([[50.0], [51.0], [-40.0], [0.1]], [1, 1, 0, 0], 0.1, ridge=1e-8)
+    assert np.abs(gradients(maps, minimizer(maps)).mean(axis=0)).max() <= 4 * EPS * 51
+
+
+@pytest.mark.parametrize(
+    ("maps", "message"),
+    [
+        (LogisticRegressionSGD([[1.0], [-2.0]], [1, 0], 0.1), "a hyperplane separates the labels"),
+        (LogisticRegressionSGD([[1.0, 1.0], [1.0, 1.0], [2.0, 2.0]], [1, 0, 1], 0.1), "no single minimiser"),
+        (LinearRegressionSGD([[1.0, 0.0], [2.0, 0.0]], [1.0, 1.0], 0.1), "no single minimiser"),
+        (QuadraticSGD([1.0, -3.0], [0.0, 1.0], 0.1), "smallest curvature of the mean loss of maps is -1"),
+        (gallery.sierpinski(), "maps is a AffineMaps"),
+    ],
+)
+def test_losses_without_a_minimiser(maps, message):
+    with pytest.raises(InvalidInputError, match=message):
+        minimizer(maps)
+
+
+def test_small_step_law_is_for_independent_draws():
+    with pytest.raises(InvalidInputError, match="sampling='reshuffle'"):
+        small_step_covariance(QuadraticSGD([1.0, 1.0], [0.0, 1.0], 0.1, sampling="reshuffle"))
+
+
+@settings(max_examples=25)
+@given(st.integers(1, 5), st.integers(0, 2**32))
+def test_full_batches_have_no_noise(n, seed):
+    random = np.random.default_rng(seed)
+    maps = LinearRegressionSGD(random.normal(size=(n, 2)), random.normal(size=n), 0.1, ridge=1.0, batch_size=n)
+    np.testing.assert_allclose(small_step_covariance(maps), 0.0, atol=0)
+    assert not known(maps).covariance().any()
