@@ -20,11 +20,11 @@ from matplotlib.patches import Patch
 from scipy.optimize import brentq
 
 from iterorder import LinearRegressionSGD, LogisticRegressionSGD, simulate
-from iterorder.analysis import analyse
 from iterorder.datasets import breast_cancer, diabetes
 from iterorder.orders import BACKWARD, FORWARD
 from iterorder.plotting import ORDER_COLORS, PAGE, house_style, panel_title, save_figure
-from iterorder.small_step import mean_hessian, minimizer, small_step_covariance
+from iterorder.theory.analysis import analyse
+from iterorder.theory.small_step import mean_hessian, minimizer, small_step_covariance
 
 SEED = 17
 LIMITS = {"quick": 1500, "full": 6000}

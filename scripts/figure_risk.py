@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from iterorder import LinearRegressionSGD, QuadraticSGD, noise, simulate
 from iterorder.datasets import diabetes
 from iterorder.plotting import ORDER_COLORS, PAGE, house_style, panel_title, save_figure
-from iterorder.small_step import gradients, mean_hessian, minimizer
+from iterorder.theory.small_step import gradients, mean_hessian, minimizer
 
 SEED = 23
 METHODS = ("backward", "forward", "average", "decay")

@@ -8,9 +8,10 @@ import math
 import numpy as np
 import pytest
 
-from iterorder.contraction import contraction, lipschitz_constants
 from iterorder.maps import LinearRegressionSGD, LogisticRegressionSGD
-from iterorder.step_draws import all_steps
+from iterorder.theory import step_draws
+from iterorder.theory.contraction import contraction, lipschitz_constants
+from iterorder.theory.step_draws import all_steps
 from tests import naive_theory
 from tests.systems import SYSTEMS
 
@@ -48,7 +49,7 @@ def test_contraction_over_every_draw(name, p):
 def test_drawn_batches_agree_with_listed_ones(p, monkeypatch):
     maps = LinearRegressionSGD(RNG.normal(size=(10, 2)), RNG.normal(size=10), 0.8, batch_size=3)
     exact = contraction(maps, p)
-    monkeypatch.setattr("iterorder.step_draws.MAX_LISTED", 100)  # there are 120
+    monkeypatch.setattr(step_draws, "MAX_LISTED", 100)  # there are 120
     drawn = contraction(maps, p, seed=4)
     assert not drawn.exact
     assert drawn.standard_error > 0.0

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 import iterorder
-from iterorder.analysis import analyse
+from iterorder.theory.analysis import analyse
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))

@@ -10,17 +10,18 @@ import math
 import numpy as np
 import pytest
 
-from iterorder.affine.items import DenseItems, affine_items
-from iterorder.affine.law import step_law
-from iterorder.affine.moments import SecondMoments
-from iterorder.affine.triangular import common_diagonals
 from iterorder.estimate import Estimate
-from iterorder.lyapunov import exact_affine_exponent, lyapunov_exponent, monte_carlo_exponent
 from iterorder.maps import AffineMaps, LinearRegressionSGD, LogisticRegressionSGD, QuadraticSGD, gallery
 from iterorder.sampling import Sampling
-from iterorder.step_draws import all_epochs, draw_blocks
-from iterorder.tangent import LogisticTangent, affine_tangent, orthonormalise
-from iterorder.undefined import Undefined
+from iterorder.theory import step_draws
+from iterorder.theory.affine.items import DenseItems, affine_items
+from iterorder.theory.affine.law import step_law
+from iterorder.theory.affine.moments import SecondMoments
+from iterorder.theory.affine.triangular import common_diagonals
+from iterorder.theory.lyapunov import exact_affine_exponent, lyapunov_exponent, monte_carlo_exponent
+from iterorder.theory.step_draws import all_epochs, draw_blocks
+from iterorder.theory.tangent import LogisticTangent, affine_tangent, orthonormalise
+from iterorder.theory.undefined import Undefined
 from tests import naive_theory
 from tests.systems import SYSTEMS
 
@@ -296,7 +297,7 @@ def test_too_long_epochs_are_refused():
     ids=str,
 )
 def test_draw_blocks_are_the_draws_of_simulate(sampling, monkeypatch):
-    monkeypatch.setattr("iterorder.step_draws.BLOCK_ENTRIES", 600)  # several blocks
+    monkeypatch.setattr(step_draws, "BLOCK_ENTRIES", 600)  # several blocks
     seed, replicas, steps = 2**63 + 5, 3, 300 if sampling.n_items < 1000 else 50
     found = np.concatenate(list(draw_blocks(sampling, seed, replicas, steps)))
     assert found.shape == (steps, replicas, sampling.batch_size)

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from iterorder.affine import moments
-from iterorder.affine.half_vectorisation import from_half, to_half
-from iterorder.affine.items import affine_items
-from iterorder.affine.law import step_law
-from iterorder.analysis import analyse
 from iterorder.maps import AffineMaps, LinearRegressionSGD, QuadraticSGD, gallery
-from iterorder.undefined import Undefined
+from iterorder.theory.affine import moments
+from iterorder.theory.affine.half_vectorisation import from_half, to_half
+from iterorder.theory.affine.items import affine_items
+from iterorder.theory.affine.law import step_law
+from iterorder.theory.analysis import analyse
+from iterorder.theory.undefined import Undefined
 from tests import naive_theory
 from tests.systems import SYSTEMS
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 import iterorder as ito
+from iterorder.convergence import rates
 from iterorder.convergence.fit_window import EPS, ROUNDING_MARGIN
 from iterorder.convergence.norms import power_mean
 from iterorder.convergence.rates import RESAMPLES, _autocorrelation, _residual_error, _slope_weights, fit_rate
@@ -190,7 +191,7 @@ def test_intervals_from_residuals_cover_correlated_scatter(kind, n):
 
 @pytest.mark.parametrize("correlation", [0.0, 0.5, 0.9, 1.0])
 def test_residual_error_is_that_of_the_written_out_covariance(correlation, monkeypatch):
-    monkeypatch.setattr("iterorder.convergence.rates._autocorrelation", lambda residuals: correlation)
+    monkeypatch.setattr(rates, "_autocorrelation", lambda residuals: correlation)
     generator = np.random.default_rng(2)
     steps, logs = np.arange(30), generator.standard_normal(30).cumsum()
     weights = _slope_weights(steps)

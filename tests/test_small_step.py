@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iterorder.analysis import analyse
 from iterorder.errors import InvalidInputError
 from iterorder.maps import LinearRegressionSGD, LogisticRegressionSGD, QuadraticSGD, gallery
-from iterorder.small_step import gradients, minimizer, small_step_covariance
+from iterorder.theory.analysis import analyse
+from iterorder.theory.small_step import gradients, minimizer, small_step_covariance
 
 EPS = np.finfo(np.float64).eps
 RNG = np.random.default_rng(16)

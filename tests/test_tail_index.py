@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iterorder.analysis import analyse
 from iterorder.maps import AffineMaps, LinearRegressionSGD, LogisticRegressionSGD, QuadraticSGD, gallery
-from iterorder.tail_index import tail_index
-from iterorder.undefined import Undefined
+from iterorder.theory.analysis import analyse
+from iterorder.theory.tail_index import tail_index
+from iterorder.theory.undefined import Undefined
 from tests import naive_theory
 from tests.systems import SYSTEMS
 

@@ -10,11 +10,11 @@ import sys
 import numpy as np
 import pytest
 
-from iterorder.contraction import contraction
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.maps import AffineMaps, LinearRegressionSGD, LogisticRegressionSGD, QuadraticSGD, RandomMaps, gallery
-from iterorder.theory import Theory, theory
+from iterorder.theory import Theory, lyapunov, theory
+from iterorder.theory.contraction import contraction
 from tests.systems import SYSTEMS
 
 EPS = np.finfo(np.float64).eps
@@ -29,7 +29,7 @@ FIELDS = (*SCALARS, "mean_square_stable", "mean", "covariance", "common_fixed_po
 @pytest.fixture(autouse=True)
 def short_runs(monkeypatch):
     """A fortieth of the quick effort: here it matters that there is an estimate, not how tight it is."""
-    monkeypatch.setattr("iterorder.lyapunov.WORK", {"quick": 2.5e7, "full": 2.5e7})
+    monkeypatch.setattr(lyapunov, "WORK", {"quick": 2.5e7, "full": 2.5e7})
 
 
 @pytest.mark.parametrize("name", SYSTEMS)

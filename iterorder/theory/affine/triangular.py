@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from iterorder.affine.chunks import chunks
-from iterorder.affine.items import Items
-from iterorder.affine.rank_one import RankOneItems
+from iterorder.theory.affine.chunks import chunks
+from iterorder.theory.affine.items import Items
+from iterorder.theory.affine.rank_one import RankOneItems
 
 EPS = float(np.finfo(np.float64).eps)
 #: The basis comes from one random combination: where its eigenvalues are a thousand times closer together than those
@@ -61,7 +61,7 @@ def common_diagonals(items: Items) -> Diagonals | None:
 
     Examples
     --------
-    >>> from iterorder.affine.items import DenseItems
+    >>> from iterorder.theory.affine.items import DenseItems
     >>> flip = np.array([[[0.0, 1.0], [1.0, 0.0]], [[0.0, 2.0], [2.0, 0.0]]])
     >>> sorted(common_diagonals(DenseItems(flip - np.eye(2), np.zeros((2, 2)), flip)).entries[1].round(12).tolist())
     [-2.0, 2.0]

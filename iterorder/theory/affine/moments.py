@@ -15,11 +15,11 @@ from functools import cached_property
 
 import numpy as np
 
-from iterorder.affine import iterative
-from iterorder.affine.half_vectorisation import from_half, half_size, sum_operator, to_half
-from iterorder.affine.items import DenseItems
-from iterorder.affine.law import AffineLaw
-from iterorder.undefined import Undefined
+from iterorder.theory.affine import iterative
+from iterorder.theory.affine.half_vectorisation import from_half, half_size, sum_operator, to_half
+from iterorder.theory.affine.items import DenseItems
+from iterorder.theory.affine.law import AffineLaw
+from iterorder.theory.undefined import Undefined
 
 #: Up to this many unknowns d(d+1)/2 (d = 54) G is a full matrix; above, it is only applied.
 MAX_DENSE_UNKNOWNS = 1500
@@ -40,7 +40,7 @@ class SecondMoments:
 
     Examples
     --------
-    >>> from iterorder.affine.items import DenseItems
+    >>> from iterorder.theory.affine.items import DenseItems
     >>> law = AffineLaw(DenseItems(np.array([[[-0.5]], [[-1.5]]]), np.zeros((2, 1))), np.array([0.5, 0.5]))
     >>> 1 + SecondMoments(law).excess  # E a² with a = ±½
     0.25

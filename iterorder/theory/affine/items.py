@@ -12,13 +12,13 @@ from typing import Protocol
 
 import numpy as np
 
-from iterorder.affine.chunks import chunks
-from iterorder.affine.half_vectorisation import congruence_operator
-from iterorder.affine.rank_one import RankOneItems
 from iterorder.maps.affine import AffineMaps
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.linear_regression import LinearRegressionSGD
 from iterorder.maps.quadratic import QuadraticSGD
+from iterorder.theory.affine.chunks import chunks
+from iterorder.theory.affine.half_vectorisation import congruence_operator
+from iterorder.theory.affine.rank_one import RankOneItems
 
 
 class Items(Protocol):

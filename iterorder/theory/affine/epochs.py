@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from iterorder.affine.chunks import CHUNK_ENTRIES, chunks
-from iterorder.affine.items import DenseItems, Items
-from iterorder.affine.law import AffineLaw
 from iterorder.sampling import Sampling
-from iterorder.step_draws import MAX_LISTED, all_epochs, count_arrangements
-from iterorder.undefined import Undefined
+from iterorder.theory.affine.chunks import CHUNK_ENTRIES, chunks
+from iterorder.theory.affine.items import DenseItems, Items
+from iterorder.theory.affine.law import AffineLaw
+from iterorder.theory.step_draws import MAX_LISTED, all_epochs, count_arrangements
+from iterorder.theory.undefined import Undefined
 
 
 def epoch_law(sampling: Sampling, items: Items) -> AffineLaw:

@@ -7,22 +7,22 @@ from functools import cached_property
 
 import numpy as np
 
-from iterorder.affine import fixed_points
-from iterorder.affine.epochs import epoch_law
-from iterorder.affine.items import Items, affine_items
-from iterorder.affine.law import AffineLaw, step_law
-from iterorder.affine.moments import SecondMoments, fixed_point_of_mean, smallest_mean_norm
-from iterorder.affine.triangular import common_diagonals
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
-from iterorder.logistic_cycle import LogisticCycle, logistic_cycle
-from iterorder.lyapunov import affine_exponent, lyapunov_exponent
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.logistic_regression import LogisticRegressionSGD
-from iterorder.small_step import gradients, minimizer
-from iterorder.step_draws import all_steps
-from iterorder.tail_index import tail_index
-from iterorder.undefined import Undefined
+from iterorder.theory.affine import fixed_points
+from iterorder.theory.affine.epochs import epoch_law
+from iterorder.theory.affine.items import Items, affine_items
+from iterorder.theory.affine.law import AffineLaw, step_law
+from iterorder.theory.affine.moments import SecondMoments, fixed_point_of_mean, smallest_mean_norm
+from iterorder.theory.affine.triangular import common_diagonals
+from iterorder.theory.logistic_cycle import LogisticCycle, logistic_cycle
+from iterorder.theory.lyapunov import affine_exponent, lyapunov_exponent
+from iterorder.theory.small_step import gradients, minimizer
+from iterorder.theory.step_draws import all_steps
+from iterorder.theory.tail_index import tail_index
+from iterorder.theory.undefined import Undefined
 
 EPS = float(np.finfo(np.float64).eps)
 NOT_AFFINE = "no closed form: the maps are not affine"

@@ -7,7 +7,6 @@ import numbers
 
 import numpy as np
 
-from iterorder.affine.chunks import chunks
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.maps.affine import AffineMaps
@@ -16,8 +15,9 @@ from iterorder.maps.linear_regression import LinearRegressionSGD
 from iterorder.maps.logistic_regression import LOGISTIC_CURVATURE, LogisticRegressionSGD
 from iterorder.maps.quadratic import QuadraticSGD
 from iterorder.sampling import Sampling
-from iterorder.step_draws import all_steps, draw_blocks
-from iterorder.undefined import Undefined
+from iterorder.theory.affine.chunks import chunks
+from iterorder.theory.step_draws import all_steps, draw_blocks
+from iterorder.theory.undefined import Undefined
 
 #: Batches drawn where they are too many to list.
 DRAWS = {"quick": 4096, "full": 65536}

@@ -6,13 +6,13 @@ from typing import Protocol
 
 import numpy as np
 
-from iterorder.affine.items import Items
-from iterorder.affine.law import step_law
-from iterorder.affine.moments import SecondMoments
-from iterorder.affine.rank_one import RankOneItems
 from iterorder.maps.logistic_regression import LogisticRegressionSGD
-from iterorder.small_step import minimizer, small_step_spread
-from iterorder.undefined import Undefined
+from iterorder.theory.affine.items import Items
+from iterorder.theory.affine.law import step_law
+from iterorder.theory.affine.moments import SecondMoments
+from iterorder.theory.affine.rank_one import RankOneItems
+from iterorder.theory.small_step import minimizer, small_step_spread
+from iterorder.theory.undefined import Undefined
 
 EPS = float(np.finfo(np.float64).eps)
 #: Share of all directions at the start. The second moments prefer the right ones for small steps, but can miss a block

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iterorder.affine.half_vectorisation import from_half, to_half
-from iterorder.undefined import Undefined
+from iterorder.theory.affine.half_vectorisation import from_half, to_half
+from iterorder.theory.undefined import Undefined
 
 if TYPE_CHECKING:
-    from iterorder.affine.moments import SecondMoments
+    from iterorder.theory.affine.moments import SecondMoments
 
 EPS = float(np.finfo(np.float64).eps)
 

@@ -12,20 +12,20 @@ import math
 
 import numpy as np
 
-from iterorder.affine.epochs import log_radius_of_cycle
-from iterorder.affine.items import Items, affine_items
-from iterorder.affine.law import step_law
-from iterorder.affine.moments import SecondMoments
-from iterorder.affine.triangular import common_diagonals
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
-from iterorder.logistic_cycle import logistic_cycle
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.logistic_regression import LogisticRegressionSGD
 from iterorder.sampling import Sampling
-from iterorder.step_draws import all_steps, draw_blocks
-from iterorder.tangent import Tangent, affine_tangent, logistic_tangent
-from iterorder.undefined import Undefined
+from iterorder.theory.affine.epochs import log_radius_of_cycle
+from iterorder.theory.affine.items import Items, affine_items
+from iterorder.theory.affine.law import step_law
+from iterorder.theory.affine.moments import SecondMoments
+from iterorder.theory.affine.triangular import common_diagonals
+from iterorder.theory.logistic_cycle import logistic_cycle
+from iterorder.theory.step_draws import all_steps, draw_blocks
+from iterorder.theory.tangent import Tangent, affine_tangent, logistic_tangent
+from iterorder.theory.undefined import Undefined
 
 #: Work of a Monte Carlo run, in estimated nanoseconds: fixed beforehand, so that a result depends on the maps, the seed
 #: and the effort alone.
@@ -53,7 +53,7 @@ def exact_affine_exponent(sampling: Sampling, items: Items) -> float | None:
 
     Examples
     --------
-    >>> from iterorder.affine.items import affine_items
+    >>> from iterorder.theory.affine.items import affine_items
     >>> from iterorder.maps import QuadraticSGD
     >>> maps = QuadraticSGD([1.0, 3.0], [0.0, 0.0], 0.5)
     >>> exact_affine_exponent(maps.sampling_law, affine_items(maps)) / math.log(0.5)  # |a| = ½ twice

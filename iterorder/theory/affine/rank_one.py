@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from iterorder.affine.chunks import chunks
-from iterorder.affine.half_vectorisation import products_of_vectors, sum_operator
+from iterorder.theory.affine.chunks import chunks
+from iterorder.theory.affine.half_vectorisation import products_of_vectors, sum_operator
 
 
 @dataclass(frozen=True, eq=False)

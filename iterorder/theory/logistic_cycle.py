@@ -7,13 +7,13 @@ from functools import cached_property
 
 import numpy as np
 
-from iterorder.affine.epochs import log_radius_of_cycle
-from iterorder.affine.items import DenseItems
 from iterorder.errors import InvalidInputError
 from iterorder.maps.logistic_regression import LogisticRegressionSGD
 from iterorder.sampling import Sampling
-from iterorder.small_step import minimizer
-from iterorder.undefined import Undefined
+from iterorder.theory.affine.epochs import log_radius_of_cycle
+from iterorder.theory.affine.items import DenseItems
+from iterorder.theory.small_step import minimizer
+from iterorder.theory.undefined import Undefined
 
 EPS = float(np.finfo(np.float64).eps)
 MAX_NEWTON_STEPS = 50

@@ -8,12 +8,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from iterorder.analysis import analyse
-from iterorder.contraction import contraction
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.maps.base import RandomMaps
-from iterorder.undefined import Undefined
+from iterorder.theory.analysis import analyse
+from iterorder.theory.contraction import contraction
+from iterorder.theory.undefined import Undefined
 from iterorder.validation import as_choice, as_seed, read_only
 
 EFFORTS = ("quick", "full")

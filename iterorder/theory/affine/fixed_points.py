@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from iterorder.affine.chunks import chunks
-from iterorder.affine.epochs import cyclic_map
-from iterorder.affine.items import Items
 from iterorder.maps.base import RandomMaps
 from iterorder.sampling import Sampling
-from iterorder.undefined import Undefined
+from iterorder.theory.affine.chunks import chunks
+from iterorder.theory.affine.epochs import cyclic_map
+from iterorder.theory.affine.items import Items
+from iterorder.theory.undefined import Undefined
 
 EPS = float(np.finfo(np.float64).eps)
 #: Corrections of the end of a cycle after its linear solve: each leaves the error times the rounding of I − A_N⋯A_1.
@@ -32,7 +32,7 @@ def common_fixed_point(sampling: Sampling, items: Items) -> np.ndarray:
 
     Examples
     --------
-    >>> from iterorder.affine.items import affine_items
+    >>> from iterorder.theory.affine.items import affine_items
     >>> from iterorder.maps import LinearRegressionSGD
     >>> maps = LinearRegressionSGD([[1.0, 0.0], [1.0, 1.0]], [1.0, 3.0], 0.5)
     >>> common_fixed_point(maps.sampling_law, affine_items(maps)).round(12).tolist()

@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from iterorder.affine.items import Items
 from iterorder.sampling import Sampling
+from iterorder.theory.affine.items import Items
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ def step_law(sampling: Sampling, items: Items) -> AffineLaw:
 
     Examples
     --------
-    >>> from iterorder.affine.items import affine_items
+    >>> from iterorder.theory.affine.items import affine_items
     >>> from iterorder.maps import LinearRegressionSGD
     >>> maps = LinearRegressionSGD([[1.0], [2.0], [3.0]], [1.0, 0.0, 2.0], 0.1, batch_size=2)
     >>> step_law(maps.sampling_law, affine_items(maps)).single_share

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from iterorder.undefined import Undefined
+from iterorder.theory.undefined import Undefined
 
 #: Newton's method on a convex function converges quadratically from its side; the first steps may halve the distance.
 MAX_NEWTON_STEPS = 200
