@@ -87,7 +87,7 @@ def test_gathered_columns_are_the_transposed_rows(dtype):
 
 RUN = """
 import iterorder as ito
-print(ito.simulate(ito.gallery.two_point_quadratic(0.5), [1.0], 1, seed=0).states[0, 0, 0])
+print(ito.simulate(ito.AffineMaps([[[0.5]]], [[1.0]]), [1.0], 1, seed=0).states[0, 0, 0])
 """
 
 
