@@ -98,19 +98,20 @@ def _run(task: Callable, n_replicas: int, grain: int, steps: int, report: Callab
         for slot, (first, last) in enumerate(chunks):
             task(first, last, blocks.Control(stop, done, slot))
         return
-    with ThreadPoolExecutor(max_workers=min(threads, len(chunks))) as pool:
-        futures = [pool.submit(task, *chunk, blocks.Control(stop, done, slot)) for slot, chunk in enumerate(chunks)]
-        try:
-            waiting = set(futures)
-            while waiting:
-                _, waiting = wait(waiting, timeout=POLL_SECONDS, return_when=FIRST_EXCEPTION)
-                if report is not None:
-                    report(float(done.sum()) / work)
-                for future in futures:
-                    if future.done():
-                        future.result()
-        except BaseException:
-            stop[0] = 1
-            for future in futures:
-                future.cancel()
-            raise
+    pool = ThreadPoolExecutor(max_workers=min(threads, len(chunks)))
+    try:
+        waiting = {
+            pool.submit(task, first, last, blocks.Control(stop, done, slot))
+            for slot, (first, last) in enumerate(chunks)
+        }
+        while waiting:
+            finished, waiting = wait(waiting, timeout=POLL_SECONDS, return_when=FIRST_EXCEPTION)
+            if report is not None:
+                report(float(done.sum()) / work)
+            for future in finished:
+                future.result()
+    except BaseException:
+        stop[0] = 1
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
