@@ -29,7 +29,7 @@ reproduce: $(VENV)/installed-data.stamp ## check the theory and draw the figures
 	$(BIN)/python scripts/make_figures.py --effort $(EFFORT)
 
 test: $(VENV)/installed-test.stamp ## run the tests; ARGS="-k noise -x" is passed to pytest
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(VENV)/installed-dev.stamp ## ruff, the format and the types
 	$(BIN)/python -m ruff check
