@@ -100,7 +100,7 @@ def _variance(judge: Judge, seed: int, maps: QuadraticSGD, count: int) -> ClaimR
 def _diabetes(judge: Judge, seed: int, effort: str) -> list[ClaimRow]:
     """h = 0.1 and a ridge of 0.05: 2000 steps from the mean leave (1−0.0115)^2000 of the covariance to come."""
     maps = diabetes_regression(0.1, ridge=0.05, batch_size=8)
-    system, n, count = "diabetes, batch 8, ridge 0.05, h=0.1", 2_000, replicas(effort, 2_000)
+    system, n, count = "diabetes, batch 8, ridge 0.05, h=0.1", 2_000, replicas(effort, 6_000)
     formulas = AffineSystem.of(maps)
     sample = _sample(maps, n, count, stream(seed, "C6", "diabetes"))
     # Symmetric maps: ‖Mⁿ(C)‖_F ≤ ρⁿ‖C‖_F for what is missing of the covariance.

@@ -9,36 +9,38 @@ from __future__ import annotations
 
 import numpy as np
 
+from iterorder.claims.ensembles import mean_square_increment, path_statistics
 from iterorder.claims.formulas import AffineSystem
 from iterorder.claims.judge import EPS, Judge
 from iterorder.claims.registry import Claim, replicas, stream
 from iterorder.claims.systems import diabetes_regression, rounding_bound
 from iterorder.claims.table import ClaimRow
 from iterorder.maps import gallery
-from iterorder.maps.base import RandomMaps
-from iterorder.orders import BACKWARD, FORWARD, Order, Window
+from iterorder.orders import BACKWARD, FORWARD, Window
 from iterorder.simulate import simulate
 
 
 def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
     """Rows of C21."""
-    judge, count = Judge("C21", level), replicas(effort, 20_000)
+    judge = Judge("C21", level)
+    return [
+        *_two_point(judge, stream(seed, "C21", "two-point"), replicas(effort, 20_000)),
+        *judge.where_available("diabetes", lambda: _diabetes(judge, stream(seed, "C21", "diabetes"), effort)),
+    ]
+
+
+def _two_point(judge: Judge, seed: int, count: int) -> list[ClaimRow]:
+    """The four orders side by side, each in closed form."""
     h, n, width, start = 0.3, 100, 60, 40
-    system, maps = "two-point quadratic, h=0.3", gallery.two_point_quadratic(h)
-    states = {
-        order: simulate(
-            maps,
-            [0.25],
-            n + 1,
-            order=order,
-            n_replicas=count,
-            seed=stream(seed, "C21", "two-point"),
-            save_steps=[n, n + 1],
-            # The forward ensemble is independent of the sliding one, to compare their laws.
-            first_replica=count if order == FORWARD else 0,
-        ).states[:, :, 0]
-        for order in (FORWARD, BACKWARD, Window(width), Window(start=start))
-    }
+    system, maps, saves = "two-point quadratic, h=0.3", gallery.two_point_quadratic(h), [n, n + 1]
+    states = {}
+    for order in (FORWARD, BACKWARD, Window(width), Window(start=start)):
+        # The forward ensemble is independent of the sliding one, to compare their laws.
+        first = count if order == FORWARD else 0
+        run = simulate(
+            maps, [0.25], n + 1, order=order, n_replicas=count, seed=seed, save_steps=saves, first_replica=first
+        )
+        states[order] = run.states[:, :, 0]
     moves = {order: np.abs(pair[:, 1] - pair[:, 0]) for order, pair in states.items()}
     moving = h**2 / (2.0 * (2.0 - h))
     # What the outermost (1−h)^k leave of a move, at most h; for the mean squares: the same truncation of V_n.
@@ -69,7 +71,6 @@ def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
             h * left[1] + rounding,
             control=True,
         ),
-        *judge.where_available("diabetes", lambda: _diabetes(judge, stream(seed, "C21", "diabetes"), effort)),
     ]
 
 
@@ -77,15 +78,15 @@ def _diabetes(judge: Judge, seed: int, effort: str) -> list[ClaimRow]:
     """Ridge 0.5 and h = 0.02: the mean map contracts by 0.99, so that a window of 2500 leaves 10⁻¹¹."""
     maps = diabetes_regression(0.02, ridge=0.5)
     system, formulas = "diabetes, ridge 0.5, h=0.02", AffineSystem.of(maps)
-    moving, width, n, count = formulas.mean_square_increment, 2_500, 3_000, replicas(effort, 500)
-    rho = formulas.radius
+    moving, width, n, count = formulas.mean_square_increment, 2_500, 3_000, replicas(effort, 2_000)
+    rho, steps = formulas.radius, np.arange(n, n + 33)
     bias = maps.dim**0.5 * rho**width * moving
     rows = [
         judge.mean(
             system,
             f"{name}: E|ΔV|², n ≥ {n}",
             moving,
-            _mean_square_moves(maps, formulas.mean, n, order, count, seed),
+            path_statistics(maps, formulas.mean, steps, mean_square_increment, count=count, seed=seed, order=order),
             bias=bias,
         )
         for name, order in (("forward", FORWARD), (f"sliding, w = {width}", Window(width)))
@@ -106,13 +107,6 @@ def _diabetes(judge: Judge, seed: int, effort: str) -> list[ClaimRow]:
     largest = np.linalg.norm(anchored[:, 1] - anchored[:, 0], axis=1).max()
     rows.append(judge.test(system, f"anchored at {n}: largest |ΔA|, n = {n + width}", 0.0, largest, allowed))
     return rows
-
-
-def _mean_square_moves(maps: RandomMaps, x0, n: int, order: Order, count: int, seed: int) -> np.ndarray:
-    """Mean of 32 successive squared increments of each path: less skew than one."""
-    steps = np.arange(n, n + 33)
-    states = simulate(maps, x0, steps[-1], order=order, n_replicas=count, seed=seed, save_steps=steps).states
-    return (np.diff(states, axis=1) ** 2).sum(axis=2).mean(axis=1)
 
 
 CLAIM = Claim("C21", "a sliding window has the law of the forward iterate and keeps moving", 7, check)
