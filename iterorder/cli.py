@@ -6,13 +6,13 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from iterorder._version import __version__
 from iterorder.errors import InvalidInputError, IterorderError
+from iterorder.files import whole_file
 
 if TYPE_CHECKING:
     from iterorder.claims import ClaimRow, ClaimTable
@@ -170,21 +170,10 @@ def _check_target(path: Path) -> None:
 
 
 def write_json(path: Path, content: dict) -> None:
-    """Write beside the target and rename, so that an interruption leaves the old file or none, never half of one."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1, ensure_ascii=False, allow_nan=False)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    """The content as one JSON file, whole or not at all."""
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+    with whole_file(path) as file:
+        file.write(f"{text}\n".encode())
 
 
 if __name__ == "__main__":

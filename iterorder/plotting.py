@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from iterorder._version import __version__
+from iterorder.files import whole_file
 from iterorder.orders import Order, Window
 
 if TYPE_CHECKING:
@@ -106,16 +106,15 @@ def save_figure(
     sidecar = {"figure": name, "version": __version__, "seed": seed, "parameters": dict(parameters)}
     text = json.dumps({**sidecar, "data": {key: _plain(value) for key, value in data.items()}}, default=_plain)
     files = [folder / f"{name}.{kind}" for kind in ("png", "pdf", "json")]
-    for file in files:
-        part = file.with_suffix(file.suffix + ".part")
-        if file.suffix == ".json":
-            part.write_text(text + "\n")
-        else:
-            # Without dates the same numbers give the same files.
-            metadata = {"CreationDate": None} if file.suffix == ".pdf" else {"Software": None}
-            with _quiet_fonts():
-                figure.savefig(part, format=file.suffix[1:], metadata=metadata)
-        os.replace(part, file)
+    for path in files:
+        with whole_file(path) as file:
+            if path.suffix == ".json":
+                file.write(f"{text}\n".encode())
+            else:
+                # Without dates the same numbers give the same files.
+                metadata = {"CreationDate": None} if path.suffix == ".pdf" else {"Software": None}
+                with _quiet_fonts():
+                    figure.savefig(file, format=path.suffix[1:], metadata=metadata)
     return files
 
 

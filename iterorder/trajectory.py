@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import tempfile
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ import numpy as np
 from iterorder import maps as families
 from iterorder._version import __version__
 from iterorder.errors import BackendUnavailableError, InvalidInputError
+from iterorder.files import whole_file
 from iterorder.maps import RandomMaps
 from iterorder.orders import Order, Window
 
@@ -131,24 +130,8 @@ class Trajectory:
             if getattr(self.maps, name) is not None:
                 arrays[f"maps_{name}"] = getattr(self.maps, name)
         text = np.frombuffer(json.dumps(header).encode(), np.uint8)
-        _write_atomically(path, {"header": text, **arrays})
-
-
-def _write_atomically(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write beside the target and rename, so that an interruption leaves the old file or none, never half of one."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        with whole_file(path) as file:
+            np.savez(file, allow_pickle=False, header=text, **arrays)
 
 
 # What NumPy, zipfile and json raise for bytes that are not what they should be.
