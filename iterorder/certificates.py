@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from iterorder.errors import NotContractiveError
+from iterorder.errors import InvalidInputError, NotContractiveError
 from iterorder.maps import RandomMaps
+from iterorder.validation import MAX_STEPS
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,9 @@ class SureCertificate:
         if self.contraction == 0.0:
             return 1
         n = max(0, math.ceil(math.log(tol / self.distance) / math.log(self.contraction)))
-        while self.bound(n) > tol:  # the logarithms round
+        while n < MAX_STEPS and self.bound(n) > tol:  # the logarithms round
             n += 1
-        return n
+        return min(n, MAX_STEPS)
 
 
 def sure_certificate(maps: RandomMaps, x0: np.ndarray) -> SureCertificate:
@@ -57,6 +58,8 @@ def sure_certificate(maps: RandomMaps, x0: np.ndarray) -> SureCertificate:
         If no Lipschitz constant below one is known.
     """
     c = maps.lipschitz_max
+    if c is not None:  # the bound itself was computed with about `dim` roundings
+        c *= 1.0 + 8.0 * maps.dim * np.finfo(np.float64).eps
     if c is None or not c < 1.0:
         raise NotContractiveError(
             f"tol needs a sure certificate, but the largest Lipschitz constant of {type(maps).__name__} is {c}: "
@@ -65,6 +68,13 @@ def sure_certificate(maps: RandomMaps, x0: np.ndarray) -> SureCertificate:
     centre = x0[0].astype(np.float64)
     items = np.flatnonzero(maps.sampling_law.weights > 0)
     # The move of a batch is the mean of its items' moves; from a start at distance s it differs by at most (1+c)·s.
-    move = max(float(np.linalg.norm(maps.apply(centre, int(i)) - centre)) for i in items)
+    with np.errstate(over="ignore", invalid="ignore"):
+        move = max(float(np.linalg.norm(maps.apply(centre, int(i)) - centre)) for i in items)
     spread = float(np.linalg.norm(x0 - centre, axis=1).max())
-    return SureCertificate(c, (move + (1.0 + c) * spread) / (1.0 - c))
+    distance = (move + (1.0 + c) * spread) / (1.0 - c)
+    if not math.isfinite(distance):
+        raise InvalidInputError(
+            f"tol needs a finite bound, but the first move from x0 (up to {np.abs(x0).max():g}) overflows: "
+            "give tol=0 (exact) or a start nearer to the data"
+        )
+    return SureCertificate(c, distance)

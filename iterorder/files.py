@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from iterorder.errors import InvalidInputError
 
 
 @contextmanager
@@ -16,16 +18,18 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
     An interruption or an error inside the block leaves the old file or none, never half of one.
     """
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    if path.is_dir() or not path.parent.is_dir():
+        what = "is a folder" if path.is_dir() else f"is in {path.parent}, which is no folder"
+        raise InvalidInputError(f"path {path} {what}: give the name of a file in an existing folder")
+    temporary = path.parent / f".{os.getpid()}-{threading.get_ident()}-{path.name[-100:]}.part"
+    # Opened by hand for the rights of any new file; tempfile's are private.
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        mask = os.umask(0)  # a temporary file is private; the result has the rights of any new file
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise

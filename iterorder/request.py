@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from iterorder.errors import BackendUnavailableError, InvalidInputError
-from iterorder.maps import RandomMaps
+from iterorder.maps import AffineMaps, LinearRegressionSGD, LogisticRegressionSGD, QuadraticSGD, RandomMaps
 from iterorder.noise import MAX_REPLICAS
 from iterorder.orders import Order, as_order
 from iterorder.validation import MAX_STEPS, as_choice, as_float, as_floats, as_int, as_seed
+
+FAMILIES = (AffineMaps, QuadraticSGD, LinearRegressionSGD, LogisticRegressionSGD)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +80,8 @@ def checked_request(
 
 def _as_dtype(dtype) -> np.dtype:
     try:
-        kind = np.dtype(dtype)
-    except TypeError:
+        kind = np.dtype("object" if dtype is None else dtype)
+    except (TypeError, SyntaxError, ValueError):
         kind = np.dtype(object)
     if kind not in (np.dtype(np.float64), np.dtype(np.float32)):
         raise InvalidInputError(f"dtype is {dtype!r}: give 'float64' or 'float32'")
@@ -93,7 +95,10 @@ def _as_save_steps(save_steps, n_steps: int) -> np.ndarray:
         as_choice("save_steps", save_steps, ("all",))
         check_memory(8 * (n_steps + 1), f"{n_steps + 1} saved steps")
         return np.arange(n_steps + 1, dtype=np.int64)
-    steps = np.asarray(save_steps)
+    try:
+        steps = np.asarray(save_steps)
+    except ValueError as error:  # ragged nested lists
+        raise InvalidInputError(f"save_steps is {save_steps!r}: give increasing integers, 'all' or None") from error
     if steps.dtype.kind not in "iu" or steps.ndim != 1 or steps.size == 0:
         raise InvalidInputError(
             f"save_steps has dtype {steps.dtype} and shape {steps.shape}: give increasing integers, 'all' or None"
@@ -109,9 +114,10 @@ def _as_save_steps(save_steps, n_steps: int) -> np.ndarray:
 
 
 def as_system(maps) -> RandomMaps:
-    """A random-map system."""
-    if not isinstance(maps, RandomMaps):
-        raise InvalidInputError(f"maps is a {type(maps).__name__}: give a random-map system such as AffineMaps")
+    """A random-map system that the kernels know. Subclasses are refused: the kernels would not see what they change."""
+    if type(maps) not in FAMILIES:
+        names = ", ".join(family.__name__ for family in FAMILIES)
+        raise InvalidInputError(f"maps is a {type(maps).__name__}: give one of {names}")
     return maps
 
 

@@ -191,6 +191,9 @@ def _anchored(request, system, draws, place, states, diverged, report) -> None:
     states[:, len(early) :] = part
     newly = (diverged < 0) & (settled >= 0)
     diverged[newly] = settled[newly] + start
+    # Found at any step before the anchor, told of the next saved one like everywhere but in the forward order.
+    gone = diverged >= 0
+    diverged[gone] = saves[np.minimum(np.searchsorted(saves, diverged[gone]), len(saves) - 1)]
 
 
 def _algorithm(maps: RandomMaps, saves: np.ndarray) -> str:
@@ -200,7 +203,9 @@ def _algorithm(maps: RandomMaps, saves: np.ndarray) -> str:
     the same bits. Carrying the linear part takes max(n) steps of about d² numbers (d³ against d² for full matrices),
     and rounds differently.
     """
-    if isinstance(maps, (AffineMaps, QuadraticSGD, LinearRegressionSGD)) and saves.sum() > (maps.dim + 2) * saves[-1]:
+    maps_applied = sum(saves.tolist())  # in Python's integers: n may be 2⁶²
+    affine = isinstance(maps, (AffineMaps, QuadraticSGD, LinearRegressionSGD))
+    if affine and maps_applied > (maps.dim + 2) * int(saves[-1]):
         return "incremental"
     return "sweep" if len(saves) >= MIN_SWEEP else "each"
 

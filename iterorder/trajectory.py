@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +15,9 @@ from iterorder._version import __version__
 from iterorder.errors import BackendUnavailableError, InvalidInputError
 from iterorder.files import whole_file
 from iterorder.maps import RandomMaps
-from iterorder.orders import Order, Window
+from iterorder.noise import MAX_REPLICAS
+from iterorder.orders import Order, Window, as_order
+from iterorder.validation import MAX_STEPS, as_choice, as_int, as_seed
 
 if TYPE_CHECKING:
     import xarray
@@ -52,7 +52,7 @@ class Trajectory:
     diverged_at : ndarray of int64, shape (n_replicas,)
         −1 where finite. Forward: the first step of this run with a non-finite state; other orders: the first saved one.
     error_bound : ndarray, shape (n_replicas, n_saved)
-        Bound of the Euclidean error that `tol` allowed; zero where exact (up to rounding).
+        Bound of the Euclidean error that `tol` allowed, zero where exact. Rounding comes on top, as in every run.
     order : "forward", "backward" or Window
     seed : int
     maps : RandomMaps or None
@@ -134,13 +134,6 @@ class Trajectory:
             np.savez(file, allow_pickle=False, header=text, **arrays)
 
 
-# What NumPy, zipfile and json raise for bytes that are not what they should be.
-_UNREADABLE = (
-    *(OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, NotImplementedError),
-    *(zipfile.BadZipFile, zlib.error),
-)
-
-
 def load(path) -> Trajectory:
     """Read a trajectory that `Trajectory.save` wrote.
 
@@ -156,42 +149,64 @@ def load(path) -> Trajectory:
         If the file is cut, is no trajectory, or comes from a newer schema.
     """
     path = Path(path)
-    advice = "give a file that Trajectory.save wrote"
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile) or "header" not in file.files:
-                raise InvalidInputError(f"{path} holds no iterorder trajectory: {advice}")
-            arrays = {name: file[name] for name in file.files}
-        header = json.loads(arrays.pop("header").tobytes())
-        if header["schema"] != SCHEMA:
-            raise InvalidInputError(f"{path} has schema {header['schema']!r}: this version reads {SCHEMA!r}")
-        return _from_parts(header, arrays)
-    except InvalidInputError:
-        raise
-    except _UNREADABLE as error:
-        if isinstance(error, OSError) and error.errno is not None:  # missing, not permitted: these speak for themselves
-            raise
-        raise InvalidInputError(f"{path} is cut or no trajectory ({error}): {advice}") from error
+    with open(path, "rb") as file:  # missing, a folder, not permitted: these errors speak for themselves
+        try:
+            header, arrays = _read(file)
+            return _from_parts(header, arrays)
+        except Exception as error:  # damaged bytes make NumPy, zipfile and json raise nearly anything
+            raise InvalidInputError(
+                f"{path} is cut or no trajectory ({error}): give a file that Trajectory.save wrote"
+            ) from error
+
+
+def _read(file) -> tuple[dict, dict[str, np.ndarray]]:
+    with np.load(file, allow_pickle=False) as content:
+        if not isinstance(content, np.lib.npyio.NpzFile) or "header" not in content.files:
+            raise ValueError("it has no header")
+        arrays = {name: content[name] for name in content.files}
+    header = json.loads(arrays.pop("header").tobytes())
+    if header["schema"] != SCHEMA:
+        raise ValueError(f"schema {header['schema']!r}, this version reads {SCHEMA!r}")
+    return header, arrays
 
 
 def _from_parts(header: dict, arrays: dict[str, np.ndarray]) -> Trajectory:
-    order = header["order"] if isinstance(header["order"], str) else Window(**header["order"])
+    order = as_order(header["order"] if isinstance(header["order"], str) else Window(**header["order"]))
     maps = None
-    if header["family"] in _ARRAYS:
+    if header["family"] is not None:
         given = {name[len("maps_") :]: array for name, array in arrays.items() if name.startswith("maps_")}
+        if header["family"] not in _ARRAYS:
+            raise ValueError(f"unknown family {header['family']!r}")
         maps = getattr(families, header["family"])(**given, **header["parameters"])
-    states, save_steps = arrays["states"], arrays["save_steps"]
-    if states.ndim != 3 or states.shape[1] != len(save_steps):
-        raise ValueError(f"states {states.shape} do not match {len(save_steps)} saved steps")
-    return Trajectory(
-        states,
-        save_steps,
+    trajectory = Trajectory(
+        arrays["states"],
+        arrays["save_steps"],
         arrays["diverged_at"],
         arrays["error_bound"],
         order,
-        header["seed"],
+        as_seed(header["seed"]),
         maps,
-        header["first_step"],
-        header["first_replica"],
-        header["noise"],
+        as_int("first_step", header["first_step"], low=0, high=MAX_STEPS),
+        as_int("first_replica", header["first_replica"], low=0, high=MAX_REPLICAS),
+        as_choice("noise", header["noise"], ("independent", "shared")),
     )
+    _check_shapes(trajectory)
+    return trajectory
+
+
+def _check_shapes(run: Trajectory) -> None:
+    """Refuse arrays that do not belong together."""
+    replicas, saved = run.diverged_at.shape[0], run.save_steps.shape[0]
+    dim = run.states.shape[-1] if run.maps is None else run.maps.dim
+    expected = {
+        "states": ("f", (replicas, saved, dim)),
+        "save_steps": ("i", (saved,)),
+        "diverged_at": ("i", (replicas,)),
+        "error_bound": ("f", (replicas, saved)),
+    }
+    for name, (kind, shape) in expected.items():
+        array = getattr(run, name)
+        if array.dtype.kind != kind or array.shape != shape:
+            raise ValueError(f"{name} has dtype {array.dtype} and shape {array.shape}, not {shape}")
+    if replicas == 0 or saved == 0 or (np.diff(run.save_steps) <= 0).any() or run.save_steps[0] < 0:
+        raise ValueError("save_steps do not increase from 0 on")

@@ -39,12 +39,23 @@ def as_float(name: str, value, *, low: float = -math.inf, strict: bool = False) 
     """A finite real number above `low` (at or above it unless `strict`)."""
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
-    if not isinstance(value, numbers.Real) or not math.isfinite(value):
-        raise InvalidInputError(f"{name} is {value!r}: give a finite real number")
+    try:
+        finite = isinstance(value, numbers.Real) and math.isfinite(value)
+    except OverflowError:  # an integer beyond every float
+        finite = False
+    if not finite:
+        raise InvalidInputError(f"{name} is {_shown(value)}: give a finite real number")
     number = float(value)
     if number < low or (strict and number == low):
         raise InvalidInputError(f"{name} is {number!r}: give a number {'above' if strict else 'of at least'} {low:g}")
     return number
+
+
+def _shown(value) -> str:
+    """A value as text; Python refuses to print integers of some thousand digits."""
+    if isinstance(value, int) and abs(value) > 10**100:
+        return f"an integer of {value.bit_length()} bits"
+    return repr(value)
 
 
 def as_int(name: str, value, *, low: int, high: int) -> int:
@@ -56,7 +67,7 @@ def as_int(name: str, value, *, low: int, high: int) -> int:
     except TypeError:
         raise InvalidInputError(f"{name} is {value!r}: give an integer in [{low}, {high}]") from None
     if not low <= number <= high:
-        raise InvalidInputError(f"{name} is {number}: give an integer in [{low}, {high}]")
+        raise InvalidInputError(f"{name} is {_shown(number)}: give an integer in [{low}, {high}]")
     return number
 
 

@@ -266,6 +266,50 @@ def test_some_diverged_replicas_are_data(maps, order):
     assert np.isfinite(run.states[1]).all()
 
 
+@pytest.mark.parametrize("dim", [1, 5, 20])
+def test_a_diverging_replica_leaves_the_others_alone(dim):
+    """Sweeps reuse lanes from replica to replica: nothing of one that overflowed may stay behind."""
+    rng = np.random.default_rng(7)
+    maps = ito.LogisticRegressionSGD(rng.normal(size=(9, dim)), np.ones(9), 1.0, ridge=10.0)
+    x0 = np.zeros((20, dim))
+    x0[3] = 1e290
+    run = {"order": "backward", "seed": SEED}
+    saves = [1, 2, 3, 4, 5, 6, 7, 20, 40]
+    swept = ito.simulate(maps, x0, 40, n_replicas=20, save_steps=saves, **run)
+    assert np.flatnonzero(swept.diverged_at >= 0).tolist() == [3]
+    for r in (0, 3, 4, 19):
+        each = [ito.simulate(maps, x0[[r]], n, first_replica=r, **run).states[0, 0] for n in saves if r != 3 or n < 8]
+        np.testing.assert_array_equal(swept.states[r, : len(each)], each)
+
+
+def test_backward_iterates_survive_an_overflow_of_their_linear_part():
+    maps = ito.AffineMaps([[[2.0]], [[3.0]], [[2.5]]], np.zeros((3, 1)))
+    run = ito.simulate(maps, [0.0], 2000, order="backward", seed=1, save_steps="all")
+    assert (run.states == 0).all()
+
+
+def test_divergence_of_windows_is_told_of_saved_steps():
+    run = {"n_replicas": 2, "seed": SEED, "save_steps": [5, 900]}
+    with pytest.raises(ito.DivergenceError) as caught:
+        ito.simulate(stretch(), [1.0], 900, order=ito.Window(start=800), **run)
+    assert caught.value.trajectory.diverged_at.tolist() == [900, 900]
+
+
+def test_huge_numbers_of_steps_choose_as_small_ones_do():
+    maps = SYSTEMS["two-point"]
+    assert _algorithm(maps, np.array([2**62])) == "each"
+    assert _algorithm(SYSTEMS["logistic d=5"], np.array([2**62 - 1, 2**62])) == "each"
+
+
+def test_a_subclass_is_refused_rather_than_ignored():
+    class Shifted(ito.AffineMaps):
+        def apply(self, x, draw):
+            return super().apply(x, draw) + 1.0
+
+    with pytest.raises(ito.InvalidInputError, match="maps is a Shifted: give one of AffineMaps"):
+        ito.simulate(Shifted([[[0.5]]], [[0.0]]), [0.0], 3, seed=1)
+
+
 # ---------------------------------------------------------------------------------------------------------- bad input
 
 
@@ -308,6 +352,12 @@ TWO = ito.gallery.two_point_quadratic(0.3)
         ({"dtype": "real"}, "dtype is 'real'"),
         ({"backend": "tpu"}, "backend is 'tpu'"),
         ({"tol": -1.0}, "tol is -1.0"),
+        ({"tol": 10**400}, "tol is an integer of 1329 bits"),
+        ({"seed": 10**5000}, "seed is an integer of 16610 bits"),
+        ({"save_steps": [[1], [2, 3]]}, "save_steps is"),
+        ({"dtype": "i4,("}, "dtype is"),
+        ({"dtype": None}, "dtype is None"),
+        ({"x0": [1.7e308], "tol": 1e-3, "order": "backward"}, "tol needs a finite bound"),
         ({"tol": np.nan}, "tol is nan"),
         ({"n_replicas": 2**32, "n_steps": 2**40, "save_steps": [1, 2**40]}, "64.0 GiB.*lower n_replicas"),
         ({"n_steps": 2**60, "save_steps": "all"}, "GiB"),

@@ -66,7 +66,7 @@ def test_a_changed_byte_is_noticed(saved):
 def test_foreign_files_are_refused(tmp_path):
     foreign = tmp_path / "foreign.npz"
     np.savez(foreign, states=np.zeros(3))
-    with pytest.raises(ito.InvalidInputError, match="no iterorder trajectory"):
+    with pytest.raises(ito.InvalidInputError, match="no trajectory"):
         ito.load(foreign)
     np.save(tmp_path / "array.npy", np.zeros(3))
     with pytest.raises(ito.InvalidInputError, match="no trajectory"):

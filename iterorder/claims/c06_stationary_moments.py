@@ -32,15 +32,15 @@ def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
     batch = QuadraticSGD(CURVATURES, MINIMIZERS, 0.3, batch_size=3)
     formulas = AffineSystem.of(batch)
 
-    def rows(system: str, maps: RandomMaps, n: int) -> list[ClaimRow]:
+    def rows(system: str, maps: RandomMaps, n: int, count: int) -> list[ClaimRow]:
         sample = _sample(maps, n, count, stream(seed, "C6", system))
         return _rows(judge, system, AffineSystem.of(maps), sample)
 
     batch_sample = _sample(batch, 60, count, stream(seed, "C6", "batch"))
     return [
-        *rows("Barnsley's fern", fern, 200),
+        *rows("Barnsley's fern", fern, 200, count),
         _theory_row(judge, "Barnsley's fern", fern, seed),
-        *rows("random affine maps, d=3", affine, 100),
+        *rows("random affine maps, d=3", affine, 100, 2 * count),  # its tails are longer
         _variance(judge, stream(seed, "C6", "scalar"), single, count),
         *_rows(judge, "five quadratics, batches of 3 without replacement", formulas, batch_sample),
         *judge.where_available("diabetes", lambda: _diabetes(judge, seed, effort)),

@@ -110,12 +110,15 @@ def store_lane(system, x, lane, state):
 
 @jit
 def set_lane(system, x, lane, state):
-    """Copy a state (dim,) into one lane of the block."""
-    for k in range(system.dim):
-        if system.lane_layout:
+    """Copy a state (dim,) into one lane of the block; padding becomes zero, whatever overflowed into it."""
+    if system.lane_layout:
+        for k in range(system.dim):
             x[k, lane] = state[k]
-        else:
+    else:
+        for k in range(system.dim):
             x[lane, k] = state[k]
+        for k in range(system.dim, x.shape[1]):
+            x[lane, k] = 0
 
 
 @jit

@@ -14,9 +14,10 @@ from iterorder.kernels.blocks import chunk_ends
 from iterorder.kernels.draws import fill_index
 from iterorder.kernels.targets import jit, jit_inline, madd
 
-# Once every entry of P is below 2⁻⁹⁶⁰, Z cannot change any more and P is left alone: below 2⁻¹⁰²² numbers would become
-# subnormal, slow and inexact. (Only a later product above 2⁹⁰⁰ could have brought it back.)
-NEGLIGIBLE = 2.0**-960
+# Once every entry of P is this small, P and Z are left alone: subnormal numbers would be slow and inexact. A move m
+# from then on would change Z by less than d·2⁻⁹⁶⁰·|m| (float32: d·2⁻¹⁰⁰·|m|), far below the rounding of Z wherever Z
+# and the moves are of comparable size. (Only a later product above 2⁹⁰⁰ or 2⁶⁰ could have brought it back.)
+NEGLIGIBLE, NEGLIGIBLE_SINGLE = 2.0**-960, 2.0**-100
 
 
 @jit
@@ -55,7 +56,7 @@ def _run_block(system, draws, scratch, replica, replica_stride, first_step, x0, 
         fill_index(draws, scratch.drawn, scratch.shuffle, replica, replica_stride, start, count)
         done = np.int64(start - first_step)
         for j in range(x0.shape[0]):
-            frozen = _largest(linear[j]) < NEGLIGIBLE
+            frozen = _largest(linear[j]) < (NEGLIGIBLE if x0.itemsize == 8 else NEGLIGIBLE_SINGLE)
             s = saved
             for row in range(count):
                 if not frozen:

@@ -82,16 +82,22 @@ class AffineMaps(RandomMaps):
     def apply(self, x, draw) -> np.ndarray:
         """A_draw x + b_draw, shape (..., dim) as x."""
         x = self._states(x)
-        (i,) = self._items(draw)
+        i = self._item(draw)
         return x @ self.matrices[i].T + self.offsets[i]
 
     @cached_property
     def _norms(self) -> np.ndarray:
         return np.linalg.norm(self.matrices, ord=2, axis=(1, 2))
 
+    def _item(self, draw) -> int:
+        items = self._items(draw)
+        if len(items) != 1:
+            raise InvalidInputError(f"draw is {draw!r}: affine maps are drawn one at a time, give one index")
+        return int(items[0])
+
     def lipschitz(self, draw) -> float:
         """The spectral norm of A_draw: the best Lipschitz constant."""
-        (i,) = self._items(draw)
+        i = self._item(draw)
         return float(self._norms[i])
 
     @property

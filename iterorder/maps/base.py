@@ -61,8 +61,11 @@ class RandomMaps(ABC):
 
     def _items(self, draw) -> np.ndarray:
         """The indices of a draw, checked, shape (batch_size,)."""
-        items = np.atleast_1d(np.asarray(draw))
         n = self.sampling_law.n_items
+        try:
+            items = np.atleast_1d(np.asarray(draw))
+        except ValueError as error:  # ragged nested lists
+            raise InvalidInputError(f"draw is {draw!r}: give an index in [0, {n}) or an array of them") from error
         if items.dtype.kind not in "iu" or items.ndim != 1 or items.size == 0:
             raise InvalidInputError(f"draw is {draw!r}: give an index in [0, {n}) or an array of them")
         if items.min() < 0 or items.max() >= n:
@@ -71,7 +74,10 @@ class RandomMaps(ABC):
 
     def _states(self, x) -> np.ndarray:
         """States as a float array with last axis `dim`; not checked for finiteness: diverged states are data."""
-        array = np.asarray(x)
+        try:
+            array = np.asarray(x)
+        except ValueError as error:  # ragged nested lists
+            raise InvalidInputError(f"x is not a rectangular array ({error}): give reals (..., {self.dim})") from error
         if array.dtype.kind not in "fiub" or array.ndim == 0 or array.shape[-1] != self.dim:
             raise InvalidInputError(f"x has shape {array.shape} and dtype {array.dtype}: give reals (..., {self.dim})")
         return array.astype(np.float64) if array.dtype.kind != "f" else array
