@@ -30,6 +30,7 @@ class LinearRegressionSGD(RandomMaps):
     batch_size : int
         Distinct rows averaged in one step.
     sampling : {"iid", "reshuffle", "cyclic"}
+        Reshuffled and cyclic epochs drop an incomplete last batch.
 
     Raises
     ------

@@ -36,6 +36,7 @@ class LogisticRegressionSGD(RandomMaps):
     batch_size : int
         Distinct rows averaged in one step.
     sampling : {"iid", "reshuffle", "cyclic"}
+        Reshuffled and cyclic epochs drop an incomplete last batch.
 
     Raises
     ------

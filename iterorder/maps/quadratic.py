@@ -30,6 +30,7 @@ class QuadraticSGD(RandomMaps):
     batch_size : int
         Distinct losses averaged in one step.
     sampling : {"iid", "reshuffle", "cyclic"}
+        Reshuffled and cyclic epochs drop an incomplete last batch.
 
     Raises
     ------

@@ -46,6 +46,9 @@ class DistanceEstimate(Estimate):
 
     noise_floor: float = math.nan
 
+    def __str__(self) -> str:
+        return f"{self.value:.6g} in [{self.low:.4g}, {self.high:.4g}], noise floor {self.noise_floor:.4g}"
+
 
 def wasserstein_1d(u, v, p=1, *, u_weights=None, v_weights=None):
     """Wasserstein distance W_p between two samples on the line.
