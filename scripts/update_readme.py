@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from pathlib import Path
+
+from iterorder.files import whole_file
 
 ROOT = Path(__file__).resolve().parents[1]
 BEGIN = "<!-- claims: written by scripts/update_readme.py from reports/check.json -->"
@@ -58,9 +59,8 @@ def main(report: str = "reports/check.json") -> int:
     if count != 1:
         print(f"README.md has {count} claim tables between its markers: expected one", file=sys.stderr)
         return 1
-    part = readme.with_suffix(".part")
-    part.write_text(new, encoding="utf-8")
-    os.replace(part, readme)
+    with whole_file(readme) as file:
+        file.write(new.encode())
     return 0
 
 
