@@ -122,7 +122,7 @@ def _execute(request: Request) -> Trajectory:
 
     n_replicas, dim = request.x0.shape
     system = systems.system_of(request.maps, request.x0.dtype)
-    draws = systems.draws_of(request.maps.sampling_law, request.seed)
+    draws = systems.draws_of(system, request.maps.sampling_law, request.seed)
     shared = request.noise == "shared"
     place = cpu.Noise(request.seed, 0 if shared else request.first_replica, 0 if shared else 1, request.first_step)
     saves = request.save_steps

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 
 from iterorder.orders import Window
@@ -138,3 +140,49 @@ def trajectory(maps, x0, save_steps, *, order, seed, n_replicas=1, first_replica
             for r in range(n_replicas)
         ]
     )
+
+
+# ---------------------------------------------------------------------------------------------------- vector primitives
+
+
+def madd(a: float, b: float, c: float, fused: bool) -> float:
+    """a·b + c in one rounding (computed with exact fractions) or in two."""
+    return float(Fraction(a) * Fraction(b) + Fraction(c)) if fused else a * b + c
+
+
+def chained_sum(a, x, start, chains: int, fused: bool) -> float:
+    """start + Σ a·x: term k in chain k mod `chains`, the first begins with start; then the last is added to the first."""
+    sums = [start] + [None] * (chains - 1)
+    for k, (factor, number) in enumerate(zip(a, x, strict=True)):
+        previous = sums[k % chains]
+        sums[k % chains] = factor * number if previous is None else madd(factor, number, previous, fused)
+    sums = [value for value in sums if value is not None]
+    while len(sums) > 1:
+        pairs = [(sums[k], sums[-1 - k]) for k in range(len(sums) // 2)]
+        middle = [sums[len(sums) // 2]] if len(sums) % 2 else []
+        sums = [low + high for low, high in pairs] + middle
+    return sums[0]
+
+
+def partial_sums(a, x, start, lanes: int, fused: bool) -> list[float]:
+    """Lane i sums the terms i, i + lanes, …; the start enters lane 0; lanes are folded in halves down to eight."""
+    sums = [
+        chained_sum(a[i::lanes], x[i::lanes], start if i == 0 else 0.0, 5, fused) for i in range(lanes)
+    ]
+    while len(sums) > 8:
+        half = len(sums) // 2
+        sums = [low + high for low, high in zip(sums[:half], sums[half:], strict=True)]
+    return sums
+
+
+def sum_of_neighbours(values) -> float:
+    """((s0+s1)+(s2+s3)) + ((s4+s5)+(s6+s7))."""
+    values = list(values)
+    while len(values) > 1:
+        values = [low + high for low, high in zip(values[::2], values[1::2], strict=True)]
+    return values[0]
+
+
+def affine_image(matrix, offset, x, fused: bool) -> list[float]:
+    """A x + b, one chain a coordinate, which begins with b."""
+    return [chained_sum(row, x, b, 1, fused) for row, b in zip(matrix, offset, strict=True)]

@@ -31,10 +31,14 @@ def quadratic(dim, m=6, **options):
 
 
 # Names say what is special: the layouts change at d = 8 (affine) and 16 (regression), the vectors are eight long, a
-# batch is drawn by search up to 32 points and by marks above, a permutation by Fisher and Yates up to 4096 items.
+# batch is drawn by search up to 32 points and by marks above, a permutation by Fisher and Yates up to 4096 items, and
+# rows above d = 104 do not fit into registers.
 SYSTEMS = {
     "two-point": ito.gallery.two_point_quadratic(0.3),
     "bernoulli": ito.gallery.bernoulli_convolution(0.6),
+    "pair with two slopes": ito.AffineMaps([[[0.5]], [[-0.7]]], [[1.0], [0.25]]),
+    "two rotations": ito.AffineMaps([[[0.5, -0.6], [0.6, 0.5]], [[0.3, 0.2], [-0.2, 0.9]]], [[1.0, 0.0], [0.0, 1.0]]),
+    "linear of two points": regression(2, n=2),
     "sierpinski": ito.gallery.sierpinski(),
     "fern": ito.gallery.barnsley_fern(),
     "table": affine(1, m=100),
@@ -52,6 +56,8 @@ SYSTEMS = {
     "linear d=16 batch 5 reshuffle": regression(16, ridge=0.1, batch_size=5, sampling="reshuffle"),
     "linear d=17": regression(17),
     "linear d=30 batch 3": regression(30, batch_size=3, ridge=0.05),
+    "linear d=105": regression(105),
+    "linear d=110 batch 2 ridge": regression(110, batch_size=2, ridge=0.1),
     "linear d=2 full batch": regression(2, n=50, batch_size=50),
     "linear d=2 large batch": regression(2, n=60, batch_size=40),
     "linear d=4 cyclic batch": regression(4, sampling="cyclic", batch_size=3),
@@ -60,6 +66,7 @@ SYSTEMS = {
     "logistic d=16 batch 4": logistic(16, batch_size=4),
     "logistic d=20": logistic(20),
     "logistic d=20 batch 2 cyclic": logistic(20, batch_size=2, sampling="cyclic"),
+    "logistic d=120": logistic(120),
     "logistic d=3 reshuffle": logistic(3, sampling="reshuffle"),
 }
 

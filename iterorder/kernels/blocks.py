@@ -7,39 +7,52 @@ from typing import NamedTuple
 import numpy as np
 
 from iterorder.kernels import systems
-from iterorder.kernels.draws import fill_index
+from iterorder.kernels.lanes import LANES
 from iterorder.kernels.philox import FEISTEL_ROUNDS
-from iterorder.kernels.steps import apply_steps
-from iterorder.kernels.targets import jit
+from iterorder.kernels.systems import aligned_zeros
+from iterorder.kernels.targets import call_at, jit, jit_inline
 
 # Replicas (or backward iterates) worked on side by side.
 MAX_LANES = 64
-# Vectors of float64 on today's processors hold eight lanes; narrower blocks would not be faster.
-MIN_LANES = 8
-# Steps drawn at once, at most; a chunk of draws should stay in the second-level cache.
-MAX_CHUNK = 128
-MAX_DRAWS = 2**14
+# Steps drawn at once: a power of two (chunks begin at its multiples, and hold whole Philox blocks); the draws of a
+# chunk should stay in the first-level cache.
+BIT_CHUNK, MAX_CHUNK, MIN_CHUNK = 1024, 256, 4
+MAX_DRAWS = 2**11
+# Numbers of the states of a block that should stay there, too.
+MAX_STATE_NUMBERS = 2**10
 
 
 class Shuffle(NamedTuple):
-    """Permutations of the epoch in flight: (epoch, first replica + 1), items or round keys a lane, marks of a batch."""
+    """Permutations of the epoch in flight: (epoch, first replica + 1), items or round keys a lane, marks of a batch.
+
+    `others` holds the exchange partners of four steps of a shuffle of eight lanes.
+    """
 
     epoch: np.ndarray
     items: np.ndarray
     keys: np.ndarray
     marks: np.ndarray
+    others: np.ndarray
 
 
 class Scratch(NamedTuple):
-    """Memory of one block: its states and a copy, gathered rows, coefficients, images, the draws of a chunk."""
+    """Memory of one block: its states and a copy, coefficients, sums and images of a step, the draws of a chunk."""
 
     states: np.ndarray
     before: np.ndarray
-    columns: np.ndarray
     moves: np.ndarray
+    sums: np.ndarray
     image: np.ndarray
     drawn: np.ndarray
     shuffle: Shuffle
+
+
+class Code(NamedTuple):
+    """Addresses of the functions that draw a chunk and apply its steps, and the steps of a chunk."""
+
+    fill: int
+    steps: int
+    chunk: int
 
 
 class Control(NamedTuple):
@@ -50,75 +63,90 @@ class Control(NamedTuple):
     slot: int
 
 
-def lanes_for(n: int) -> int:
-    """Lanes of a block that has to hold up to n states."""
-    return min(MAX_LANES, -(-n // MIN_LANES) * MIN_LANES)
+def lanes_for(system: systems.System, n: int) -> int:
+    """Lanes of a block that has to hold up to n states, and should keep long ones in the first-level cache."""
+    numbers = 1 if system.lane_layout else system.stride
+    fitting = max(LANES, MAX_STATE_NUMBERS // numbers // LANES * LANES)
+    return min(MAX_LANES, fitting, -(-n // LANES) * LANES)
 
 
-def new_scratch(system: systems.System, draws: systems.Draws, lanes: int) -> Scratch:
-    """The memory of one block of `lanes` lanes."""
+def chunk_of(draws: systems.Draws, noise_lanes: int) -> int:
+    """Steps drawn at once."""
+    if draws.kind == systems.PACKED_BITS:
+        return BIT_CHUNK
+    chunk = MAX_CHUNK
+    while chunk > MIN_CHUNK and chunk * draws.batch_size * noise_lanes > MAX_DRAWS:
+        chunk //= 2
+    return chunk
+
+
+def new_scratch(system: systems.System, draws: systems.Draws, lanes: int, shared: bool) -> Scratch:
+    """The memory of one block of `lanes` lanes; where the noise is shared, draws are those of one vector."""
     dtype = system.table.dtype
     shape = (system.dim, lanes) if system.lane_layout else (lanes, system.stride)
-    n, size = int(draws.n_items), draws.batch_size
-    chunk = max(1, min(MAX_CHUNK, MAX_DRAWS // (size * lanes)))
-    shuffled = draws.kind == systems.FISHER_YATES
-    keyed = draws.kind == systems.FEISTEL
+    n, size, noise_lanes = int(draws.n_items), draws.batch_size, LANES if shared else lanes
+    chunk = chunk_of(draws, noise_lanes)
+    rows = chunk // 32 if draws.kind == systems.PACKED_BITS else chunk * size
     shuffle = Shuffle(
         np.zeros(2, np.uint64),
-        np.zeros((lanes, n) if shuffled else (0, 0), np.uint16),
-        np.zeros((lanes if keyed else 0, FEISTEL_ROUNDS), np.uint64),
+        np.zeros((noise_lanes, n) if draws.kind == systems.FISHER_YATES else (0, 0), np.uint16),
+        aligned_zeros((FEISTEL_ROUNDS, noise_lanes if draws.kind == systems.FEISTEL else 0), np.uint64),
         np.zeros(n if draws.kind == systems.BATCH else 0, np.uint8),
+        aligned_zeros((4, LANES), np.uint64),
     )
     return Scratch(
-        np.zeros(shape, dtype),
-        np.zeros(shape, dtype),
-        np.zeros((system.table.shape[1], lanes) if system.lane_layout else (0, 0), dtype),
-        np.zeros((size, lanes), dtype),
-        np.zeros(shape if system.lane_layout else (1, system.stride), dtype),
-        np.zeros((chunk, size, lanes), np.uint32),
+        aligned_zeros(shape, dtype),
+        aligned_zeros(shape, dtype),
+        aligned_zeros((size, lanes), dtype),
+        aligned_zeros((size * LANES, LANES), dtype),
+        aligned_zeros((1, system.stride), dtype),
+        aligned_zeros((rows, noise_lanes), np.uint64),
         shuffle,
     )
 
 
+@jit_inline
+def draw(code, draws, scratch, replica, stride, base, first, last):
+    """Draw the maps of steps base + first … base + last − 1 of every lane."""
+    call_at(code.fill, (draws, scratch.drawn, scratch.shuffle, replica, stride, base, first, last))
+
+
+@jit_inline
+def apply(code, system, scratch, start, stop, direction, first_lane):
+    """Apply the steps start, start + direction, … before stop of the chunk to the lanes from `first_lane` on."""
+    call_at(code.steps, (system, scratch, start, stop, direction, first_lane))
+
+
+# States are addressed by all their indices below: a slice would cost an atomic reference count for every replica.
+
+
 @jit
-def load(system, x, states):
-    """Copy states (lanes used, dim) into the block; unused lanes and padding become zero."""
+def load_states(system, x, states, first, last):
+    """Copy states[first:last] into the block; unused lanes and padding become zero."""
     for i in range(x.shape[0]):
         for k in range(x.shape[1]):
             x[i, k] = 0
-    for j in range(states.shape[0]):
-        for k in range(system.dim):
-            if system.lane_layout:
-                x[k, j] = states[j, k]
-            else:
-                x[j, k] = states[j, k]
-
-
-@jit
-def store(system, x, states):
-    """Copy the first lanes of the block into states (lanes used, dim)."""
-    for j in range(states.shape[0]):
-        store_lane(system, x, j, states[j])
-
-
-@jit
-def store_lane(system, x, lane, state):
-    """Copy one lane of the block into a state of `dim` numbers."""
-    for k in range(system.dim):
-        state[k] = x[k, lane] if system.lane_layout else x[lane, k]
-
-
-@jit
-def set_lane(system, x, lane, state):
-    """Copy a state (dim,) into one lane of the block; padding becomes zero, whatever overflowed into it."""
     if system.lane_layout:
-        for k in range(system.dim):
-            x[k, lane] = state[k]
+        for j in range(last - first):
+            for k in range(system.dim):
+                x[k, j] = states[first + j, k]
     else:
-        for k in range(system.dim):
-            x[lane, k] = state[k]
-        for k in range(system.dim, x.shape[1]):
-            x[lane, k] = 0
+        for j in range(last - first):
+            for k in range(system.dim):
+                x[j, k] = states[first + j, k]
+
+
+@jit
+def store_states(system, x, states, first, last, saved):
+    """Copy the lanes of the block into states[first:last, saved]."""
+    if system.lane_layout:
+        for j in range(last - first):
+            for k in range(system.dim):
+                states[first + j, saved, k] = x[k, j]
+    else:
+        for j in range(last - first):
+            for k in range(system.dim):
+                states[first + j, saved, k] = x[j, k]
 
 
 @jit
@@ -130,34 +158,24 @@ def copy(source, target):
 
 
 @jit
-def chunk_ends(begin, end, chunk, descending):
-    """The next chunk of [begin, end) from its lower or upper end, cut at multiples of `chunk` to draw whole blocks."""
-    size = np.uint64(chunk)
-    if descending:
-        start = max(begin, (end - np.uint64(1)) // size * size)
-        return start, np.int64(end - start)
-    stop = min(end, (begin // size + np.uint64(1)) * size)
-    return begin, np.int64(stop - begin)
-
-
-@jit
-def run_steps(system, draws, scratch, replica, replica_stride, begin, end, descending, control):
+def run_steps(code, system, draws, scratch, replica, stride, begin, end, descending, control):
     """Apply maps begin … end−1 to the block, in ascending or descending order of their index.
 
     Descending composes them backward: T_begin is applied last. Returns false if the interpreter asked to stop.
     """
-    chunk = scratch.drawn.shape[0]
+    chunk = np.uint64(code.chunk)
     while begin < end:
         if control.stop[0] != 0:
             return False
-        start, count = chunk_ends(begin, end, chunk, descending)
-        fill_index(draws, scratch.drawn, scratch.shuffle, replica, replica_stride, start, count)
+        base = ((end - np.uint64(1)) if descending else begin) // chunk * chunk
+        low, high = max(begin, base), min(end, base + chunk)
+        first, last = np.int64(low - base), np.int64(high - base)
+        draw(code, draws, scratch, replica, stride, base, first, last)
         if descending:
-            first, last, direction = count - 1, -1, -1
-            end = start
+            apply(code, system, scratch, last - 1, first - 1, -1, 0)
+            end = low
         else:
-            first, last, direction = 0, count, 1
-            begin = start + np.uint64(count)
-        apply_steps(system, scratch, first, last, direction, 0)
-        control.done[control.slot] += count * scratch.drawn.shape[2]
+            apply(code, system, scratch, first, last, 1, 0)
+            begin = high
+        control.done[control.slot] += (last - first) * scratch.moves.shape[1]
     return True

@@ -9,16 +9,20 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from iterorder.kernels import blocks, systems
-from iterorder.kernels.backward import backward_each, backward_sweep, mark_diverged, sliding_window
+from iterorder.kernels import blocks, compiled, systems
+from iterorder.kernels.backward import backward_each, mark_diverged, sliding_window
 from iterorder.kernels.forward import forward
-from iterorder.kernels.incremental import incremental
+from iterorder.kernels.incremental import incremental, lanes_for_incremental, new_carry
+from iterorder.kernels.sweep import backward_sweep, new_sweep
 
 # Chunks of replicas for each thread: enough that a slow one does not leave the other cores idle.
 CHUNKS_PER_THREAD = 4
 # Numbers read below which a thread is not worth starting: about a millisecond.
 SMALL_WORK = 1_000_000
 POLL_SECONDS = 0.1
+# Maps between two looks for iterates that have met, and saved steps that are worth a sweep of their own.
+SWEEP_CHUNK = 128
+MIN_SHARE = 64
 
 
 class Noise(NamedTuple):
@@ -30,63 +34,113 @@ class Noise(NamedTuple):
     first_step: int
 
 
+class _Blocks:
+    """The compiled code of a run and the memory of its blocks."""
+
+    def __init__(self, system, draws, noise, n_replicas):
+        self.system, self.draws = system, draws
+        self.lanes = blocks.lanes_for(system, n_replicas)
+        self.shared = noise.stride == 0
+        self.code = compiled.code_for(system, draws, self.lanes, self.shared)
+
+    def arguments(self):
+        """The first arguments of a kernel; memory of its own for each thread."""
+        return self.code, self.system, self.draws, blocks.new_scratch(self.system, self.draws, self.lanes, self.shared)
+
+
 def run_forward(system, draws, noise, x0, saves, states, diverged, report):
     """Forward iterates, exact divergence step included; every array argument is split along the replicas."""
-    lanes = blocks.lanes_for(len(x0))
+    run, kernel = _Blocks(system, draws, noise, len(x0)), compiled.kernel(forward, x0.dtype)
 
     def task(first, last, control):
-        scratch = blocks.new_scratch(system, draws, lanes)
-        place = _place(noise, first)
-        forward(
-            system, draws, scratch, *place, x0[first:last], saves, states[first:last], diverged[first:last], control
-        )
+        part = slice(first, last)
+        kernel(*run.arguments(), *_place(noise, first), x0[part], saves, states[part], diverged[part], control)
 
-    _run(task, len(x0), lanes, int(saves[-1]), _numbers_a_step(system, draws), report)
+    _run(task, len(x0), run.lanes, int(saves[-1]), _numbers_a_step(system), report)
 
 
 def run_backward(algorithm, system, draws, noise, x0, saves, states, diverged, report):
     """Backward iterates by "each", "sweep" or "incremental"."""
-    kernel = {"each": backward_each, "sweep": backward_sweep, "incremental": incremental}[algorithm]
-    # A linear part of d² numbers for each lane is carried along: few lanes keep it in the cache.
-    lanes = {
-        "each": blocks.lanes_for(len(x0)),
-        "sweep": blocks.lanes_for(len(saves)),
-        "incremental": blocks.MIN_LANES,
-    }[algorithm]
-    work = int(saves[-1]) if algorithm == "incremental" else sum(saves.tolist())
+    run = {"each": _run_each, "sweep": _run_sweep, "incremental": _run_incremental}[algorithm]
+    run(system, draws, noise, x0, saves, states, diverged, report)
+
+
+def _run_each(system, draws, noise, x0, saves, states, diverged, report):
+    run = _Blocks(system, draws, noise, len(x0))
+    kernel, mark = (compiled.kernel(function, x0.dtype) for function in (backward_each, mark_diverged))
 
     def task(first, last, control):
-        scratch = blocks.new_scratch(system, draws, lanes)
         part = states[first:last]
-        kernel(system, draws, scratch, *_place(noise, first), x0[first:last], saves, part, control)
-        if algorithm == "incremental":
-            _recompute_overflown(system, draws, noise, first, x0[first:last], saves, part, control)
-        mark_diverged(part, saves, diverged[first:last])
+        kernel(*run.arguments(), *_place(noise, first), x0[first:last], saves, part, control)
+        mark(part, saves, diverged[first:last])
 
-    numbers = _numbers_a_step(system, draws) * (system.dim if algorithm == "incremental" else 1)
-    _run(task, len(x0), 1 if algorithm == "sweep" else lanes, work, numbers, report)
+    _run(task, len(x0), run.lanes, sum(saves.tolist()), _numbers_a_step(system), report)
+
+
+def _run_sweep(system, draws, noise, x0, saves, states, diverged, report):
+    """One sweep for each replica; where they are fewer than the threads, one for each of some shares of the saves."""
+    n_replicas, threads = len(x0), numba.get_num_threads()
+    shares = min(-(-threads // n_replicas), -(-len(saves) // MIN_SHARE))
+    code = _sweep_code(system, draws)
+    kernel, mark = (compiled.kernel(function, x0.dtype) for function in (backward_sweep, mark_diverged))
+
+    def task(first, last, control):
+        for piece in range(first, last):
+            r, share = divmod(piece, shares)
+            some = np.ascontiguousarray(saves[share::shares])
+            part = np.empty((1, len(some), x0.shape[1]), x0.dtype)
+            memory, place = new_sweep(system, draws, len(some)), _place(noise, r)
+            kernel(code, system, draws, memory, *place, x0[r : r + 1], some, part, control)
+            states[r, share::shares] = part[0]
+
+    _run(task, n_replicas * shares, 1, sum(saves.tolist()) // shares, _numbers_a_step(system), report)
+    mark(states, saves, diverged)
+
+
+def _sweep_code(system, draws):
+    code = compiled.code_for(system, draws, blocks.MAX_LANES, shared=True)
+    return code._replace(chunk=min(code.chunk, SWEEP_CHUNK))
+
+
+def _run_incremental(system, draws, noise, x0, saves, states, diverged, report):
+    lanes = lanes_for_incremental(system, len(x0))
+    code = compiled.incremental_code(system, draws, lanes)
+    kernel, mark = (compiled.kernel(function, x0.dtype) for function in (incremental, mark_diverged))
+
+    def task(first, last, control):
+        scratch, carry = blocks.new_scratch(system, draws, lanes, shared=False), new_carry(system, lanes)
+        part, starts = states[first:last], x0[first:last]
+        rows = part.reshape(last - first, -1)
+        kernel(code, system, draws, scratch, carry, *_place(noise, first), starts, saves, rows, control)
+        _recompute_overflown(system, draws, noise, first, starts, saves, part, control)
+        mark(part, saves, diverged[first:last])
+
+    _run(task, len(x0), lanes, int(saves[-1]), _numbers_a_step(system) * system.dim, report)
 
 
 def _recompute_overflown(system, draws, noise, first, x0, saves, states, control):
     """Iterates of replicas whose linear part overflowed, by the sweep: the iterates themselves may be finite."""
-    for r in np.flatnonzero(~np.isfinite(states).all(axis=(1, 2))):
-        scratch = blocks.new_scratch(system, draws, blocks.lanes_for(len(saves)))
-        place = _place(noise, first + int(r))
-        backward_sweep(system, draws, scratch, *place, x0[r : r + 1], saves, states[r : r + 1], control)
+    overflown = np.flatnonzero(~np.isfinite(states).all(axis=(1, 2)))
+    if overflown.size == 0:
+        return
+    code, kernel = _sweep_code(system, draws), compiled.kernel(backward_sweep, x0.dtype)
+    for r in overflown:
+        one, place, memory = slice(r, r + 1), _place(noise, first + int(r)), new_sweep(system, draws, len(saves))
+        kernel(code, system, draws, memory, *place, x0[one], saves, states[one], control)
 
 
 def run_sliding(width, system, draws, noise, x0, saves, states, diverged, report):
     """Sliding windows of `width` maps."""
-    lanes = blocks.lanes_for(len(x0))
+    run, kernel = _Blocks(system, draws, noise, len(x0)), compiled.kernel(sliding_window, x0.dtype)
+    mark = compiled.kernel(mark_diverged, x0.dtype)
 
     def task(first, last, control):
-        scratch = blocks.new_scratch(system, draws, lanes)
         part = states[first:last]
-        sliding_window(system, draws, scratch, *_place(noise, first), x0[first:last], width, saves, part, control)
-        mark_diverged(part, saves, diverged[first:last])
+        kernel(*run.arguments(), *_place(noise, first), x0[first:last], width, saves, part, control)
+        mark(part, saves, diverged[first:last])
 
     work = int(saves[-1]) + sum(min(n, width) for n in saves.tolist())
-    _run(task, len(x0), lanes, work, _numbers_a_step(system, draws), report)
+    _run(task, len(x0), run.lanes, work, _numbers_a_step(system), report)
 
 
 def _place(noise: Noise, first: int):
@@ -94,9 +148,10 @@ def _place(noise: Noise, first: int):
     return np.uint64(replica), np.uint64(noise.stride), np.uint64(noise.first_step)
 
 
-def _numbers_a_step(system: systems.System, draws: systems.Draws) -> int:
+def _numbers_a_step(system: systems.System) -> int:
     """How many numbers of the table one step of one replica reads."""
-    return system.table.shape[1] * draws.batch_size
+    matrix = system.family == systems.AFFINE and not system.lane_layout
+    return system.table.shape[1] * system.batch_size * (system.dim if matrix else 1)
 
 
 def _run(
@@ -109,7 +164,8 @@ def _run(
     """
     threads = numba.get_num_threads()
     grains = -(-n_replicas // grain)
-    size = max(1, -(-grains // (threads * CHUNKS_PER_THREAD))) * grain
+    pieces = threads * CHUNKS_PER_THREAD if threads > 1 else 1
+    size = max(1, -(-grains // pieces)) * grain
     chunks = [(first, min(first + size, n_replicas)) for first in range(0, n_replicas, size)]
     stop, done = np.zeros(1, np.int64), np.zeros(len(chunks), np.int64)
     work = max(1, steps) * grains * grain

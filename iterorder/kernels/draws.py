@@ -1,105 +1,121 @@
-"""Draws of a block of replicas: the rows of the table that each step of each lane uses."""
+"""Draws of a block of replicas: the rows of the table that each step of each lane uses.
+
+A chunk of steps is drawn at once into an array of shape (rows, lanes): row t·size + s holds slot s of step t of the
+chunk. Packed bits stay words: row w holds the bits of steps 32w … 32w + 31, the first on top of the low 32 bits.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from iterorder import noise
-from iterorder.kernels import systems
-from iterorder.kernels.philox import FEISTEL_ROUNDS, HALF, below, feistel, philox
-from iterorder.kernels.targets import jit
+from iterorder.kernels.lanes import LANES, any_lane, counting, load, splat, store, where
+from iterorder.kernels.philox import FEISTEL_ROUNDS, HALF, LOW, below, feistel_round, philox
+from iterorder.kernels.targets import jit, jit_inline
 
 SHUFFLE_STREAM = np.uint64(noise.SHUFFLE << noise.PURPOSE_SHIFT)
 FEISTEL_STREAM = np.uint64(noise.FEISTEL << noise.PURPOSE_SHIFT)
 ZERO, ONE, TWO, THREE = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3)
-SEVEN, BITS = np.uint64(7), np.uint64(127)
-# Up to this size a batch looks through its own points for a repetition; above, it marks them in an array.
+FIVE, SEVEN = np.uint64(5), np.uint64(7)
+# Up to this size a batch looks through its own points for a repetition, in all lanes at once; above, it marks them.
 SMALL_BATCH = 32
+# Up to this many thresholds are compared one after the other, in all lanes at once; above, each lane searches.
+FEW_THRESHOLDS = 32
+
+# Every function below fills the draws of steps base + first … base + last − 1 for every lane, and has these arguments:
+#
+# draws : Draws
+# drawn : uint64 array, shape (rows, lanes)
+# shuffle : Shuffle
+#     The permutations of the epoch in flight, one a lane; kept between calls.
+# replica, stride : uint64
+#     Lane j reads the noise of replica + j·stride.
+# base : uint64
+#     The first step of the chunk, a multiple of its length. Whole Philox blocks are drawn.
+# first, last : int
+#     Steps of the chunk.
 
 
 @jit
-def fill_index(draws, index, shuffle, replica, replica_stride, first_step, count):
-    """Draw the items of steps first_step … first_step+count−1 for every lane.
+def packed_bits(draws, drawn, shuffle, replica, stride, base, first, last):
+    """Words of 32 fair bits."""
+    for block in range(first // 128, (last + 127) // 128):
+        index = (base >> SEVEN) + np.uint64(block)
+        for lane in range(0, drawn.shape[1], LANES):
+            replicas = counting(replica + np.uint64(lane) * stride, stride, LANES)
+            w0, w1, w2, w3 = philox(index, replicas, ZERO, draws.key_low, draws.key_high)
+            store(w0, drawn, 4 * block, lane)
+            store(w1, drawn, 4 * block + 1, lane)
+            store(w2, drawn, 4 * block + 2, lane)
+            store(w3, drawn, 4 * block + 3, lane)
 
-    Parameters
-    ----------
-    draws : Draws
-    index : uint32 array, shape (chunk, batch_size, lanes)
-        Filled in its first `count` rows.
-    shuffle : Shuffle
-        The permutations of the epoch in flight, one a lane; kept between calls.
-    replica, replica_stride : uint64
-        Lane j reads the noise of replica + j·replica_stride.
-    first_step : uint64
-    count : int
-    """
-    if draws.kind == systems.FAIR_BIT:
-        _fair_bits(draws, index, replica, replica_stride, first_step, count)
-    elif draws.kind == systems.INDEX:
-        _indices(draws, index, replica, replica_stride, first_step, count)
-    elif draws.kind == systems.WEIGHTED:
-        _indices(draws, index, replica, replica_stride, first_step, count)
-        _apply_thresholds(draws.thresholds, index, count)
-    elif draws.kind == systems.BATCH:
-        _batches(draws, index, shuffle, replica, replica_stride, first_step, count)
+
+@jit
+def bits(draws, drawn, shuffle, replica, stride, base, first, last):
+    """One fair bit a step: a word gives 32 of them."""
+    for group in range(first // 32, (last + 31) // 32):
+        step = base + np.uint64(32 * group)
+        for lane in range(0, drawn.shape[1], LANES):
+            replicas = counting(replica + np.uint64(lane) * stride, stride, LANES)
+            w0, w1, w2, w3 = philox(step >> SEVEN, replicas, ZERO, draws.key_low, draws.key_high)
+            quarter = (step >> FIVE) & THREE
+            low, high = (w0, w1) if quarter < TWO else (w2, w3)
+            word = low if quarter & ONE == ZERO else high
+            for row in range(max(first, 32 * group), min(last, 32 * group + 32)):
+                store((word >> np.uint64(31 - row % 32)) & ONE, drawn, row, lane)
+
+
+@jit
+def indices(draws, drawn, shuffle, replica, stride, base, first, last):
+    """One word a step, one index below n."""
+    n = draws.n_items & LOW
+    for block in range(first // 4, (last + 3) // 4):
+        index = (base >> TWO) + np.uint64(block)
+        for lane in range(0, drawn.shape[1], LANES):
+            replicas = counting(replica + np.uint64(lane) * stride, stride, LANES)
+            w0, w1, w2, w3 = philox(index, replicas, ZERO, draws.key_low, draws.key_high)
+            store(below(w0, n), drawn, 4 * block, lane)
+            store(below(w1, n), drawn, 4 * block + 1, lane)
+            store(below(w2, n), drawn, 4 * block + 2, lane)
+            store(below(w3, n), drawn, 4 * block + 3, lane)
+
+
+@jit
+def weighted(draws, drawn, shuffle, replica, stride, base, first, last):
+    """One word a step; its item is the number of thresholds that the word reaches."""
+    for block in range(first // 4, (last + 3) // 4):
+        index = (base >> TWO) + np.uint64(block)
+        for lane in range(0, drawn.shape[1], LANES):
+            replicas = counting(replica + np.uint64(lane) * stride, stride, LANES)
+            w0, w1, w2, w3 = philox(index, replicas, ZERO, draws.key_low, draws.key_high)
+            store(w0, drawn, 4 * block, lane)
+            store(w1, drawn, 4 * block + 1, lane)
+            store(w2, drawn, 4 * block + 2, lane)
+            store(w3, drawn, 4 * block + 3, lane)
+    first_row, last_row = first // 4 * 4, (last + 3) // 4 * 4
+    if draws.thresholds.size <= FEW_THRESHOLDS:
+        _reached(draws.thresholds, drawn, first_row, last_row)
     else:
-        _epochs(draws, index, shuffle, replica, replica_stride, first_step, count)
+        _searched(draws.thresholds, drawn, first_row, last_row)
 
 
 @jit
-def _fair_bits(draws, index, replica, replica_stride, first_step, count):
-    """A word gives 32 steps, its top bit first: the words of all lanes, then one loop over the lanes for each bit."""
-    row = 0
-    while row < count:
-        step = first_step + np.uint64(row)
-        bit = np.int64(step & BITS)
-        used = min(32 - bit % 32, count - row)
-        for j in range(index.shape[2]):
-            r = replica + np.uint64(j) * replica_stride
-            w0, w1, w2, w3 = philox(step >> SEVEN, r, ZERO, draws.key_low, draws.key_high)
-            first_half = w0 if bit < 32 else w1
-            second_half = w2 if bit < 96 else w3
-            index[row, 0, j] = first_half if bit < 64 else second_half
-        # The first row holds the words until it takes its own bit, last of all.
-        for s in range(used - 1, -1, -1):
-            shift = np.uint32(31 - (bit + s) % 32)
-            for j in range(index.shape[2]):
-                index[row + s, 0, j] = (index[row, 0, j] >> shift) & np.uint32(1)
-        row += used
+def _reached(thresholds, drawn, first_row, last_row):
+    one, zero = splat(ONE, LANES), splat(ZERO, LANES)
+    for row in range(first_row, last_row):
+        for lane in range(0, drawn.shape[1], LANES):
+            words = load(drawn, row, lane, zero)
+            item = zero
+            for i in range(thresholds.size):
+                item = item + where(words >= thresholds[i], one, zero)
+            store(item, drawn, row, lane)
 
 
 @jit
-def _indices(draws, index, replica, replica_stride, first_step, count):
-    """One word a step: the index below n, or the word itself where thresholds follow."""
-    n = draws.n_items if draws.kind == systems.INDEX else ONE << HALF
-    row = 0
-    while row < count:
-        step = first_step + np.uint64(row)
-        first = np.int64(step & THREE)
-        used = min(4 - first, count - row)
-        if used == 4:
-            for j in range(index.shape[2]):
-                r = replica + np.uint64(j) * replica_stride
-                w0, w1, w2, w3 = philox(step >> TWO, r, ZERO, draws.key_low, draws.key_high)
-                index[row, 0, j] = below(w0, n)
-                index[row + 1, 0, j] = below(w1, n)
-                index[row + 2, 0, j] = below(w2, n)
-                index[row + 3, 0, j] = below(w3, n)
-        else:
-            for j in range(index.shape[2]):
-                r = replica + np.uint64(j) * replica_stride
-                four = philox(step >> TWO, r, ZERO, draws.key_low, draws.key_high)
-                for s in range(used):
-                    index[row + s, 0, j] = below(four[first + s], n)
-        row += used
-
-
-@jit
-def _apply_thresholds(thresholds, index, count):
-    """From words to items: the number of thresholds that the word reaches."""
-    for row in range(count):
-        for j in range(index.shape[2]):
-            word = np.uint64(index[row, 0, j])
+def _searched(thresholds, drawn, first_row, last_row):
+    for row in range(first_row, last_row):
+        for lane in range(drawn.shape[1]):
+            word = drawn[row, lane]
             low, high = 0, thresholds.size
             while low < high:
                 middle = (low + high) // 2
@@ -107,125 +123,185 @@ def _apply_thresholds(thresholds, index, count):
                     low = middle + 1
                 else:
                     high = middle
-            index[row, 0, j] = low
+            drawn[row, lane] = low
 
 
 @jit
-def _batches(draws, index, shuffle, replica, replica_stride, first_step, count):
-    """Floyd's algorithm: words first, in lanes, then the points of each lane in turn."""
-    size = index.shape[1]
+def batches(draws, drawn, shuffle, replica, stride, base, first, last):
+    """Floyd's algorithm: the words of a step, then its points."""
+    size = draws.batch_size
+    if size == 2:  # a block serves two steps
+        for block in range(first // 2, (last + 1) // 2):
+            index = (base >> ONE) + np.uint64(block)
+            for lane in range(0, drawn.shape[1], LANES):
+                replicas = counting(replica + np.uint64(lane) * stride, stride, LANES)
+                w0, w1, w2, w3 = philox(index, replicas, ZERO, draws.key_low, draws.key_high)
+                store(w0, drawn, 4 * block, lane)
+                store(w1, drawn, 4 * block + 1, lane)
+                store(w2, drawn, 4 * block + 2, lane)
+                store(w3, drawn, 4 * block + 3, lane)
+        first, last = first // 2 * 2, (last + 1) // 2 * 2
+    else:
+        for row in range(first, last):
+            for lane in range(0, drawn.shape[1], LANES):
+                replicas = counting(replica + np.uint64(lane) * stride, stride, LANES)
+                _batch_words(draws, drawn, row * size, lane, base + np.uint64(row), replicas)
     n = np.int64(draws.n_items)
-    for row in range(count):
-        step = first_step + np.uint64(row)
-        _batch_words(draws, index[row], replica, replica_stride, step)
-        for j in range(index.shape[2]):
-            if size <= SMALL_BATCH:
-                _distinct_by_search(index[row, :, j], n)
-            else:
-                _distinct_by_marks(index[row, :, j], n, shuffle.marks)
-
-
-@jit
-def _batch_words(draws, words, replica, replica_stride, step):
-    """The words of one step for every lane: slot s of lane j in words[s, j]."""
-    size, lanes = words.shape
-    for j in range(lanes):
-        r = replica + np.uint64(j) * replica_stride
-        if size == 2:
-            w0, w1, w2, w3 = philox(step >> ONE, r, ZERO, draws.key_low, draws.key_high)
-            odd = step & ONE == ONE
-            words[0, j] = w2 if odd else w0
-            words[1, j] = w3 if odd else w1
+    for row in range(first, last):
+        if size <= SMALL_BATCH:
+            for lane in range(0, drawn.shape[1], LANES):
+                _distinct_by_search(drawn, row * size, size, n, lane)
         else:
-            for group in range((size + 3) // 4):
-                four = philox(step, r, np.uint64(group), draws.key_low, draws.key_high)
-                for s in range(min(4, size - 4 * group)):
-                    words[4 * group + s, j] = four[s]
+            for lane in range(drawn.shape[1]):
+                _distinct_by_marks(drawn, row * size, size, n, lane, shuffle.marks)
+
+
+@jit_inline
+def _batch_words(draws, drawn, first_slot, lane, step, replicas):
+    """The words of one step: four a block."""
+    size = draws.batch_size
+    for slot in range(0, size, 4):
+        w0, w1, w2, w3 = philox(step, replicas, np.uint64(slot // 4), draws.key_low, draws.key_high)
+        store(w0, drawn, first_slot + slot, lane)
+        if slot + 1 < size:
+            store(w1, drawn, first_slot + slot + 1, lane)
+        if slot + 2 < size:
+            store(w2, drawn, first_slot + slot + 2, lane)
+        if slot + 3 < size:
+            store(w3, drawn, first_slot + slot + 3, lane)
+
+
+@jit_inline
+def _distinct_by_search(drawn, first_slot, size, n, lane):
+    """A point that the batch already has is replaced by the last of the points that the slot may take."""
+    like = splat(ZERO, LANES)
+    for slot in range(first_slot, first_slot + size):
+        last = np.uint64(n - size + slot - first_slot)
+        point = below(load(drawn, slot, lane, like) & LOW, (last + ONE) & LOW)
+        taken = point != point
+        for earlier in range(first_slot, slot):
+            taken = taken | (load(drawn, earlier, lane, like) == point)
+        store(where(taken, splat(last, LANES), point), drawn, slot, lane)
 
 
 @jit
-def _distinct_by_search(slots, n):
-    size = slots.size
-    for slot in range(size):
-        last = n - size + slot
-        point = below(np.uint64(slots[slot]), np.uint64(last + 1))
-        for earlier in range(slot):
-            if slots[earlier] == point:
-                point = np.uint64(last)
-                break
-        slots[slot] = point
-
-
-@jit
-def _distinct_by_marks(slots, n, marks):
+def _distinct_by_marks(drawn, first_slot, size, n, lane, marks):
     """The same with a mark per point: `marks` holds zeros before and after."""
-    size = slots.size
-    for slot in range(size):
-        last = n - size + slot
-        point = np.int64(below(np.uint64(slots[slot]), np.uint64(last + 1)))
+    for slot in range(first_slot, first_slot + size):
+        last = n - size + slot - first_slot
+        point = np.int64(below(drawn[slot, lane], np.uint64(last + 1)))
         if marks[point] != 0:
             point = last
         marks[point] = 1
-        slots[slot] = point
-    for slot in range(size):
-        marks[slots[slot]] = 0
+        drawn[slot, lane] = point
+    for slot in range(first_slot, first_slot + size):
+        marks[np.int64(drawn[slot, lane])] = 0
 
 
 @jit
-def _epochs(draws, index, shuffle, replica, replica_stride, first_step, count):
-    """Reshuffled and cyclic sampling: position within the epoch, then the permutation of that epoch."""
-    size = np.uint64(index.shape[1])
+def cyclic(draws, drawn, shuffle, replica, stride, base, first, last):
+    """The points in their order, the same in every lane."""
+    size = np.uint64(draws.batch_size)
     per_epoch = draws.n_items // size
-    for row in range(count):
-        step = first_step + np.uint64(row)
-        epoch = step // per_epoch
-        start = (step % per_epoch) * size
-        if draws.kind != systems.CYCLIC and (shuffle.epoch[0] != epoch or shuffle.epoch[1] != replica + ONE):
-            _new_epoch(draws, shuffle, replica, replica_stride, epoch, index.shape[2])
-        for slot in range(index.shape[1]):
-            position = start + np.uint64(slot)
-            for j in range(index.shape[2]):
-                if draws.kind == systems.FISHER_YATES:
-                    index[row, slot, j] = shuffle.items[j, position]
-                elif draws.kind == systems.FEISTEL:
-                    index[row, slot, j] = _walk(position, draws, shuffle.keys[j])
-                else:
-                    index[row, slot, j] = position
+    for row in range(first, last):
+        start = (base + np.uint64(row)) % per_epoch * size
+        for slot in range(draws.batch_size):
+            for lane in range(0, drawn.shape[1], LANES):
+                store(splat(start + np.uint64(slot), LANES), drawn, row * draws.batch_size + slot, lane)
 
 
 @jit
-def _new_epoch(draws, shuffle, replica, replica_stride, epoch, lanes):
-    """Permutations (or their keys) of an epoch for every lane; remembers the epoch and the first replica + 1."""
-    for j in range(lanes):
-        r = replica + np.uint64(j) * replica_stride
-        if draws.kind == systems.FISHER_YATES:
-            _fisher_yates(shuffle.items[j], r, epoch, draws.key_low, draws.key_high)
-        else:
-            for group in range(FEISTEL_ROUNDS // 4):
-                four = philox(epoch, r, FEISTEL_STREAM + np.uint64(group), draws.key_low, draws.key_high)
-                for s in range(4):
-                    shuffle.keys[j, 4 * group + s] = four[s]
+def shuffled(draws, drawn, shuffle, replica, stride, base, first, last):
+    """Reshuffling of at most 4096 points: a stored permutation a lane and epoch."""
+    size = np.uint64(draws.batch_size)
+    per_epoch = draws.n_items // size
+    for row in range(first, last):
+        step = base + np.uint64(row)
+        epoch, start = step // per_epoch, np.int64(step % per_epoch * size)
+        if _is_new_epoch(shuffle, epoch, replica):
+            for lane in range(0, drawn.shape[1], LANES):
+                replicas = counting(replica + np.uint64(lane) * stride, stride, LANES)
+                _fisher_yates(draws, shuffle, lane, replicas, epoch)
+        for slot in range(draws.batch_size):
+            for lane in range(drawn.shape[1]):
+                drawn[row * draws.batch_size + slot, lane] = shuffle.items[lane, start + slot]
+
+
+@jit_inline
+def _is_new_epoch(shuffle, epoch, replica):
+    """Whether the permutations belong to another epoch or another block of replicas; notes the new ones."""
+    new = shuffle.epoch[0] != epoch or shuffle.epoch[1] != replica + ONE
     shuffle.epoch[0] = epoch
     shuffle.epoch[1] = replica + ONE
+    return new
+
+
+@jit_inline
+def _fisher_yates(draws, shuffle, first_lane, replicas, epoch):
+    """Permutations of eight lanes: words in vectors, exchanges in each lane in turn."""
+    items, others = shuffle.items, shuffle.others
+    n = items.shape[1]
+    for lane in range(first_lane, first_lane + LANES):
+        for k in range(n):
+            items[lane, k] = k
+    for done in range(0, n - 1, 4):
+        stream = SHUFFLE_STREAM + np.uint64(done // 4)
+        w0, w1, w2, w3 = philox(epoch, replicas, stream, draws.key_low, draws.key_high)
+        left = np.uint64(n - done)
+        store(below(w0, left), others, 0, 0)
+        store(below(w1, (left - ONE) & LOW), others, 1, 0)
+        store(below(w2, (left - TWO) & LOW), others, 2, 0)
+        store(below(w3, (left - TWO - ONE) & LOW), others, 3, 0)
+        for s in range(min(4, n - 1 - done)):
+            last = n - 1 - done - s
+            for i in range(LANES):
+                lane, other = first_lane + i, np.int64(others[s, i])
+                items[lane, last], items[lane, other] = items[lane, other], items[lane, last]
 
 
 @jit
-def _fisher_yates(items, replica, epoch, key_low, key_high):
-    n = items.size
-    for k in range(n):
-        items[k] = k
-    for group in range((n + 2) // 4):
-        four = philox(epoch, replica, SHUFFLE_STREAM + np.uint64(group), key_low, key_high)
-        for s in range(min(4, n - 1 - 4 * group)):
-            last = n - 1 - (4 * group + s)
-            other = below(four[s], np.uint64(last + 1))
-            items[last], items[other] = items[other], items[last]
+def permuted(draws, drawn, shuffle, replica, stride, base, first, last):
+    """Reshuffling of more points: a keyed permutation, computed where it is needed."""
+    size = np.uint64(draws.batch_size)
+    per_epoch = draws.n_items // size
+    for row in range(first, last):
+        step = base + np.uint64(row)
+        epoch, start = step // per_epoch, step % per_epoch * size
+        if _is_new_epoch(shuffle, epoch, replica):
+            for lane in range(0, drawn.shape[1], LANES):
+                replicas = counting(replica + np.uint64(lane) * stride, stride, LANES)
+                _round_keys(draws, shuffle, lane, replicas, epoch)
+        for slot in range(draws.batch_size):
+            for lane in range(0, drawn.shape[1], LANES):
+                _walk(draws, shuffle.keys, drawn, row * draws.batch_size + slot, lane, start + np.uint64(slot))
 
 
-@jit
-def _walk(item, draws, keys):
-    """Image of an item of [0, n): images outside are mapped again until they fall inside."""
-    image = feistel(item, draws.half_bits, keys)
-    while image >= draws.n_items:
-        image = feistel(image, draws.half_bits, keys)
-    return image
+@jit_inline
+def _round_keys(draws, shuffle, lane, replicas, epoch):
+    for group in range(FEISTEL_ROUNDS // 4):
+        stream = FEISTEL_STREAM + np.uint64(group)
+        w0, w1, w2, w3 = philox(epoch, replicas, stream, draws.key_low, draws.key_high)
+        store(w0, shuffle.keys, 4 * group, lane)
+        store(w1, shuffle.keys, 4 * group + 1, lane)
+        store(w2, shuffle.keys, 4 * group + 2, lane)
+        store(w3, shuffle.keys, 4 * group + 3, lane)
+
+
+@jit_inline
+def _walk(draws, keys, drawn, slot, lane, position):
+    """Images of a position: one outside of [0, n) is mapped again until it falls inside."""
+    mask = (ONE << draws.half_bits) - ONE
+    image = splat(position, LANES)
+    outside = image == image
+    while any_lane(outside):
+        left, right = image >> draws.half_bits, image & mask
+        for r in range(FEISTEL_ROUNDS):
+            left, right = feistel_round(left, right, mask, load(keys, r, lane, image))
+        image = where(outside, (left << draws.half_bits) | right, image)
+        outside = image >= draws.n_items
+    store(image, drawn, slot, lane)
+
+
+#: The function of each kind of draws (`systems.PACKED_BITS` …).
+FILL = (packed_bits, bits, indices, weighted, batches, cyclic, shuffled, permuted)
+

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from iterorder.kernels.blocks import chunk_ends, copy, load, store
-from iterorder.kernels.draws import fill_index
-from iterorder.kernels.steps import apply_steps
-from iterorder.kernels.targets import jit
+from iterorder.kernels.blocks import apply, copy, draw, load_states, store_states
+from iterorder.kernels.lanes import LANES, any_lane, load, madd, splat
+from iterorder.kernels.targets import jit, jit_inline
 
 
 @jit
-def forward(system, draws, scratch, replica, replica_stride, first_step, current, saves, states, diverged, control):
+def forward(code, system, draws, scratch, replica, stride, first_step, current, saves, states, diverged, control):
     """Run every replica of `current` forward and save its states.
 
     Parameters
@@ -25,53 +24,84 @@ def forward(system, draws, scratch, replica, replica_stride, first_step, current
     diverged : int64 array, shape (replicas,)
         −1, or the first number of steps after which a coordinate is not finite; the state is NaN from there.
     """
-    chunk, _, lanes = scratch.drawn.shape
+    lanes = scratch.moves.shape[1]
     for first in range(0, current.shape[0], lanes):
         last = min(first + lanes, current.shape[0])
-        base = replica + np.uint64(first) * replica_stride
-        load(system, scratch.states, current[first:last])
-        begin = first_step
-        for s in range(saves.size):
-            end = first_step + np.uint64(saves[s])
-            while begin < end:
-                if control.stop[0] != 0:
-                    return
-                copy(scratch.states, scratch.before)
-                start, count = chunk_ends(begin, end, chunk, False)
-                fill_index(draws, scratch.drawn, scratch.shuffle, base, replica_stride, start, count)
-                apply_steps(system, scratch, 0, count, 1, 0)
-                # Once a chunk: a state that has left the finite numbers never comes back.
-                if not _all_finite(scratch.states, last - first, system.lane_layout):
-                    _locate(system, scratch, count, np.int64(start - first_step), diverged[first:last])
-                begin = start + np.uint64(count)
-                control.done[control.slot] += count * lanes
-            store(system, scratch.states, states[first:last, s])
+        base = replica + np.uint64(first) * stride
+        load_states(system, scratch.states, current, first, last)
+        part = diverged[first:last]
+        if not _run_block(code, system, draws, scratch, base, stride, first_step, saves, states, first, part, control):
+            return
 
 
 @jit
-def _all_finite(x, lanes, lane_layout):
-    """Whether the used lanes are finite: 0·x is 0 for them and NaN otherwise, and NaN stays in a sum."""
-    total = x.dtype.type(0.0)
-    rows = x.shape[0] if lane_layout else lanes
-    columns = lanes if lane_layout else x.shape[1]
-    for i in range(rows):
-        for k in range(columns):
-            total += x[i, k] * x.dtype.type(0.0)
-    return total == total
+def _run_block(code, system, draws, scratch, replica, stride, first_step, saves, states, first, diverged, control):
+    """One block, a chunk of steps at a time, each drawn once however many of its steps are saved."""
+    saved, last = 0, first + diverged.size
+    if saves[0] == 0:
+        store_states(system, scratch.states, states, first, last, 0)
+        saved = 1
+    done = 0
+    while done < saves[-1]:
+        if control.stop[0] != 0:
+            return False
+        step = first_step + np.uint64(done)
+        base = step // np.uint64(code.chunk) * np.uint64(code.chunk)
+        start = np.int64(step - base)
+        stop = min(start + saves[-1] - done, code.chunk)
+        draw(code, draws, scratch, replica, stride, base, start, stop)
+        copy(scratch.states, scratch.before)
+        row, first_saved = start, saved
+        while row < stop:
+            target = min(stop, start + saves[saved] - done)
+            apply(code, system, scratch, row, target, 1, 0)
+            row = target
+            if saves[saved] == done + row - start:
+                store_states(system, scratch.states, states, first, last, saved)
+                saved += 1
+        # Once a chunk: a state that has left the finite numbers never comes back.
+        if _has_left(system, scratch.states, diverged):
+            _locate(code, system, scratch, start, stop, done, diverged)
+            _forget(saves, first_saved, saved, states, first, diverged)
+        done += stop - start
+        control.done[control.slot] += (stop - start) * scratch.moves.shape[1]
+    return True
 
 
 @jit
-def _locate(system, scratch, count, done, diverged):
+def _has_left(system, x, diverged):
+    """Whether a lane has left the finite numbers since the last chunk."""
+    # 0·x is 0 for finite numbers and NaN otherwise, and NaN stays in a sum: first for all lanes at once.
+    zero = splat(x.dtype.type(0.0), LANES)
+    total = zero
+    for i in range(x.shape[0]):
+        for k in range(0, x.shape[1], LANES):
+            total = madd(load(x, i, k, zero), zero, total)
+    if not any_lane(total != total):
+        return False
+    for j in range(diverged.size):
+        if diverged[j] < 0 and not _is_finite(system, x, j):
+            return True
+    return False
+
+
+@jit_inline
+def _is_finite(system, x, lane):
+    for k in range(system.dim):
+        if not np.isfinite(x[k, lane] if system.lane_layout else x[lane, k]):
+            return False
+    return True
+
+
+@jit
+def _locate(code, system, scratch, start, stop, done, diverged):
     """Repeat a chunk step by step: note the first non-finite step of each lane and set its state to NaN from there."""
     copy(scratch.before, scratch.states)
-    for row in range(count):
-        apply_steps(system, scratch, row, row + 1, 1, 0)
+    for row in range(start, stop):
+        apply(code, system, scratch, row, row + 1, 1, 0)
         for j in range(diverged.size):
-            if diverged[j] < 0:
-                for k in range(system.dim):
-                    value = scratch.states[k, j] if system.lane_layout else scratch.states[j, k]
-                    if not np.isfinite(value):
-                        diverged[j] = done + row + 1
+            if diverged[j] < 0 and not _is_finite(system, scratch.states, j):
+                diverged[j] = done + row - start + 1
     for j in range(diverged.size):
         if diverged[j] >= 0:
             for k in range(system.dim):
@@ -79,3 +109,13 @@ def _locate(system, scratch, count, done, diverged):
                     scratch.states[k, j] = np.nan
                 else:
                     scratch.states[j, k] = np.nan
+
+
+@jit
+def _forget(saves, first_saved, last_saved, states, first, diverged):
+    """What was saved in this chunk after a divergence becomes NaN."""
+    for j in range(diverged.size):
+        for s in range(first_saved, last_saved):
+            if 0 <= diverged[j] <= saves[s]:
+                for k in range(states.shape[2]):
+                    states[first + j, s, k] = np.nan

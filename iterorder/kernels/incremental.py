@@ -1,203 +1,424 @@
 """All backward iterates of affine systems in one pass: Z_n is carried together with its linear part P_n.
 
 Z_(n+1) = Z_n + P_n (T(x0) − x0) and P_(n+1) = P_n A for the next map T(x) = A x + b: the newest map is innermost, so it
-only ever multiplies from the right. For regression A = shrink·I − scale·Σ a aᵀ, and both updates need just u = P a.
+only ever multiplies from the right. For regression A = shrink·I − scale·Σ a aᵀ, and both updates need just u = P a,
+row by row of P.
 """
 
 from __future__ import annotations
 
+from functools import cache
+from typing import NamedTuple
+
 import numpy as np
-from numba.extending import overload
 
 from iterorder.kernels import systems
-from iterorder.kernels.blocks import chunk_ends
-from iterorder.kernels.draws import fill_index
-from iterorder.kernels.targets import jit, jit_inline, madd
+from iterorder.kernels.affine import ONE, ZERO
+from iterorder.kernels.blocks import draw
+from iterorder.kernels.lanes import LANES, load, madd, splat, store, where
+from iterorder.kernels.systems import aligned_zeros
+from iterorder.kernels.targets import call_at, jit, jit_inline
+from iterorder.kernels.vector import (
+    affine_image,
+    dot,
+    gather_columns,
+    linear_image,
+    load_columns,
+    load_row,
+    long_partial_sums,
+    multiple,
+    plus,
+    plus_multiple,
+    shrink_and_move,
+    store_columns,
+    store_transposed,
+    sum_each,
+)
 
-# Once every entry of P is this small, P and Z are left alone: subnormal numbers would be slow and inexact. A move m
-# from then on would change Z by less than d·2⁻⁹⁶⁰·|m| (float32: d·2⁻¹⁰⁰·|m|), far below the rounding of Z wherever Z
-# and the moves are of comparable size. (Only a later product above 2⁹⁰⁰ or 2⁶⁰ could have brought it back.)
+# Once every entry of P is this small, P is set to zero: subnormal numbers would be slow and inexact. A move m from
+# then on would change Z by less than d·2⁻⁹⁶⁰·|m| (float32: d·2⁻¹⁰⁰·|m|), far below the rounding of Z wherever Z and
+# the moves are of comparable size. (Only a later product above 2⁹⁰⁰ or 2⁶⁰ could have brought it back.)
 NEGLIGIBLE, NEGLIGIBLE_SINGLE = 2.0**-960, 2.0**-100
+# Steps made at once for one vector of lanes, and the numbers of P in a block that should stay in the cache.
+STRIDE = 32
+BLOCK_NUMBERS = 2**11
+
+
+class Carry(NamedTuple):
+    """What a block carries from step to step.
+
+    In the lane layout `z` and `x0` have shape (dim, lanes), `linear` holds P[i, k] in row i·dim + k, `rows` the gathered
+    rows of a batch and `kept` the iterates to save. In the row layout `z` and `x0` have shape (lanes, stride), row
+    lane·dim + i of `linear` holds row i of P, and `rows` is a copy of one P.
+    """
+
+    z: np.ndarray
+    x0: np.ndarray
+    linear: np.ndarray
+    rows: np.ndarray
+    kept: np.ndarray
+
+
+def lanes_for_incremental(system: systems.System, n_replicas: int) -> int:
+    """Lanes of a block: as many as keep P in the cache."""
+    fitting = BLOCK_NUMBERS // system.dim**2 // LANES * LANES
+    return max(LANES, min(64, fitting, -(-n_replicas // LANES) * LANES))
+
+
+def new_carry(system: systems.System, lanes: int) -> Carry:
+    """Memory for a block of `lanes` lanes."""
+    d, dtype, stride = system.dim, system.table.dtype, system.stride
+    if system.lane_layout:
+        shape, linear, rows = (d, lanes), (d * d, lanes), (system.batch_size * (d + 1), lanes)
+        kept = (STRIDE * d, lanes)
+    else:
+        shape, linear, rows, kept = (lanes, stride), (lanes * d, stride), (d, stride), (1, LANES)
+    return Carry(*(aligned_zeros(s, dtype) for s in (shape, shape, linear, rows, kept)))
 
 
 @jit
-def incremental(system, draws, scratch, replica, replica_stride, first_step, x0, saves, states, control):
-    """Z_n of every replica for each n in `saves` (increasing), at the cost of max(saves) steps."""
-    lanes = scratch.drawn.shape[2]
+def incremental(code, system, draws, scratch, carry, replica, stride, first_step, x0, saves, states, control):
+    """Z_n of every replica for each n in `saves` (increasing), at the cost of max(saves) steps.
+
+    Parameters
+    ----------
+    states : array, shape (replicas, saves·dim)
+        Filled.
+    """
+    lanes = scratch.moves.shape[1]
     for first in range(0, x0.shape[0], lanes):
         last = min(first + lanes, x0.shape[0])
-        base = replica + np.uint64(first) * replica_stride
-        if not _run_block(
-            system, draws, scratch, base, replica_stride, first_step, x0[first:last], saves, states[first:last], control
-        ):
+        base = replica + np.uint64(first) * stride
+        _begin(system, carry, x0[first:last])
+        if not _run_block(code, system, draws, scratch, carry, base, stride, first_step, saves, states[first:last], control):
             return
 
 
 @jit
-def _run_block(system, draws, scratch, replica, replica_stride, first_step, x0, saves, states, control):
-    """One block of replicas, a chunk of draws at a time; within a chunk one replica after the other."""
-    chunk = scratch.drawn.shape[0]
+def _begin(system, carry, x0):
+    """Z = x0 and P = I in every lane; lanes that are not used start at zero."""
     d = system.dim
-    dtype = x0.dtype.type
-    iterates = x0.copy()
-    # Transposed, so that the inner loops run along contiguous numbers: linear[lane, k, i] = P[i, k].
-    linear = np.zeros((x0.shape[0], d, d), x0.dtype)
-    for j in range(x0.shape[0]):
+    lanes = carry.z.shape[1] if system.lane_layout else carry.z.shape[0]
+    for i in range(carry.linear.shape[0]):
+        for k in range(carry.linear.shape[1]):
+            carry.linear[i, k] = 0
+    for i in range(carry.z.shape[0]):
+        for k in range(carry.z.shape[1]):
+            carry.z[i, k] = 0
+    for lane in range(lanes):
         for k in range(d):
-            linear[j, k, k] = dtype(1.0)
-    products = np.zeros((d + 1, d), x0.dtype)
-    move = np.zeros(d, x0.dtype)
-    begin, end, saved = first_step, first_step + np.uint64(saves[-1]), 0
-    saved = _save(iterates, saves, saved, 0, states)
-    while begin < end:
+            start = x0[lane, k] if lane < x0.shape[0] else carry.z.dtype.type(0.0)
+            if system.lane_layout:
+                carry.z[k, lane] = start
+                carry.linear[k * d + k, lane] = 1
+            else:
+                carry.z[lane, k] = start
+                carry.linear[lane * d + k, k] = 1
+    for i in range(carry.z.shape[0]):
+        for k in range(carry.z.shape[1]):
+            carry.x0[i, k] = carry.z[i, k]
+
+
+@jit
+def _run_block(code, system, draws, scratch, carry, replica, stride, first_step, saves, states, control):
+    """One block of replicas: a chunk of draws at a time, in strides of steps with the saved ones marked."""
+    keep = np.full(STRIDE, -1)
+    saved, done = 0, 0
+    if saves[0] == 0:
+        _keep_start(system, carry, states)
+        saved = 1
+    chunk = np.uint64(code.chunk)
+    while done < saves[-1]:
         if control.stop[0] != 0:
             return False
-        start, count = chunk_ends(begin, end, chunk, False)
-        fill_index(draws, scratch.drawn, scratch.shuffle, replica, replica_stride, start, count)
-        done = np.int64(start - first_step)
-        for j in range(x0.shape[0]):
-            frozen = _largest(linear[j]) < (NEGLIGIBLE if x0.itemsize == 8 else NEGLIGIBLE_SINGLE)
-            s = saved
-            for row in range(count):
-                if not frozen:
-                    extend(system, scratch.drawn, row, j, x0[j], iterates[j], linear[j], products, move)
-                if s < saves.size and saves[s] == done + row + 1:
-                    for k in range(d):
-                        states[j, s, k] = iterates[j, k]
-                    s += 1
-        while saved < saves.size and saves[saved] <= done + count:
-            saved += 1
-        begin = start + np.uint64(count)
-        control.done[control.slot] += count * scratch.drawn.shape[2]
+        step = first_step + np.uint64(done)
+        base = step // chunk * chunk
+        start = np.int64(step - base)
+        stop = min(start + saves[-1] - done, code.chunk)
+        draw(code, draws, scratch, replica, stride, base, start, stop)
+        row = start
+        while row < stop:
+            last = min(stop, (row // STRIDE + 1) * STRIDE)
+            for r in range(row, last):
+                keep[r - row] = -1
+                if saved < saves.size and saves[saved] == done + r - start + 1:
+                    keep[r - row] = saved
+                    saved += 1
+            if (base + np.uint64(row)) % np.uint64(STRIDE) == 0:
+                _drop_negligible(system, carry)
+            call_at(code.steps, (system, scratch, carry, row, last, keep, states))
+            row = last
+        done += stop - start
+        control.done[control.slot] += (stop - start) * scratch.moves.shape[1]
     return True
 
 
 @jit_inline
-def _save(iterates, saves, saved, done, states):
-    if saves[saved] == done:
-        for j in range(iterates.shape[0]):
-            for k in range(iterates.shape[1]):
-                states[j, saved, k] = iterates[j, k]
-        saved += 1
-    return saved
-
-
-@jit_inline
-def _largest(matrix):
-    """The largest magnitude; NaN compares false, so a diverged replica is never taken for negligible."""
-    largest = matrix.dtype.type(0.0)
-    for k in range(matrix.shape[0]):
-        for i in range(matrix.shape[1]):
-            size = abs(matrix[k, i])
-            largest = size if not size <= largest else largest
-    return largest
-
-
-@jit_inline
-def _add_product(z, linear, vector, factor):
-    """z ← z + factor·P·vector."""
-    for k in range(vector.size):
-        weight = factor * vector[k]
-        for i in range(z.size):
-            z[i] = madd(weight, linear[k, i], z[i])
+def _keep_start(system, carry, states):
+    for lane in range(states.shape[0]):
+        for k in range(system.dim):
+            states[lane, k] = carry.z[k, lane] if system.lane_layout else carry.z[lane, k]
 
 
 @jit
-def _extend_affine(system, index, row, lane, x0, z, linear, product, move):
-    """One step of a general affine family: d² numbers of A and d³ products a map, averaged over the batch."""
-    table, d, stride, one = system.table, system.dim, system.stride, x0.dtype.type(1.0)
-    size = index.shape[1]
-    for k in range(d):
-        move[k] = -x0[k]
+def _drop_negligible(system, carry):
+    """P = 0 in the lanes where every entry is negligible; NaN compares false, so a diverged lane is never taken."""
+    linear, d = carry.linear, system.dim
+    bound = NEGLIGIBLE if linear.itemsize == 8 else NEGLIGIBLE_SINGLE
+    lanes = carry.z.shape[1] if system.lane_layout else carry.z.shape[0]
+    for lane in range(lanes):
+        negligible = True
         for i in range(d):
-            product[k, i] = 0
-    for b in range(size):
-        item = index[row, b, lane]
-        for k in range(d):
-            value = table[item, d * stride + k]
+            for k in range(d):
+                entry = linear[i * d + k, lane] if system.lane_layout else linear[lane * d + i, k]
+                negligible = negligible and abs(entry) < bound
+            if not negligible:
+                break
+        if negligible:
+            for i in range(d):
+                for k in range(d):
+                    if system.lane_layout:
+                        linear[i * d + k, lane] = 0
+                    else:
+                        linear[lane * d + i, k] = 0
+
+
+# ------------------------------------------------------------------------------------------------- steps, few dimensions
+#
+# Every function below makes steps first … last − 1 of the chunk, and writes the iterate after step first + i into the
+# saved position keep[i] of every replica, unless that is negative.
+
+
+@jit_inline
+def _write_kept(carry, dim, lane, first, last, keep, states):
+    """Transpose what was kept of eight lanes, in whole blocks where they are full."""
+    kept, first_saved = 0, -1
+    for i in range(last - first):
+        if keep[i] >= 0:
+            first_saved = keep[i] if kept == 0 else first_saved
+            kept += 1
+    used = min(LANES, states.shape[0] - lane)
+    whole = kept * dim // LANES * LANES if used == LANES else 0
+    for row in range(0, whole, LANES):
+        store_transposed(carry.kept, row, lane, states, lane, first_saved * dim + row)
+    for row in range(whole, kept * dim):
+        for i in range(used):
+            states[lane + i, first_saved * dim + row] = carry.kept[row, lane + i]
+
+
+@cache
+def pair_steps():
+    """Two maps on the line, chosen by fair bits."""
+
+    @jit
+    def steps(system, scratch, carry, first, last, keep, states):
+        for lane in range(0, carry.z.shape[1], LANES):
+            z = load(carry.z, 0, lane, splat(ZERO, LANES))
+            p, start = load(carry.linear, 0, lane, z), load(carry.x0, 0, lane, z)
+            slope0, slope1 = splat(system.table[0, 0], LANES), splat(system.table[1, 0], LANES)
+            move0 = madd(slope0, start, splat(system.table[0, 1], LANES)) - start
+            move1 = madd(slope1, start, splat(system.table[1, 1], LANES)) - start
+            words = load(scratch.drawn, first // 32, lane, z)
+            bit = ONE << np.uint64(31 - first % 32)
+            kept = 0
+            for row in range(first, last):
+                second = (words & bit) != ZERO
+                bit = bit >> ONE
+                z = madd(p, where(second, move1, move0), z)
+                p = p * where(second, slope1, slope0)
+                if keep[row - first] >= 0:
+                    store(z, carry.kept, kept, lane)
+                    kept += 1
+            store(z, carry.z, 0, lane)
+            store(p, carry.linear, 0, lane)
+            _write_kept(carry, 1, lane, first, last, keep, states)
+
+    return steps
+
+
+@cache
+def affine_lane_steps(dim: int):
+    """Affine maps in few dimensions: d² numbers of A and d³ products a step."""
+    numbers = dim * (dim + 1)
+
+    @jit
+    def steps(system, scratch, carry, first, last, keep, states):
+        size, minus_one = system.batch_size, splat(-system.table.dtype.type(1.0), LANES)
+        for lane in range(0, carry.z.shape[1], LANES):
+            x0 = load_columns(carry.x0, 0, lane, dim)
+            kept = 0
+            for row in range(first, last):
+                maps = gather_columns(system.table, scratch.drawn, row * size, lane, numbers)
+                for slot in range(row * size + 1, (row + 1) * size):
+                    maps = plus(maps, gather_columns(system.table, scratch.drawn, slot, lane, numbers))
+                if size > 1:
+                    maps = multiple(system.scale, maps)
+                move = plus_multiple(affine_image(maps, x0), minus_one, x0)
+                for i in range(dim):
+                    p = load_columns(carry.linear, i * dim, lane, dim)
+                    store(dot(p, move, load(carry.z, i, lane, minus_one)), carry.z, i, lane)
+                    store_columns(linear_image(p, maps), carry.linear, i * dim, lane)
+                if keep[row - first] >= 0:
+                    store_columns(load_columns(carry.z, 0, lane, dim), carry.kept, kept * dim, lane)
+                    kept += 1
+            _write_kept(carry, dim, lane, first, last, keep, states)
+
+    return steps
+
+
+@cache
+def regression_lane_steps(dim: int, ridge: bool):
+    """Linear regression in few dimensions: rank-one updates, 2d² multiply-adds a row of the batch."""
+    numbers = dim + 1
+
+    @jit
+    def steps(system, scratch, carry, first, last, keep, states):
+        size, zero = system.batch_size, splat(system.scale - system.scale, LANES)
+        for lane in range(0, carry.z.shape[1], LANES):
+            x0 = load_columns(carry.x0, 0, lane, dim)
+            kept = 0
+            for row in range(first, last):
+                for slot in range(size):
+                    a = gather_columns(system.table, scratch.drawn, row * size + slot, lane, numbers)
+                    store_columns(a, carry.rows, slot * numbers, lane)
+                    store(dot(a, x0, a[dim]), scratch.moves, slot, lane)
+                for i in range(dim):
+                    p, z = load_columns(carry.linear, i * dim, lane, dim), load(carry.z, i, lane, zero)
+                    new = p
+                    if ridge:
+                        z = madd(dot(x0, p, zero), system.shrink - system.table.dtype.type(1.0), z)
+                        new = multiple(system.shrink, p)
+                    for slot in range(size):
+                        a = load_columns(carry.rows, slot * numbers, lane, numbers)
+                        u = dot(a, p, zero) * -system.scale
+                        z = madd(u, load(scratch.moves, slot, lane, zero), z)
+                        new = plus_multiple(new, u, a)
+                    store(z, carry.z, i, lane)
+                    store_columns(new, carry.linear, i * dim, lane)
+                if keep[row - first] >= 0:
+                    store_columns(load_columns(carry.z, 0, lane, dim), carry.kept, kept * dim, lane)
+                    kept += 1
+            _write_kept(carry, dim, lane, first, last, keep, states)
+
+    return steps
+
+
+# ------------------------------------------------------------------------------------------------ steps, many dimensions
+
+
+@jit_inline
+def _write_row(carry, dim, lane, saved, states):
+    if saved >= 0:
+        for k in range(dim):
+            states[lane, saved * dim + k] = carry.z[lane, k]
+
+
+@jit_inline
+def _add_product(system, carry, sums, lane, k, vectors, row, factor):
+    """z[k : k + 8] += factor·(rows k … k + 7 of P)·vectors[row]."""
+    d, zero = system.dim, system.scale - system.scale
+    for i in range(LANES):
+        at = lane * d + min(k + i, d - 1)
+        store(long_partial_sums(carry.linear, at, 0, vectors, row, system.stride, zero), sums, i, 0)
+    product = sum_each(sums, 0)
+    store(madd(product, factor, load(carry.z, lane, k, product)), carry.z, lane, k)
+
+
+@cache
+def affine_row_steps():
+    """Affine maps in many dimensions: 2d³ flops a step."""
+
+    @jit
+    def steps(system, scratch, carry, first, last, keep, states):
+        for lane in range(states.shape[0]):
+            for row in range(first, last):
+                _extend_affine(system, scratch, carry, row, lane)
+                _write_row(carry, system.dim, lane, keep[row - first], states)
+
+    return steps
+
+
+@jit_inline
+def _extend_affine(system, scratch, carry, row, lane):
+    d, stride, size, one = system.dim, system.stride, system.batch_size, system.table.dtype.type(1.0)
+    move, sums = scratch.image, scratch.sums
+    for k in range(d):
+        move[0, k] = -carry.x0[lane, k]
+    for slot in range(row * size, (row + 1) * size):
+        item = np.intp(scratch.drawn[slot, lane])
+        for k in range(0, d, LANES):
+            for i in range(LANES):
+                at = item * d + min(k + i, d - 1)
+                constant = system.constants[item, k + i]
+                store(long_partial_sums(system.table, at, 0, carry.x0, lane, stride, constant), sums, i, 0)
+            store(sum_each(sums, 0), sums, 0, 0)
+            for i in range(min(LANES, d - k)):
+                move[0, k + i] = madd(system.scale, sums[0, i], move[0, k + i])
+    for k in range(0, d, LANES):
+        _add_product(system, carry, sums, lane, k, move, 0, one)
+    for i in range(d):
+        for k in range(stride):
+            carry.rows[i, k] = carry.linear[lane * d + i, k]
+            carry.linear[lane * d + i, k] = 0
+    for slot in range(row * size, (row + 1) * size):
+        item = np.intp(scratch.drawn[slot, lane])
+        for i in range(d):
             for m in range(d):
-                value = madd(table[item, k * stride + m], x0[m], value)
-            move[k] = madd(system.scale, value, move[k])
-            for m in range(d):
-                entry = system.scale * table[item, k * stride + m]
-                for i in range(d):
-                    product[m, i] = madd(entry, linear[k, i], product[m, i])
-    _add_product(z, linear, move, one)
-    for k in range(d):
-        for i in range(d):
-            linear[k, i] = product[k, i]
+                weight = system.scale * carry.rows[i, m]
+                shrink_and_move(carry.linear, lane * d + i, one, weight, system.table, item * d + m, stride)
 
 
-@jit
-def _extend_regression(system, index, row, lane, x0, z, linear, products, move):
-    """One step of linear regression: rank-one updates, 4d² flops a row of the batch.
+@cache
+def regression_row_steps():
+    """Linear regression in many dimensions: eight rows of P at a time, while they are in the first-level cache."""
 
-    All moves of a batch use the old P, so the rows of the batch are visited twice when there is more than one.
-    """
-    table, d, one = system.table, system.dim, x0.dtype.type(1.0)
-    size = index.shape[1]
-    if system.shrink != one:
-        _add_product(z, linear, x0, system.shrink - one)
-    if size == 1:
-        item = index[row, 0, lane]
-        _product_with_row(table, item, linear, products[0])
-        residual = _residual(table, item, system.stride, x0)
-        _rank_one(system, table, item, residual, z, linear, products[0], system.shrink)
-        return
-    # P·(I − scale·Σ a aᵀ) needs P·a of the old P for every row: keep a copy of P.
-    for k in range(d):
-        for i in range(d):
-            products[k, i] = linear[k, i]
-    for b in range(size):
-        item = index[row, b, lane]
-        _product_with_row(table, item, products, products[d])
-        residual = _residual(table, item, system.stride, x0)
-        shrink = system.shrink if b == 0 else one
-        _rank_one(system, table, item, residual, z, linear, products[d], shrink)
+    @jit
+    def steps(system, scratch, carry, first, last, keep, states):
+        for lane in range(states.shape[0]):
+            for row in range(first, last):
+                _extend_regression(system, scratch, carry, row, lane)
+                _write_row(carry, system.dim, lane, keep[row - first], states)
+
+    return steps
 
 
 @jit_inline
-def _residual(table, item, stride, x0):
-    """aᵀx0 − b."""
-    residual = table[item, stride]
-    for k in range(x0.size):
-        residual = madd(table[item, k], x0[k], residual)
-    return residual
+def _extend_regression(system, scratch, carry, row, lane):
+    d, stride, size, one = system.dim, system.stride, system.batch_size, system.table.dtype.type(1.0)
+    drawn, sums, residuals = scratch.drawn, scratch.sums, scratch.moves
+    for slot in range(size):
+        item = np.intp(drawn[row * size + slot, lane])
+        constant = system.constants[item, 0]
+        store(long_partial_sums(system.table, item, 0, carry.x0, lane, stride, constant), sums, 0, 0)
+        store(sum_each(sums, 0), residuals, slot, 0)  # of eight sums only the first is one
+    for k in range(0, d, LANES):
+        if system.shrink != one:
+            _add_product(system, carry, sums, lane, k, carry.x0, lane, system.shrink - one)
+        for slot in range(size):
+            item = np.intp(drawn[row * size + slot, lane])
+            for i in range(LANES):
+                at = lane * d + min(k + i, d - 1)
+                products = long_partial_sums(system.table, item, 0, carry.linear, at, stride, one - one)
+                store(products, sums, slot * LANES + i, 0)
+            u = sum_each(sums, slot * LANES) * -system.scale
+            store(u, sums, slot * LANES, 0)
+            store(madd(u, residuals[slot, 0], load(carry.z, lane, k, u)), carry.z, lane, k)
+        for i in range(min(LANES, d - k)):
+            for slot in range(size):
+                shrink = system.shrink if slot == 0 else one
+                item, at = np.intp(drawn[row * size + slot, lane]), lane * d + k + i
+                shrink_and_move(carry.linear, at, shrink, sums[slot * LANES, i], system.table, item, stride)
 
 
-@jit_inline
-def _product_with_row(table, item, linear, u):
-    """u ← P a."""
-    for i in range(u.size):
-        u[i] = 0
-    for k in range(linear.shape[1]):
-        a = table[item, k]
-        for i in range(u.size):
-            u[i] = madd(a, linear[k, i], u[i])
+# --------------------------------------------------------------------------------------------------- choice of the step
 
 
-@jit_inline
-def _rank_one(system, table, item, residual, z, linear, u, shrink):
-    """z ← z − scale·residual·u and P ← shrink·P − scale·u aᵀ."""
-    weight = -system.scale * residual
-    for i in range(z.size):
-        z[i] = madd(weight, u[i], z[i])
-    for k in range(z.size):
-        weight = -system.scale * table[item, k]
-        for i in range(z.size):
-            linear[k, i] = madd(weight, u[i], shrink * linear[k, i])
-
-
-def extend(system, index, row, lane, x0, z, linear, products, move):
-    """One more map, in place: z ← z + P(T(x0) − x0), P ← P A. Chosen by the class of `system`; compiled code only."""
-
-
-@overload(extend)
-def _choose_extension(system, index, row, lane, x0, z, linear, products, move):
-    regression = system.instance_class in (systems.RegressionLanes, systems.RegressionRows)
-    body = _extend_regression if regression else _extend_affine
-
-    def call(system, index, row, lane, x0, z, linear, products, move):
-        body(system, index, row, lane, x0, z, linear, products, move)
-
-    return call
+def incremental_steps_of(system: systems.System, draws: systems.Draws):
+    """The function that makes the steps of a system, chosen by its family, its layout and its dimension."""
+    if system.family == systems.AFFINE:
+        if draws.kind == systems.PACKED_BITS:
+            return pair_steps()
+        return affine_lane_steps(system.dim) if system.lane_layout else affine_row_steps()
+    if system.lane_layout:
+        return regression_lane_steps(system.dim, bool(system.shrink != 1.0))
+    return regression_row_steps()

@@ -1,7 +1,8 @@
-"""Philox4x32-10 and the numbers made from its words, in scalars: one body for every target.
+"""Philox4x32-10 and the numbers made from its words, for one replica or one in each lane: one body for every target.
 
 Every integer is a uint64 that holds a value below 2³² (products stay below 2⁶⁴), so that nothing relies on wrap-around,
-which NumPy, Numba and CUDA treat differently. The layout of the counter is documented in `iterorder.noise`.
+which NumPy, Numba and CUDA treat differently. The layout of the counter is documented in `iterorder.noise`. Masks that
+change nothing tell the compiler that a product of two 32-bit numbers, one instruction a vector, is enough.
 
 References
 ----------
@@ -26,11 +27,12 @@ FEISTEL_ROUNDS = 12
 @jit_inline
 def philox(block, replica, stream, key_low, key_high):
     """The four words of counter (block low, block high, replica, stream)."""
-    c0, c1, c2, c3 = block & LOW, block >> HALF, replica, stream
+    zero = replica ^ replica  # a number or a vector, as the replica is
+    c0, c1, c2, c3 = zero + (block & LOW), zero + (block >> HALF), replica & LOW, zero + (stream & LOW)
     k0, k1 = key_low, key_high
     for _ in range(10):
-        p0 = MULTIPLIER_0 * c0
-        p1 = MULTIPLIER_1 * c2
+        p0 = MULTIPLIER_0 * (c0 & LOW)
+        p1 = MULTIPLIER_1 * (c2 & LOW)
         c0 = (p1 >> HALF) ^ c1 ^ k0
         c2 = (p0 >> HALF) ^ c3 ^ k1
         c1 = p1 & LOW
@@ -47,17 +49,13 @@ def below(word, n):
 
 
 @jit_inline
-def feistel(item, half_bits, keys):
-    """Image of `item` under the keyed permutation of 2^(2·half_bits) items: one balanced Feistel network.
+def feistel_round(left, right, mask, key):
+    """One round of the keyed permutation of pairs of halves.
 
     The round function is a 32-bit finaliser (two multiplications and three shifts) of the half and the round's key.
     """
-    mask = (np.uint64(1) << half_bits) - np.uint64(1)
-    left, right = item >> half_bits, item & mask
-    for r in range(FEISTEL_ROUNDS):
-        x = (right * WEYL_0 + keys[r]) & LOW
-        x = ((x ^ (x >> SHIFT_16)) * MIX_0) & LOW
-        x = ((x ^ (x >> SHIFT_15)) * MIX_1) & LOW
-        x = x ^ (x >> SHIFT_16)
-        left, right = right, left ^ (x & mask)
-    return (left << half_bits) | right
+    x = ((right & LOW) * WEYL_0 + key) & LOW
+    x = ((x ^ (x >> SHIFT_16)) * MIX_0) & LOW
+    x = ((x ^ (x >> SHIFT_15)) * MIX_1) & LOW
+    x = x ^ (x >> SHIFT_16)
+    return right, left ^ (x & mask)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import singledispatch
 from typing import NamedTuple
 
@@ -15,54 +16,44 @@ from iterorder.sampling import Sampling
 # Up to these dimensions a block of states is stored coordinate by coordinate (lanes are replicas); above, state by
 # state (lanes are coordinates). A matrix of d² numbers is gathered for every lane, hence the smaller bound.
 MAX_LANE_DIM_AFFINE, MAX_LANE_DIM_REGRESSION = 8, 16
+# Rows of at most this many vectors are held in registers.
+MAX_ROW_VECTORS = 13
 
 # Ways to draw, by the words that a step reads.
-FAIR_BIT, INDEX, WEIGHTED, BATCH, CYCLIC, FISHER_YATES, FEISTEL = range(7)
+PACKED_BITS, BITS, INDEX, WEIGHTED, BATCH, CYCLIC, FISHER_YATES, FEISTEL = range(8)
+# Families of steps.
+AFFINE, LINEAR, LOGISTIC = range(3)
 
 
 class System(NamedTuple):
-    """A family of maps as arrays and scalars. Its subclasses tell the compiler which step to use.
+    """A family of maps as arrays and scalars.
 
-    ``table[i]`` holds map i: (A, b) for affine maps, (a, −b) for linear and (y·a, 0) for logistic regression, padded
-    with zeros to whole vectors; in the row layout each row of A and each a is padded to `stride`, too. Steps, summed
-    over the batch:
+    Steps, summed over a batch of `batch_size` items:
 
     - affine: x → scale·Σ(A x + b)
     - linear regression: x → shrink·x − scale·Σ a(aᵀx − b)
     - logistic regression: x → shrink·x + scale·Σ a σ(−aᵀx)
+
+    In the lane layout ``table[i]`` holds the rows of (A | b), (a, −b) or (y·a, 0), padded to a multiple of four (two,
+    if there are at most two). In the row layout ``table[i]`` holds a and ``table[i·dim + k]`` row k of A, padded to
+    `stride`, and ``constants[i]`` holds b, −b or 0.
     """
 
+    family: int
     lane_layout: bool
-    logistic: bool
     dim: int
     stride: int
+    batch_size: int
     table: np.ndarray
+    constants: np.ndarray
     shrink: np.floating
     scale: np.floating
 
-
-class AffineLine(System):
-    """Affine maps in one dimension."""
-
-
-class AffinePair(System):
-    """Two affine maps in one dimension, one of them a step."""
-
-
-class AffineLanes(System):
-    """Affine maps in few dimensions."""
-
-
-class AffineRows(System):
-    """Affine maps in many dimensions."""
-
-
-class RegressionLanes(System):
-    """Linear or logistic regression in few dimensions."""
-
-
-class RegressionRows(System):
-    """Linear or logistic regression in many dimensions."""
+    @property
+    def row_vectors(self) -> int:
+        """Whole vectors of a state in the row layout; zero where they are too many to be held in registers."""
+        vectors = self.stride // lanes_of(self.table.dtype)
+        return vectors if vectors <= MAX_ROW_VECTORS else 0
 
 
 class Draws(NamedTuple):
@@ -77,18 +68,30 @@ class Draws(NamedTuple):
     key_high: np.uint64
 
 
+def lanes_of(dtype) -> int:
+    """Numbers in a whole vector along a row."""
+    return VECTOR_BYTES // np.dtype(dtype).itemsize
+
+
 def padded(dim: int, dtype) -> int:
     """`dim` rounded up to whole vectors."""
-    lanes = VECTOR_BYTES // np.dtype(dtype).itemsize
-    return -(-dim // lanes) * lanes
+    return -(-dim // lanes_of(dtype)) * lanes_of(dtype)
 
 
-def draws_of(law: Sampling, seed: int) -> Draws:
+def aligned_zeros(shape: tuple[int, ...], dtype) -> np.ndarray:
+    """Zeros on a 64-byte boundary, so that no vector load crosses two cache lines."""
+    size = math.prod(shape)
+    memory = np.zeros(size + VECTOR_BYTES, dtype)
+    start = -memory.__array_interface__["data"][0] % VECTOR_BYTES // memory.itemsize
+    return memory[start : start + size].reshape(shape)
+
+
+def draws_of(system: System, law: Sampling, seed: int) -> Draws:
     """The kernels' form of a sampling law."""
     thresholds = np.empty(0, np.uint64) if law.probabilities is None else noise.thresholds(law.probabilities)
     half_bits = noise.feistel_half_bits(law.n_items)
     return Draws(
-        _draw_kind(law),
+        _draw_kind(system, law),
         np.uint64(law.n_items),
         law.batch_size,
         thresholds,
@@ -98,7 +101,7 @@ def draws_of(law: Sampling, seed: int) -> Draws:
     )
 
 
-def _draw_kind(law: Sampling) -> int:
+def _draw_kind(system: System, law: Sampling) -> int:
     if law.kind == "cyclic":
         return CYCLIC
     if law.kind == "reshuffle":
@@ -107,7 +110,9 @@ def _draw_kind(law: Sampling) -> int:
         return BATCH
     if law.probabilities is not None:
         return WEIGHTED
-    return FAIR_BIT if law.n_items == 2 else INDEX
+    if law.n_items != 2:
+        return INDEX
+    return PACKED_BITS if system.family == AFFINE and system.dim == 1 else BITS
 
 
 @singledispatch
@@ -131,49 +136,47 @@ def _(maps: QuadraticSGD, dtype) -> System:
 
 def _affine(matrices, offsets, batch_size, dtype) -> System:
     m, d = offsets.shape
-    lane_layout = d <= MAX_LANE_DIM_AFFINE
-    stride = d if lane_layout else padded(d, dtype)
-    rows = np.zeros((m, d + 1, stride))
-    rows[:, :d, :d] = matrices
-    rows[:, d, :d] = offsets
-    table = _padded_table(rows.reshape(m, -1), 2 if d == 1 else padded((d + 1) * stride, dtype), dtype)
+    if d <= MAX_LANE_DIM_AFFINE:
+        augmented = np.concatenate([matrices, offsets[:, :, None]], axis=2).reshape(m, -1)
+        return _lane_system(AFFINE, d, batch_size, augmented, 1.0, 1.0 / batch_size, dtype)
+    stride = padded(d, dtype)
+    table = aligned_zeros((m, d, stride), dtype)
+    table[:, :, :d] = matrices
+    constants = aligned_zeros((m, padded(d, dtype)), dtype)
+    constants[:, :d] = offsets
     scalar = np.dtype(dtype).type
-    kind: type[System]
-    if d == 1:
-        kind = AffinePair if m == 2 and batch_size == 1 else AffineLine
-    else:
-        kind = AffineLanes if lane_layout else AffineRows
-    return kind(lane_layout, False, d, stride, table, scalar(1.0), scalar(1.0 / batch_size))
-
-
-def _padded_table(rows, width, dtype) -> np.ndarray:
-    """The rows with zeros up to `width`, on a 64-byte boundary."""
-    memory = np.zeros(len(rows) * width + VECTOR_BYTES, dtype)
-    start = -memory.ctypes.data % VECTOR_BYTES // memory.itemsize
-    table = memory[start : start + len(rows) * width].reshape(len(rows), width)
-    table[:, : rows.shape[1]] = rows
-    return table
+    rows = table.reshape(m * d, stride)
+    return System(AFFINE, False, d, stride, batch_size, rows, constants, scalar(1.0), scalar(1.0 / batch_size))
 
 
 @system_of.register
 def _(maps: LinearRegressionSGD, dtype) -> System:
-    return _regression(False, maps, maps.features, -maps.targets, dtype)
+    return _regression(LINEAR, maps, maps.features, -maps.targets, dtype)
 
 
 @system_of.register
 def _(maps: LogisticRegressionSGD, dtype) -> System:
-    return _regression(True, maps, maps.labels[:, None] * maps.features, np.zeros(len(maps.labels)), dtype)
+    return _regression(LOGISTIC, maps, maps.labels[:, None] * maps.features, np.zeros(len(maps.labels)), dtype)
 
 
-def _regression(logistic, maps, rows, constants, dtype) -> System:
+def _regression(family, maps, rows, constants, dtype) -> System:
     n, d = rows.shape
-    lane_layout = d <= MAX_LANE_DIM_REGRESSION
-    stride = d if lane_layout else padded(d, dtype)
-    numbers = np.zeros((n, stride + 1))
-    numbers[:, :d] = rows
-    numbers[:, stride] = constants
-    table = _padded_table(numbers, padded(stride + 1, dtype), dtype)
+    shrink, scale = 1.0 - maps.step_size * maps.ridge, maps.step_size / maps.batch_size
+    if d <= MAX_LANE_DIM_REGRESSION:
+        numbers = np.column_stack([rows, constants])
+        return _lane_system(family, d, maps.batch_size, numbers, shrink, scale, dtype)
+    stride = padded(d, dtype)
+    table = aligned_zeros((n, stride), dtype)
+    table[:, :d] = rows
     scalar = np.dtype(dtype).type
-    shrink, scale = scalar(1.0 - maps.step_size * maps.ridge), scalar(maps.step_size / maps.batch_size)
-    kind = RegressionLanes if lane_layout else RegressionRows
-    return kind(lane_layout, logistic, d, stride, table, shrink, scale)
+    column = constants[:, None].astype(dtype)
+    return System(family, False, d, stride, maps.batch_size, table, column, scalar(shrink), scalar(scale))
+
+
+def _lane_system(family, dim, batch_size, numbers, shrink, scale, dtype) -> System:
+    n, width = numbers.shape
+    table = aligned_zeros((n, 2 if width <= 2 else -(-width // 4) * 4), dtype)
+    table[:, :width] = numbers
+    scalar = np.dtype(dtype).type
+    constants = np.zeros((1, 1), dtype)
+    return System(family, True, dim, dim, batch_size, table, constants, scalar(shrink), scalar(scale))

@@ -2,15 +2,16 @@
 
 Kernels are compiled without any `fastmath` flag: every rounding is the one that the source says, so a result depends on
 neither the vector width, nor the number of lanes, nor the kernel that a body was inlined into, and NaN checks work.
-Where a multiply and an add may become one rounding, the source says so with `madd`.
+Where a multiply and an add may become one rounding, the source says so with `lanes.madd`.
 """
 
 from __future__ import annotations
 
+import sys
+from functools import cache
 from pathlib import Path
 
-from llvmlite import ir
-from numba import njit, types
+from numba import njit, typeof, types
 from numba.extending import intrinsic
 
 from iterorder import noise
@@ -27,7 +28,16 @@ def _compiled(function, **options):
     dispatcher = njit(cache=True, nogil=True, error_model="numpy", **options)(function)
     cache_file = dispatcher._cache._cache_file
     cache_file._source_stamp = (cache_file._source_stamp, _FOLDER_STAMP)
+    # Called where the cache has nothing: what follows takes seconds, and the user should know why.
+    compile_now = dispatcher._compiler.compile
+    dispatcher._compiler.compile = lambda *arguments: _announce() or compile_now(*arguments)
     return dispatcher
+
+
+@cache
+def _announce() -> None:
+    """Say once that this process compiles."""
+    print("iterorder: compiling for this processor; the next run loads it from the cache", file=sys.stderr, flush=True)
 
 
 def jit(function):
@@ -40,18 +50,34 @@ def jit_inline(function):
     return _compiled(function, forceinline=True)
 
 
+def overload_of(dispatcher, *arguments):
+    """The compiled function for arguments of the types of these; compiled now if need be."""
+    signature = tuple(typeof(argument) for argument in arguments)
+    dispatcher.compile(signature)
+    return dispatcher.overloads[signature]
+
+
+def address_of(dispatcher, *arguments) -> int:
+    """Where the compiled function for arguments of the types of these begins, for `call_at`."""
+    compiled = overload_of(dispatcher, *arguments)
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
 @intrinsic
-def madd(typing_context, a, b, c):
-    """a·b + c, one rounding where the processor multiplies and adds in one instruction, two where it does not.
+def call_at(typing_context, address, arguments):
+    """Call the function at an address with a tuple of arguments of exactly the types that it was compiled for.
 
-    The choice (LLVM's `fmuladd`) depends on the processor alone, never on the surrounding code.
+    A kernel that takes its step as an address is compiled once for all maps, and a new map compiles its step alone.
+    The function returns nothing and raises nothing.
     """
-    if not (isinstance(a, types.Float) and a == b == c):
-        return None
+    kinds = tuple(arguments)
 
-    def generate(context, builder, signature, arguments):
-        kind = arguments[0].type
-        name = builder.module.declare_intrinsic("llvm.fmuladd", (kind,), ir.FunctionType(kind, [kind, kind, kind]))
-        return builder.call(name, arguments)
+    def generate(context, builder, signature, values):
+        convention = context.call_conv
+        function_type = convention.get_function_type(types.none, kinds)
+        function = builder.inttoptr(values[0], function_type.as_pointer())
+        items = [builder.extract_value(values[1], k) for k in range(len(kinds))]
+        convention.call_function(builder, function, types.none, kinds, items)
+        return context.get_dummy_value()
 
-    return a(a, a, a), generate
+    return types.void(types.intp, arguments), generate

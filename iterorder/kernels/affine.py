@@ -1,0 +1,134 @@
+"""Steps of affine maps: x → A x + b, or the mean of the images under the maps of a batch.
+
+Every function here makes the compiled step for one dimension: a fixed number of coordinates lives in registers.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from iterorder.kernels.lanes import LANES, counting, element, load, madd, splat, store, where
+from iterorder.kernels.targets import jit, jit_inline
+from iterorder.kernels.vector import (
+    affine_image,
+    broadcast_columns,
+    gather_columns,
+    load_columns,
+    long_partial_sums,
+    multiple,
+    plus,
+    store_columns,
+    sum_each,
+)
+
+#: Lanes that the steps of two maps on the line keep in flight: the latency of a multiply-add is hidden behind them.
+WIDE = 64
+ONE, ZERO = np.uint64(1), np.uint64(0)
+#: The bit of each step in a word of 32; from memory it reaches all lanes without an exchange.
+BITS = ONE << np.arange(31, -1, -1, dtype=np.uint64)
+
+
+@cache
+def lane_steps(dim: int, single: bool, shared: bool):
+    """Few dimensions: replicas in lanes; with `shared`, every lane meets the maps of lane 0."""
+    numbers = dim * (dim + 1)
+
+    @jit
+    def steps(system, scratch, start, stop, direction, first_lane):
+        table, drawn, states = system.table, scratch.drawn, scratch.states
+        size = 1 if single else system.batch_size
+        for lane in range(first_lane, states.shape[1], LANES):
+            x = load_columns(states, 0, lane, dim)
+            for row in range(start, stop, direction):
+                total = x
+                for slot in range(row * size, (row + 1) * size):
+                    if shared:
+                        maps = broadcast_columns(table, element(drawn, slot, 0), numbers)
+                    else:
+                        maps = gather_columns(table, drawn, slot, lane, numbers)
+                    image = affine_image(maps, x)
+                    total = image if slot == row * size else plus(total, image)
+                x = total if single else multiple(system.scale, total)
+            store_columns(x, states, 0, lane)
+
+    return steps
+
+
+@cache
+def pair_steps(shared: bool):
+    """Two maps on the line, chosen by fair bits: nothing to look up."""
+
+    @jit
+    def steps(system, scratch, start, stop, direction, first_lane):
+        drawn, states = scratch.drawn, scratch.states
+        lane, lanes = first_lane, states.shape[1]
+        while lane + WIDE <= lanes:
+            x = load(states, 0, lane, splat(ZERO, WIDE))
+            store(_pair_of_lanes(x, system, drawn, start, stop, direction, lane, shared), states, 0, lane)
+            lane += WIDE
+        while lane < lanes:
+            x = load(states, 0, lane, splat(ZERO, LANES))
+            store(_pair_of_lanes(x, system, drawn, start, stop, direction, lane, shared), states, 0, lane)
+            lane += LANES
+
+    return steps
+
+
+@jit_inline
+def _pair_of_lanes(x, system, drawn, row, stop, direction, lane, shared):
+    """As many lanes as x has; one bit of a word a step, and a choice between two slopes and two offsets."""
+    slope0, offset0 = splat(system.table[0, 0], x), splat(system.table[0, 1], x)
+    slope1, offset1 = splat(system.table[1, 0], x), splat(system.table[1, 1], x)
+    flip = 0 if direction > 0 else 31
+    equal_slopes = system.table[0, 0] == system.table[1, 0]
+    while row != stop:
+        words = splat(np.uint64(element(drawn, row // 32, 0)), x) if shared else load(drawn, row // 32, lane, x)
+        bit = row % 32
+        count = min(32 - bit, stop - row) if direction > 0 else min(bit + 1, row - stop)
+        row += count * direction
+        if equal_slopes and count == 32:
+            # The length of this loop is known, so the compiler unrolls it.
+            for k in range(32):
+                x = madd(slope0, x, where((words & BITS[k ^ flip]) != ZERO, offset1, offset0))
+        elif equal_slopes:
+            for k in range(bit, bit + count * direction, direction):
+                x = madd(slope0, x, where((words & BITS[k]) != ZERO, offset1, offset0))
+        else:
+            for k in range(bit, bit + count * direction, direction):
+                second = (words & BITS[k]) != ZERO
+                x = madd(where(second, slope1, slope0), x, where(second, offset1, offset0))
+    return x
+
+
+@cache
+def row_steps(shared: bool):
+    """Many dimensions: one state at a time, eight coordinates of its image at once."""
+
+    @jit
+    def steps(system, scratch, start, stop, direction, first_lane):
+        for row in range(start, stop, direction):
+            for lane in range(first_lane, scratch.states.shape[0]):
+                _row_image(system, scratch, row, lane, 0 if shared else lane)
+
+    return steps
+
+
+@jit_inline
+def _row_image(system, scratch, row, lane, noise_lane):
+    table, states, sums, image = system.table, scratch.states, scratch.sums, scratch.image
+    size, dim = system.batch_size, np.uint64(system.dim)
+    like = splat(system.scale, LANES)
+    zero = splat(system.scale - system.scale, LANES)
+    for slot in range(row * size, (row + 1) * size):
+        item = np.intp(scratch.drawn[slot, noise_lane])
+        for k in range(0, system.dim, LANES):
+            for i in range(LANES):
+                at = item * system.dim + min(k + i, system.dim - 1)
+                constant = system.constants[item, k + i]
+                store(long_partial_sums(table, at, 0, states, lane, system.stride, constant), sums, i, 0)
+            value = where(counting(np.uint64(k), ONE, LANES) < dim, sum_each(sums, 0), zero)
+            store(value if slot == row * size else load(image, 0, k, like) + value, image, 0, k)
+    for k in range(0, system.dim, LANES):
+        store(load(image, 0, k, like) * system.scale, states, lane, k)

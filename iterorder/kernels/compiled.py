@@ -1,0 +1,114 @@
+"""Compiled kernels, each looked up once for a type of float.
+
+The types of a kernel's arguments depend on that type alone, not on the system: any small system serves as an example.
+Looking them up anew for every call would take longer than a small simulation.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from iterorder.kernels import blocks, systems
+from iterorder.kernels.backward import backward_each, mark_diverged, sliding_window
+from iterorder.kernels.draws import FILL
+from iterorder.kernels.forward import forward
+from iterorder.kernels.incremental import STRIDE, incremental, incremental_steps_of, new_carry
+from iterorder.kernels.steps import steps_of
+from iterorder.kernels.sweep import backward_sweep, new_sweep
+from iterorder.kernels.targets import address_of, overload_of
+from iterorder.maps import AffineMaps
+
+
+class _Example(NamedTuple):
+    """Arguments of the types that kernels take."""
+
+    code: blocks.Code
+    system: systems.System
+    draws: systems.Draws
+    scratch: blocks.Scratch
+    place: tuple
+    x0: np.ndarray
+    saves: np.ndarray
+    states: np.ndarray
+    diverged: np.ndarray
+    control: blocks.Control
+
+
+@cache
+def _example(dtype: np.dtype) -> _Example:
+    maps = AffineMaps([[[0.0]]], [[0.0]])
+    system = systems.system_of(maps, dtype)
+    draws = systems.draws_of(system, maps.sampling_law, 0)
+    scratch = blocks.new_scratch(system, draws, 8, shared=False)
+    counts = np.zeros(1, np.int64)
+    place = (np.uint64(0),) * 3
+    x0, states = np.zeros((1, 1), dtype), np.zeros((1, 1, 1), dtype)
+    control = blocks.Control(counts, counts, 0)
+    return _Example(blocks.Code(0, 0, 0), system, draws, scratch, place, x0, counts, states, counts, control)
+
+
+def code_for(system: systems.System, draws: systems.Draws, lanes: int, shared: bool, in_steps=None) -> blocks.Code:
+    """The functions that draw and apply a chunk of steps; `in_steps` replaces those of `steps.steps_of`."""
+    dtype = system.table.dtype
+    steps = _steps_address(steps_of(system, draws, shared), dtype) if in_steps is None else in_steps
+    return blocks.Code(_fill_address(FILL[draws.kind]), steps, blocks.chunk_of(draws, 8 if shared else lanes))
+
+
+def incremental_code(system: systems.System, draws: systems.Draws, lanes: int) -> blocks.Code:
+    """The same with incremental steps."""
+    steps = _incremental_address(incremental_steps_of(system, draws), system.table.dtype)
+    return code_for(system, draws, lanes, shared=False, in_steps=steps)
+
+
+@cache
+def _fill_address(function) -> int:
+    example = _example(np.dtype(np.float64))
+    return address_of(function, example.draws, example.scratch.drawn, example.scratch.shuffle, *example.place, 0, 0)
+
+
+@cache
+def _steps_address(function, dtype: np.dtype) -> int:
+    example = _example(dtype)
+    return address_of(function, example.system, example.scratch, 0, 0, 0, 0)
+
+
+@cache
+def _incremental_address(function, dtype: np.dtype) -> int:
+    example = _example(dtype)
+    keep, table = np.zeros(STRIDE, np.int64), example.states[0]
+    carry = new_carry(example.system, 8)
+    return address_of(function, example.system, example.scratch, carry, 0, 0, keep, table)
+
+
+@cache
+def kernel(function, dtype: np.dtype):
+    """One of the functions below, compiled: calling it skips the look-up of types, so they must be exactly these."""
+    example = _example(dtype)
+    first = (example.code, example.system, example.draws, example.scratch)
+    last = (example.saves, example.states, example.control)
+    arguments = {
+        forward: (*first, *example.place, example.x0, *last[:2], example.diverged, example.control),
+        backward_each: (*first, *example.place, example.x0, *last),
+        backward_sweep: (
+            *first[:3],
+            new_sweep(example.system, example.draws, 1),
+            *example.place,
+            example.x0,
+            *last,
+        ),
+        sliding_window: (*first, *example.place, example.x0, 0, *last),
+        incremental: (
+            *first,
+            new_carry(example.system, 8),
+            *example.place,
+            example.x0,
+            example.saves,
+            example.states[0],
+            example.control,
+        ),
+        mark_diverged: (example.states, example.saves, example.diverged),
+    }[function]
+    return overload_of(function, *arguments).entry_point

@@ -1,0 +1,166 @@
+"""Steps of linear and logistic regression: x → shrink·x + Σ move·a over the rows a of a batch.
+
+The move is −scale·(aᵀx − b) for linear and scale·σ(−aᵀx) for logistic regression; all rows of a batch see the same x.
+Every function here makes the compiled step for one dimension: a fixed number of coordinates lives in registers.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from iterorder.kernels.lanes import LANES, element, store, to_float64, to_type_of, unrelated
+from iterorder.kernels.targets import jit, jit_inline
+from iterorder.kernels.vector import (
+    broadcast_columns,
+    dot,
+    exp,
+    gather_columns,
+    load_columns,
+    load_row,
+    long_partial_sums,
+    multiple,
+    partial_sums,
+    plus_multiple,
+    shrink_and_move,
+    store_columns,
+    store_row,
+    sum_each,
+    total,
+)
+
+
+@jit_inline
+def _linear_move(z, scale):
+    return z * -scale
+
+
+@jit_inline
+def _logistic_move(z, scale):
+    """The sigmoid in float64 also for float32 states: exp is written for it."""
+    return to_type_of(np.float64(scale) / (1.0 + exp(to_float64(z))), z)
+
+
+@cache
+def lane_steps(dim: int, single: bool, logistic: bool, ridge: bool, shared: bool):
+    """Few dimensions: replicas in lanes; with `shared`, every lane meets the rows of lane 0."""
+    numbers = dim + 1
+
+    @jit
+    def steps(system, scratch, start, stop, direction, first_lane):
+        table, drawn, states = system.table, scratch.drawn, scratch.states
+        size = 1 if single else system.batch_size
+        for lane in range(first_lane, states.shape[1], LANES):
+            x = load_columns(states, 0, lane, dim)
+            for row in range(start, stop, direction):
+                moved = multiple(system.shrink, x) if ridge else x
+                for slot in range(row * size, (row + 1) * size):
+                    if shared:
+                        a = broadcast_columns(table, element(drawn, slot, 0), numbers)
+                    else:
+                        a = gather_columns(table, drawn, slot, lane, numbers)
+                    z = dot(a, x, a[dim])
+                    move = _logistic_move(z, system.scale) if logistic else _linear_move(z, system.scale)
+                    moved = plus_multiple(moved, move, a)
+                x = moved
+            store_columns(x, states, 0, lane)
+
+    return steps
+
+
+@cache
+def linear_row_steps(vectors: int, ridge: bool, shared: bool):
+    """Linear regression, batches of one: the states of two lanes stay in registers for a chunk of steps.
+
+    What limits the speed is the latency of a long sum, hence two of them, and a row is read from afar only once.
+    """
+
+    @jit
+    def steps(system, scratch, start, stop, direction, first_lane):
+        states, table, constants, drawn = scratch.states, system.table, system.constants, scratch.drawn
+        shrink, scale = system.shrink, -system.scale
+        for lane in range(first_lane, states.shape[0], 2):
+            x, y = load_row(states, lane, 0, vectors), load_row(states, lane + 1, 0, vectors)
+            for row in range(start, stop, direction):
+                i = element(drawn, row, 0 if shared else lane)
+                j = element(drawn, row, 0 if shared else lane + 1)
+                a, b = load_row(table, i, 0, vectors), load_row(table, j, 0, vectors)
+                u = total(partial_sums(a, x, element(constants, i, 0)), x) * scale
+                v = total(partial_sums(b, y, element(constants, j, 0)), y) * scale
+                a, b = load_row(table, unrelated(i), 0, vectors), load_row(table, unrelated(j), 0, vectors)
+                x = plus_multiple(multiple(shrink, x) if ridge else x, u, a)
+                y = plus_multiple(multiple(shrink, y) if ridge else y, v, b)
+            store_row(x, states, lane)
+            store_row(y, states, lane + 1)
+
+    return steps
+
+
+@cache
+def row_steps(vectors: int, single: bool, logistic: bool, ridge: bool, shared: bool):
+    """Many dimensions: lanes are coordinates. The moves of a step are made when the next begins, in one pass over x."""
+
+    @jit
+    def steps(system, scratch, start, stop, direction, first_lane):
+        states, sums, moves = scratch.states, scratch.sums, scratch.moves
+        table, constants, drawn = system.table, system.constants, scratch.drawn
+        size = 1 if single else system.batch_size
+        for row in range(start, stop, direction):
+            for group in range(first_lane, states.shape[0], LANES):
+                for lane in range(group, group + LANES):
+                    noise_lane = 0 if shared else lane
+                    x = load_row(states, lane, 0, vectors)
+                    if row != start:
+                        x = multiple(system.shrink, x) if ridge else x
+                        for slot in range(size):
+                            item = element(drawn, (row - direction) * size + slot, noise_lane)
+                            x = plus_multiple(x, element(moves, slot, lane), load_row(table, item, 0, vectors))
+                        store_row(x, states, lane)
+                    for slot in range(size):
+                        item = element(drawn, row * size + slot, noise_lane)
+                        products = partial_sums(load_row(table, item, 0, vectors), x, element(constants, item, 0))
+                        store(products, sums, slot * LANES + lane - group, 0)
+                for slot in range(size):
+                    z = sum_each(sums, slot * LANES)
+                    move = _logistic_move(z, system.scale) if logistic else _linear_move(z, system.scale)
+                    store(move, moves, slot, group)
+        if start != stop:
+            last = (stop - direction) * size
+            for lane in range(first_lane, states.shape[0]):
+                x = load_row(states, lane, 0, vectors)
+                x = multiple(system.shrink, x) if ridge else x
+                for slot in range(size):
+                    item = element(drawn, last + slot, 0 if shared else lane)
+                    x = plus_multiple(x, element(moves, slot, lane), load_row(table, item, 0, vectors))
+                store_row(x, states, lane)
+
+    return steps
+
+
+@cache
+def long_row_steps(logistic: bool, shared: bool):
+    """More coordinates than fit into registers: the same sums in the same order, from memory."""
+
+    @jit
+    def steps(system, scratch, start, stop, direction, first_lane):
+        states, sums, moves, size = scratch.states, scratch.sums, scratch.moves, system.batch_size
+        table, constants, drawn, stride = system.table, system.constants, scratch.drawn, system.stride
+        for row in range(start, stop, direction):
+            for group in range(first_lane, states.shape[0], LANES):
+                for slot in range(size):
+                    for lane in range(group, group + LANES):
+                        item = element(drawn, row * size + slot, 0 if shared else lane)
+                        constant = element(constants, item, 0)
+                        products = long_partial_sums(table, item, 0, states, lane, stride, constant)
+                        store(products, sums, lane - group, 0)
+                    z = sum_each(sums, 0)
+                    move = _logistic_move(z, system.scale) if logistic else _linear_move(z, system.scale)
+                    store(move, moves, slot, group)
+                for lane in range(group, group + LANES):
+                    for slot in range(size):
+                        shrink = system.shrink if slot == 0 else table.dtype.type(1.0)
+                        item = element(drawn, row * size + slot, 0 if shared else lane)
+                        shrink_and_move(states, lane, shrink, element(moves, slot, lane), table, item, stride)
+
+    return steps
