@@ -15,7 +15,8 @@ from iterorder.kernels import blocks, systems
 from iterorder.kernels.backward import backward_each, mark_diverged, sliding_window
 from iterorder.kernels.draws import FILL
 from iterorder.kernels.forward import forward
-from iterorder.kernels.incremental import STRIDE, incremental, incremental_steps_of, new_carry
+from iterorder.kernels.incremental import incremental, incremental_steps_of, new_carry
+from iterorder.kernels.lanes import LANES
 from iterorder.kernels.steps import steps_of
 from iterorder.kernels.sweep import backward_sweep, new_sweep
 from iterorder.kernels.targets import address_of, overload_of
@@ -42,7 +43,7 @@ def _example(dtype: np.dtype) -> _Example:
     maps = AffineMaps([[[0.0]]], [[0.0]])
     system = systems.system_of(maps, dtype)
     draws = systems.draws_of(system, maps.sampling_law, 0)
-    scratch = blocks.new_scratch(system, draws, 8, shared=False)
+    scratch = blocks.new_scratch(system, draws, LANES, shared=False)
     counts = np.zeros(1, np.int64)
     place = (np.uint64(0),) * 3
     x0, states = np.zeros((1, 1), dtype), np.zeros((1, 1, 1), dtype)
@@ -54,13 +55,13 @@ def code_for(system: systems.System, draws: systems.Draws, lanes: int, shared: b
     """The functions that draw and apply a chunk of steps; `in_steps` replaces those of `steps.steps_of`."""
     dtype = system.table.dtype
     steps = _steps_address(steps_of(system, draws, shared), dtype) if in_steps is None else in_steps
-    return blocks.Code(_fill_address(FILL[draws.kind]), steps, blocks.chunk_of(draws, 8 if shared else lanes))
+    return blocks.Code(_fill_address(FILL[draws.kind]), steps, blocks.chunk_of(draws, LANES if shared else lanes))
 
 
-def incremental_code(system: systems.System, draws: systems.Draws, lanes: int) -> blocks.Code:
-    """The same with incremental steps."""
+def incremental_code(system: systems.System, draws: systems.Draws) -> blocks.Code:
+    """The same with incremental steps, for blocks of eight lanes."""
     steps = _incremental_address(incremental_steps_of(system, draws), system.table.dtype)
-    return code_for(system, draws, lanes, shared=False, in_steps=steps)
+    return code_for(system, draws, LANES, shared=False, in_steps=steps)
 
 
 @cache
@@ -78,9 +79,7 @@ def _steps_address(function, dtype: np.dtype) -> int:
 @cache
 def _incremental_address(function, dtype: np.dtype) -> int:
     example = _example(dtype)
-    keep, table = np.zeros(STRIDE, np.int64), example.states[0]
-    carry = new_carry(example.system, 8)
-    return address_of(function, example.system, example.scratch, carry, 0, 0, keep, table)
+    return address_of(function, example.system, example.scratch, new_carry(example.system), 0, 0, example.states[0])
 
 
 @cache
@@ -102,11 +101,12 @@ def kernel(function, dtype: np.dtype):
         sliding_window: (*first, *example.place, example.x0, 0, *last),
         incremental: (
             *first,
-            new_carry(example.system, 8),
+            new_carry(example.system),
             *example.place,
             example.x0,
             example.saves,
             example.states[0],
+            np.zeros(1, bool),
             example.control,
         ),
         mark_diverged: (example.states, example.saves, example.diverged),

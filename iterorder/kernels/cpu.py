@@ -12,7 +12,8 @@ import numpy as np
 from iterorder.kernels import blocks, compiled, systems
 from iterorder.kernels.backward import backward_each, mark_diverged, sliding_window
 from iterorder.kernels.forward import forward
-from iterorder.kernels.incremental import incremental, lanes_for_incremental, new_carry
+from iterorder.kernels.incremental import incremental, new_carry
+from iterorder.kernels.lanes import LANES
 from iterorder.kernels.sweep import backward_sweep, new_sweep
 
 # Chunks of replicas for each thread: enough that a slow one does not leave the other cores idle.
@@ -103,30 +104,21 @@ def _sweep_code(system, draws):
 
 
 def _run_incremental(system, draws, noise, x0, saves, states, diverged, report):
-    lanes = lanes_for_incremental(system, len(x0))
-    code = compiled.incremental_code(system, draws, lanes)
-    kernel, mark = (compiled.kernel(function, x0.dtype) for function in (incremental, mark_diverged))
+    code = compiled.incremental_code(system, draws)
+    kernel = compiled.kernel(incremental, x0.dtype)
+    finite = np.zeros(len(x0), bool)
 
     def task(first, last, control):
-        scratch, carry = blocks.new_scratch(system, draws, lanes, shared=False), new_carry(system, lanes)
-        part, starts = states[first:last], x0[first:last]
-        rows = part.reshape(last - first, -1)
-        kernel(code, system, draws, scratch, carry, *_place(noise, first), starts, saves, rows, control)
-        _recompute_overflown(system, draws, noise, first, starts, saves, part, control)
-        mark(part, saves, diverged[first:last])
+        some, rows = slice(first, last), states[first:last].reshape(last - first, -1)
+        scratch, carry, place = blocks.new_scratch(system, draws, LANES, shared=False), new_carry(system), _place(noise, first)
+        kernel(code, system, draws, scratch, carry, *place, x0[some], saves, rows, finite[some], control)
 
-    _run(task, len(x0), lanes, int(saves[-1]), _numbers_a_step(system) * system.dim, report)
-
-
-def _recompute_overflown(system, draws, noise, first, x0, saves, states, control):
-    """Iterates of replicas whose linear part overflowed, by the sweep: the iterates themselves may be finite."""
-    overflown = np.flatnonzero(~np.isfinite(states).all(axis=(1, 2)))
-    if overflown.size == 0:
-        return
-    code, kernel = _sweep_code(system, draws), compiled.kernel(backward_sweep, x0.dtype)
-    for r in overflown:
-        one, place, memory = slice(r, r + 1), _place(noise, first + int(r)), new_sweep(system, draws, len(saves))
-        kernel(code, system, draws, memory, *place, x0[one], saves, states[one], control)
+    _run(task, len(x0), LANES, int(saves[-1]), _numbers_a_step(system) * system.dim, report)
+    # Where the linear part overflowed the iterates themselves may be finite: the sweep finds out.
+    for r in np.flatnonzero(~finite):
+        one = slice(r, r + 1)
+        later = noise._replace(first_replica=noise.first_replica + int(r) * noise.stride)
+        _run_sweep(system, draws, later, x0[one], saves, states[one], diverged[one], None)
 
 
 def run_sliding(width, system, draws, noise, x0, saves, states, diverged, report):

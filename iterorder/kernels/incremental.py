@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from iterorder.kernels import systems
-from iterorder.kernels.affine import ONE, ZERO
+from iterorder.kernels.affine import BITS, ZERO
 from iterorder.kernels.blocks import draw
 from iterorder.kernels.lanes import LANES, load, madd, splat, store, where
 from iterorder.kernels.systems import aligned_zeros
@@ -39,9 +39,8 @@ from iterorder.kernels.vector import (
 # then on would change Z by less than d·2⁻⁹⁶⁰·|m| (float32: d·2⁻¹⁰⁰·|m|), far below the rounding of Z wherever Z and
 # the moves are of comparable size. (Only a later product above 2⁹⁰⁰ or 2⁶⁰ could have brought it back.)
 NEGLIGIBLE, NEGLIGIBLE_SINGLE = 2.0**-960, 2.0**-100
-# Steps made at once for one vector of lanes, and the numbers of P in a block that should stay in the cache.
-STRIDE = 32
-BLOCK_NUMBERS = 2**11
+# Numbers that are kept of one replica before they are written: long runs, since its states lie far from the next one's.
+KEPT_NUMBERS, MIN_STRIDE = 256, 32
 
 
 class Carry(NamedTuple):
@@ -49,7 +48,8 @@ class Carry(NamedTuple):
 
     In the lane layout `z` and `x0` have shape (dim, lanes), `linear` holds P[i, k] in row i·dim + k, `rows` the gathered
     rows of a batch and `kept` the iterates to save. In the row layout `z` and `x0` have shape (lanes, stride), row
-    lane·dim + i of `linear` holds row i of P, and `rows` is a copy of one P.
+    lane·dim + i of `linear` holds row i of P, and `rows` is a copy of one P. ``keep[i]`` says where step i of a stride
+    is saved.
     """
 
     z: np.ndarray
@@ -57,41 +57,44 @@ class Carry(NamedTuple):
     linear: np.ndarray
     rows: np.ndarray
     kept: np.ndarray
+    keep: np.ndarray
 
 
-def lanes_for_incremental(system: systems.System, n_replicas: int) -> int:
-    """Lanes of a block: as many as keep P in the cache."""
-    fitting = BLOCK_NUMBERS // system.dim**2 // LANES * LANES
-    return max(LANES, min(64, fitting, -(-n_replicas // LANES) * LANES))
-
-
-def new_carry(system: systems.System, lanes: int) -> Carry:
-    """Memory for a block of `lanes` lanes."""
-    d, dtype, stride = system.dim, system.table.dtype, system.stride
+def new_carry(system: systems.System) -> Carry:
+    """Memory for a block of eight lanes."""
+    d, dtype, row = system.dim, system.table.dtype, system.stride
+    stride = max(MIN_STRIDE, KEPT_NUMBERS >> (d.bit_length() - 1))
     if system.lane_layout:
-        shape, linear, rows = (d, lanes), (d * d, lanes), (system.batch_size * (d + 1), lanes)
-        kept = (STRIDE * d, lanes)
+        shape, linear, rows = (d, LANES), (d * d, LANES), (system.batch_size * (d + 1), LANES)
+        kept = (stride * d, LANES)
     else:
-        shape, linear, rows, kept = (lanes, stride), (lanes * d, stride), (d, stride), (1, LANES)
-    return Carry(*(aligned_zeros(s, dtype) for s in (shape, shape, linear, rows, kept)))
+        shape, linear, rows, kept = (LANES, row), (LANES * d, row), (d, row), (1, LANES)
+    arrays = (aligned_zeros(s, dtype) for s in (shape, shape, linear, rows, kept))
+    return Carry(*arrays, np.zeros(stride, np.int64))
 
 
 @jit
-def incremental(code, system, draws, scratch, carry, replica, stride, first_step, x0, saves, states, control):
+def incremental(code, system, draws, scratch, carry, replica, stride, first_step, x0, saves, states, finite, control):
     """Z_n of every replica for each n in `saves` (increasing), at the cost of max(saves) steps.
 
     Parameters
     ----------
     states : array, shape (replicas, saves·dim)
         Filled.
+    finite : bool array, shape (replicas,)
+        Whether Z stayed finite: what has left the finite numbers never comes back.
     """
-    lanes = scratch.moves.shape[1]
-    for first in range(0, x0.shape[0], lanes):
-        last = min(first + lanes, x0.shape[0])
+    for first in range(0, x0.shape[0], LANES):
+        last = min(first + LANES, x0.shape[0])
         base = replica + np.uint64(first) * stride
         _begin(system, carry, x0[first:last])
         if not _run_block(code, system, draws, scratch, carry, base, stride, first_step, saves, states[first:last], control):
             return
+        for lane in range(last - first):
+            finite[first + lane] = True
+            for k in range(system.dim):
+                if not np.isfinite(carry.z[k, lane] if system.lane_layout else carry.z[lane, k]):
+                    finite[first + lane] = False
 
 
 @jit
@@ -122,8 +125,7 @@ def _begin(system, carry, x0):
 @jit
 def _run_block(code, system, draws, scratch, carry, replica, stride, first_step, saves, states, control):
     """One block of replicas: a chunk of draws at a time, in strides of steps with the saved ones marked."""
-    keep = np.full(STRIDE, -1)
-    saved, done = 0, 0
+    keep, saved, done = carry.keep, 0, 0
     if saves[0] == 0:
         _keep_start(system, carry, states)
         saved = 1
@@ -138,15 +140,15 @@ def _run_block(code, system, draws, scratch, carry, replica, stride, first_step,
         draw(code, draws, scratch, replica, stride, base, start, stop)
         row = start
         while row < stop:
-            last = min(stop, (row // STRIDE + 1) * STRIDE)
+            last = min(stop, (row // keep.size + 1) * keep.size)
             for r in range(row, last):
                 keep[r - row] = -1
                 if saved < saves.size and saves[saved] == done + r - start + 1:
                     keep[r - row] = saved
                     saved += 1
-            if (base + np.uint64(row)) % np.uint64(STRIDE) == 0:
+            if (base + np.uint64(row)) % np.uint64(keep.size) == 0:
                 _drop_negligible(system, carry)
-            call_at(code.steps, (system, scratch, carry, row, last, keep, states))
+            call_at(code.steps, (system, scratch, carry, row, last, states))
             row = last
         done += stop - start
         control.done[control.slot] += (stop - start) * scratch.moves.shape[1]
@@ -186,24 +188,24 @@ def _drop_negligible(system, carry):
 # ------------------------------------------------------------------------------------------------- steps, few dimensions
 #
 # Every function below makes steps first … last − 1 of the chunk, and writes the iterate after step first + i into the
-# saved position keep[i] of every replica, unless that is negative.
+# saved position carry.keep[i] of every replica, unless that is negative.
 
 
 @jit_inline
-def _write_kept(carry, dim, lane, first, last, keep, states):
-    """Transpose what was kept of eight lanes, in whole blocks where they are full."""
+def _write_kept(carry, dim, first, last, states):
+    """Transpose what was kept, in whole blocks where all lanes are used."""
     kept, first_saved = 0, -1
     for i in range(last - first):
-        if keep[i] >= 0:
-            first_saved = keep[i] if kept == 0 else first_saved
+        if carry.keep[i] >= 0:
+            first_saved = carry.keep[i] if kept == 0 else first_saved
             kept += 1
-    used = min(LANES, states.shape[0] - lane)
+    used = states.shape[0]
     whole = kept * dim // LANES * LANES if used == LANES else 0
     for row in range(0, whole, LANES):
-        store_transposed(carry.kept, row, lane, states, lane, first_saved * dim + row)
+        store_transposed(carry.kept, row, 0, states, 0, first_saved * dim + row)
     for row in range(whole, kept * dim):
         for i in range(used):
-            states[lane + i, first_saved * dim + row] = carry.kept[row, lane + i]
+            states[i, first_saved * dim + row] = carry.kept[row, i]
 
 
 @cache
@@ -211,27 +213,46 @@ def pair_steps():
     """Two maps on the line, chosen by fair bits."""
 
     @jit
-    def steps(system, scratch, carry, first, last, keep, states):
-        for lane in range(0, carry.z.shape[1], LANES):
-            z = load(carry.z, 0, lane, splat(ZERO, LANES))
-            p, start = load(carry.linear, 0, lane, z), load(carry.x0, 0, lane, z)
-            slope0, slope1 = splat(system.table[0, 0], LANES), splat(system.table[1, 0], LANES)
-            move0 = madd(slope0, start, splat(system.table[0, 1], LANES)) - start
-            move1 = madd(slope1, start, splat(system.table[1, 1], LANES)) - start
-            words = load(scratch.drawn, first // 32, lane, z)
-            bit = ONE << np.uint64(31 - first % 32)
-            kept = 0
-            for row in range(first, last):
-                second = (words & bit) != ZERO
-                bit = bit >> ONE
-                z = madd(p, where(second, move1, move0), z)
-                p = p * where(second, slope1, slope0)
-                if keep[row - first] >= 0:
-                    store(z, carry.kept, kept, lane)
-                    kept += 1
-            store(z, carry.z, 0, lane)
-            store(p, carry.linear, 0, lane)
-            _write_kept(carry, 1, lane, first, last, keep, states)
+    def steps(system, scratch, carry, first, last, states):
+        z = load(carry.z, 0, 0, splat(ZERO, LANES))
+        p, start = load(carry.linear, 0, 0, z), load(carry.x0, 0, 0, z)
+        slope0, slope1 = splat(system.table[0, 0], LANES), splat(system.table[1, 0], LANES)
+        move0 = madd(slope0, start, splat(system.table[0, 1], LANES)) - start
+        move1 = madd(slope1, start, splat(system.table[1, 1], LANES)) - start
+        kept = 0
+        for row in range(first, last):
+            second = (load(scratch.drawn, row // 32, 0, z) & BITS[row % 32]) != ZERO
+            z = madd(p, where(second, move1, move0), z)
+            p = p * where(second, slope1, slope0)
+            if carry.keep[row - first] >= 0:
+                store(z, carry.kept, kept, 0)
+                kept += 1
+        store(z, carry.z, 0, 0)
+        store(p, carry.linear, 0, 0)
+        _write_kept(carry, 1, first, last, states)
+
+    return steps
+
+
+@cache
+def line_steps():
+    """Affine maps on the line, one a step: Z and P stay in registers."""
+
+    @jit
+    def steps(system, scratch, carry, first, last, states):
+        z = load(carry.z, 0, 0, splat(ZERO, LANES))
+        p, start = load(carry.linear, 0, 0, z), load(carry.x0, 0, 0, z)
+        kept = 0
+        for row in range(first, last):
+            slope, offset = gather_columns(system.table, scratch.drawn, row, 0, 2)
+            z = madd(p, madd(slope, start, offset) - start, z)
+            p = p * slope
+            if carry.keep[row - first] >= 0:
+                store(z, carry.kept, kept, 0)
+                kept += 1
+        store(z, carry.z, 0, 0)
+        store(p, carry.linear, 0, 0)
+        _write_kept(carry, 1, first, last, states)
 
     return steps
 
@@ -242,26 +263,25 @@ def affine_lane_steps(dim: int):
     numbers = dim * (dim + 1)
 
     @jit
-    def steps(system, scratch, carry, first, last, keep, states):
+    def steps(system, scratch, carry, first, last, states):
         size, minus_one = system.batch_size, splat(-system.table.dtype.type(1.0), LANES)
-        for lane in range(0, carry.z.shape[1], LANES):
-            x0 = load_columns(carry.x0, 0, lane, dim)
-            kept = 0
-            for row in range(first, last):
-                maps = gather_columns(system.table, scratch.drawn, row * size, lane, numbers)
-                for slot in range(row * size + 1, (row + 1) * size):
-                    maps = plus(maps, gather_columns(system.table, scratch.drawn, slot, lane, numbers))
-                if size > 1:
-                    maps = multiple(system.scale, maps)
-                move = plus_multiple(affine_image(maps, x0), minus_one, x0)
-                for i in range(dim):
-                    p = load_columns(carry.linear, i * dim, lane, dim)
-                    store(dot(p, move, load(carry.z, i, lane, minus_one)), carry.z, i, lane)
-                    store_columns(linear_image(p, maps), carry.linear, i * dim, lane)
-                if keep[row - first] >= 0:
-                    store_columns(load_columns(carry.z, 0, lane, dim), carry.kept, kept * dim, lane)
-                    kept += 1
-            _write_kept(carry, dim, lane, first, last, keep, states)
+        x0 = load_columns(carry.x0, 0, 0, dim)
+        kept = 0
+        for row in range(first, last):
+            maps = gather_columns(system.table, scratch.drawn, row * size, 0, numbers)
+            for slot in range(row * size + 1, (row + 1) * size):
+                maps = plus(maps, gather_columns(system.table, scratch.drawn, slot, 0, numbers))
+            if size > 1:
+                maps = multiple(system.scale, maps)
+            move = plus_multiple(affine_image(maps, x0), minus_one, x0)
+            for i in range(dim):
+                p = load_columns(carry.linear, i * dim, 0, dim)
+                store(dot(p, move, load(carry.z, i, 0, minus_one)), carry.z, i, 0)
+                store_columns(linear_image(p, maps), carry.linear, i * dim, 0)
+            if carry.keep[row - first] >= 0:
+                store_columns(load_columns(carry.z, 0, 0, dim), carry.kept, kept * dim, 0)
+                kept += 1
+        _write_kept(carry, dim, first, last, states)
 
     return steps
 
@@ -272,33 +292,32 @@ def regression_lane_steps(dim: int, ridge: bool):
     numbers = dim + 1
 
     @jit
-    def steps(system, scratch, carry, first, last, keep, states):
+    def steps(system, scratch, carry, first, last, states):
         size, zero = system.batch_size, splat(system.scale - system.scale, LANES)
-        for lane in range(0, carry.z.shape[1], LANES):
-            x0 = load_columns(carry.x0, 0, lane, dim)
-            kept = 0
-            for row in range(first, last):
+        x0 = load_columns(carry.x0, 0, 0, dim)
+        kept = 0
+        for row in range(first, last):
+            for slot in range(size):
+                a = gather_columns(system.table, scratch.drawn, row * size + slot, 0, numbers)
+                store_columns(a, carry.rows, slot * numbers, 0)
+                store(dot(a, x0, a[dim]), scratch.moves, slot, 0)
+            for i in range(dim):
+                p, z = load_columns(carry.linear, i * dim, 0, dim), load(carry.z, i, 0, zero)
+                new = p
+                if ridge:
+                    z = madd(dot(x0, p, zero), system.shrink - system.table.dtype.type(1.0), z)
+                    new = multiple(system.shrink, p)
                 for slot in range(size):
-                    a = gather_columns(system.table, scratch.drawn, row * size + slot, lane, numbers)
-                    store_columns(a, carry.rows, slot * numbers, lane)
-                    store(dot(a, x0, a[dim]), scratch.moves, slot, lane)
-                for i in range(dim):
-                    p, z = load_columns(carry.linear, i * dim, lane, dim), load(carry.z, i, lane, zero)
-                    new = p
-                    if ridge:
-                        z = madd(dot(x0, p, zero), system.shrink - system.table.dtype.type(1.0), z)
-                        new = multiple(system.shrink, p)
-                    for slot in range(size):
-                        a = load_columns(carry.rows, slot * numbers, lane, numbers)
-                        u = dot(a, p, zero) * -system.scale
-                        z = madd(u, load(scratch.moves, slot, lane, zero), z)
-                        new = plus_multiple(new, u, a)
-                    store(z, carry.z, i, lane)
-                    store_columns(new, carry.linear, i * dim, lane)
-                if keep[row - first] >= 0:
-                    store_columns(load_columns(carry.z, 0, lane, dim), carry.kept, kept * dim, lane)
-                    kept += 1
-            _write_kept(carry, dim, lane, first, last, keep, states)
+                    a = load_columns(carry.rows, slot * numbers, 0, numbers)
+                    u = dot(a, p, zero) * -system.scale
+                    z = madd(u, load(scratch.moves, slot, 0, zero), z)
+                    new = plus_multiple(new, u, a)
+                store(z, carry.z, i, 0)
+                store_columns(new, carry.linear, i * dim, 0)
+            if carry.keep[row - first] >= 0:
+                store_columns(load_columns(carry.z, 0, 0, dim), carry.kept, kept * dim, 0)
+                kept += 1
+        _write_kept(carry, dim, first, last, states)
 
     return steps
 
@@ -329,11 +348,11 @@ def affine_row_steps():
     """Affine maps in many dimensions: 2d³ flops a step."""
 
     @jit
-    def steps(system, scratch, carry, first, last, keep, states):
+    def steps(system, scratch, carry, first, last, states):
         for lane in range(states.shape[0]):
             for row in range(first, last):
                 _extend_affine(system, scratch, carry, row, lane)
-                _write_row(carry, system.dim, lane, keep[row - first], states)
+                _write_row(carry, system.dim, lane, carry.keep[row - first], states)
 
     return steps
 
@@ -373,11 +392,11 @@ def regression_row_steps():
     """Linear regression in many dimensions: eight rows of P at a time, while they are in the first-level cache."""
 
     @jit
-    def steps(system, scratch, carry, first, last, keep, states):
+    def steps(system, scratch, carry, first, last, states):
         for lane in range(states.shape[0]):
             for row in range(first, last):
                 _extend_regression(system, scratch, carry, row, lane)
-                _write_row(carry, system.dim, lane, keep[row - first], states)
+                _write_row(carry, system.dim, lane, carry.keep[row - first], states)
 
     return steps
 
@@ -418,6 +437,8 @@ def incremental_steps_of(system: systems.System, draws: systems.Draws):
     if system.family == systems.AFFINE:
         if draws.kind == systems.PACKED_BITS:
             return pair_steps()
+        if system.dim == 1 and system.batch_size == 1:
+            return line_steps()
         return affine_lane_steps(system.dim) if system.lane_layout else affine_row_steps()
     if system.lane_layout:
         return regression_lane_steps(system.dim, bool(system.shrink != 1.0))
