@@ -41,7 +41,7 @@ format: $(VENV)/installed-dev.stamp ## rewrite the sources in the house format
 	$(BIN)/python -m ruff check --fix
 	$(BIN)/python -m ruff format
 
-benchmark: $(VENV)/installed-data,transport.stamp ## measure side by side with the peers
+benchmark: $(VENV)/installed-benchmark.stamp ## measure side by side with the peers
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
 # The stamps go too, so that the next target installs again; the environment itself is left, as others may be at work in it.

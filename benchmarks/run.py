@@ -1,6 +1,7 @@
-"""Time the library beside plain NumPy in one process, interleaved, and print ratios: `make benchmark`.
+"""Time the library beside its peers in one process, in turn, and print ratios: `make benchmark`.
 
-Absolute times mean little on a shared machine; ratios of interleaved medians mean more. Writes reports/benchmark.json.
+Absolute times mean little on a shared machine; ratios of interleaved rounds mean more. Writes reports/benchmark.json
+and figures/benchmark.png; scripts/update_readme.py puts the table into the README.
 """
 
 from __future__ import annotations
@@ -9,84 +10,135 @@ import argparse
 import json
 import os
 import platform
-import statistics
 import sys
-import time
 from datetime import date
 from pathlib import Path
 
+import backward
+import distances
+import figure
+import forward
+import llvmlite.binding
 import numba
 import numpy as np
+import scaling
+import start
+from measure import LIBRARY
 from rich.console import Console
 from rich.table import Table
-from works import Work, standard_works
 
 import iterorder as ito
+from iterorder.files import whole_file
+
+SECTIONS = {
+    "forward": forward.measure,
+    "backward": backward.measure,
+    "distances": distances.measure,
+    "start": start.measure,
+    "scaling": scaling.measure,
+}
 
 
-def interleaved_seconds(work: Work, rounds: int) -> tuple[list[float], list[float]]:
-    """Seconds of each round, library and NumPy in turn after one warm-up of the library (compilation)."""
-    work.library()
-    library: list[float] = []
-    plain: list[float] = []
-    for _ in range(rounds):
-        for function, seconds in ((work.library, library), (work.numpy, plain)):
-            start = time.perf_counter()
-            function()
-            seconds.append(time.perf_counter() - start)
-    return library, plain
+def processor() -> str:
+    """The name of the processor, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
 
 
-def measure(work: Work, rounds: int) -> dict:
-    """Median speeds in 10⁶ maps (or saved backward iterates) a second, and their ratio round by round."""
-    library, plain = interleaved_seconds(work, rounds)
-    scale = work.maps_library / work.maps_numpy
-    ratios = [scale * p / q for q, p in zip(library, plain, strict=True)]
-    return {
-        "work": work.name,
-        "library_per_second": work.maps_library / statistics.median(library),
-        "numpy_per_second": work.maps_numpy / statistics.median(plain),
-        "ratio": statistics.median(ratios),
-        "ratio_low": min(ratios),
-        "ratio_high": max(ratios),
-    }
-
-
-def show(rows: list[dict]) -> None:
-    """Print the table."""
-    table = Table(title="10⁶ maps or backward iterates per second", title_justify="left")
-    for heading in ("work", "iterorder", "NumPy", "ratio (min–max)"):
+def show_comparisons(console: Console, title: str, rows: list[dict]) -> None:
+    """The library's speed in units of each peer's: median (least–largest), and what is asked."""
+    peers = list(dict.fromkeys(peer for row in rows for peer in row["ratios"]))
+    table = Table(title=f"{title}: {LIBRARY} in units of …", title_justify="left")
+    for heading in ("work", LIBRARY, *peers):
         table.add_column(heading, justify="left" if heading == "work" else "right")
     for row in rows:
-        speeds = (f"{row['library_per_second'] / 1e6:,.2f}", f"{row['numpy_per_second'] / 1e6:,.3f}")
-        table.add_row(row["work"], *speeds, f"{row['ratio']:.0f} ({row['ratio_low']:.0f}–{row['ratio_high']:.0f})")
-    Console(width=110).print(table)
+        cells = [f"{row['speeds'][LIBRARY]['median']:.3g} {row['unit']}"]
+        for peer in peers:
+            ratio, asked = row["ratios"].get(peer), row["asked"].get(peer)
+            text = "" if ratio is None else f"{ratio['median']:.3g} ({ratio['low']:.2g}–{ratio['high']:.2g})"
+            cells.append(text + (f", asked {asked:g}" if ratio is not None and asked is not None else ""))
+        table.add_row(row["work"], *cells)
+    console.print(table)
+    for reason in dict.fromkeys(f"{name}: {why}" for row in rows for name, why in row["skipped"].items()):
+        console.print(f"skipped: {reason}")
+
+
+def show_start(console: Console, rows: list[dict]) -> None:
+    """Seconds of whole processes."""
+    table = Table(title="Start: seconds", title_justify="left")
+    for heading in ("work", "median", "least–largest", "asked"):
+        table.add_column(heading, justify="left" if heading == "work" else "right")
+    for row in rows:
+        s = row["seconds"]
+        asked = "" if row["asked"] is None else f"≤ {row['asked']:g}"
+        table.add_row(row["work"], f"{s['median']:.3f}", f"{s['low']:.3f}–{s['high']:.3f}", asked)
+    console.print(table)
+
+
+def show_scaling(console: Console, data: dict) -> None:
+    """Nanoseconds a map over replicas and dimension; kinds of systems; steps, threads and memory."""
+    grid = data["grid"]
+    table = Table(title="Linear regression: nanoseconds a map", title_justify="left")
+    table.add_column("d \\ replicas", justify="right")
+    for n in grid["replicas"]:
+        table.add_column(f"{n}", justify="right")
+    for dim, row in zip(grid["dimensions"], grid["nanoseconds"], strict=True):
+        table.add_row(f"{dim}", *(f"{value:.3g}" for value in row))
+    console.print(table)
+    table = Table(title="Kinds of systems: nanoseconds a map, 4096 replicas", title_justify="left")
+    for heading in ("kind", "time", "beside", "ratio"):
+        table.add_column(heading, justify="left" if heading == "kind" else "right")
+    for row in data["kinds"]:
+        against = row["against"]
+        cells = ("", "") if against is None else (f"{against:.3g}", f"{row['nanoseconds'] / against:.2f}")
+        table.add_row(row["kind"], f"{row['nanoseconds']:.3g}", *cells)
+    console.print(table)
+    table = Table(title="Linear regression d=10, 10 000 replicas", title_justify="left")
+    for heading in ("threads", "steps", "seconds", "peak MB"):
+        table.add_column(heading, justify="right")
+    for row in data["lengths"]:
+        table.add_row(f"{row['threads']}", f"{row['steps']}", f"{row['seconds']:.4f}", f"{row['peak_megabytes']:.1f}")
+    console.print(table)
 
 
 def main() -> int:
-    """Measure every work, print the table, write the report."""
+    """Measure the sections that are asked for, print them, write the report and the figure."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds of each work (default 5)")
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)} (default: all)")
+    parser.add_argument("--rounds", type=int, default=7, help="interleaved rounds of each work (default 7)")
     parser.add_argument("--json", default="reports/benchmark.json", help="where the report goes")
     arguments = parser.parse_args()
-    rows = []
-    for work in standard_works():
-        print(f"{work.name} …", file=sys.stderr, flush=True)
-        rows.append(measure(work, arguments.rounds))
-    show(rows)
-    report = {
-        "version": ito.__version__,
-        "date": date.today().isoformat(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {numba.get_num_threads()} threads",
-        "numpy": np.__version__,
-        "numba": numba.__version__,
-        "rows": rows,
-    }
+    if unknown := set(arguments.sections) - set(SECTIONS):
+        parser.error(f"no section {sorted(unknown)}: give some of {', '.join(SECTIONS)}")
     path = Path(arguments.json)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(report, indent=1) + "\n")
-    os.replace(part, path)
+    # Sections that are not measured now are kept from the report that is there.
+    report = json.loads(path.read_text(encoding="utf-8")) if arguments.sections and path.exists() else {}
+    report |= {
+        "version": ito.__version__,
+        "date": date.today().isoformat(),
+        "machine": f"{processor()}, {os.cpu_count()} cores, {numba.get_num_threads()} threads",
+        "cpu": numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name(),
+        "numpy": np.__version__,
+        "numba": numba.__version__,
+    }
+    console = Console(width=150)
+    for name in arguments.sections or SECTIONS:
+        print(f"{name} …", file=sys.stderr, flush=True)
+        report[name] = SECTIONS[name](arguments.rounds)
+        if name == "start":
+            show_start(console, report[name])
+        elif name == "scaling":
+            show_scaling(console, report[name])
+        else:
+            show_comparisons(console, name.capitalize(), report[name])
+    with whole_file(path) as file:
+        file.write((json.dumps(report, indent=1) + "\n").encode())
+    if set(SECTIONS) <= set(report):
+        figure.draw(report)
     return 0
 
 

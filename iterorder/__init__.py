@@ -3,9 +3,10 @@
 The public names and nothing else; Numba, SciPy and Matplotlib are imported when they are first needed.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from iterorder._version import __version__
-from iterorder.claims import ClaimRow, ClaimTable, check_theory
-from iterorder.convergence import CouplingDistance, Diagnosis, Rate, coupling_distance, diagnose, fit_rate
 from iterorder.errors import (
     BackendUnavailableError,
     DivergenceError,
@@ -27,6 +28,10 @@ from iterorder.wasserstein import (
     wasserstein_1d_to,
     wasserstein_estimate,
 )
+
+if TYPE_CHECKING:
+    from iterorder.claims import ClaimRow, ClaimTable, check_theory
+    from iterorder.convergence import CouplingDistance, Diagnosis, Rate, coupling_distance, diagnose, fit_rate
 
 __all__ = [
     "AffineMaps",
@@ -64,3 +69,22 @@ __all__ = [
     "wasserstein_1d_to",
     "wasserstein_estimate",
 ]
+
+
+# Half of the package, which a simulation does without: imported when it is first asked for.
+_LATER = {
+    **dict.fromkeys(("ClaimRow", "ClaimTable", "check_theory"), "claims"),
+    **dict.fromkeys(
+        ("CouplingDistance", "Diagnosis", "Rate", "coupling_distance", "diagnose", "fit_rate"), "convergence"
+    ),
+}
+
+
+def __getattr__(name: str):
+    if name not in _LATER:
+        raise AttributeError(f"module 'iterorder' has no attribute {name!r}")
+    return getattr(import_module(f"iterorder.{_LATER[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

@@ -66,10 +66,10 @@ def sure_certificate(maps: RandomMaps, x0: np.ndarray) -> SureCertificate:
             "give tol=0 (exact), a smaller step size or a ridge"
         )
     centre = x0[0].astype(np.float64)
-    items = np.flatnonzero(maps.sampling_law.weights > 0)
+    drawn = maps.sampling_law.weights > 0
     # The move of a batch is the mean of its items' moves; from a start at distance s it differs by at most (1+c)·s.
     with np.errstate(over="ignore", invalid="ignore"):
-        move = max(float(np.linalg.norm(maps.apply(centre, int(i)) - centre)) for i in items)
+        move = float(np.linalg.norm(maps.images(centre)[drawn] - centre, axis=1).max())
     spread = float(np.linalg.norm(x0 - centre, axis=1).max())
     distance = (move + (1.0 + c) * spread) / (1.0 - c)
     if not math.isfinite(distance):

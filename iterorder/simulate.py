@@ -124,7 +124,7 @@ def _execute(request: Request) -> Trajectory:
     system = systems.system_of(request.maps, request.x0.dtype)
     draws = systems.draws_of(system, request.maps.sampling_law, request.seed)
     shared = request.noise == "shared"
-    place = cpu.Noise(request.seed, 0 if shared else request.first_replica, 0 if shared else 1, request.first_step)
+    place = cpu.Noise(0 if shared else request.first_replica, 0 if shared else 1, request.first_step)
     saves = request.save_steps
     states = np.empty((n_replicas, len(saves), dim), request.x0.dtype)
     diverged = np.full(n_replicas, -1, np.int64)

@@ -65,6 +65,9 @@ def check_apply(maps) -> None:
     # One state at a time sums in the same order up to the reordering inside a matrix product.
     scale = np.abs(images).max() + np.abs(x).max()
     np.testing.assert_allclose(maps.apply(x[1, 1], draw), images[1, 1], atol=64 * maps.dim * EPS * scale)
+    expected = np.array([maps.apply(x[0, 0], i) for i in range(maps.sampling_law.n_items)])
+    scale = np.abs(expected).max() + np.abs(x).max()
+    np.testing.assert_allclose(maps.images(x[0, 0]), expected, rtol=0, atol=64 * maps.dim * EPS * scale)
     for bad in (np.zeros(maps.dim + 1), np.zeros(maps.dim, complex), np.zeros(maps.dim, object), "x"):
         with pytest.raises(ito.InvalidInputError, match="x has"):
             maps.apply(bad, draw)

@@ -151,7 +151,7 @@ def madd(a: float, b: float, c: float, fused: bool) -> float:
 
 
 def chained_sum(a, x, start, chains: int, fused: bool) -> float:
-    """start + Σ a·x: term k in chain k mod `chains`, the first begins with start; then the last is added to the first."""
+    """start + Σ a·x: term k in chain k mod `chains`, the first begins with start; the last is added to the first."""
     sums = [start] + [None] * (chains - 1)
     for k, (factor, number) in enumerate(zip(a, x, strict=True)):
         previous = sums[k % chains]
@@ -166,9 +166,7 @@ def chained_sum(a, x, start, chains: int, fused: bool) -> float:
 
 def partial_sums(a, x, start, lanes: int, fused: bool) -> list[float]:
     """Lane i sums the terms i, i + lanes, …; the start enters lane 0; lanes are folded in halves down to eight."""
-    sums = [
-        chained_sum(a[i::lanes], x[i::lanes], start if i == 0 else 0.0, 5, fused) for i in range(lanes)
-    ]
+    sums = [chained_sum(a[i::lanes], x[i::lanes], start if i == 0 else 0.0, 5, fused) for i in range(lanes)]
     while len(sums) > 8:
         half = len(sums) // 2
         sums = [low + high for low, high in zip(sums[:half], sums[half:], strict=True)]

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-
 import numpy as np
 import pytest
 
@@ -233,7 +232,9 @@ def dot_of_columns(a, x, out):
 
 @jit
 def moved_columns(a, x, out):
-    moved = plus_multiple(multiple(0.75, load_columns(x, 0, 0, 7)), load(a, 7, 0, splat(0.0, 8)), load_columns(a, 0, 0, 7))
+    moved = plus_multiple(
+        multiple(0.75, load_columns(x, 0, 0, 7)), load(a, 7, 0, splat(0.0, 8)), load_columns(a, 0, 0, 7)
+    )
     store_columns(plus(moved, load_columns(a, 0, 0, 7)), out, 0, 0)
 
 
@@ -296,7 +297,8 @@ def test_sums_along_rows_have_the_order_of_their_twin():
     np.testing.assert_array_equal(out[0], naive.partial_sums(a[1], x[0], 0.3, 8, fused))
     s = out[0]
     sum_of_all = ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]))
-    np.testing.assert_array_equal(x[1], [naive.madd(sum_of_all, move, number, fused) for move, number in zip(a[1], x[0])])
+    twin = [naive.madd(sum_of_all, move, number, fused) for move, number in zip(a[1], x[0], strict=True)]
+    np.testing.assert_array_equal(x[1], twin)
     sums = random(9, 8)
     each_sum(sums, out)
     np.testing.assert_array_equal(out[0], [naive.sum_of_neighbours(row) for row in sums[1:]])

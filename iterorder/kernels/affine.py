@@ -16,8 +16,10 @@ from iterorder.kernels.vector import (
     broadcast_columns,
     gather_columns,
     load_columns,
+    load_row,
     long_partial_sums,
     multiple,
+    partial_sums,
     plus,
     store_columns,
     sum_each,
@@ -103,32 +105,60 @@ def _pair_of_lanes(x, system, drawn, row, stop, direction, lane, shared):
 
 
 @cache
-def row_steps(shared: bool):
-    """Many dimensions: one state at a time, eight coordinates of its image at once."""
+def row_steps(vectors: int, shared: bool):
+    """Many dimensions: one state at a time, held in registers, and eight coordinates of its image at once."""
 
     @jit
     def steps(system, scratch, start, stop, direction, first_lane):
+        table, states, drawn, size = system.table, scratch.states, scratch.drawn, system.batch_size
         for row in range(start, stop, direction):
-            for lane in range(first_lane, scratch.states.shape[0]):
-                _row_image(system, scratch, row, lane, 0 if shared else lane)
+            for lane in range(first_lane, states.shape[0]):
+                x = load_row(states, lane, 0, vectors)
+                for slot in range(row * size, (row + 1) * size):
+                    item = element(drawn, slot, 0 if shared else lane)
+                    for k in range(0, system.dim, LANES):
+                        for i in range(LANES):
+                            a = load_row(table, item * system.dim + min(k + i, system.dim - 1), 0, vectors)
+                            store(partial_sums(a, x, element(system.constants, item, k + i)), scratch.sums, i, 0)
+                        _add_image(system, scratch, k, slot == row * size)
+                _store_image(system, scratch, lane)
+
+    return steps
+
+
+@cache
+def long_row_steps(shared: bool):
+    """More coordinates than fit into registers."""
+
+    @jit
+    def steps(system, scratch, start, stop, direction, first_lane):
+        table, states, drawn, size = system.table, scratch.states, scratch.drawn, system.batch_size
+        for row in range(start, stop, direction):
+            for lane in range(first_lane, states.shape[0]):
+                for slot in range(row * size, (row + 1) * size):
+                    item = element(drawn, slot, 0 if shared else lane)
+                    for k in range(0, system.dim, LANES):
+                        for i in range(LANES):
+                            at = item * system.dim + min(k + i, system.dim - 1)
+                            constant = element(system.constants, item, k + i)
+                            products = long_partial_sums(table, at, 0, states, lane, system.stride, constant)
+                            store(products, scratch.sums, i, 0)
+                        _add_image(system, scratch, k, slot == row * size)
+                _store_image(system, scratch, lane)
 
     return steps
 
 
 @jit_inline
-def _row_image(system, scratch, row, lane, noise_lane):
-    table, states, sums, image = system.table, scratch.states, scratch.sums, scratch.image
-    size, dim = system.batch_size, np.uint64(system.dim)
-    like = splat(system.scale, LANES)
+def _add_image(system, scratch, k, first):
+    """Coordinates k … k + 7 of the sum of images; those beyond the last stay zero."""
     zero = splat(system.scale - system.scale, LANES)
-    for slot in range(row * size, (row + 1) * size):
-        item = np.intp(scratch.drawn[slot, noise_lane])
-        for k in range(0, system.dim, LANES):
-            for i in range(LANES):
-                at = item * system.dim + min(k + i, system.dim - 1)
-                constant = system.constants[item, k + i]
-                store(long_partial_sums(table, at, 0, states, lane, system.stride, constant), sums, i, 0)
-            value = where(counting(np.uint64(k), ONE, LANES) < dim, sum_each(sums, 0), zero)
-            store(value if slot == row * size else load(image, 0, k, like) + value, image, 0, k)
+    value = where(counting(np.uint64(k), ONE, LANES) < np.uint64(system.dim), sum_each(scratch.sums, 0), zero)
+    store(value if first else load(scratch.image, 0, k, zero) + value, scratch.image, 0, k)
+
+
+@jit_inline
+def _store_image(system, scratch, lane):
+    like = splat(system.scale, LANES)
     for k in range(0, system.dim, LANES):
-        store(load(image, 0, k, like) * system.scale, states, lane, k)
+        store(load(scratch.image, 0, k, like) * system.scale, scratch.states, lane, k)

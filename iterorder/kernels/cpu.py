@@ -29,7 +29,6 @@ MIN_SHARE = 64
 class Noise(NamedTuple):
     """Where a run reads its noise: replica r of the run meets replica first + r·stride, from step `first_step` on."""
 
-    seed: int
     first_replica: int
     stride: int
     first_step: int
@@ -110,7 +109,11 @@ def _run_incremental(system, draws, noise, x0, saves, states, diverged, report):
 
     def task(first, last, control):
         some, rows = slice(first, last), states[first:last].reshape(last - first, -1)
-        scratch, carry, place = blocks.new_scratch(system, draws, LANES, shared=False), new_carry(system), _place(noise, first)
+        scratch, carry, place = (
+            blocks.new_scratch(system, draws, LANES, shared=False),
+            new_carry(system),
+            _place(noise, first),
+        )
         kernel(code, system, draws, scratch, carry, *place, x0[some], saves, rows, finite[some], control)
 
     _run(task, len(x0), LANES, int(saves[-1]), _numbers_a_step(system) * system.dim, report)

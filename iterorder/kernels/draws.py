@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from iterorder import noise
-from iterorder.kernels.lanes import LANES, any_lane, counting, load, splat, store, where
-from iterorder.kernels.philox import FEISTEL_ROUNDS, HALF, LOW, below, feistel_round, philox
+from iterorder.kernels.lanes import LANES, any_lane, counting, element, load, splat, store, where
+from iterorder.kernels.philox import FEISTEL_ROUNDS, LOW, below, feistel_round, philox
 from iterorder.kernels.targets import jit, jit_inline
 
 SHUFFLE_STREAM = np.uint64(noise.SHUFFLE << noise.PURPOSE_SHIFT)
@@ -20,7 +20,9 @@ FIVE, SEVEN = np.uint64(5), np.uint64(7)
 # Up to this size a batch looks through its own points for a repetition, in all lanes at once; above, it marks them.
 SMALL_BATCH = 32
 # Up to this many thresholds are compared one after the other, in all lanes at once; above, each lane searches.
-FEW_THRESHOLDS = 32
+FEW_THRESHOLDS = 16
+# Lanes whose permutations are walked together: one walk waits for a long chain of multiplications.
+WIDE = 32
 
 # Every function below fills the draws of steps base + first … base + last − 1 for every lane, and has these arguments:
 #
@@ -96,7 +98,7 @@ def weighted(draws, drawn, shuffle, replica, stride, base, first, last):
     if draws.thresholds.size <= FEW_THRESHOLDS:
         _reached(draws.thresholds, drawn, first_row, last_row)
     else:
-        _searched(draws.thresholds, drawn, first_row, last_row)
+        _searched(draws.thresholds, draws.guide, drawn, first_row, last_row)
 
 
 @jit
@@ -112,18 +114,16 @@ def _reached(thresholds, drawn, first_row, last_row):
 
 
 @jit
-def _searched(thresholds, drawn, first_row, last_row):
+def _searched(thresholds, guide, drawn, first_row, last_row):
+    """From the number of thresholds at or below the word's leading bits, one by one."""
+    shift = np.uint64(32) - np.uint64(guide[0])
     for row in range(first_row, last_row):
         for lane in range(drawn.shape[1]):
             word = drawn[row, lane]
-            low, high = 0, thresholds.size
-            while low < high:
-                middle = (low + high) // 2
-                if word >= thresholds[middle]:
-                    low = middle + 1
-                else:
-                    high = middle
-            drawn[row, lane] = low
+            item = np.uintp(guide[np.uintp(1) + np.uintp(word >> shift)])
+            while item < np.uintp(thresholds.size) and word >= thresholds[item]:
+                item += np.uintp(1)
+            drawn[row, lane] = item
 
 
 @jit
@@ -224,7 +224,7 @@ def shuffled(draws, drawn, shuffle, replica, stride, base, first, last):
                 _fisher_yates(draws, shuffle, lane, replicas, epoch)
         for slot in range(draws.batch_size):
             for lane in range(drawn.shape[1]):
-                drawn[row * draws.batch_size + slot, lane] = shuffle.items[lane, start + slot]
+                drawn[row * draws.batch_size + slot, lane] = element(shuffle.items, lane, start + slot)
 
 
 @jit_inline
@@ -253,10 +253,10 @@ def _fisher_yates(draws, shuffle, first_lane, replicas, epoch):
         store(below(w2, (left - TWO) & LOW), others, 2, 0)
         store(below(w3, (left - TWO - ONE) & LOW), others, 3, 0)
         for s in range(min(4, n - 1 - done)):
-            last = n - 1 - done - s
+            end = np.uintp(n - 1 - done - s)
             for i in range(LANES):
-                lane, other = first_lane + i, np.int64(others[s, i])
-                items[lane, last], items[lane, other] = items[lane, other], items[lane, last]
+                row, other = np.uintp(first_lane + i), np.uintp(element(others, s, i))
+                items[row, end], items[row, other] = items[row, other], items[row, end]
 
 
 @jit
@@ -272,8 +272,12 @@ def permuted(draws, drawn, shuffle, replica, stride, base, first, last):
                 replicas = counting(replica + np.uint64(lane) * stride, stride, LANES)
                 _round_keys(draws, shuffle, lane, replicas, epoch)
         for slot in range(draws.batch_size):
-            for lane in range(0, drawn.shape[1], LANES):
-                _walk(draws, shuffle.keys, drawn, row * draws.batch_size + slot, lane, start + np.uint64(slot))
+            position, target = start + np.uint64(slot), row * draws.batch_size + slot
+            wide = drawn.shape[1] // WIDE * WIDE
+            for lane in range(0, wide, WIDE):
+                store(_walk(draws, shuffle.keys, lane, splat(position, WIDE)), drawn, target, lane)
+            for lane in range(wide, drawn.shape[1], LANES):
+                store(_walk(draws, shuffle.keys, lane, splat(position, LANES)), drawn, target, lane)
 
 
 @jit_inline
@@ -288,10 +292,9 @@ def _round_keys(draws, shuffle, lane, replicas, epoch):
 
 
 @jit_inline
-def _walk(draws, keys, drawn, slot, lane, position):
-    """Images of a position: one outside of [0, n) is mapped again until it falls inside."""
+def _walk(draws, keys, lane, image):
+    """Images of positions: one outside of [0, n) is mapped again until it falls inside."""
     mask = (ONE << draws.half_bits) - ONE
-    image = splat(position, LANES)
     outside = image == image
     while any_lane(outside):
         left, right = image >> draws.half_bits, image & mask
@@ -299,9 +302,8 @@ def _walk(draws, keys, drawn, slot, lane, position):
             left, right = feistel_round(left, right, mask, load(keys, r, lane, image))
         image = where(outside, (left << draws.half_bits) | right, image)
         outside = image >= draws.n_items
-    store(image, drawn, slot, lane)
+    return image
 
 
 #: The function of each kind of draws (`systems.PACKED_BITS` …).
 FILL = (packed_bits, bits, indices, weighted, batches, cyclic, shuffled, permuted)
-

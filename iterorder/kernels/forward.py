@@ -79,18 +79,18 @@ def _has_left(system, x, diverged):
             total = madd(load(x, i, k, zero), zero, total)
     if not any_lane(total != total):
         return False
+    left = False
     for j in range(diverged.size):
-        if diverged[j] < 0 and not _is_finite(system, x, j):
-            return True
-    return False
+        left = left or (diverged[j] < 0 and not _is_finite(system, x, j))
+    return left
 
 
 @jit_inline
 def _is_finite(system, x, lane):
+    finite = True
     for k in range(system.dim):
-        if not np.isfinite(x[k, lane] if system.lane_layout else x[lane, k]):
-            return False
-    return True
+        finite = finite and np.isfinite(x[k, lane] if system.lane_layout else x[lane, k])
+    return finite
 
 
 @jit

@@ -24,7 +24,6 @@ from iterorder.kernels.vector import (
     gather_columns,
     linear_image,
     load_columns,
-    load_row,
     long_partial_sums,
     multiple,
     plus,
@@ -46,8 +45,8 @@ KEPT_NUMBERS, MIN_STRIDE = 256, 32
 class Carry(NamedTuple):
     """What a block carries from step to step.
 
-    In the lane layout `z` and `x0` have shape (dim, lanes), `linear` holds P[i, k] in row i·dim + k, `rows` the gathered
-    rows of a batch and `kept` the iterates to save. In the row layout `z` and `x0` have shape (lanes, stride), row
+    In the lane layout `z` and `x0` have shape (dim, lanes), `linear` holds P[i, k] in row i·dim + k, `rows` the rows of
+    a batch and `kept` the iterates to save. In the row layout `z` and `x0` have shape (lanes, stride), row
     lane·dim + i of `linear` holds row i of P, and `rows` is a copy of one P. ``keep[i]`` says where step i of a stride
     is saved.
     """
@@ -69,8 +68,8 @@ def new_carry(system: systems.System) -> Carry:
         kept = (stride * d, LANES)
     else:
         shape, linear, rows, kept = (LANES, row), (LANES * d, row), (d, row), (1, LANES)
-    arrays = (aligned_zeros(s, dtype) for s in (shape, shape, linear, rows, kept))
-    return Carry(*arrays, np.zeros(stride, np.int64))
+    z, x0, linear_parts, batch, saved = (aligned_zeros(s, dtype) for s in (shape, shape, linear, rows, kept))
+    return Carry(z, x0, linear_parts, batch, saved, np.zeros(stride, np.int64))
 
 
 @jit
@@ -88,7 +87,9 @@ def incremental(code, system, draws, scratch, carry, replica, stride, first_step
         last = min(first + LANES, x0.shape[0])
         base = replica + np.uint64(first) * stride
         _begin(system, carry, x0[first:last])
-        if not _run_block(code, system, draws, scratch, carry, base, stride, first_step, saves, states[first:last], control):
+        if not _run_block(
+            code, system, draws, scratch, carry, base, stride, first_step, saves, states[first:last], control
+        ):
             return
         for lane in range(last - first):
             finite[first + lane] = True
@@ -185,7 +186,7 @@ def _drop_negligible(system, carry):
                         linear[lane * d + i, k] = 0
 
 
-# ------------------------------------------------------------------------------------------------- steps, few dimensions
+# ------------------------------------------------------------------------------------------------ steps, few dimensions
 #
 # Every function below makes steps first … last − 1 of the chunk, and writes the iterate after step first + i into the
 # saved position carry.keep[i] of every replica, unless that is negative.
@@ -322,7 +323,7 @@ def regression_lane_steps(dim: int, ridge: bool):
     return steps
 
 
-# ------------------------------------------------------------------------------------------------ steps, many dimensions
+# ----------------------------------------------------------------------------------------------- steps, many dimensions
 
 
 @jit_inline

@@ -326,7 +326,8 @@ def element(typing_context, array, row, column):
     result = types.intp if isinstance(array.dtype, types.Integer) else array.dtype
 
     def generate(context, builder, signature, arguments):
-        return builder.load(row_pointer(context, builder, array, *arguments))
+        value = builder.load(row_pointer(context, builder, array, *arguments))
+        return context.cast(builder, value, array.dtype, result)
 
     return result(array, types.intp, types.intp), generate
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from iterorder.kernels import affine, regression, systems
 
+# Up to this many vectors a row, one long sum is short enough to be done for all lanes in turn.
+FEW_VECTORS = 7
+
 
 def steps_of(system: systems.System, draws: systems.Draws, shared: bool):
     """The function that applies the maps of a chunk to a block of states.
@@ -34,13 +37,15 @@ def steps_of(system: systems.System, draws: systems.Draws, shared: bool):
     if system.family == systems.AFFINE:
         if draws.kind == systems.PACKED_BITS:
             return affine.pair_steps(shared)
-        return affine.lane_steps(system.dim, single, shared) if system.lane_layout else affine.row_steps(shared)
+        if system.lane_layout:
+            return affine.lane_steps(system.dim, single, shared)
+        vectors = system.row_vectors
+        return affine.row_steps(vectors, shared) if vectors > 0 else affine.long_row_steps(shared)
     logistic, ridge = system.family == systems.LOGISTIC, bool(system.shrink != 1.0)
     if system.lane_layout:
         return regression.lane_steps(system.dim, single, logistic, ridge, shared)
-    if system.row_vectors > 0 and single and not logistic:
+    if system.row_vectors > FEW_VECTORS and single and not logistic:
         return regression.linear_row_steps(system.row_vectors, ridge, shared)
     if system.row_vectors > 0:
         return regression.row_steps(system.row_vectors, single, logistic, ridge, shared)
     return regression.long_row_steps(logistic, shared)
-

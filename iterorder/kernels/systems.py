@@ -15,7 +15,7 @@ from iterorder.sampling import Sampling
 
 # Up to these dimensions a block of states is stored coordinate by coordinate (lanes are replicas); above, state by
 # state (lanes are coordinates). A matrix of d² numbers is gathered for every lane, hence the smaller bound.
-MAX_LANE_DIM_AFFINE, MAX_LANE_DIM_REGRESSION = 8, 16
+MAX_LANE_DIM_AFFINE, MAX_LANE_DIM_REGRESSION = 12, 16
 # Rows of at most this many vectors are held in registers.
 MAX_ROW_VECTORS = 13
 
@@ -57,12 +57,17 @@ class System(NamedTuple):
 
 
 class Draws(NamedTuple):
-    """The law of the draws and the key of the noise."""
+    """The law of the draws and the key of the noise.
+
+    Item i is drawn when a word reaches i of the `thresholds`. ``guide[0]`` is a number of bits, and ``guide[1 + j]``
+    says how many thresholds are reached by every word whose leading bits are j.
+    """
 
     kind: int
     n_items: np.uint64
     batch_size: int
     thresholds: np.ndarray
+    guide: np.ndarray
     half_bits: np.uint64
     key_low: np.uint64
     key_high: np.uint64
@@ -95,10 +100,18 @@ def draws_of(system: System, law: Sampling, seed: int) -> Draws:
         np.uint64(law.n_items),
         law.batch_size,
         thresholds,
+        _guide(thresholds),
         np.uint64(half_bits),
         np.uint64(seed & 0xFFFFFFFF),
         np.uint64(seed >> 32),
     )
+
+
+def _guide(thresholds) -> np.ndarray:
+    bits = max(1, len(thresholds).bit_length())
+    first_words = np.arange(2**bits, dtype=np.uint64) << np.uint64(32 - bits)
+    reached = np.searchsorted(thresholds, first_words, side="right")
+    return np.concatenate([[bits], reached]).astype(np.uint32)
 
 
 def _draw_kind(system: System, law: Sampling) -> int:

@@ -125,7 +125,7 @@ def _following_rows(context, builder, kind, array_row_column, count):
 
 @intrinsic
 def store_transposed(typing_context, source, first, lane, target, row, column):
-    """target[row + i, column + k] ← source[first + k, lane + i] for i, k < 8: neighbours, pairs and halves exchanged."""
+    """target[row + i, column + k] ← source[first + k, lane + i], i, k < 8: neighbours, pairs and halves exchanged."""
     if not (_is_table(source) and _is_table(target) and source.dtype == target.dtype):
         return None
 
@@ -212,7 +212,7 @@ def gather_columns(typing_context, table, drawn, row, lane, count):
         for i in range(LANES):
             item = builder.load(builder.gep(items, [ir.Constant(ir.IntType(64), i)]))
             rows.append(row_pointer(context, builder, table, arguments[0], item))
-        columns = []
+        columns: list = []
         while len(columns) < kind.count:
             read = _two_columns if kind.count - len(columns) <= 2 else _four_columns
             columns += read(builder, rows, len(columns))
@@ -228,7 +228,7 @@ def _four_columns(builder, rows, first):
     even = [shuffle(builder, joined[i], joined[i + 1], (0, 8, 2, 10, 4, 12, 6, 14)) for i in (0, 2)]
     odd = [shuffle(builder, joined[i], joined[i + 1], (1, 9, 3, 11, 5, 13, 7, 15)) for i in (0, 2)]
     left, right = (0, 1, 8, 9, 4, 5, 12, 13), (2, 3, 10, 11, 6, 7, 14, 15)
-    return [shuffle(builder, *pair, order) for order in (left, right) for pair in (even, odd)]
+    return [shuffle(builder, pair[0], pair[1], order) for order in (left, right) for pair in (even, odd)]
 
 
 def _two_columns(builder, rows, first):
@@ -240,8 +240,8 @@ def _two_columns(builder, rows, first):
         high = shuffle(builder, pairs[i + 4], pairs[i + 6], range(4))
         joined.append(shuffle(builder, low, high, range(8)))
     return [
-        shuffle(builder, *joined, (0, 8, 2, 10, 4, 12, 6, 14)),
-        shuffle(builder, *joined, (1, 9, 3, 11, 5, 13, 7, 15)),
+        shuffle(builder, joined[0], joined[1], (0, 8, 2, 10, 4, 12, 6, 14)),
+        shuffle(builder, joined[0], joined[1], (1, 9, 3, 11, 5, 13, 7, 15)),
     ]
 
 
@@ -322,13 +322,18 @@ def long_partial_sums(typing_context, table, item, offset, x, lane, size, start)
         builder.store(builder.insert_element(zero, arguments[6], ir.Constant(ir.IntType(32), 0)), sums[0])
 
         def add_product(position, chain):
-            pair = [load_from(builder, builder.gep(row, [position]), lanes, chain * lanes) for row in (factors, numbers)]
-            builder.store(multiply_add(builder, *pair, builder.load(sums[chain])), sums[chain])
+            factor, number = (
+                load_from(builder, builder.gep(row, [position]), lanes, chain * lanes) for row in (factors, numbers)
+            )
+            builder.store(multiply_add(builder, factor, number, builder.load(sums[chain])), sums[chain])
 
         length = arguments[5]
         step = ir.Constant(length.type, ROW_CHAINS * lanes)
         whole = builder.sub(length, builder.urem(length, step))
-        with cgutils.for_range_slice(builder, ir.Constant(length.type, 0), whole, step, intp=length.type) as (position, _):
+        with cgutils.for_range_slice(builder, ir.Constant(length.type, 0), whole, step, intp=length.type) as (
+            position,
+            _,
+        ):
             for chain in range(ROW_CHAINS):
                 add_product(position, chain)
         for chain in range(ROW_CHAINS - 1):
@@ -400,7 +405,7 @@ def sum_each(typing_context, sums, first):
 
 @intrinsic
 def total(typing_context, sums, x):
-    """The sum of eight numbers in every lane of a vector like those of x: of halves, of quarters, then of neighbours."""
+    """The sum of eight numbers in every lane of a vector like those of x: halves, quarters, then neighbours added."""
     if not (isinstance(sums, Vector) and sums.lanes == LANES and isinstance(x, types.UniTuple)):
         return None
 
@@ -435,7 +440,9 @@ def multiple(typing_context, factor, x):
 
     def generate(context, builder, signature, arguments):
         many = spread(builder, arguments[0], x.dtype.lanes)
-        return _tuple(context, builder, x, [builder.fmul(many, number) for number in _items(builder, arguments[1], x.count)])
+        return _tuple(
+            context, builder, x, [builder.fmul(many, number) for number in _items(builder, arguments[1], x.count)]
+        )
 
     return x(factor, x), generate
 

@@ -85,6 +85,10 @@ class AffineMaps(RandomMaps):
         i = self._item(draw)
         return x @ self.matrices[i].T + self.offsets[i]
 
+    def images(self, x: np.ndarray) -> np.ndarray:
+        """A_i x + b_i for every i, shape (m, dim)."""
+        return self.matrices @ x + self.offsets
+
     @cached_property
     def _norms(self) -> np.ndarray:
         return np.linalg.norm(self.matrices, ord=2, axis=(1, 2))

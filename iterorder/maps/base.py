@@ -34,6 +34,10 @@ class RandomMaps(ABC):
         """The literal map: T_draw(x), shape (..., dim) as x."""
 
     @abstractmethod
+    def images(self, x: np.ndarray) -> np.ndarray:
+        """T_i(x) of one state for each item i alone, shape (n_items, dim)."""
+
+    @abstractmethod
     def lipschitz(self, draw) -> float | None:
         """Upper bound of the Lipschitz constant of T_draw in the Euclidean norm; None where none is known."""
 

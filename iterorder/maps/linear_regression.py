@@ -87,6 +87,11 @@ class LinearRegressionSGD(RandomMaps):
         gradient = (x @ a.T - b) @ a / len(rows) + self.ridge * x
         return x - self.step_size * gradient
 
+    def images(self, x: np.ndarray) -> np.ndarray:
+        """x − h·(a_i(a_iᵀx−b_i) + ridge·x) for every row i, shape (n, dim)."""
+        residuals = self.features @ x - self.targets
+        return x - self.step_size * (residuals[:, None] * self.features + self.ridge * x)
+
     def lipschitz(self, draw) -> float:
         """The spectral norm of I − h·(mean of aaᵀ + ridge·I): the best Lipschitz constant."""
         return ball_curvature_bound(*curvature_range(self.features[self._items(draw)], self.ridge), self.step_size)

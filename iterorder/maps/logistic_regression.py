@@ -95,6 +95,11 @@ class LogisticRegressionSGD(RandomMaps):
         slopes = np.exp(-np.logaddexp(0.0, margins))
         return x + self.step_size * (slopes @ signed / len(rows) - self.ridge * x)
 
+    def images(self, x: np.ndarray) -> np.ndarray:
+        """x + h·(y_i·a_i·σ(−y_i·a_iᵀx) − ridge·x) for every row i, shape (n, dim)."""
+        slopes = self.labels * np.exp(-np.logaddexp(0.0, self.labels * (self.features @ x)))
+        return x + self.step_size * (slopes[:, None] * self.features - self.ridge * x)
+
     def lipschitz(self, draw) -> float:
         """max |1 − h·curvature| over the curvatures of the draw's ridge loss, anywhere in space."""
         rows = self.features[self._items(draw)]

@@ -96,6 +96,10 @@ class QuadraticSGD(RandomMaps):
         gradients = [(x - self.minimizers[i]) @ self.curvatures[i] for i in self._items(draw)]
         return x - self.step_size * np.mean(gradients, axis=0)
 
+    def images(self, x: np.ndarray) -> np.ndarray:
+        """x − h·H_i(x−c_i) for every i, shape (m, dim)."""
+        return x - self.step_size * np.einsum("mij,mj->mi", self.curvatures, x - self.minimizers)
+
     def lipschitz(self, draw) -> float:
         """The spectral norm of I − h·(mean curvature of the draw): the best Lipschitz constant."""
         mean_curvature = self.curvatures[self._items(draw)].mean(axis=0)

@@ -1,0 +1,76 @@
+"""Forward iterates beside hand-written C, JAX and NumPy: the same maps, the same numbers of replicas and steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numba
+import numpy as np
+from limits import limit, peers
+from measure import LIBRARY, compared
+
+import iterorder as ito
+
+ASKED = {
+    "two-point": {"C limit": 0.9, "JAX tuned": 4, "JAX plain": 100},
+    "table of 1000 maps": {"C limit": 0.8},
+    "linear regression d=10": {"C limit": 0.95, "JAX tuned": 10},
+    "linear regression d=100": {"C limit": 0.85, "JAX tuned": 10},
+    "linear regression d=10, batch 8": {"C limit": 0.7},
+    "linear regression d=100, batch 8": {"C limit": 0.7},
+    "logistic regression d=10": {"C limit": 0.85, "JAX tuned": 8},
+    "logistic regression d=100": {"C limit": 0.85, "JAX tuned": 8},
+}
+
+
+def library_run(name: str, work: limit.Work) -> Callable[[], np.ndarray]:
+    """The work in the public interface."""
+    maps: ito.RandomMaps
+    if name == "two-point":
+        maps = ito.gallery.two_point_quadratic(work.maps[0])
+    elif name.startswith("table"):
+        slopes, offsets = work.maps[:2]
+        maps = ito.AffineMaps(slopes[:, None, None], offsets[:, None])
+    elif name.startswith("linear"):
+        maps = ito.LinearRegressionSGD(*work.maps, batch_size=8 if name.endswith("batch 8") else 1)
+    else:
+        features, labels, step_size, ridge = work.maps
+        maps = ito.LogisticRegressionSGD(features, labels, step_size, ridge=ridge)
+    start = np.full(maps.dim, work.maps[1] if name == "two-point" else 0.0)
+    return lambda: ito.simulate(maps, start, work.n_steps, n_replicas=work.n_replicas, seed=0).states[:, 0]
+
+
+def measure(rounds: int) -> list[dict]:
+    """A row for each work; the library's states are compared with those of the C first."""
+    threads = numba.get_num_threads()
+    others, reason = _peers()
+    rows = []
+    for name, work in limit.standard_works().items():
+        if "composed" in name:  # a limit for last states only, which breaks bit-identical cuts
+            continue
+        run, skipped = library_run(name, work), {}
+        variants: dict[str, Callable[[], object]] = {LIBRARY: run}
+        if limit.available():
+            variants["C limit"] = partial(work.run, threads)
+            difference = float(np.abs(run() - work.run(threads)).max())
+            if not difference < 1e-12:
+                raise RuntimeError(f"{name}: the states of the library and of the C differ by {difference:g}")
+        else:
+            skipped["C limit"] = "needs gcc with OpenMP and a processor with AVX-512"
+        amounts = dict.fromkeys(variants, work.map_applications / 1e9)
+        for library, peer in others.get(name, {}).items():
+            variants[library], amounts[library] = peer, peer.map_applications / 1e9
+        if reason:
+            skipped["JAX"] = reason
+        rows.append(
+            compared(name, variants, amounts, unit="10⁹ maps/s", rounds=rounds, skipped=skipped, asked=ASKED[name])
+        )
+    return rows
+
+
+def _peers() -> tuple[dict, str]:
+    try:
+        return peers.simulation_peers(), ""
+    except ImportError as error:
+        return {}, f"{error}: pip install jax"

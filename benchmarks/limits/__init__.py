@@ -1,0 +1,1 @@
+"""What the library is held against: hand-written C, JAX, NumPy, SciPy and POT."""
