@@ -1,4 +1,8 @@
-"""Write the table of verified claims into README.md, from the report of the last `iterorder check --json`."""
+"""Write the tables of verified claims and of speeds into README.md, from the last reports.
+
+`iterorder check --json reports/check.json` and `make benchmark` make the reports; a table without a report stays as it
+is.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,15 @@ from pathlib import Path
 from iterorder.files import whole_file
 
 ROOT = Path(__file__).resolve().parents[1]
-BEGIN = "<!-- claims: written by scripts/update_readme.py from reports/check.json -->"
-END = "<!-- end of claims -->"
 
 
-def table_of(rows: list[dict]) -> str:
+def claims_block(report: dict) -> str:
     """For each claim, as Markdown: how many comparisons passed, its first one, and its first control."""
+    rows = report["rows"]
     lines = [
+        f"Version {report['version']}, {report['effort']} effort, seed {report['seed']}: {len(rows)} comparisons, "
+        "of which the first of each claim and its first control are shown.",
+        "",
         "| claim | passed | comparison | predicted | measured | tolerance | verdict |",
         "|---|---|---|---|---|---|---|",
     ]
@@ -27,11 +33,11 @@ def table_of(rows: list[dict]) -> str:
         shown = [next((row for row in judged if row["kind"] == kind), None) for kind in ("claim", "control")]
         for row, name in zip(shown, (f"{claim} | {passed}/{len(judged)}", " | "), strict=True):
             if row is not None:
-                lines.append(f"| {name} | {_line(row)} |")
+                lines.append(f"| {name} | {_claim(row)} |")
     return "\n".join(lines)
 
 
-def _line(row: dict) -> str:
+def _claim(row: dict) -> str:
     text = f"{row['system']}: {row['quantity']}".replace("|", "\\|")
     sign = "" if row["relation"] == "=" else f"{row['relation']} "
     verdict = row["verdict"]
@@ -45,22 +51,55 @@ def _short(number: float | None, digits: int) -> str:
     return "–" if number is None else f"{number:.{digits}g}"
 
 
-def main(report: str = "reports/check.json") -> int:
-    """Replace what stands between the two markers."""
-    data = json.loads((ROOT / report).read_text(encoding="utf-8"))
-    heading = (
-        f"Version {data['version']}, {data['effort']} effort, seed {data['seed']}: {len(data['rows'])} comparisons, "
-        "of which the first of each claim and its first control are shown."
-    )
+def benchmark_block(report: dict) -> str:
+    """Ratios of each comparison, then the times of a start."""
+    lines = [f"{report['date']}, {report['machine']}; Numba {report['numba']}, NumPy {report['numpy']}.", ""]
+    peers = ("C limit", "JAX tuned", "JAX plain", "NumPy")
+    lines += _comparisons("forward, 10⁹ maps/s", report["forward"], peers)
+    peers = ("compiled loop", "own kernels, each n", "exact sweep")
+    lines += _comparisons("all backward iterates to 2000, trajectories/s", report["backward"], peers)
+    lines += _comparisons("distances, 1/s", report["distances"], ("SciPy", "POT"))
+    lines += ["| from the start of the process | seconds (least–largest) |", "|---|---|"]
+    for row in report["start"]:
+        s = row["seconds"]
+        lines.append(f"| {row['work']} | {s['median']:.2f} ({s['low']:.2f}–{s['high']:.2f}) |")
+    return "\n".join(lines)
+
+
+def _comparisons(title: str, rows: list[dict], peers: tuple[str, ...]) -> list[str]:
+    lines = [f"| {title} | iterorder | {' | '.join(f'÷ {peer}' for peer in peers)} |", "|---" * (len(peers) + 2) + "|"]
+    for row in rows:
+        cells = [_ratio(row["ratios"].get(peer)) for peer in peers]
+        name = row["work"].removeprefix("backward, ")
+        lines.append(f"| {name} | {row['speeds']['iterorder']['median']:.3g} | {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
+def _ratio(ratio: dict | None) -> str:
+    return "" if ratio is None else f"{ratio['median']:.3g} ({ratio['low']:.2g}–{ratio['high']:.2g})"
+
+
+BLOCKS = {"claims": ("check.json", claims_block), "speeds": ("benchmark.json", benchmark_block)}
+
+
+def main(folder: str = "reports") -> int:
+    """Replace what stands between the markers of each table that has a report."""
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
-    block = f"{BEGIN}\n{heading}\n\n{table_of(data['rows'])}\n{END}"
-    new, count = re.subn(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: block, text, flags=re.DOTALL)
-    if count != 1:
-        print(f"README.md has {count} claim tables between its markers: expected one", file=sys.stderr)
-        return 1
+    for name, (report, block_of) in BLOCKS.items():
+        path = ROOT / folder / report
+        if not path.exists():
+            print(f"{path.relative_to(ROOT)} is not there: the table of {name} stays as it is", file=sys.stderr)
+            continue
+        begin, end = f"<!-- {name}: written by scripts/update_readme.py -->", f"<!-- end of {name} -->"
+        block = f"{begin}\n{block_of(json.loads(path.read_text(encoding='utf-8')))}\n{end}"
+        parts = re.split(f"{re.escape(begin)}.*?{re.escape(end)}", text, flags=re.DOTALL)
+        if len(parts) != 2:
+            print(f"README.md has {len(parts) - 1} tables of {name} between markers: expected one", file=sys.stderr)
+            return 1
+        text = block.join(parts)
     with whole_file(readme) as file:
-        file.write(new.encode())
+        file.write(text.encode())
     return 0
 
 

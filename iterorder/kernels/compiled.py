@@ -18,7 +18,7 @@ from iterorder.kernels.forward import forward
 from iterorder.kernels.incremental import incremental, incremental_steps_of, new_carry
 from iterorder.kernels.lanes import LANES
 from iterorder.kernels.steps import steps_of
-from iterorder.kernels.sweep import backward_sweep, new_sweep
+from iterorder.kernels.sweep import CHUNK, PACKED_CHUNK, backward_sweep, new_sweep
 from iterorder.kernels.targets import address_of, overload_of
 from iterorder.maps import AffineMaps
 
@@ -56,6 +56,12 @@ def code_for(system: systems.System, draws: systems.Draws, lanes: int, shared: b
     dtype = system.table.dtype
     steps = _steps_address(steps_of(system, draws, shared), dtype) if in_steps is None else in_steps
     return blocks.Code(_fill_address(FILL[draws.kind]), steps, blocks.chunk_of(draws, LANES if shared else lanes))
+
+
+def sweep_code(system: systems.System, draws: systems.Draws) -> blocks.Code:
+    """The functions for a sweep, whose chunks are short: after each it looks for iterates that have met."""
+    code = code_for(system, draws, LANES, shared=True)
+    return code._replace(chunk=min(code.chunk, PACKED_CHUNK if draws.kind == systems.PACKED_BITS else CHUNK))
 
 
 def incremental_code(system: systems.System, draws: systems.Draws) -> blocks.Code:

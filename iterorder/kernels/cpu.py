@@ -21,8 +21,7 @@ CHUNKS_PER_THREAD = 4
 # Numbers read below which a thread is not worth starting: about a millisecond.
 SMALL_WORK = 1_000_000
 POLL_SECONDS = 0.1
-# Maps between two looks for iterates that have met, and saved steps that are worth a sweep of their own.
-SWEEP_CHUNK = 128
+# Saved steps that are worth a sweep of their own.
 MIN_SHARE = 64
 
 
@@ -81,7 +80,7 @@ def _run_sweep(system, draws, noise, x0, saves, states, diverged, report):
     """One sweep for each replica; where they are fewer than the threads, one for each of some shares of the saves."""
     n_replicas, threads = len(x0), numba.get_num_threads()
     shares = min(-(-threads // n_replicas), -(-len(saves) // MIN_SHARE))
-    code = _sweep_code(system, draws)
+    code = compiled.sweep_code(system, draws)
     kernel, mark = (compiled.kernel(function, x0.dtype) for function in (backward_sweep, mark_diverged))
 
     def task(first, last, control):
@@ -95,11 +94,6 @@ def _run_sweep(system, draws, noise, x0, saves, states, diverged, report):
 
     _run(task, n_replicas * shares, 1, sum(saves.tolist()) // shares, _numbers_a_step(system), report)
     mark(states, saves, diverged)
-
-
-def _sweep_code(system, draws):
-    code = compiled.code_for(system, draws, blocks.MAX_LANES, shared=True)
-    return code._replace(chunk=min(code.chunk, SWEEP_CHUNK))
 
 
 def _run_incremental(system, draws, noise, x0, saves, states, diverged, report):

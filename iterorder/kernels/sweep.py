@@ -17,6 +17,9 @@ from iterorder.kernels.lanes import LANES
 from iterorder.kernels.systems import aligned_zeros
 from iterorder.kernels.targets import jit, jit_inline
 
+# Maps between two looks for iterates that have met; a Philox block holds 128 packed bits.
+CHUNK, PACKED_CHUNK = 64, 128
+
 
 class Sweep(NamedTuple):
     """Memory of a sweep. Live iterates are in the highest lanes, those of larger n above.

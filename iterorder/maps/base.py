@@ -33,9 +33,9 @@ class RandomMaps(ABC):
     def apply(self, x, draw) -> np.ndarray:
         """The literal map: T_draw(x), shape (..., dim) as x."""
 
-    @abstractmethod
     def images(self, x: np.ndarray) -> np.ndarray:
         """T_i(x) of one state for each item i alone, shape (n_items, dim)."""
+        return np.array([self.apply(x, i) for i in range(self.sampling_law.n_items)])
 
     @abstractmethod
     def lipschitz(self, draw) -> float | None:
