@@ -54,10 +54,10 @@ def _short(number: float | None, digits: int) -> str:
 def benchmark_block(report: dict) -> str:
     """Ratios of each comparison, then the times of a start."""
     lines = [f"{report['date']}, {report['machine']}; Numba {report['numba']}, NumPy {report['numpy']}.", ""]
-    peers = ("C limit", "JAX tuned", "JAX plain", "NumPy")
-    lines += _comparisons("forward, 10⁹ maps/s", report["forward"], peers)
-    peers = ("compiled loop", "own kernels, each n", "exact sweep")
-    lines += _comparisons("all backward iterates to 2000, trajectories/s", report["backward"], peers)
+    forward = ("C limit", "JAX tuned", "JAX plain", "NumPy")
+    backward = ("compiled loop", "own kernels, each n", "exact sweep")
+    lines += _comparisons("forward, 10⁹ maps/s", report["forward"], forward)
+    lines += _comparisons("all backward iterates to 2000, trajectories/s", report["backward"], backward)
     lines += _comparisons("distances, 1/s", report["distances"], ("SciPy", "POT"))
     lines += ["| from the start of the process | seconds (least–largest) |", "|---|---|"]
     for row in report["start"]:

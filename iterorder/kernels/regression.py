@@ -98,6 +98,38 @@ def linear_row_steps(vectors: int, ridge: bool, shared: bool):
 
 
 @cache
+def short_linear_row_steps(vectors: int, ridge: bool, shared: bool):
+    """`linear_row_steps` for shorter rows: four lanes in registers."""
+
+    @jit
+    def steps(system, scratch, start, stop, direction, first_lane):
+        states, table, constants, drawn = scratch.states, system.table, system.constants, scratch.drawn
+        shrink, scale = system.shrink, -system.scale
+        for lane in range(first_lane, states.shape[0], 4):
+            w, x = load_row(states, lane, 0, vectors), load_row(states, lane + 1, 0, vectors)
+            y, z = load_row(states, lane + 2, 0, vectors), load_row(states, lane + 3, 0, vectors)
+            for row in range(start, stop, direction):
+                i = element(drawn, row, 0 if shared else lane)
+                j = element(drawn, row, 0 if shared else lane + 1)
+                k = element(drawn, row, 0 if shared else lane + 2)
+                m = element(drawn, row, 0 if shared else lane + 3)
+                s = total(partial_sums(load_row(table, i, 0, vectors), w, element(constants, i, 0)), x) * scale
+                t = total(partial_sums(load_row(table, j, 0, vectors), x, element(constants, j, 0)), x) * scale
+                u = total(partial_sums(load_row(table, k, 0, vectors), y, element(constants, k, 0)), x) * scale
+                v = total(partial_sums(load_row(table, m, 0, vectors), z, element(constants, m, 0)), x) * scale
+                w = plus_multiple(multiple(shrink, w) if ridge else w, s, load_row(table, unrelated(i), 0, vectors))
+                x = plus_multiple(multiple(shrink, x) if ridge else x, t, load_row(table, unrelated(j), 0, vectors))
+                y = plus_multiple(multiple(shrink, y) if ridge else y, u, load_row(table, unrelated(k), 0, vectors))
+                z = plus_multiple(multiple(shrink, z) if ridge else z, v, load_row(table, unrelated(m), 0, vectors))
+            store_row(w, states, lane)
+            store_row(x, states, lane + 1)
+            store_row(y, states, lane + 2)
+            store_row(z, states, lane + 3)
+
+    return steps
+
+
+@cache
 def row_steps(vectors: int, single: bool, logistic: bool, ridge: bool, shared: bool):
     """Many dimensions: lanes are coordinates. The moves of a step are made when the next begins, in one pass over x."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from iterorder.kernels import affine, regression, systems
 
-# Up to this many vectors a row, one long sum is short enough to be done for all lanes in turn.
+# Up to this many vectors a row, the states of four lanes fit into registers; above, of two.
 FEW_VECTORS = 7
 
 
@@ -44,8 +44,10 @@ def steps_of(system: systems.System, draws: systems.Draws, shared: bool):
     logistic, ridge = system.family == systems.LOGISTIC, bool(system.shrink != 1.0)
     if system.lane_layout:
         return regression.lane_steps(system.dim, single, logistic, ridge, shared)
-    if system.row_vectors > FEW_VECTORS and single and not logistic:
-        return regression.linear_row_steps(system.row_vectors, ridge, shared)
+    if system.row_vectors > 0 and single and not logistic:
+        few = system.row_vectors <= FEW_VECTORS
+        make = regression.short_linear_row_steps if few else regression.linear_row_steps
+        return make(system.row_vectors, ridge, shared)
     if system.row_vectors > 0:
         return regression.row_steps(system.row_vectors, single, logistic, ridge, shared)
     return regression.long_row_steps(logistic, shared)
