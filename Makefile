@@ -76,5 +76,6 @@ $(VENV)/made.stamp:
 $(VENV)/installed-%.stamp: pyproject.toml iterorder/_version.py | $(VENV)/made.stamp
 	@echo "Installing iterorder[$*] into $(VENV)"
 	@rm -f $(VENV)/made.stamp
-	@$(PIP_INSTALL) -e ".[$*]"
+	@# By its path, not by a finder: else a script beside the clone would take the clone's folder for the package.
+	@$(PIP_INSTALL) -e ".[$*]" --config-settings editable_mode=compat
 	@touch $(VENV)/made.stamp $@

@@ -20,16 +20,21 @@ def measure(rounds: int) -> list[dict]:
         "W1, two samples of 10^6": lambda: ito.wasserstein_1d(u, v),
         "sliced W2, n=10^5 d=10 L=200": lambda: ito.wasserstein(x, y, p=2, method="sliced", n_projections=200),
     }
+    others: dict[str, dict] = {
+        "W1, two samples of 10^6": {"SciPy": peers.scipy_wasserstein_1d(u, v)},
+        "sliced W2, n=10^5 d=10 L=200": {},
+    }
     skipped = {}
     try:
-        others = peers.distance_peers()
+        for name, variants in peers.distance_peers().items():
+            others[name] |= variants
     except ImportError as error:
-        others, skipped = {name: {} for name in library}, {"POT": f"{error}: pip install POT"}
+        skipped["POT"] = f"{error}: pip install POT"
     rows = []
     for name, variants in others.items():
         both = {LIBRARY: library[name], **variants}
         amounts = dict.fromkeys(both, 1.0)
         rows.append(
-            compared(name, both, amounts, unit="distances/s", rounds=min(rounds, 5), skipped=skipped, asked=ASKED[name])
+            compared(name, both, amounts, unit="distances/s", rounds=rounds, skipped=skipped, asked=ASKED[name])
         )
     return rows

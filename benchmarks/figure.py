@@ -18,7 +18,7 @@ def draw(report: dict, folder: str = "figures") -> None:
         _grid(figure, axes[0, 1], report["scaling"]["grid"])
         _backward(axes[1, 0], report["backward"])
         _lengths(axes[1, 1], report["scaling"]["lengths"])
-        parameters = {key: report[key] for key in ("date", "machine", "cpu", "numpy", "numba")}
+        parameters = {key: report[key] for key in ("machine", "rounds", "packages")}
         data = {"grid": report["scaling"]["grid"], "lengths": _columns(report["scaling"]["lengths"])}
         save_figure(figure, folder, "benchmark", parameters=parameters, seed=0, data=data)
         plt.close(figure)

@@ -54,7 +54,8 @@ def measure(rounds: int) -> list[dict]:
         if limit.available():
             variants["C limit"] = partial(work.run, threads)
             difference = float(np.abs(run() - work.run(threads)).max())
-            if not difference < 1e-12:
+            # The maps contract: rounding errors of some thousand steps do not add up to a thousand eps.
+            if not difference < 1000 * np.finfo(np.float64).eps:
                 raise RuntimeError(f"{name}: the states of the library and of the C differ by {difference:g}")
         else:
             skipped["C limit"] = "needs gcc with OpenMP and a processor with AVX-512"
@@ -63,6 +64,8 @@ def measure(rounds: int) -> list[dict]:
             variants[library], amounts[library] = peer, peer.map_applications / 1e9
         if reason:
             skipped["JAX"] = reason
+        if name not in others:
+            skipped[f"JAX and NumPy on {name}"] = "no such variant is written"
         rows.append(
             compared(name, variants, amounts, unit="10⁹ maps/s", rounds=rounds, skipped=skipped, asked=ASKED[name])
         )
@@ -70,7 +73,8 @@ def measure(rounds: int) -> list[dict]:
 
 
 def _peers() -> tuple[dict, str]:
+    """The peers that are installed, and why JAX is not among them."""
     try:
         return peers.simulation_peers(), ""
     except ImportError as error:
-        return {}, f"{error}: pip install jax"
+        return peers.simulation_peers(with_jax=False), f"{error}: pip install jax"

@@ -12,6 +12,7 @@ import os
 import platform
 import sys
 from datetime import date
+from importlib import metadata
 from pathlib import Path
 
 import backward
@@ -20,7 +21,6 @@ import figure
 import forward
 import llvmlite.binding
 import numba
-import numpy as np
 import scaling
 import start
 from measure import LIBRARY
@@ -46,6 +46,24 @@ def processor() -> str:
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
+
+
+def machine() -> str:
+    """Where and when."""
+    cpu = numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name()
+    day = date.today().isoformat()
+    return f"{day}, {processor()} ({cpu}), {os.cpu_count()} cores, {numba.get_num_threads()} threads"
+
+
+def packages() -> dict[str, str]:
+    """The versions of what is compared."""
+    versions = {}
+    for name in ("numpy", "numba", "scipy", "jax", "POT"):
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "not installed"
+    return versions
 
 
 def show_comparisons(console: Console, title: str, rows: list[dict]) -> None:
@@ -92,8 +110,10 @@ def show_scaling(console: Console, data: dict) -> None:
     for heading in ("kind", "time", "beside", "ratio"):
         table.add_column(heading, justify="left" if heading == "kind" else "right")
     for row in data["kinds"]:
-        against = row["against"]
-        cells = ("", "") if against is None else (f"{against:.3g}", f"{row['nanoseconds'] / against:.2f}")
+        cells = ("", "")
+        if "ratio" in row:
+            spread = row["ratio"]
+            cells = (f"{row['against']:.3g}", f"{spread['median']:.2f} ({spread['low']:.2f}–{spread['high']:.2f})")
         table.add_row(row["kind"], f"{row['nanoseconds']:.3g}", *cells)
     console.print(table)
     table = Table(title="Linear regression d=10, 10 000 replicas", title_justify="left")
@@ -117,14 +137,9 @@ def main() -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     # Sections that are not measured now are kept from the report that is there.
     report = json.loads(path.read_text(encoding="utf-8")) if arguments.sections and path.exists() else {}
-    report |= {
-        "version": ito.__version__,
-        "date": date.today().isoformat(),
-        "machine": f"{processor()}, {os.cpu_count()} cores, {numba.get_num_threads()} threads",
-        "cpu": numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name(),
-        "numpy": np.__version__,
-        "numba": numba.__version__,
-    }
+    if report and report.get("machine") != machine():
+        parser.error(f"{path} is of another machine or day: measure all sections, or give another --json")
+    report |= {"version": ito.__version__, "rounds": arguments.rounds, "machine": machine(), "packages": packages()}
     console = Console(width=150)
     for name in arguments.sections or SECTIONS:
         print(f"{name} …", file=sys.stderr, flush=True)

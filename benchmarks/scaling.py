@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 import tracemalloc
+from functools import partial
 
 import numba
 import numpy as np
+from limits.compare import interleave, ratio
 
 import iterorder as ito
 
@@ -30,7 +33,7 @@ def affine(dim: int, m: int = 100, **options):
 
 
 def nanoseconds_a_map(maps, n_replicas: int, n_steps: int, rounds: int, **options) -> float:
-    """The best of some rounds, over the maps applied; one core does the work of all."""
+    """The best of some rounds, over the maps applied, on as many threads as `simulate` takes."""
 
     def run():
         ito.simulate(maps, np.zeros(maps.dim), n_steps, n_replicas=n_replicas, seed=0, **options)
@@ -68,17 +71,26 @@ def kinds(rounds: int) -> list[dict]:
     rows = []
     for name, (maps, independent) in pairs.items():
         steps = max(64, 20_000 // max(maps.dim, 10))
-        time_of = nanoseconds_a_map(maps, 4096, steps, rounds)
-        rows.append(
-            {"kind": name, "nanoseconds": time_of, "against": nanoseconds_a_map(independent, 4096, steps, rounds)}
-        )
+        rows.append(_beside(name, partial(_run, maps, steps), partial(_run, independent, steps), steps, rounds))
     for dim in range(2, 9):
         time_of = nanoseconds_a_map(affine(dim), 4096, 2000, rounds)
-        rows.append({"kind": f"affine maps, d={dim}", "nanoseconds": time_of, "against": None})
+        rows.append({"kind": f"affine maps, d={dim}", "nanoseconds": time_of})
     maps = regression(100, 1000)
-    double, single = (nanoseconds_a_map(maps, 4096, 400, 2 * rounds, dtype=d) for d in ("float64", "float32"))
-    rows.append({"kind": "regression d=100, float64 against float32", "nanoseconds": double, "against": single})
+    double, single = (partial(_run, maps, 400, dtype=dtype) for dtype in ("float64", "float32"))
+    rows.append(_beside("regression d=100, float64 beside float32", double, single, 400, 3 * rounds))
     return rows
+
+
+def _run(maps, n_steps: int, **options) -> None:
+    ito.simulate(maps, np.zeros(maps.dim), n_steps, n_replicas=4096, seed=0, **options)
+
+
+def _beside(name: str, run, other, n_steps: int, rounds: int) -> dict:
+    """Two variants in turn: median times a map, and the ratio of the times of each round."""
+    times = interleave({"this": run, "other": other}, rounds)
+    this, against = (statistics.median(times[key]) / n_steps / 4096 * 1e9 for key in ("this", "other"))
+    ratios = ratio(times, "other", "this")._asdict()
+    return {"kind": name, "nanoseconds": this, "against": against, "ratio": ratios}
 
 
 def _unequal(m: int) -> np.ndarray:

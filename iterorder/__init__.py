@@ -81,10 +81,13 @@ _LATER = {
 
 
 def __getattr__(name: str):
+    if name in _LATER.values():
+        return import_module(f"iterorder.{name}")
     if name not in _LATER:
         raise AttributeError(f"module 'iterorder' has no attribute {name!r}")
-    return getattr(import_module(f"iterorder.{_LATER[name]}"), name)
+    value = globals()[name] = getattr(import_module(f"iterorder.{_LATER[name]}"), name)
+    return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    return sorted({*globals(), *_LATER, *_LATER.values()})

@@ -37,7 +37,7 @@ class SureCertificate:
             return 0
         if self.contraction == 0.0:
             return 1
-        n = max(0, math.ceil(math.log(tol / self.distance) / math.log(self.contraction)))
+        n = max(0, math.ceil((math.log(tol) - math.log(self.distance)) / math.log(self.contraction)))
         while n < MAX_STEPS and self.bound(n) > tol:  # the logarithms round
             n += 1
         return min(n, MAX_STEPS)

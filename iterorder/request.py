@@ -60,10 +60,13 @@ def checked_request(
     first_step = as_int("first_step", first_step, low=0, high=MAX_STEPS - n_steps)
     noise = as_choice("noise", noise, ("independent", "shared"))
     last_start = MAX_REPLICAS - (n_replicas if noise == "independent" else 1)
-    saves = _as_save_steps(save_steps, n_steps)
     kind = _as_dtype(dtype)
-    parts = f"{n_replicas} replicas × {len(saves)} saved steps × {maps.dim} numbers"
-    check_memory(n_replicas * len(saves) * maps.dim * kind.itemsize, parts)
+    if isinstance(save_steps, str):  # before the steps themselves take memory
+        if save_steps != "all":
+            raise InvalidInputError(f"save_steps is {save_steps!r}: give increasing integers, 'all' or None")
+        _check_result(n_replicas, n_steps + 1, maps.dim, kind)
+    saves = _as_save_steps(save_steps, n_steps)
+    _check_result(n_replicas, len(saves), maps.dim, kind)
     return Request(
         maps=maps,
         x0=_in_precision(as_starts("x0", x0, n_replicas, maps.dim), kind),
@@ -76,6 +79,11 @@ def checked_request(
         tol=as_float("tol", tol, low=0.0),
         progress=bool(progress),
     )
+
+
+def _check_result(n_replicas: int, n_saves: int, dim: int, kind: np.dtype) -> None:
+    parts = f"{n_replicas} replicas × {n_saves} saved steps × {dim} numbers"
+    check_memory(n_saves * (8 + n_replicas * dim * kind.itemsize), parts)
 
 
 def _as_dtype(dtype) -> np.dtype:
@@ -92,8 +100,6 @@ def _as_save_steps(save_steps, n_steps: int) -> np.ndarray:
     if save_steps is None:
         return np.array([n_steps], np.int64)
     if isinstance(save_steps, str):
-        as_choice("save_steps", save_steps, ("all",))
-        check_memory(8 * (n_steps + 1), f"{n_steps + 1} saved steps")
         return np.arange(n_steps + 1, dtype=np.int64)
     try:
         steps = np.asarray(save_steps)

@@ -14,8 +14,8 @@ from iterorder.orders import BACKWARD, FORWARD, Order, Window
 from iterorder.request import Request, checked_request
 from iterorder.trajectory import Trajectory
 
-# The sweep puts saved iterates side by side in the lanes of a vector; below this many the lanes stay empty.
-MIN_SWEEP = 8
+# Replicas, or saved iterates of one, that a vector holds side by side.
+LANES = 8
 
 
 def simulate(
@@ -80,8 +80,9 @@ def simulate(
     Notes
     -----
     Cost of n steps: forward n maps; a backward iterate n maps; all backward iterates n incremental steps for affine
-    maps, otherwise one sweep of n²/2 maps; a sliding window its width for each saved step. Memory: the saved states
-    and one block of replicas a core.
+    maps, otherwise one sweep of at most n²/2 maps, as iterates that have met go on as one; a sliding window its width
+    for each saved step. Memory: the saved states and one block of replicas a core; during a sweep also the saved states
+    of one replica a core.
 
     References
     ----------
@@ -159,16 +160,18 @@ def _backward(request, system, draws, place, states, diverged, report) -> np.nda
 
     saves = request.save_steps
     if request.tol == 0.0:
-        algorithm = _algorithm(request.maps, saves)
+        algorithm = _algorithm(request.maps, saves, len(states))
         cpu.run_backward(algorithm, system, draws, place, request.x0, saves, states, diverged, report)
         return np.zeros((1, len(saves)))
     certificate = sure_certificate(request.maps, request.x0)
     depth = certificate.depth(request.tol)
     kept, source = np.unique(np.minimum(saves, depth), return_inverse=True)
     part = np.empty((len(states), len(kept), states.shape[2]), states.dtype)
-    algorithm = _algorithm(request.maps, kept)
+    algorithm = _algorithm(request.maps, kept, len(states))
     cpu.run_backward(algorithm, system, draws, place, request.x0, kept, part, diverged, report)
     np.take(part, source, axis=1, out=states)
+    gone = diverged >= 0  # noted at a step that was kept, told of the next saved one
+    diverged[gone] = saves[np.searchsorted(saves, diverged[gone])]
     return np.where(saves > depth, certificate.bound(depth), 0.0)[None, :]
 
 
@@ -187,7 +190,8 @@ def _anchored(request, system, draws, place, states, diverged, report) -> None:
     anchor = np.ascontiguousarray(forward[:, -1])
     part = np.empty((len(states), len(late), states.shape[2]), states.dtype)
     settled = np.full(len(states), -1, np.int64)
-    cpu.run_backward(_algorithm(request.maps, late), system, draws, later_noise, anchor, late, part, settled, report)
+    algorithm = _algorithm(request.maps, late, len(states))
+    cpu.run_backward(algorithm, system, draws, later_noise, anchor, late, part, settled, report)
     states[:, len(early) :] = part
     newly = (diverged < 0) & (settled >= 0)
     diverged[newly] = settled[newly] + start
@@ -196,18 +200,21 @@ def _anchored(request, system, draws, place, states, diverged, report) -> None:
     diverged[gone] = saves[np.minimum(np.searchsorted(saves, diverged[gone]), len(saves) - 1)]
 
 
-def _algorithm(maps: RandomMaps, saves: np.ndarray) -> str:
-    """The cheapest way to the backward iterates after `saves` steps; never depends on the number of replicas.
+def _algorithm(maps: RandomMaps, saves: np.ndarray, n_replicas: int) -> str:
+    """The cheapest way to the backward iterates after `saves` steps.
 
-    Each by itself takes Σn maps of about d numbers. The sweep takes the same maps with the data read once, and gives
-    the same bits. Carrying the linear part takes max(n) steps of about d² numbers (d³ against d² for full matrices),
-    and rounds differently.
+    Carrying the linear part of affine maps takes max(n) steps of about d² numbers (d³ against d² for full matrices),
+    and rounds differently: this choice never depends on the number of replicas. Each by itself takes Σn maps, with
+    replicas side by side in the lanes of a vector; the sweep has the saved iterates of one replica there, reads the
+    data once, and goes on with one of those that have met. Those two give the same bits.
     """
     maps_applied = sum(saves.tolist())  # in Python's integers: n may be 2⁶²
     affine = isinstance(maps, (AffineMaps, QuadraticSGD, LinearRegressionSGD))
     if affine and maps_applied > (maps.dim + 2) * int(saves[-1]):
         return "incremental"
-    return "sweep" if len(saves) >= MIN_SWEEP else "each"
+    each = -(-n_replicas // LANES) * maps_applied
+    sweep = n_replicas * sum(saves[::-LANES].tolist())
+    return "sweep" if len(saves) >= LANES or sweep < each else "each"
 
 
 def _checked(trajectory: Trajectory) -> Trajectory:
@@ -215,9 +222,10 @@ def _checked(trajectory: Trajectory) -> Trajectory:
     diverged = trajectory.diverged_at
     if (diverged >= 0).all():
         first, last = int(diverged.min()), int(diverged.max())
+        when = f"between steps {first} and {last}" if trajectory.order == FORWARD else f"by the saved step {last}"
         raise DivergenceError(
-            f"all {len(diverged)} replicas left the finite numbers, between steps {first} and {last}: lower the step "
-            "size or n_steps (the error's .trajectory holds the finite part)",
+            f"all {len(diverged)} replicas left the finite numbers, {when}: lower the step size or n_steps (the "
+            "error's .trajectory holds the saved steps, with NaN from there)",
             trajectory,
         )
     return trajectory

@@ -53,7 +53,8 @@ def _short(number: float | None, digits: int) -> str:
 
 def benchmark_block(report: dict) -> str:
     """Ratios of each comparison, then the times of a start."""
-    lines = [f"{report['date']}, {report['machine']}; Numba {report['numba']}, NumPy {report['numpy']}.", ""]
+    packages = ", ".join(f"{name} {version}" for name, version in report["packages"].items())
+    lines = [f"{report['machine']}; {report['rounds']} rounds; {packages}.", ""]
     forward = ("C limit", "JAX tuned", "JAX plain", "NumPy")
     backward = ("compiled loop", "own kernels, each n", "exact sweep")
     lines += _comparisons("forward, 10⁹ maps/s", report["forward"], forward)

@@ -30,7 +30,7 @@ def quadratic(dim, m=6, **options):
     return ito.QuadraticSGD(np.einsum("mij,mkj->mik", roots, roots) / dim, RNG.normal(size=(m, dim)), 0.2, **options)
 
 
-# Names say what is special: the layouts change at d = 8 (affine) and 16 (regression), the vectors are eight long, a
+# Names say what is special: the layouts change at d = 12 (affine) and 16 (regression), the vectors are eight long, a
 # batch is drawn by search up to 32 points and by marks above, a permutation by Fisher and Yates up to 4096 items, and
 # rows above d = 104 do not fit into registers.
 SYSTEMS = {
@@ -45,17 +45,22 @@ SYSTEMS = {
     "affine d=3 weighted": affine(3, probabilities=[0.1, 0.0, 0.3, 0.25, 0.35]),
     "affine d=8 cyclic": affine(8, sampling="cyclic"),
     "affine d=9": affine(9),
+    "affine d=13": affine(13),
+    "affine d=105": affine(105, m=3),
     "affine d=2 reshuffle": affine(2, sampling="reshuffle"),
     "affine feistel": affine(1, m=5000, sampling="reshuffle"),
     "quadratic d=2 batch": quadratic(2, batch_size=3),
     "quadratic d=1 reshuffle": ito.QuadraticSGD([1.0, 2.0, 0.5], [0.0, 1.0, -1.0], 0.3, sampling="reshuffle"),
     "quadratic d=10 batch": quadratic(10, batch_size=2),
+    "quadratic d=20 batch": quadratic(20, batch_size=2),
     "linear d=1": regression(1),
     "linear d=3 batch 2": regression(3, batch_size=2),
     "linear d=10 ridge": regression(10, ridge=0.1),
     "linear d=16 batch 5 reshuffle": regression(16, ridge=0.1, batch_size=5, sampling="reshuffle"),
     "linear d=17": regression(17),
     "linear d=30 batch 3": regression(30, batch_size=3, ridge=0.05),
+    "linear d=64": regression(64),
+    "linear d=100 ridge": regression(100, ridge=0.1),
     "linear d=105": regression(105),
     "linear d=110 batch 2 ridge": regression(110, batch_size=2, ridge=0.1),
     "linear d=2 full batch": regression(2, n=50, batch_size=50),
@@ -71,4 +76,15 @@ SYSTEMS = {
 }
 
 # One for each compiled path: enough where the check is about orders and cuts, not about the family.
-FEW = ["two-point", "fern", "affine d=9", "linear d=10 ridge", "linear d=17", "logistic d=5", "logistic d=20"]
+FEW = [
+    "two-point",
+    "table",
+    "fern",
+    "affine d=13",
+    "linear d=10 ridge",
+    "linear d=17",
+    "linear d=64",
+    "linear d=105",
+    "logistic d=5",
+    "logistic d=20",
+]

@@ -11,8 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from iterorder.kernels import affine, incremental, regression, systems
+from iterorder.kernels.draws import FILL
+from iterorder.kernels.incremental import incremental_steps_of
 from iterorder.kernels.lanes import any_lane, counting, element, load, madd, splat, store, unrelated, where
 from iterorder.kernels.philox import philox
+from iterorder.kernels.steps import steps_of
 from iterorder.kernels.systems import aligned_zeros
 from iterorder.kernels.targets import jit
 from iterorder.kernels.vector import (
@@ -37,6 +41,7 @@ from iterorder.kernels.vector import (
     total,
 )
 from tests import naive
+from tests.systems import SYSTEMS
 
 EPS = np.finfo(np.float64).eps
 RNG = np.random.default_rng(0)
@@ -378,3 +383,27 @@ def test_a_change_in_any_kernel_file_reaches_cached_kernels(tmp_path):
     after, said_at_last = result()
     assert after == 3 * before != 0
     assert "compiling" in said_at_last
+
+
+# --------------------------------------------------------------------------------------------------------------- paths
+
+
+def test_the_systems_of_the_tests_run_every_step():
+    """A moved threshold must not uncover a path."""
+    chosen = set()
+    for maps in SYSTEMS.values():
+        for dtype in (np.dtype(np.float64), np.dtype(np.float32)):
+            system = systems.system_of(maps, dtype)
+            draws = systems.draws_of(system, maps.sampling_law, 0)
+            chosen.add(draws.kind)
+            found = [steps_of(system, draws, shared) for shared in (False, True)]
+            if system.family != systems.LOGISTIC:
+                found.append(incremental_steps_of(system, draws))
+            chosen |= {function.py_func.__qualname__ for function in found}
+    made = {
+        f"{name}.<locals>.steps"
+        for module in (affine, regression, incremental)
+        for name, value in vars(module).items()
+        if name.endswith("steps") and hasattr(value, "cache_info")
+    }
+    assert made | set(range(len(FILL))) == chosen

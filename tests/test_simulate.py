@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import iterorder as ito
+from iterorder.certificates import sure_certificate
 from iterorder.simulate import _algorithm
 from tests import naive
 from tests.systems import FEW, SYSTEMS
@@ -61,9 +62,9 @@ def test_all_backward_iterates_match_the_recomputed_ones(name):
     place = {"order": "backward", "seed": SEED, "n_replicas": 2}
     n = 75  # more than a block of lanes, so that the sweep has a second one
     run = ito.simulate(maps, x0, n, save_steps="all", **place)
-    assert _algorithm(maps, run.save_steps) in ("incremental", "sweep")
+    assert _algorithm(maps, run.save_steps, len(run.states)) in ("incremental", "sweep")
     each = np.concatenate([ito.simulate(maps, x0, int(k), **place).states for k in run.save_steps], axis=1)
-    if _algorithm(maps, run.save_steps) == "sweep":
+    if _algorithm(maps, run.save_steps, len(run.states)) == "sweep":
         np.testing.assert_array_equal(run.states, each)
     else:
         bound = rounding_bound(maps, n, scale_of(maps, x0, each))
@@ -297,8 +298,8 @@ def test_divergence_of_windows_is_told_of_saved_steps():
 
 def test_huge_numbers_of_steps_choose_as_small_ones_do():
     maps = SYSTEMS["two-point"]
-    assert _algorithm(maps, np.array([2**62])) == "each"
-    assert _algorithm(SYSTEMS["logistic d=5"], np.array([2**62 - 1, 2**62])) == "each"
+    assert _algorithm(maps, np.array([2**62]), 8) == "each"
+    assert _algorithm(SYSTEMS["logistic d=5"], np.array([2**62 - 1, 2**62]), 8) == "each"
 
 
 def test_a_subclass_is_refused_rather_than_ignored():
@@ -397,3 +398,34 @@ def test_last_replica_and_last_step_of_the_counter_can_be_used():
         TWO, [0.5], [3], order="forward", seed=1, n_replicas=2, first_replica=2**32 - 2, first_step=2**62 - 3
     )
     np.testing.assert_allclose(run.states, twin, atol=rounding_bound(TWO, 3, 2.0))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", ["fern", "two-point", "linear d=17"])
+def test_blocks_of_any_size_give_the_same_bits(name, threads):
+    """Blocks are balanced over the threads: their sizes change with the replicas, the bits do not."""
+    maps, before = SYSTEMS[name], numba.get_num_threads()
+    run = {"order": "forward", "seed": SEED, "save_steps": [3, 70]}
+    whole = ito.simulate(maps, np.full(maps.dim, 0.2), 70, n_replicas=130, **run).states
+    try:
+        numba.set_num_threads(min(threads, before))
+        for n in (1, 8, 9, 63, 64, 65, 72, 129):
+            part = ito.simulate(maps, np.full(maps.dim, 0.2), 70, n_replicas=n, **run).states
+            np.testing.assert_array_equal(part, whole[:n])
+    finally:
+        numba.set_num_threads(before)
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_shared_noise_is_that_of_replica_zero(name):
+    maps = SYSTEMS[name]
+    for order in ("forward", "backward"):
+        run = {"order": order, "seed": SEED, "save_steps": [5, 40]}
+        shared = ito.simulate(maps, np.full(maps.dim, 0.2), 40, n_replicas=9, noise="shared", first_replica=3, **run)
+        alone = ito.simulate(maps, np.full(maps.dim, 0.2), 40, **run)
+        np.testing.assert_array_equal(shared.states, np.repeat(alone.states, 9, axis=0))
+
+
+def test_the_smallest_tol_has_a_depth():
+    certificate = sure_certificate(ito.gallery.two_point_quadratic(0.1), np.array([[1e10]]))
+    assert certificate.bound(certificate.depth(1e-320)) <= 1e-320

@@ -239,7 +239,7 @@ def distance_peers():
 # -------------------------------------------------------------------------------------------------------- the table
 
 
-def simulation_peers() -> dict[str, dict[str, Peer]]:
+def simulation_peers(with_jax: bool = True) -> dict[str, dict[str, Peer]]:
     """The works of limit.standard_works(), same data and replicas: name -> library -> variant."""
     works = limit.standard_works()
 
@@ -247,23 +247,22 @@ def simulation_peers() -> dict[str, dict[str, Peer]]:
         return Peer(make(*maps, n_steps, n_replicas), n_steps * n_replicas)
 
     two_point = works["two-point"]
-    peers = {
-        "two-point": {
-            "NumPy": peer(numpy_two_point, two_point.maps, 256, two_point.n_replicas),
-            "JAX plain": peer(jax_two_point_plain, two_point.maps, 64, two_point.n_replicas),
-            "JAX tuned": peer(jax_two_point_tuned, two_point.maps, two_point.n_steps, two_point.n_replicas),
-        }
-    }
+    numpy_peer = peer(numpy_two_point, two_point.maps, 256, two_point.n_replicas)
+    peers = {"two-point": {"NumPy": numpy_peer}}
+    if with_jax:
+        peers["two-point"]["JAX plain"] = peer(jax_two_point_plain, two_point.maps, 64, two_point.n_replicas)
+        peers["two-point"]["JAX tuned"] = peer(
+            jax_two_point_tuned, two_point.maps, two_point.n_steps, two_point.n_replicas
+        )
+    variants = {"NumPy": numpy_regression}
+    if with_jax:
+        variants |= {"JAX plain": jax_regression_plain, "JAX tuned": jax_regression_tuned}
     for kind, make in (("linear", linear_regression), ("logistic", logistic_regression)):
         for dim, n_steps in ((10, 200), (100, 100)):
             name = f"{kind} regression d={dim}"
             regression = make(*works[name].maps)
             peers[name] = {
                 library: peer(variant, (regression,), n_steps, works[name].n_replicas)
-                for library, variant in (
-                    ("NumPy", numpy_regression),
-                    ("JAX plain", jax_regression_plain),
-                    ("JAX tuned", jax_regression_tuned),
-                )
+                for library, variant in variants.items()
             }
     return peers

@@ -33,8 +33,8 @@ BITS = ONE << np.arange(31, -1, -1, dtype=np.uint64)
 
 
 @cache
-def lane_steps(dim: int, single: bool, shared: bool):
-    """Few dimensions: replicas in lanes; with `shared`, every lane meets the maps of lane 0."""
+def lane_steps(dim: int, single: bool):
+    """Few dimensions: replicas in lanes."""
     numbers = dim * (dim + 1)
 
     @jit
@@ -46,14 +46,31 @@ def lane_steps(dim: int, single: bool, shared: bool):
             for row in range(start, stop, direction):
                 total = x
                 for slot in range(row * size, (row + 1) * size):
-                    if shared:
-                        maps = broadcast_columns(table, element(drawn, slot, 0), numbers)
-                    else:
-                        maps = gather_columns(table, drawn, slot, lane, numbers)
-                    image = affine_image(maps, x)
+                    image = affine_image(gather_columns(table, drawn, slot, lane, numbers), x)
                     total = image if slot == row * size else plus(total, image)
                 x = total if single else multiple(system.scale, total)
             store_columns(x, states, 0, lane)
+
+    return steps
+
+
+@cache
+def shared_lane_steps(dim: int, single: bool):
+    """`lane_steps` where every lane meets the maps of lane 0: nothing to gather, so the other lanes fill the wait."""
+    numbers = dim * (dim + 1)
+
+    @jit
+    def steps(system, scratch, start, stop, direction, first_lane):
+        table, drawn, states = system.table, scratch.drawn, scratch.states
+        size = 1 if single else system.batch_size
+        for row in range(start, stop, direction):
+            for lane in range(first_lane, states.shape[1], LANES):
+                x = load_columns(states, 0, lane, dim)
+                total = x
+                for slot in range(row * size, (row + 1) * size):
+                    image = affine_image(broadcast_columns(table, element(drawn, slot, 0), numbers), x)
+                    total = image if slot == row * size else plus(total, image)
+                store_columns(total if single else multiple(system.scale, total), states, 0, lane)
 
     return steps
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from iterorder.kernels import systems
+from iterorder.kernels.draws import SMALL_BATCH
 from iterorder.kernels.lanes import LANES
 from iterorder.kernels.philox import FEISTEL_ROUNDS
 from iterorder.kernels.systems import aligned_zeros
@@ -63,11 +64,13 @@ class Control(NamedTuple):
     slot: int
 
 
-def lanes_for(system: systems.System, n: int) -> int:
-    """Lanes of a block that has to hold up to n states, and should keep long ones in the first-level cache."""
+def lanes_for(system: systems.System, n: int, threads: int) -> int:
+    """Lanes of blocks of equal size for n states, one at least for each thread; long states stay in the first cache."""
     numbers = 1 if system.lane_layout else system.stride
-    fitting = max(LANES, MAX_STATE_NUMBERS // numbers // LANES * LANES)
-    return min(MAX_LANES, fitting, -(-n // LANES) * LANES)
+    most = min(MAX_LANES, max(LANES, MAX_STATE_NUMBERS // numbers // LANES * LANES))
+    groups = -(-n // LANES)
+    blocks = max(-(-n // most), min(threads, groups))
+    return -(-groups // blocks) * LANES
 
 
 def chunk_of(draws: systems.Draws, noise_lanes: int) -> int:
@@ -91,7 +94,7 @@ def new_scratch(system: systems.System, draws: systems.Draws, lanes: int, shared
         np.zeros(2, np.uint64),
         np.zeros((noise_lanes, n) if draws.kind == systems.FISHER_YATES else (0, 0), np.uint16),
         aligned_zeros((FEISTEL_ROUNDS, noise_lanes if draws.kind == systems.FEISTEL else 0), np.uint64),
-        np.zeros(n if draws.kind == systems.BATCH else 0, np.uint8),
+        np.zeros(n if draws.kind == systems.BATCH and size > SMALL_BATCH else 0, np.uint8),
         aligned_zeros((4, LANES), np.uint64),
     )
     return Scratch(

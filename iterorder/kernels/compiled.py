@@ -51,10 +51,10 @@ def _example(dtype: np.dtype) -> _Example:
     return _Example(blocks.Code(0, 0, 0), system, draws, scratch, place, x0, counts, states, counts, control)
 
 
-def code_for(system: systems.System, draws: systems.Draws, lanes: int, shared: bool, in_steps=None) -> blocks.Code:
-    """The functions that draw and apply a chunk of steps; `in_steps` replaces those of `steps.steps_of`."""
+def code_for(system: systems.System, draws: systems.Draws, lanes: int, shared: bool, instead=None) -> blocks.Code:
+    """The functions that draw and apply a chunk of steps; `instead`: the address of others than `steps_of` chooses."""
     dtype = system.table.dtype
-    steps = _steps_address(steps_of(system, draws, shared), dtype) if in_steps is None else in_steps
+    steps = _steps_address(steps_of(system, draws, shared), dtype) if instead is None else instead
     return blocks.Code(_fill_address(FILL[draws.kind]), steps, blocks.chunk_of(draws, LANES if shared else lanes))
 
 
@@ -67,7 +67,7 @@ def sweep_code(system: systems.System, draws: systems.Draws) -> blocks.Code:
 def incremental_code(system: systems.System, draws: systems.Draws) -> blocks.Code:
     """The same with incremental steps, for blocks of eight lanes."""
     steps = _incremental_address(incremental_steps_of(system, draws), system.table.dtype)
-    return code_for(system, draws, LANES, shared=False, in_steps=steps)
+    return code_for(system, draws, LANES, shared=False, instead=steps)
 
 
 @cache
@@ -90,7 +90,7 @@ def _incremental_address(function, dtype: np.dtype) -> int:
 
 @cache
 def kernel(function, dtype: np.dtype):
-    """One of the functions below, compiled: calling it skips the look-up of types, so they must be exactly these."""
+    """A kernel, compiled: calling it skips the look-up of types, so its arguments must be of exactly these."""
     example = _example(dtype)
     first = (example.code, example.system, example.draws, example.scratch)
     last = (example.saves, example.states, example.control)

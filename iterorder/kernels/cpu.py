@@ -38,7 +38,7 @@ class _Blocks:
 
     def __init__(self, system, draws, noise, n_replicas):
         self.system, self.draws = system, draws
-        self.lanes = blocks.lanes_for(system, n_replicas)
+        self.lanes = blocks.lanes_for(system, n_replicas, numba.get_num_threads())
         self.shared = noise.stride == 0
         self.code = compiled.code_for(system, draws, self.lanes, self.shared)
 
@@ -76,24 +76,31 @@ def _run_each(system, draws, noise, x0, saves, states, diverged, report):
     _run(task, len(x0), run.lanes, sum(saves.tolist()), _numbers_a_step(system), report)
 
 
-def _run_sweep(system, draws, noise, x0, saves, states, diverged, report):
-    """One sweep for each replica; where they are fewer than the threads, one for each of some shares of the saves."""
-    n_replicas, threads = len(x0), numba.get_num_threads()
-    shares = min(-(-threads // n_replicas), -(-len(saves) // MIN_SHARE))
+def _run_sweep(system, draws, noise, x0, saves, states, diverged, report, replicas=None):
+    """One sweep for each replica (of `replicas`); where they are few, one for each of some shares of the saves."""
+    replicas = np.arange(len(x0)) if replicas is None else replicas
+    shares = min(-(-numba.get_num_threads() // len(replicas)), -(-len(saves) // MIN_SHARE))
     code = compiled.sweep_code(system, draws)
     kernel, mark = (compiled.kernel(function, x0.dtype) for function in (backward_sweep, mark_diverged))
+    parts = [np.ascontiguousarray(saves[share::shares]) for share in range(shares)]
 
     def task(first, last, control):
+        memory = new_sweep(system, draws, len(parts[0]))
         for piece in range(first, last):
-            r, share = divmod(piece, shares)
-            some = np.ascontiguousarray(saves[share::shares])
-            part = np.empty((1, len(some), x0.shape[1]), x0.dtype)
-            memory, place = new_sweep(system, draws, len(some)), _place(noise, r)
-            kernel(code, system, draws, memory, *place, x0[r : r + 1], some, part, control)
-            states[r, share::shares] = part[0]
+            some, share = parts[piece % shares], piece % shares
+            r = int(replicas[piece // shares])
+            one = slice(r, r + 1)
+            part = states[one] if shares == 1 else np.empty((1, len(some), x0.shape[1]), x0.dtype)
+            kernel(code, system, draws, memory, *_place(noise, r), x0[one], some, part, control)
+            if shares > 1:
+                states[r, share::shares] = part[0]
+            else:
+                mark(part, saves, diverged[one])
 
-    _run(task, n_replicas * shares, 1, sum(saves.tolist()) // shares, _numbers_a_step(system), report)
-    mark(states, saves, diverged)
+    _run(task, len(replicas) * shares, 1, sum(saves.tolist()) // shares, _numbers_a_step(system), report)
+    if shares > 1:
+        for r in replicas:
+            mark(states[r : r + 1], saves, diverged[r : r + 1])
 
 
 def _run_incremental(system, draws, noise, x0, saves, states, diverged, report):
@@ -112,10 +119,8 @@ def _run_incremental(system, draws, noise, x0, saves, states, diverged, report):
 
     _run(task, len(x0), LANES, int(saves[-1]), _numbers_a_step(system) * system.dim, report)
     # Where the linear part overflowed the iterates themselves may be finite: the sweep finds out.
-    for r in np.flatnonzero(~finite):
-        one = slice(r, r + 1)
-        later = noise._replace(first_replica=noise.first_replica + int(r) * noise.stride)
-        _run_sweep(system, draws, later, x0[one], saves, states[one], diverged[one], None)
+    if not finite.all():
+        _run_sweep(system, draws, noise, x0, saves, states, diverged, report, np.flatnonzero(~finite))
 
 
 def run_sliding(width, system, draws, noise, x0, saves, states, diverged, report):
@@ -146,7 +151,7 @@ def _numbers_a_step(system: systems.System) -> int:
 def _run(
     task: Callable, n_replicas: int, grain: int, steps: int, numbers: int, report: Callable[[float], None] | None
 ) -> None:
-    """Call `task(first, last, control)` for chunks of replicas that are multiples of `grain`, on all cores.
+    """Call `task(first, last, control)` for chunks of replicas that are multiples of `grain`, on several cores.
 
     Kernels hold no interpreter lock. The main thread waits in short naps, so that Ctrl-C is heard: it asks the kernels
     to stop, waits until they have, and goes on as an exception.
@@ -159,8 +164,7 @@ def _run(
     stop, done = np.zeros(1, np.int64), np.zeros(len(chunks), np.int64)
     work = max(1, steps) * grains * grain
     if report is None and work * numbers < SMALL_WORK:
-        for slot, (first, last) in enumerate(chunks):
-            task(first, last, blocks.Control(stop, done, slot))
+        task(0, n_replicas, blocks.Control(stop, done, 0))
         return
     pool = ThreadPoolExecutor(max_workers=min(threads, len(chunks)))
     try:

@@ -43,8 +43,8 @@ def _logistic_move(z, scale):
 
 
 @cache
-def lane_steps(dim: int, single: bool, logistic: bool, ridge: bool, shared: bool):
-    """Few dimensions: replicas in lanes; with `shared`, every lane meets the rows of lane 0."""
+def lane_steps(dim: int, single: bool, logistic: bool, ridge: bool):
+    """Few dimensions: replicas in lanes. The rows of the next step are gathered while a step waits for its sum."""
     numbers = dim + 1
 
     @jit
@@ -56,15 +56,35 @@ def lane_steps(dim: int, single: bool, logistic: bool, ridge: bool, shared: bool
             for row in range(start, stop, direction):
                 moved = multiple(system.shrink, x) if ridge else x
                 for slot in range(row * size, (row + 1) * size):
-                    if shared:
-                        a = broadcast_columns(table, element(drawn, slot, 0), numbers)
-                    else:
-                        a = gather_columns(table, drawn, slot, lane, numbers)
+                    a = gather_columns(table, drawn, slot, lane, numbers)
                     z = dot(a, x, a[dim])
                     move = _logistic_move(z, system.scale) if logistic else _linear_move(z, system.scale)
                     moved = plus_multiple(moved, move, a)
                 x = moved
             store_columns(x, states, 0, lane)
+
+    return steps
+
+
+@cache
+def shared_lane_steps(dim: int, single: bool, logistic: bool, ridge: bool):
+    """`lane_steps` where every lane meets the rows of lane 0: nothing to gather, so the other lanes fill the wait."""
+    numbers = dim + 1
+
+    @jit
+    def steps(system, scratch, start, stop, direction, first_lane):
+        table, drawn, states = system.table, scratch.drawn, scratch.states
+        size = 1 if single else system.batch_size
+        for row in range(start, stop, direction):
+            for lane in range(first_lane, states.shape[1], LANES):
+                x = load_columns(states, 0, lane, dim)
+                moved = multiple(system.shrink, x) if ridge else x
+                for slot in range(row * size, (row + 1) * size):
+                    a = broadcast_columns(table, element(drawn, slot, 0), numbers)
+                    z = dot(a, x, a[dim])
+                    move = _logistic_move(z, system.scale) if logistic else _linear_move(z, system.scale)
+                    moved = plus_multiple(moved, move, a)
+                store_columns(moved, states, 0, lane)
 
     return steps
 
@@ -131,15 +151,18 @@ def short_linear_row_steps(vectors: int, ridge: bool, shared: bool):
 
 @cache
 def row_steps(vectors: int, single: bool, logistic: bool, ridge: bool, shared: bool):
-    """Many dimensions: lanes are coordinates. The moves of a step are made when the next begins, in one pass over x."""
+    """Many dimensions: lanes are coordinates. The moves of a step are made when the next begins, in one pass over x.
+
+    Eight states at a time, which stay in the first-level cache for a chunk of steps.
+    """
 
     @jit
     def steps(system, scratch, start, stop, direction, first_lane):
         states, sums, moves = scratch.states, scratch.sums, scratch.moves
         table, constants, drawn = system.table, system.constants, scratch.drawn
         size = 1 if single else system.batch_size
-        for row in range(start, stop, direction):
-            for group in range(first_lane, states.shape[0], LANES):
+        for group in range(first_lane, states.shape[0], LANES):
+            for row in range(start, stop, direction):
                 for lane in range(group, group + LANES):
                     noise_lane = 0 if shared else lane
                     x = load_row(states, lane, 0, vectors)
@@ -178,8 +201,8 @@ def long_row_steps(logistic: bool, shared: bool):
     def steps(system, scratch, start, stop, direction, first_lane):
         states, sums, moves, size = scratch.states, scratch.sums, scratch.moves, system.batch_size
         table, constants, drawn, stride = system.table, system.constants, scratch.drawn, system.stride
-        for row in range(start, stop, direction):
-            for group in range(first_lane, states.shape[0], LANES):
+        for group in range(first_lane, states.shape[0], LANES):
+            for row in range(start, stop, direction):
                 for slot in range(size):
                     for lane in range(group, group + LANES):
                         item = element(drawn, row * size + slot, 0 if shared else lane)

@@ -38,12 +38,13 @@ def steps_of(system: systems.System, draws: systems.Draws, shared: bool):
         if draws.kind == systems.PACKED_BITS:
             return affine.pair_steps(shared)
         if system.lane_layout:
-            return affine.lane_steps(system.dim, single, shared)
+            return (affine.shared_lane_steps if shared else affine.lane_steps)(system.dim, single)
         vectors = system.row_vectors
         return affine.row_steps(vectors, shared) if vectors > 0 else affine.long_row_steps(shared)
     logistic, ridge = system.family == systems.LOGISTIC, bool(system.shrink != 1.0)
     if system.lane_layout:
-        return regression.lane_steps(system.dim, single, logistic, ridge, shared)
+        make = regression.shared_lane_steps if shared else regression.lane_steps
+        return make(system.dim, single, logistic, ridge)
     if system.row_vectors > 0 and single and not logistic:
         few = system.row_vectors <= FEW_VECTORS
         make = regression.short_linear_row_steps if few else regression.linear_row_steps

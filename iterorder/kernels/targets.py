@@ -37,7 +37,7 @@ def _compiled(function, **options):
 @cache
 def _announce() -> None:
     """Say once that this process compiles."""
-    print("iterorder: compiling for this processor; the next run loads it from the cache", file=sys.stderr, flush=True)
+    print("iterorder: compiling for this processor (once, where the cache can be written)", file=sys.stderr, flush=True)
 
 
 def jit(function):
