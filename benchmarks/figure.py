@@ -60,7 +60,7 @@ def _grid(figure, axes, grid: dict) -> None:
             color = "black" if np.log10(value) < middle else "white"
             axes.text(j, i, f"{value:.2g}", ha="center", va="center", fontsize=6, color=color)
     figure.colorbar(image, ax=axes, label="log₁₀ (ns per map and dimension)")
-    panel_title(axes, "b", "linear regression: no cliff")
+    panel_title(axes, "b", "linear regression: time over replicas and dimension")
 
 
 def _backward(axes, rows: list[dict]) -> None:
@@ -82,7 +82,7 @@ def _backward(axes, rows: list[dict]) -> None:
 def _lengths(axes, rows: list[dict]) -> None:
     for threads in sorted({row["threads"] for row in rows}):
         mine = [row for row in rows if row["threads"] == threads]
-        axes.plot([r["steps"] for r in mine], [r["seconds"] for r in mine], "o-", label=f"{threads} threads: seconds")
+        axes.plot([r["steps"] for r in mine], [r["seconds"] for r in mine], "o-", label=f"seconds, threads: {threads}")
     mine = [row for row in rows if row["threads"] == max(r["threads"] for r in rows)]
     axes.plot(
         [r["steps"] for r in mine], [r["peak_megabytes"] for r in mine], "s--", color="0.5", label="peak memory: MB"
