@@ -13,13 +13,18 @@ def draw(report: dict, folder: str = "figures") -> None:
     import matplotlib.pyplot as plt
 
     with house_style():
-        figure, axes = plt.subplots(2, 2, figsize=(11, 8.5), layout="constrained")
+        figure, axes = plt.subplots(2, 2, figsize=(10, 7.6), layout="constrained")
         _forward(axes[0, 0], report["forward"])
         _grid(figure, axes[0, 1], report["scaling"]["grid"])
         _backward(axes[1, 0], report["backward"])
         _lengths(axes[1, 1], report["scaling"]["lengths"])
         parameters = {key: report[key] for key in ("machine", "rounds", "packages")}
-        data = {"grid": report["scaling"]["grid"], "lengths": _columns(report["scaling"]["lengths"])}
+        data = {
+            "forward": {r["work"]: {name: s["median"] for name, s in r["speeds"].items()} for r in report["forward"]},
+            "backward": {r["work"]: r["ratios"] for r in report["backward"]},
+            "grid": report["scaling"]["grid"],
+            "lengths": _columns(report["scaling"]["lengths"]),
+        }
         save_figure(figure, folder, "benchmark", parameters=parameters, seed=0, data=data)
         plt.close(figure)
 
