@@ -24,7 +24,17 @@ FEW_THRESHOLDS = 16
 # Lanes whose permutations are walked together: one walk waits for a long chain of multiplications.
 WIDE = 32
 
-# Every function below fills the draws of steps base + first … base + last − 1 for every lane, and has these arguments:
+
+@jit_inline
+def _store_four(w0, w1, w2, w3, rows, first, lane):
+    """The words of a block, or what was made of them, in four rows from `first` on."""
+    store(w0, rows, first, lane)
+    store(w1, rows, first + 1, lane)
+    store(w2, rows, first + 2, lane)
+    store(w3, rows, first + 3, lane)
+
+
+# Every function in `FILL` fills the draws of steps base + first … base + last − 1 for every lane. Its arguments:
 #
 # draws : Draws
 # drawn : uint64 array, shape (rows, lanes)
@@ -46,10 +56,7 @@ def packed_bits(draws, drawn, shuffle, replica, stride, base, first, last):
         for lane in range(0, drawn.shape[1], LANES):
             replicas = counting(replica + np.uint64(lane) * stride, stride, LANES)
             w0, w1, w2, w3 = philox(index, replicas, ZERO, draws.key_low, draws.key_high)
-            store(w0, drawn, 4 * block, lane)
-            store(w1, drawn, 4 * block + 1, lane)
-            store(w2, drawn, 4 * block + 2, lane)
-            store(w3, drawn, 4 * block + 3, lane)
+            _store_four(w0, w1, w2, w3, drawn, 4 * block, lane)
 
 
 @jit
@@ -76,10 +83,7 @@ def indices(draws, drawn, shuffle, replica, stride, base, first, last):
         for lane in range(0, drawn.shape[1], LANES):
             replicas = counting(replica + np.uint64(lane) * stride, stride, LANES)
             w0, w1, w2, w3 = philox(index, replicas, ZERO, draws.key_low, draws.key_high)
-            store(below(w0, n), drawn, 4 * block, lane)
-            store(below(w1, n), drawn, 4 * block + 1, lane)
-            store(below(w2, n), drawn, 4 * block + 2, lane)
-            store(below(w3, n), drawn, 4 * block + 3, lane)
+            _store_four(below(w0, n), below(w1, n), below(w2, n), below(w3, n), drawn, 4 * block, lane)
 
 
 @jit
@@ -90,10 +94,7 @@ def weighted(draws, drawn, shuffle, replica, stride, base, first, last):
         for lane in range(0, drawn.shape[1], LANES):
             replicas = counting(replica + np.uint64(lane) * stride, stride, LANES)
             w0, w1, w2, w3 = philox(index, replicas, ZERO, draws.key_low, draws.key_high)
-            store(w0, drawn, 4 * block, lane)
-            store(w1, drawn, 4 * block + 1, lane)
-            store(w2, drawn, 4 * block + 2, lane)
-            store(w3, drawn, 4 * block + 3, lane)
+            _store_four(w0, w1, w2, w3, drawn, 4 * block, lane)
     first_row, last_row = first // 4 * 4, (last + 3) // 4 * 4
     if draws.thresholds.size <= FEW_THRESHOLDS:
         _reached(draws.thresholds, drawn, first_row, last_row)
@@ -136,10 +137,7 @@ def batches(draws, drawn, shuffle, replica, stride, base, first, last):
             for lane in range(0, drawn.shape[1], LANES):
                 replicas = counting(replica + np.uint64(lane) * stride, stride, LANES)
                 w0, w1, w2, w3 = philox(index, replicas, ZERO, draws.key_low, draws.key_high)
-                store(w0, drawn, 4 * block, lane)
-                store(w1, drawn, 4 * block + 1, lane)
-                store(w2, drawn, 4 * block + 2, lane)
-                store(w3, drawn, 4 * block + 3, lane)
+                _store_four(w0, w1, w2, w3, drawn, 4 * block, lane)
         first, last = first // 2 * 2, (last + 1) // 2 * 2
     else:
         for row in range(first, last):
@@ -285,10 +283,7 @@ def _round_keys(draws, shuffle, lane, replicas, epoch):
     for group in range(FEISTEL_ROUNDS // 4):
         stream = FEISTEL_STREAM + np.uint64(group)
         w0, w1, w2, w3 = philox(epoch, replicas, stream, draws.key_low, draws.key_high)
-        store(w0, shuffle.keys, 4 * group, lane)
-        store(w1, shuffle.keys, 4 * group + 1, lane)
-        store(w2, shuffle.keys, 4 * group + 2, lane)
-        store(w3, shuffle.keys, 4 * group + 3, lane)
+        _store_four(w0, w1, w2, w3, shuffle.keys, 4 * group, lane)
 
 
 @jit_inline
