@@ -29,17 +29,20 @@ purpose     what it feeds                     block    group              words 
   n−B+s itself if that point is already in the batch.
 - uniform in [0, 1): two words, (⌊w_0/2⁵⌋·2²⁶ + ⌊w_1/2⁶⌋)·2⁻⁵³.
 - normals: Box–Muller, four words for a pair: √(−2 log(1−u_0))·(cos, sin)(2πu_1); none exceeds 8.58.
-- permutation of an epoch: Fisher–Yates from the last item down for n ≤ 4096; above, a keyed balanced Feistel network
-  of twelve rounds on the next power of four, items outside walked along their cycle. (On exactly 4^k items a Feistel
-  network is an even permutation; no statistic of fewer than n−1 items can tell.)
+- permutation of an epoch: Fisher–Yates from the last item down for n ≤ 4096; above, a keyed Feistel network of ten
+  rounds on a rectangle of a·b ≥ n cells [3]_ (`feistel_sides`): rounds add to the row and to the column in turn, modulo
+  a and b. A cell at or beyond n, one of at most a − 1, is walked along its cycle.
 
 References
 ----------
 .. [1] Salmon, Moraes, Dror, Shaw (2011), Parallel random numbers: as easy as 1, 2, 3, SC11.
 .. [2] Bentley, Floyd (1987), A sample of brilliance, Communications of the ACM 30(9).
+.. [3] Black, Rogaway (2002), Ciphers with arbitrary finite domains, CT-RSA.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -50,7 +53,7 @@ DRAW, SHUFFLE, FEISTEL = 0, 1, 2
 PURPOSE_SHIFT = 24
 MAX_WORDS_PER_STEP = 2 ** (PURPOSE_SHIFT + 2)
 FISHER_YATES_MAX = 4096
-FEISTEL_ROUNDS = 12
+FEISTEL_ROUNDS = 10
 MAX_REPLICAS = 2**32
 
 _LOW, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
@@ -251,30 +254,42 @@ def feistel(items, seed, replica, epoch, n) -> np.ndarray:
     >>> sorted(feistel(np.arange(5000), 0, 0, 0, 5000).tolist()) == list(range(5000))
     True
     """
-    half_bits = np.uint64(feistel_half_bits(n))
-    groups = np.arange(FEISTEL_ROUNDS // 4)
-    keys = words(seed, epoch, replica, groups + (FEISTEL << PURPOSE_SHIFT)).reshape(-1)
-    image = _feistel_network(np.asarray(items, np.uint64), half_bits, keys)
+    sides = feistel_sides(n)
+    groups = np.arange((FEISTEL_ROUNDS + 3) // 4)
+    keys = words(seed, epoch, replica, groups + (FEISTEL << PURPOSE_SHIFT)).reshape(-1)[:FEISTEL_ROUNDS]
+    image = _feistel_network(np.asarray(items, np.uint64), sides, keys)
     while (outside := image >= n).any():
-        image = np.where(outside, _feistel_network(image, half_bits, keys), image)
+        image = np.where(outside, _feistel_network(image, sides, keys), image)
     return image.astype(np.int64)
 
 
-def feistel_half_bits(n: int) -> int:
-    """Half the number of bits of the Feistel domain: the smallest power of four that holds n items."""
-    return ((n - 1).bit_length() + 1) // 2
+def feistel_sides(n: int) -> tuple[int, int]:
+    """Rows and columns of the rectangle whose cells a Feistel network permutes.
+
+    Of the even numbers of rows from √n to 5/4·√n, the first that wastes the least cells. (A round that adds an odd
+    number to an even number of rows is an odd permutation.)
+    """
+    first = math.isqrt(n - 1) + 1
+    first += first % 2
+    rows = np.arange(first, max(first, 5 * first // 4) + 1, 2)
+    columns = -(-n // rows)
+    best = (rows * columns).argmin()
+    return int(rows[best]), int(columns[best])
 
 
-def _feistel_network(items, half_bits, keys):
-    mask = (np.uint64(1) << half_bits) - np.uint64(1)
-    left, right = items >> half_bits, items & mask
-    for key in keys:
-        x = (right * np.uint64(0x9E3779B9) + key) & _LOW
-        x = ((x ^ (x >> np.uint64(16))) * np.uint64(0x7FEB352D)) & _LOW
-        x = ((x ^ (x >> np.uint64(15))) * np.uint64(0x846CA68B)) & _LOW
-        x = x ^ (x >> np.uint64(16))
-        left, right = right, left ^ (x & mask)
-    return (left << half_bits) | right
+def _feistel_network(cells, sides, keys):
+    rows, columns = (np.uint64(side) for side in sides)
+    row, column = cells // columns, cells % columns
+    for key_of_row, key_of_column in keys.reshape(-1, 2):
+        row = (row + ((_mixed(column, key_of_row) * rows) >> _HALF)) % rows
+        column = (column + ((_mixed(row, key_of_column) * columns) >> _HALF)) % columns
+    return row * columns + column
+
+
+def _mixed(half, key):
+    """The round function, of which the high bits count: a keyed 32-bit product, its halves mixed, and another."""
+    x = (half * np.uint64(0x9E3779B9) + key) & _LOW
+    return ((x ^ (x >> np.uint64(15))) * np.uint64(0x846CA68B)) & _LOW
 
 
 def check_words_per_step(name: str, count: int) -> None:

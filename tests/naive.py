@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -76,20 +77,23 @@ def fisher_yates(seed, replica, epoch, n) -> list[int]:
 
 
 def feistel(seed, replica, epoch, n) -> list[int]:
-    bits = 0
-    while 4**bits < n:
-        bits += 1
-    keys = [philox(epoch, replica, (2 << 24) + r // 4, seed)[r % 4] for r in range(12)]
+    first = 2
+    while first**2 < n:
+        first += 2
+    rows = min((r for r in range(first, 5 * first // 4 + 1, 2)), key=lambda r: r * math.ceil(n / r), default=first)
+    columns = math.ceil(n / rows)
+    keys = [philox(epoch, replica, (2 << 24) + r // 4, seed)[r % 4] for r in range(10)]
 
-    def network(item):
-        left, right = item >> bits, item % 2**bits
-        for key in keys:
-            x = (right * 0x9E3779B9 + key) % 2**32
-            x = (x ^ x >> 16) * 0x7FEB352D % 2**32
-            x = (x ^ x >> 15) * 0x846CA68B % 2**32
-            x ^= x >> 16
-            left, right = right, left ^ x % 2**bits
-        return left << bits | right
+    def mixed(half, key):
+        x = (half * 0x9E3779B9 + key) % 2**32
+        return (x ^ x >> 15) * 0x846CA68B % 2**32
+
+    def network(cell):
+        row, column = divmod(cell, columns)
+        for r in range(0, 10, 2):
+            row = (row + (mixed(column, keys[r]) * rows >> 32)) % rows
+            column = (column + (mixed(row, keys[r + 1]) * columns >> 32)) % columns
+        return row * columns + column
 
     images = []
     for item in range(n):

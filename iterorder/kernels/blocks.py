@@ -26,7 +26,8 @@ MAX_STATE_NUMBERS = 2**10
 class Shuffle(NamedTuple):
     """Permutations of the epoch in flight: (epoch, first replica + 1), items or round keys a lane, marks of a batch.
 
-    `others` holds the exchange partners of four steps of a shuffle of eight lanes.
+    ``items[g·n + k]`` holds item k of the permutations of the eight lanes of group g, so that a shuffle stays in the
+    first cache and an item of all lanes is one load. `others` holds the exchange partners of four steps.
     """
 
     epoch: np.ndarray
@@ -92,8 +93,8 @@ def new_scratch(system: systems.System, draws: systems.Draws, lanes: int, shared
     rows = chunk // 32 if draws.kind == systems.PACKED_BITS else chunk * size
     shuffle = Shuffle(
         np.zeros(2, np.uint64),
-        np.zeros((noise_lanes, n) if draws.kind == systems.FISHER_YATES else (0, 0), np.uint16),
-        aligned_zeros((FEISTEL_ROUNDS, noise_lanes if draws.kind == systems.FEISTEL else 0), np.uint64),
+        np.zeros((noise_lanes // LANES * n if draws.kind == systems.FISHER_YATES else 0, LANES), np.uint16),
+        aligned_zeros(((FEISTEL_ROUNDS + 3) // 4 * 4, noise_lanes if draws.kind == systems.FEISTEL else 0), np.uint64),
         np.zeros(n if draws.kind == systems.BATCH and size > SMALL_BATCH else 0, np.uint8),
         aligned_zeros((4, LANES), np.uint64),
     )

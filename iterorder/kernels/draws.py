@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from iterorder import noise
-from iterorder.kernels.lanes import LANES, any_lane, counting, element, load, splat, store, where
+from iterorder.kernels.lanes import LANES, any_lane, counting, element, load, splat, store, where, widened
 from iterorder.kernels.philox import FEISTEL_ROUNDS, LOW, below, feistel_round, philox
 from iterorder.kernels.targets import jit, jit_inline
 
@@ -22,7 +22,7 @@ SMALL_BATCH = 32
 # Up to this many thresholds are compared one after the other, in all lanes at once; above, each lane searches.
 FEW_THRESHOLDS = 16
 # Lanes whose permutations are walked together: one walk waits for a long chain of multiplications.
-WIDE = 32
+WIDE = 64
 
 
 @jit_inline
@@ -212,7 +212,7 @@ def cyclic(draws, drawn, shuffle, replica, stride, base, first, last):
 def shuffled(draws, drawn, shuffle, replica, stride, base, first, last):
     """Reshuffling of at most 4096 points: a stored permutation a lane and epoch."""
     size = np.uint64(draws.batch_size)
-    per_epoch = draws.n_items // size
+    per_epoch, n = draws.n_items // size, np.int64(draws.n_items)
     for row in range(first, last):
         step = base + np.uint64(row)
         epoch, start = step // per_epoch, np.int64(step % per_epoch * size)
@@ -221,8 +221,9 @@ def shuffled(draws, drawn, shuffle, replica, stride, base, first, last):
                 replicas = counting(replica + np.uint64(lane) * stride, stride, LANES)
                 _fisher_yates(draws, shuffle, lane, replicas, epoch)
         for slot in range(draws.batch_size):
-            for lane in range(drawn.shape[1]):
-                drawn[row * draws.batch_size + slot, lane] = element(shuffle.items, lane, start + slot)
+            for lane in range(0, drawn.shape[1], LANES):
+                items = load(shuffle.items, lane // LANES * n + start + slot, 0, splat(ZERO, LANES))
+                store(widened(items), drawn, row * draws.batch_size + slot, lane)
 
 
 @jit_inline
@@ -238,10 +239,11 @@ def _is_new_epoch(shuffle, epoch, replica):
 def _fisher_yates(draws, shuffle, first_lane, replicas, epoch):
     """Permutations of eight lanes: words in vectors, exchanges in each lane in turn."""
     items, others = shuffle.items, shuffle.others
-    n = items.shape[1]
-    for lane in range(first_lane, first_lane + LANES):
-        for k in range(n):
-            items[lane, k] = k
+    n = np.int64(draws.n_items)
+    start = first_lane // LANES * n
+    for k in range(n):
+        for i in range(LANES):
+            items[start + k, i] = k
     for done in range(0, n - 1, 4):
         stream = SHUFFLE_STREAM + np.uint64(done // 4)
         w0, w1, w2, w3 = philox(epoch, replicas, stream, draws.key_low, draws.key_high)
@@ -251,10 +253,13 @@ def _fisher_yates(draws, shuffle, first_lane, replicas, epoch):
         store(below(w2, (left - TWO) & LOW), others, 2, 0)
         store(below(w3, (left - TWO - ONE) & LOW), others, 3, 0)
         for s in range(min(4, n - 1 - done)):
-            end = np.uintp(n - 1 - done - s)
+            end = start + n - 1 - done - s
             for i in range(LANES):
-                row, other = np.uintp(first_lane + i), np.uintp(element(others, s, i))
-                items[row, end], items[row, other] = items[row, other], items[row, end]
+                other = start + element(others, s, i)
+                items[np.uintp(end), np.uintp(i)], items[np.uintp(other), np.uintp(i)] = (
+                    element(items, other, i),
+                    element(items, end, i),
+                )
 
 
 @jit
@@ -271,31 +276,32 @@ def permuted(draws, drawn, shuffle, replica, stride, base, first, last):
                 _round_keys(draws, shuffle, lane, replicas, epoch)
         for slot in range(draws.batch_size):
             position, target = start + np.uint64(slot), row * draws.batch_size + slot
+            place, other = position // draws.columns, position % draws.columns
             wide = drawn.shape[1] // WIDE * WIDE
             for lane in range(0, wide, WIDE):
-                store(_walk(draws, shuffle.keys, lane, splat(position, WIDE)), drawn, target, lane)
+                store(_walk(draws, shuffle.keys, lane, splat(place, WIDE), splat(other, WIDE)), drawn, target, lane)
             for lane in range(wide, drawn.shape[1], LANES):
-                store(_walk(draws, shuffle.keys, lane, splat(position, LANES)), drawn, target, lane)
+                store(_walk(draws, shuffle.keys, lane, splat(place, LANES), splat(other, LANES)), drawn, target, lane)
 
 
 @jit_inline
 def _round_keys(draws, shuffle, lane, replicas, epoch):
-    for group in range(FEISTEL_ROUNDS // 4):
+    for group in range((FEISTEL_ROUNDS + 3) // 4):
         stream = FEISTEL_STREAM + np.uint64(group)
         w0, w1, w2, w3 = philox(epoch, replicas, stream, draws.key_low, draws.key_high)
         _store_four(w0, w1, w2, w3, shuffle.keys, 4 * group, lane)
 
 
 @jit_inline
-def _walk(draws, keys, lane, image):
-    """Images of positions: one outside of [0, n) is mapped again until it falls inside."""
-    mask = (ONE << draws.half_bits) - ONE
+def _walk(draws, keys, lane, row, column):
+    """Images of cells: one beyond the last item is mapped again until it is not."""
+    image = row
     outside = image == image
     while any_lane(outside):
-        left, right = image >> draws.half_bits, image & mask
-        for r in range(FEISTEL_ROUNDS):
-            left, right = feistel_round(left, right, mask, load(keys, r, lane, image))
-        image = where(outside, (left << draws.half_bits) | right, image)
+        for r in range(0, FEISTEL_ROUNDS, 2):
+            row = feistel_round(row, column, draws.rows, load(keys, r, lane, image))
+            column = feistel_round(column, row, draws.columns, load(keys, r + 1, lane, image))
+        image = where(outside, (row & LOW) * draws.columns + column, image)
         outside = image >= draws.n_items
     return image
 

@@ -245,6 +245,16 @@ def to_float64(typing_context, x):
 
 
 @intrinsic
+def widened(typing_context, x):
+    """Unsigned integers as uint64, of each lane."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.zext(arguments[0], context.get_value_type(signature.return_type))
+
+    return _like(x, types.uint64)(x), generate
+
+
+@intrinsic
 def to_type_of(typing_context, x, example):
     """A float64, rounded to the type of the example."""
     result = _like(x, example.dtype if isinstance(example, (Vector, types.Array)) else example)

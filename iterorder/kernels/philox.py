@@ -13,15 +13,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from iterorder.kernels.lanes import where
 from iterorder.kernels.targets import jit_inline
 
 MULTIPLIER_0, MULTIPLIER_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 WEYL_0, WEYL_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 LOW, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 
-MIX_0, MIX_1 = np.uint64(0x7FEB352D), np.uint64(0x846CA68B)
-SHIFT_15, SHIFT_16 = np.uint64(15), np.uint64(16)
-FEISTEL_ROUNDS = 12
+MIX, SHIFT_15 = np.uint64(0x846CA68B), np.uint64(15)
+FEISTEL_ROUNDS = 10
 
 
 @jit_inline
@@ -49,13 +49,12 @@ def below(word, n):
 
 
 @jit_inline
-def feistel_round(left, right, mask, key):
-    """One round of the keyed permutation of pairs of halves.
+def feistel_round(half, other, side, key):
+    """`half` after one round of the keyed permutation of cells (half, other): below `side`, as before.
 
-    The round function is a 32-bit finaliser (two multiplications and three shifts) of the half and the round's key.
+    The round function is a keyed 32-bit product, its halves mixed, and another product of which the high bits count.
     """
-    x = ((right & LOW) * WEYL_0 + key) & LOW
-    x = ((x ^ (x >> SHIFT_16)) * MIX_0) & LOW
-    x = ((x ^ (x >> SHIFT_15)) * MIX_1) & LOW
-    x = x ^ (x >> SHIFT_16)
-    return right, left ^ (x & mask)
+    x = ((other & LOW) * WEYL_0 + key) & LOW
+    x = ((x ^ (x >> SHIFT_15)) * MIX) & LOW
+    total = half + below(x, side & LOW)
+    return where(total >= side, total - side, total)

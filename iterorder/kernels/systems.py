@@ -60,7 +60,8 @@ class Draws(NamedTuple):
     """The law of the draws and the key of the noise.
 
     Item i is drawn when a word reaches i of the `thresholds`. ``guide[0]`` is a number of bits, and ``guide[1 + j]``
-    says how many thresholds are reached by every word whose leading bits are j.
+    says how many thresholds are reached by every word whose leading bits are j. `rows` and `columns` are the sides of
+    the rectangle on which a keyed permutation works.
     """
 
     kind: int
@@ -68,7 +69,8 @@ class Draws(NamedTuple):
     batch_size: int
     thresholds: np.ndarray
     guide: np.ndarray
-    half_bits: np.uint64
+    rows: np.uint64
+    columns: np.uint64
     key_low: np.uint64
     key_high: np.uint64
 
@@ -94,14 +96,15 @@ def aligned_zeros(shape: tuple[int, ...], dtype) -> np.ndarray:
 def draws_of(system: System, law: Sampling, seed: int) -> Draws:
     """The kernels' form of a sampling law."""
     thresholds = np.empty(0, np.uint64) if law.probabilities is None else noise.thresholds(law.probabilities)
-    half_bits = noise.feistel_half_bits(law.n_items)
+    rows, columns = noise.feistel_sides(law.n_items)
     return Draws(
         _draw_kind(system, law),
         np.uint64(law.n_items),
         law.batch_size,
         thresholds,
         _guide(thresholds),
-        np.uint64(half_bits),
+        np.uint64(rows),
+        np.uint64(columns),
         np.uint64(seed & 0xFFFFFFFF),
         np.uint64(seed >> 32),
     )
