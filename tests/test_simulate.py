@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
+import sys
 
 import numba
 import numpy as np
@@ -429,3 +432,19 @@ def test_shared_noise_is_that_of_replica_zero(name):
 def test_the_smallest_tol_has_a_depth():
     certificate = sure_certificate(ito.gallery.two_point_quadratic(0.1), np.array([[1e10]]))
     assert certificate.bound(certificate.depth(1e-320)) <= 1e-320
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_process_gets_threads_of_its_own():
+    """The waiting threads of the parent do not exist in a child."""
+    code = """
+import os, numpy as np, iterorder as ito
+maps = ito.gallery.sierpinski()
+run = lambda: ito.simulate(maps, [0.0, 0.0], 2000, n_replicas=2000, seed=1).states
+parent = run()
+child = os.fork()
+if child == 0:
+    os._exit(0 if np.array_equal(run(), parent) else 3)
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert subprocess.run([sys.executable, "-c", code], timeout=120, check=False).returncode == 0

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from functools import cache, partial
 from typing import NamedTuple
 
 import numba
@@ -43,7 +46,7 @@ class _Blocks:
         self.code = compiled.code_for(system, draws, self.lanes, self.shared)
 
     def arguments(self):
-        """The first arguments of a kernel; memory of its own for each thread."""
+        """The first arguments of a kernel, with memory for one thread."""
         return self.code, self.system, self.draws, blocks.new_scratch(self.system, self.draws, self.lanes, self.shared)
 
 
@@ -51,11 +54,11 @@ def run_forward(system, draws, noise, x0, saves, states, diverged, report):
     """Forward iterates, exact divergence step included; every array argument is split along the replicas."""
     run, kernel = _Blocks(system, draws, noise, len(x0)), compiled.kernel(forward, x0.dtype)
 
-    def task(first, last, control):
+    def task(memory, first, last, control):
         part = slice(first, last)
-        kernel(*run.arguments(), *_place(noise, first), x0[part], saves, states[part], diverged[part], control)
+        kernel(*memory, *_place(noise, first), x0[part], saves, states[part], diverged[part], control)
 
-    _run(task, len(x0), run.lanes, int(saves[-1]), _numbers_a_step(system), report)
+    _run(run.arguments, task, len(x0), run.lanes, int(saves[-1]), _numbers_a_step(system), report)
 
 
 def run_backward(algorithm, system, draws, noise, x0, saves, states, diverged, report):
@@ -68,12 +71,12 @@ def _run_each(system, draws, noise, x0, saves, states, diverged, report):
     run = _Blocks(system, draws, noise, len(x0))
     kernel, mark = (compiled.kernel(function, x0.dtype) for function in (backward_each, mark_diverged))
 
-    def task(first, last, control):
+    def task(memory, first, last, control):
         part = states[first:last]
-        kernel(*run.arguments(), *_place(noise, first), x0[first:last], saves, part, control)
+        kernel(*memory, *_place(noise, first), x0[first:last], saves, part, control)
         mark(part, saves, diverged[first:last])
 
-    _run(task, len(x0), run.lanes, sum(saves.tolist()), _numbers_a_step(system), report)
+    _run(run.arguments, task, len(x0), run.lanes, sum(saves.tolist()), _numbers_a_step(system), report)
 
 
 def _run_sweep(system, draws, noise, x0, saves, states, diverged, report, replicas=None):
@@ -84,8 +87,7 @@ def _run_sweep(system, draws, noise, x0, saves, states, diverged, report, replic
     kernel, mark = (compiled.kernel(function, x0.dtype) for function in (backward_sweep, mark_diverged))
     parts = [np.ascontiguousarray(saves[share::shares]) for share in range(shares)]
 
-    def task(first, last, control):
-        memory = new_sweep(system, draws, len(parts[0]))
+    def task(memory, first, last, control):
         for piece in range(first, last):
             some, share = parts[piece % shares], piece % shares
             r = int(replicas[piece // shares])
@@ -97,7 +99,9 @@ def _run_sweep(system, draws, noise, x0, saves, states, diverged, report, replic
             else:
                 mark(part, saves, diverged[one])
 
-    _run(task, len(replicas) * shares, 1, sum(saves.tolist()) // shares, _numbers_a_step(system), report)
+    new_memory = partial(new_sweep, system, draws, len(parts[0]))
+    steps = sum(saves.tolist()) // shares
+    _run(new_memory, task, len(replicas) * shares, 1, steps, _numbers_a_step(system), report)
     if shares > 1:
         for r in replicas:
             mark(states[r : r + 1], saves, diverged[r : r + 1])
@@ -108,16 +112,15 @@ def _run_incremental(system, draws, noise, x0, saves, states, diverged, report):
     kernel = compiled.kernel(incremental, x0.dtype)
     finite = np.zeros(len(x0), bool)
 
-    def task(first, last, control):
-        some, rows = slice(first, last), states[first:last].reshape(last - first, -1)
-        scratch, carry, place = (
-            blocks.new_scratch(system, draws, LANES, shared=False),
-            new_carry(system),
-            _place(noise, first),
-        )
-        kernel(code, system, draws, scratch, carry, *place, x0[some], saves, rows, finite[some], control)
+    def new_memory():
+        return blocks.new_scratch(system, draws, LANES, shared=False), new_carry(system)
 
-    _run(task, len(x0), LANES, int(saves[-1]), _numbers_a_step(system) * system.dim, report)
+    def task(memory, first, last, control):
+        some, rows = slice(first, last), states[first:last].reshape(last - first, -1)
+        place = _place(noise, first)
+        kernel(code, system, draws, *memory, *place, x0[some], saves, rows, finite[some], control)
+
+    _run(new_memory, task, len(x0), LANES, int(saves[-1]), _numbers_a_step(system) * system.dim, report)
     # Where the linear part overflowed the iterates themselves may be finite: the sweep finds out.
     if not finite.all():
         _run_sweep(system, draws, noise, x0, saves, states, diverged, report, np.flatnonzero(~finite))
@@ -128,13 +131,13 @@ def run_sliding(width, system, draws, noise, x0, saves, states, diverged, report
     run, kernel = _Blocks(system, draws, noise, len(x0)), compiled.kernel(sliding_window, x0.dtype)
     mark = compiled.kernel(mark_diverged, x0.dtype)
 
-    def task(first, last, control):
+    def task(memory, first, last, control):
         part = states[first:last]
-        kernel(*run.arguments(), *_place(noise, first), x0[first:last], width, saves, part, control)
+        kernel(*memory, *_place(noise, first), x0[first:last], width, saves, part, control)
         mark(part, saves, diverged[first:last])
 
     work = int(saves[-1]) + sum(min(n, width) for n in saves.tolist())
-    _run(task, len(x0), run.lanes, work, _numbers_a_step(system), report)
+    _run(run.arguments, task, len(x0), run.lanes, work, _numbers_a_step(system), report)
 
 
 def _place(noise: Noise, first: int):
@@ -149,29 +152,37 @@ def _numbers_a_step(system: systems.System) -> int:
 
 
 def _run(
-    task: Callable, n_replicas: int, grain: int, steps: int, numbers: int, report: Callable[[float], None] | None
+    new_memory: Callable, task: Callable, n_replicas: int, grain: int, steps: int, numbers: int, report: Callable | None
 ) -> None:
-    """Call `task(first, last, control)` for chunks of replicas that are multiples of `grain`, on several cores.
+    """Call `task(memory, first, last, control)` for chunks of replicas that are multiples of `grain`, on several cores.
 
-    Kernels hold no interpreter lock. The main thread waits in short naps, so that Ctrl-C is heard: it asks the kernels
-    to stop, waits until they have, and goes on as an exception.
+    Every thread has memory of its own, and takes the next chunk when it has finished one. Kernels hold no interpreter
+    lock. The main thread waits in short naps, so that Ctrl-C is heard: it asks the kernels to stop, waits until they
+    have, and goes on as an exception.
     """
     threads = numba.get_num_threads()
     grains = -(-n_replicas // grain)
     pieces = threads * CHUNKS_PER_THREAD if threads > 1 else 1
     size = max(1, -(-grains // pieces)) * grain
-    chunks = [(first, min(first + size, n_replicas)) for first in range(0, n_replicas, size)]
-    stop, done = np.zeros(1, np.int64), np.zeros(len(chunks), np.int64)
+    chunks = deque((first, min(first + size, n_replicas)) for first in range(0, n_replicas, size))
+    threads = min(threads, len(chunks))
+    stop, done = np.zeros(1, np.int64), np.zeros(threads, np.int64)
     work = max(1, steps) * grains * grain
     if report is None and work * numbers < SMALL_WORK:
-        task(0, n_replicas, blocks.Control(stop, done, 0))
+        task(new_memory(), 0, n_replicas, blocks.Control(stop, done, 0))
         return
-    pool = ThreadPoolExecutor(max_workers=min(threads, len(chunks)))
+
+    def work_off(slot):
+        memory, control = new_memory(), blocks.Control(stop, done, slot)
+        while stop[0] == 0:
+            try:
+                first, last = chunks.popleft()
+            except IndexError:
+                return
+            task(memory, first, last, control)
+
+    waiting = {_pool(threads).submit(work_off, slot) for slot in range(threads)}
     try:
-        waiting = {
-            pool.submit(task, first, last, blocks.Control(stop, done, slot))
-            for slot, (first, last) in enumerate(chunks)
-        }
         while waiting:
             finished, waiting = wait(waiting, timeout=POLL_SECONDS, return_when=FIRST_EXCEPTION)
             if report is not None:
@@ -182,4 +193,13 @@ def _run(
         stop[0] = 1
         raise
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        wait(waiting)
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Threads that wait for work: starting them would take longer than a small simulation."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="iterorder")
+
+
+os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked process has no threads but its first

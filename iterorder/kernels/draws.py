@@ -252,7 +252,7 @@ def _fisher_yates(draws, shuffle, first_lane, replicas, epoch):
         store(below(w1, (left - ONE) & LOW), others, 1, 0)
         store(below(w2, (left - TWO) & LOW), others, 2, 0)
         store(below(w3, (left - TWO - ONE) & LOW), others, 3, 0)
-        for s in range(min(4, n - 1 - done)):
+        for s in range(4 if n - 1 - done > 4 else n - 1 - done):
             end = start + n - 1 - done - s
             for i in range(LANES):
                 other = start + element(others, s, i)

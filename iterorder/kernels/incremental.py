@@ -288,6 +288,36 @@ def affine_lane_steps(dim: int):
 
 
 @cache
+def single_regression_lane_steps(dim: int, ridge: bool):
+    """Linear regression in few dimensions, batches of one: the row of data stays in registers, rows of P pass by."""
+    numbers = dim + 1
+
+    @jit
+    def steps(system, scratch, carry, first, last, states):
+        minus_one, zero = system.shrink - system.table.dtype.type(1.0), splat(system.scale - system.scale, LANES)
+        x0 = load_columns(carry.x0, 0, 0, dim)
+        kept = 0
+        for row in range(first, last):
+            a = gather_columns(system.table, scratch.drawn, row, 0, numbers)
+            residual = dot(a, x0, a[dim])
+            for i in range(dim):
+                p, z = load_columns(carry.linear, i * dim, 0, dim), load(carry.z, i, 0, zero)
+                new = p
+                if ridge:
+                    z = madd(dot(x0, p, zero), minus_one, z)
+                    new = multiple(system.shrink, p)
+                u = dot(a, p, zero) * -system.scale
+                store(madd(u, residual, z), carry.z, i, 0)
+                store_columns(plus_multiple(new, u, a), carry.linear, i * dim, 0)
+            if carry.keep[row - first] >= 0:
+                store_columns(load_columns(carry.z, 0, 0, dim), carry.kept, kept * dim, 0)
+                kept += 1
+        _write_kept(carry, dim, first, last, states)
+
+    return steps
+
+
+@cache
 def regression_lane_steps(dim: int, ridge: bool):
     """Linear regression in few dimensions: rank-one updates, 2d² multiply-adds a row of the batch."""
     numbers = dim + 1
@@ -442,5 +472,6 @@ def incremental_steps_of(system: systems.System, draws: systems.Draws):
             return line_steps()
         return affine_lane_steps(system.dim) if system.lane_layout else affine_row_steps()
     if system.lane_layout:
-        return regression_lane_steps(system.dim, bool(system.shrink != 1.0))
+        make = single_regression_lane_steps if system.batch_size == 1 else regression_lane_steps
+        return make(system.dim, bool(system.shrink != 1.0))
     return regression_row_steps()
