@@ -16,7 +16,16 @@ from iterorder.errors import (
     NotContractiveError,
 )
 from iterorder.estimate import Estimate
-from iterorder.maps import AffineMaps, LinearRegressionSGD, LogisticRegressionSGD, QuadraticSGD, RandomMaps, gallery
+from iterorder.maps import (
+    AffineMaps,
+    CustomMaps,
+    GaussianRegressionSGD,
+    LinearRegressionSGD,
+    LogisticRegressionSGD,
+    QuadraticSGD,
+    RandomMaps,
+    gallery,
+)
 from iterorder.orders import Window
 from iterorder.simulate import simulate
 from iterorder.theory import Theory, theory
@@ -32,6 +41,7 @@ from iterorder.wasserstein import (
 if TYPE_CHECKING:
     from iterorder.claims import ClaimRow, ClaimTable, check_theory
     from iterorder.convergence import CouplingDistance, Diagnosis, Rate, coupling_distance, diagnose, fit_rate
+    from iterorder.stationary import StationarySample, stationary_sample
 
 __all__ = [
     "AffineMaps",
@@ -39,10 +49,12 @@ __all__ = [
     "ClaimRow",
     "ClaimTable",
     "CouplingDistance",
+    "CustomMaps",
     "Diagnosis",
     "DistanceEstimate",
     "DivergenceError",
     "Estimate",
+    "GaussianRegressionSGD",
     "InvalidInputError",
     "IterorderError",
     "LinearRegressionSGD",
@@ -52,6 +64,7 @@ __all__ = [
     "QuadraticSGD",
     "RandomMaps",
     "Rate",
+    "StationarySample",
     "Theory",
     "Trajectory",
     "Window",
@@ -63,6 +76,7 @@ __all__ = [
     "gallery",
     "load",
     "simulate",
+    "stationary_sample",
     "theory",
     "wasserstein",
     "wasserstein_1d",
@@ -73,6 +87,7 @@ __all__ = [
 
 # Half of the package, which a simulation does without: imported when it is first asked for.
 _LATER = {
+    **dict.fromkeys(("StationarySample", "stationary_sample"), "stationary"),
     **dict.fromkeys(("ClaimRow", "ClaimTable", "check_theory"), "claims"),
     **dict.fromkeys(
         ("CouplingDistance", "Diagnosis", "Rate", "coupling_distance", "diagnose", "fit_rate"), "convergence"

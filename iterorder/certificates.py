@@ -9,6 +9,7 @@ import numpy as np
 
 from iterorder.errors import InvalidInputError, NotContractiveError
 from iterorder.maps import RandomMaps
+from iterorder.sampling import FreshNoise
 from iterorder.validation import MAX_STEPS
 
 
@@ -64,6 +65,11 @@ def sure_certificate(maps: RandomMaps, x0: np.ndarray) -> SureCertificate:
         raise NotContractiveError(
             f"tol needs a sure certificate, but the largest Lipschitz constant of {type(maps).__name__} is {c}: "
             "give tol=0 (exact), a smaller step size or a ridge"
+        )
+    if isinstance(maps.sampling_law, FreshNoise):
+        raise NotContractiveError(
+            "a sure certificate needs a bound of the first move of every map, which is not known for fresh noise "
+            f"({maps.sampling_law.noise}): use tol=0 (exact), or stationary_sample, whose bounds hold with a probability"
         )
     centre = x0[0].astype(np.float64)
     drawn = maps.sampling_law.weights > 0

@@ -20,6 +20,7 @@ purpose     what it feeds                     block    group              words 
 0 `DRAW`    3 or more words a step            t        slot // 4          word slot mod 4
 1 `SHUFFLE` Fisher–Yates, at most 4096 items  epoch    swap // 4          word swap mod 4, swap 0 is the last item's
 2 `FEISTEL` round keys, more than 4096 items  epoch    round // 4         word round mod 4
+3 `NORMALS` normals beside an index           t        pair               all four make a pair
 =========== ================================= ======== ================== =========================================
 
 - index below n: the high half of word·n. Each probability is within 2⁻³² of 1/n (a relative bias below n·2⁻³²).
@@ -28,7 +29,8 @@ purpose     what it feeds                     block    group              words 
 - batch of B distinct points of n: Floyd's algorithm [2]_, one word a slot; slot s draws below n−B+s+1 and takes
   n−B+s itself if that point is already in the batch.
 - uniform in [0, 1): two words, (⌊w_0/2⁵⌋·2²⁶ + ⌊w_1/2⁶⌋)·2⁻⁵³.
-- normals: Box–Muller, four words for a pair: √(−2 log(1−u_0))·(cos, sin)(2πu_1); none exceeds 8.58.
+- normals: Box–Muller, four words for a pair: √(−2 log(1−u_0))·(cos, sin)(2πu_1); none exceeds 8.58. The logarithm and
+  the circle are polynomials in plain multiplications and additions: kernels get the same bits.
 - permutation of an epoch: Fisher–Yates from the last item down for n ≤ 4096; above, a keyed Feistel network of ten
   rounds on a rectangle of a·b ≥ n cells [3]_ (`feistel_sides`): rounds add to the row and to the column in turn, modulo
   a and b. A cell at or beyond n, one of at most a − 1, is walked along its cycle.
@@ -49,7 +51,7 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.validation import MAX_STEPS, as_int, as_seed
 
-DRAW, SHUFFLE, FEISTEL = 0, 1, 2
+DRAW, SHUFFLE, FEISTEL, NORMALS = 0, 1, 2, 3
 PURPOSE_SHIFT = 24
 MAX_WORDS_PER_STEP = 2 ** (PURPOSE_SHIFT + 2)
 FISHER_YATES_MAX = 4096
@@ -199,7 +201,11 @@ def uniforms(seed, replica, step, count=1) -> np.ndarray:
     >>> uniforms(0, 0, 0, 2).round(6).tolist()
     [0.399046, 0.735713]
     """
-    pair = step_words(seed, replica, step, 2 * count)
+    return _uniform_pairs(step_words(seed, replica, step, 2 * count))
+
+
+def _uniform_pairs(pair):
+    """Uniforms from pairs of words along the last axis."""
     high, low = pair[..., 0::2] >> np.uint64(5), pair[..., 1::2] >> np.uint64(6)
     return (high * np.uint64(1 << 26) + low) * 2.0**-53
 
@@ -213,11 +219,95 @@ def normals(seed, replica, step, count=1) -> np.ndarray:
     (3, 2)
     """
     pairs = (count + 1) // 2
-    uniform = uniforms(seed, replica, step, 2 * pairs)
-    radius = np.sqrt(-2.0 * np.log1p(-uniform[..., 0::2]))
-    angle = 2.0 * np.pi * uniform[..., 1::2]
-    normal = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1)
-    return normal.reshape(*normal.shape[:-2], 2 * pairs)[..., :count]
+    return _box_muller(uniforms(seed, replica, step, 2 * pairs), count)
+
+
+def normals_beside_index(seed, replica, step, count=1) -> np.ndarray:
+    """The normals of a step that also draws an index, shape (..., count): words of their own.
+
+    Examples
+    --------
+    >>> normals_beside_index(0, 0, 0, 3).shape
+    (3,)
+    """
+    replica, step = np.broadcast_arrays(np.asarray(replica, np.uint64), np.asarray(step, np.uint64))
+    pairs = np.arange((count + 1) // 2) + (NORMALS << PURPOSE_SHIFT)
+    four = words(seed, step[..., None], replica[..., None], pairs)
+    return _box_muller(_uniform_pairs(four.reshape(*step.shape, -1)), count)
+
+
+def _box_muller(uniform, count):
+    """Normals from uniforms, a pair from each pair, shape (..., count)."""
+    radius = np.sqrt(-2.0 * _log(1.0 - uniform[..., 0::2]))
+    cosine, sine = _circle(uniform[..., 1::2])
+    normal = np.stack([radius * cosine, radius * sine], axis=-1)
+    return normal.reshape(*normal.shape[:-2], -1)[..., :count]
+
+
+# Coefficients of fdlibm's log, sin and cos, in the order of the powers.
+LOG_SERIES = (
+    6.666666666666735130e-01,
+    3.999999999940941908e-01,
+    2.857142874366239149e-01,
+    2.222219843214978396e-01,
+    1.818357216161805012e-01,
+    1.531383769920937332e-01,
+    1.479819860511658591e-01,
+)
+SINE_SERIES = (
+    -1.66666666666666324348e-01,
+    8.33333333332248946124e-03,
+    -1.98412698298579493134e-04,
+    2.75573137070700676789e-06,
+    -2.50507602534068634195e-08,
+    1.58969099521155010221e-10,
+)
+COSINE_SERIES = (
+    4.16666666666666019037e-02,
+    -1.38888888888741095749e-03,
+    2.48015872894767294178e-05,
+    -2.75573143513906633035e-07,
+    2.08757232129817482790e-09,
+    -1.13596475577881948265e-11,
+)
+# log 2 in two parts, of which the first times a small integer is exact.
+LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+# Adding 1.5·2⁵² rounds to an integer, which then stands in the low bits of the sum.
+ROUND = 6755399441055744.0
+
+
+def _log(x):
+    """log x of positive normal floats, within an ulp: x = 2^k·(1 + f) with 1 + f from √½ to √2, and a series in f."""
+    bits = np.asarray(x, np.float64).view(np.uint64)
+    k = (bits >> np.uint64(52)).astype(np.float64) - 1023.0
+    m = ((bits & np.uint64(0xFFFFFFFFFFFFF)) | np.uint64(0x3FF0000000000000)).view(np.float64)
+    large = m > 1.4142135623730951
+    k, m = np.where(large, k + 1.0, k), np.where(large, 0.5 * m, m)
+    f = m - 1.0
+    s = f / (2.0 + f)
+    z = s * s
+    w = z * z
+    c = LOG_SERIES
+    odd = w * (c[1] + w * (c[3] + w * c[5]))
+    even = z * (c[0] + w * (c[2] + w * (c[4] + w * c[6])))
+    half = 0.5 * f * f
+    return k * LN2_HIGH - ((half - (s * (half + (odd + even)) + k * LN2_LOW)) - f)
+
+
+def _circle(u):
+    """cos 2πu and sin 2πu for u in [0, 1): series on an eighth of the circle, within an ulp of the rounded angle."""
+    shifted = 4.0 * u + ROUND
+    quarter = shifted - ROUND
+    n = shifted.view(np.uint64)
+    r = (4.0 * u - quarter) * 1.5707963267948966
+    z = r * r
+    a, b = SINE_SERIES, COSINE_SERIES
+    sine = r + (r * z) * (a[0] + z * (a[1] + z * (a[2] + z * (a[3] + z * (a[4] + z * a[5])))))
+    cosine = 1.0 - 0.5 * z + (z * z) * (b[0] + z * (b[1] + z * (b[2] + z * (b[3] + z * (b[4] + z * b[5])))))
+    odd = (n & np.uint64(1)) != 0
+    x, y = np.where(odd, sine, cosine), np.where(odd, cosine, sine)
+    x = np.where(((n + np.uint64(1)) & np.uint64(2)) != 0, -x, x)
+    return x, np.where((n & np.uint64(2)) != 0, -y, y)
 
 
 def permutation(seed, replica, epoch, n) -> np.ndarray:

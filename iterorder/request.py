@@ -8,12 +8,27 @@ from dataclasses import dataclass
 import numpy as np
 
 from iterorder.errors import BackendUnavailableError, InvalidInputError
-from iterorder.maps import AffineMaps, LinearRegressionSGD, LogisticRegressionSGD, QuadraticSGD, RandomMaps
+from iterorder.maps import (
+    AffineMaps,
+    CustomMaps,
+    GaussianRegressionSGD,
+    LinearRegressionSGD,
+    LogisticRegressionSGD,
+    QuadraticSGD,
+    RandomMaps,
+)
 from iterorder.noise import MAX_REPLICAS
 from iterorder.orders import Order, as_order
 from iterorder.validation import MAX_STEPS, as_choice, as_float, as_floats, as_int, as_seed
 
-FAMILIES = (AffineMaps, QuadraticSGD, LinearRegressionSGD, LogisticRegressionSGD)
+FAMILIES = (
+    AffineMaps,
+    QuadraticSGD,
+    LinearRegressionSGD,
+    LogisticRegressionSGD,
+    GaussianRegressionSGD,
+    CustomMaps,
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -88,6 +88,49 @@ class Sampling:
         return noise.permutation(seed, replica, epoch, self.n_items)[slots]
 
 
+@dataclass(frozen=True, eq=False)
+class FreshNoise:
+    """Fresh floats in every step: uniforms, normals, or normals behind an index.
+
+    Attributes
+    ----------
+    noise : {"uniform", "normal", "index+normal"}
+    count : int
+        Floats of one step.
+    n_items : int
+        Maps that the index chooses from; zero without one.
+    """
+
+    noise: str
+    count: int
+    n_items: int = 0
+    kind: str = "iid"
+    batch_size: int = 1
+    probabilities: None = None
+
+    @classmethod
+    def validated(cls, noise_kind: str, count, n_items) -> FreshNoise:
+        """Check the arguments as a user gave them."""
+        count = as_int("noise_dim", count, low=1, high=noise.MAX_WORDS_PER_STEP // 2 - 1)
+        return cls(noise_kind, count, 0 if n_items is None else as_int("n_maps", n_items, low=1, high=MAX_ITEMS))
+
+    def draw(self, seed, replica, step) -> np.ndarray:
+        """The floats of one step, behind the index where there is one, shape (count,) or (1 + count,)."""
+        seed = as_seed(seed)
+        replica = as_int("replica", replica, low=0, high=noise.MAX_REPLICAS - 1)
+        step = as_int("step", step, low=0, high=MAX_STEPS)
+        return self.draws(seed, replica, step)
+
+    def draws(self, seed, replica, step) -> np.ndarray:
+        """The same for arrays of replicas and steps, shape (..., count) or (..., 1 + count)."""
+        if self.noise == "uniform":
+            return noise.uniforms(seed, replica, step, self.count)
+        if self.noise == "normal":
+            return noise.normals(seed, replica, step, self.count)
+        index = noise.indices(seed, replica, step, self.n_items)[..., None]
+        return np.concatenate([index, noise.normals_beside_index(seed, replica, step, self.count)], axis=-1)
+
+
 def _as_probabilities(probabilities, n_items):
     array = as_floats("probabilities", probabilities, ndim=(1,))
     if array.shape != (n_items,):

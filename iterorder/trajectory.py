@@ -30,12 +30,14 @@ _ARRAYS = {
     "QuadraticSGD": ("curvatures", "minimizers"),
     "LinearRegressionSGD": ("features", "targets"),
     "LogisticRegressionSGD": ("features", "labels"),
+    "GaussianRegressionSGD": ("eigenvalues",),
 }
 _SCALARS = {
     "AffineMaps": ("sampling",),
     "QuadraticSGD": ("step_size", "batch_size", "sampling"),
     "LinearRegressionSGD": ("step_size", "ridge", "batch_size", "sampling"),
     "LogisticRegressionSGD": ("step_size", "ridge", "batch_size", "sampling"),
+    "GaussianRegressionSGD": ("noise_std", "step_size"),
 }
 
 
@@ -102,6 +104,8 @@ class Trajectory:
     def save(self, path) -> None:
         """Write everything to one .npz file (no pickle): first under a temporary name, then renamed.
 
+        Of custom maps the name and a digest of the source are kept, no code: they load as None.
+
         Parameters
         ----------
         path : str or path-like
@@ -114,7 +118,8 @@ class Trajectory:
             "diverged_at": self.diverged_at,
             "error_bound": self.error_bound,
         }
-        family = type(self.maps).__name__ if self.maps is not None else None
+        custom = self.maps if isinstance(self.maps, families.CustomMaps) else None
+        family = type(self.maps).__name__ if self.maps is not None and custom is None else None
         header = {
             "schema": SCHEMA,
             "version": __version__,
@@ -124,6 +129,7 @@ class Trajectory:
             "first_replica": self.first_replica,
             "noise": self.noise,
             "family": family,
+            "custom": None if custom is None else {"step": custom.step.__qualname__, "digest": custom.digest},
             "parameters": {name: getattr(self.maps, name) for name in _SCALARS.get(family or "", ())},
         }
         for name in _ARRAYS.get(family or "", ()):

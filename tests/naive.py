@@ -53,6 +53,23 @@ def index(seed, replica, step, n, probabilities=None) -> int:
     return step_word(seed, replica, step, 0, 1) * n >> 32
 
 
+def uniform(high: int, low: int) -> float:
+    return ((high >> 5) * 2**26 + (low >> 6)) / 2**53
+
+
+def fresh_draw(noise, count, n_items, seed, replica, step) -> list[float]:
+    """Uniforms, normals by Box and Muller, or an index and normals from words of their own."""
+    if noise == "uniform":
+        return [uniform(*(step_word(seed, replica, step, 2 * j + k, 2 * count) for k in (0, 1))) for j in range(count)]
+    purpose, found = (0, []) if noise == "normal" else (3 << 24, [index(seed, replica, step, n_items)])
+    for pair in range((count + 1) // 2):
+        words = philox(step, replica, purpose + pair, seed)
+        radius = math.sqrt(-2.0 * math.log1p(-uniform(*words[:2])))
+        angle = 2.0 * math.pi * uniform(*words[2:])
+        found += [radius * math.cos(angle), radius * math.sin(angle)][: count - 2 * pair]
+    return found
+
+
 def batch(seed, replica, step, n, size) -> list[int]:
     """Floyd's algorithm."""
     points: list[int] = []

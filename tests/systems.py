@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 import iterorder as ito
@@ -75,6 +77,49 @@ SYSTEMS = {
     "logistic d=3 reshuffle": logistic(3, sampling="reshuffle"),
 }
 
+
+def rotate(x, draw, params, out):
+    """A rotation by a random angle and a contraction; normals shift the result."""
+    c, s = math.cos(params[0] * draw[0]), math.sin(params[0] * draw[0])
+    out[0] = 0.7 * (c * x[0] - s * x[1]) + draw[1]
+    out[1] = 0.7 * (s * x[0] + c * x[1]) + draw[2]
+
+
+def relax(x, draw, params, out):
+    """One row of a table, at an integer index, in many dimensions."""
+    row, weight = params[0][draw[0]], 0.3 if draw[0] % 2 else 0.6
+    for k in range(x.size):
+        out[k] = weight * x[k] + row[k]
+
+
+def choose(x, draw, params, out):
+    """An index and normals: which coordinate moves, and by how much."""
+    for k in range(len(x)):
+        out[k] = 0.8 * x[k] + params[1] * draw[1 + k % 2]
+    out[draw[0]] += params[0][draw[0]]
+
+
+# Fresh noise and maps that a user wrote: compiled bodies, in registers up to d = 16 and in memory above.
+FRESH = {
+    "ar1": ito.gallery.ar1(0.5, 1.0),
+    "arcsine": ito.gallery.arcsine(),
+    "vervaat": ito.gallery.vervaat(),
+    "double well": ito.gallery.double_well(0.1, 0.2),
+    "custom d=2 normals": ito.CustomMaps(rotate, dim=2, noise="normal", noise_dim=3, params=(0.5,), lipschitz=0.7),
+    "custom d=20 index": ito.CustomMaps(
+        relax, dim=20, noise="index", n_maps=6, params=(RNG.normal(size=(6, 20)),), lipschitz=0.6
+    ),
+    "custom d=3 index and normals": ito.CustomMaps(
+        choose, dim=3, noise="index+normal", noise_dim=2, n_maps=3, params=([1, 2, 3], 0.25), lipschitz=0.8
+    ),
+    "custom d=2 pair and normal": ito.CustomMaps(
+        choose, dim=2, noise="index+normal", noise_dim=3, n_maps=2, params=([1.0, -1.0], 0.25), lipschitz=0.8
+    ),
+    "gaussian d=3": ito.GaussianRegressionSGD([1.0, 0.5, 0.2], 0.3, 0.2),
+    "gaussian d=20": ito.GaussianRegressionSGD(np.linspace(0.1, 1.0, 20), 0.3, 0.05),
+}
+EVERY = {**SYSTEMS, **FRESH}
+
 # One for each compiled path: enough where the check is about orders and cuts, not about the family.
 FEW = [
     "two-point",
@@ -87,4 +132,7 @@ FEW = [
     "linear d=105",
     "logistic d=5",
     "logistic d=20",
+    "custom d=20 index",
+    "custom d=3 index and normals",
+    "gaussian d=3",
 ]

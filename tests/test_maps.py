@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 import iterorder as ito
 from iterorder import noise
 from tests import contract
-from tests.systems import SYSTEMS
+from tests.systems import EVERY
 
 EPS = np.finfo(np.float64).eps
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", EVERY)
 def test_contract(name):
-    contract.check_maps(SYSTEMS[name])
+    contract.check_maps(EVERY[name])
 
 
 def numerical_gradient(loss, x):
@@ -26,9 +26,9 @@ def numerical_gradient(loss, x):
     return np.array([(loss(x + h * e) - loss(x - h * e)) / (2 * h) for e in np.eye(len(x))])
 
 
-@pytest.mark.parametrize("name", [n for n in SYSTEMS if n.startswith(("quadratic", "linear", "logistic"))])
+@pytest.mark.parametrize("name", [n for n in EVERY if n.startswith(("quadratic", "linear", "logistic"))])
 def test_sgd_step_is_the_gradient_of_the_stated_loss(name):
-    maps = SYSTEMS[name]
+    maps = EVERY[name]
     x = np.random.default_rng(3).normal(size=maps.dim)
     rows = np.atleast_1d(maps.draw(1, 0, 2))
 
@@ -62,7 +62,7 @@ def test_families_with_as_many_maps_meet_the_same_indices():
 
 def test_lipschitz_bounds_are_attained():
     """Affine families: the spectral norm is reached along the leading singular vector."""
-    maps = SYSTEMS["quadratic d=2 batch"]
+    maps = EVERY["quadratic d=2 batch"]
     draw = maps.draw(0, 0, 0)
     matrix = maps.apply(np.eye(2), draw) - maps.apply(np.zeros(2), draw)
     assert maps.lipschitz(draw) == pytest.approx(np.linalg.norm(matrix.T, 2), rel=100 * EPS)

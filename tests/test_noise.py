@@ -27,7 +27,8 @@ FROZEN = {
     "shuffle": [2, 3, 0, 1, 4, 6, 7, 5],
     "feistel": [1044, 3663, 4976, 417, 3821, 4798],
     "uniforms": [0.20689577500185163, 0.5034320670582267],
-    "normals": [-0.6807244076412569, -0.014681630225728189, -0.2486443282363824],
+    "normals": [-0.6807244076412569, -0.014681630225728149, -0.24864432823638247],
+    "normals beside an index": [-2.005765699618871, 0.06994193088188848, 0.43717543124804403],
 }
 
 # Level of each statistical test of this file.
@@ -70,7 +71,8 @@ def test_word_layout_is_frozen():
     assert noise.permutation(seed, replica, 2, 8).tolist() == FROZEN["shuffle"]
     assert noise.permutation(seed, replica, 2, 5000)[:6].tolist() == FROZEN["feistel"]
     assert noise.uniforms(seed, replica, 3, 2).tolist() == FROZEN["uniforms"]
-    np.testing.assert_allclose(noise.normals(seed, replica, 3, 3), FROZEN["normals"], rtol=8 * np.finfo(float).eps)
+    assert noise.normals(seed, replica, 3, 3).tolist() == FROZEN["normals"]
+    assert noise.normals_beside_index(seed, replica, 3, 3).tolist() == FROZEN["normals beside an index"]
 
 
 @given(seeds, replicas, steps, st.integers(1, 9))
@@ -160,6 +162,18 @@ def test_batches_hit_every_pair_equally_often():
     for step in range(5000):
         counts[pairs[frozenset(noise.batch(2, 0, step, n, 2).tolist())]] += 1
     assert not chi_square_rejects(counts, np.full(len(pairs), 500.0))
+
+
+def test_the_series_are_those_of_the_functions():
+    """Logarithm and circle within the errors that their series and roundings have."""
+    u = np.r_[0.0, 2.0**-53, 1 - 2.0**-53, 0.125, 0.25, 0.5, 0.75, np.random.default_rng(0).random(10**5)]
+    x = 1.0 - u
+    assert (np.abs(noise._log(x) - np.log(x)) <= 2 * np.spacing(np.abs(np.log(x)))).all()
+    cosine, sine = noise._circle(u)
+    # The angle 2πu is itself rounded in the comparison: up to 7 times half an ulp of it.
+    for found, expected in ((cosine, np.cos(2 * np.pi * u)), (sine, np.sin(2 * np.pi * u))):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=8 * np.finfo(float).eps)
+    np.testing.assert_allclose(cosine**2 + sine**2, 1.0, rtol=0, atol=8 * np.finfo(float).eps)
 
 
 def test_uniforms_and_normals_follow_their_laws():

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 import iterorder as ito
 from iterorder.certificates import sure_certificate
+from iterorder.sampling import FreshNoise
 from iterorder.simulate import _algorithm
 from tests import naive
-from tests.systems import FEW, SYSTEMS
+from tests.systems import EVERY, FEW
 
 EPS = np.finfo(np.float64).eps
 SEED = 0xFEDCBA9876543210
@@ -37,15 +38,18 @@ def rounding_bound(maps, n, scale, dtype=np.float64):
 def scale_of(maps, *states):
     """The size of the numbers that a step adds up: states, and the moves away from them."""
     size = max(float(np.abs(s).max()) for s in states)
-    items = np.flatnonzero(maps.sampling_law.weights > 0)[:200]
-    images = [maps.apply(np.full(maps.dim, size), np.array([i])) for i in items]
+    if isinstance(maps.sampling_law, FreshNoise):
+        draws = [maps.draw(SEED, 0, step) for step in range(200)]
+    else:
+        draws = [np.array([i]) for i in np.flatnonzero(maps.sampling_law.weights > 0)[:200]]
+    images = [maps.apply(np.full(maps.dim, size), draw) for draw in draws]
     return 1.0 + size + float(np.abs(images).max())
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=str)
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", EVERY)
 def test_matches_the_literal_twin(name, order):
-    maps = SYSTEMS[name]
+    maps = EVERY[name]
     saves = [0, 1, 7, 23]
     x0 = np.random.default_rng(0).normal(size=(3, maps.dim))
     place = {"order": order, "seed": SEED, "n_replicas": 3, "first_replica": 5, "first_step": 11}
@@ -57,10 +61,10 @@ def test_matches_the_literal_twin(name, order):
     assert (run.error_bound == 0).all()
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", EVERY)
 def test_all_backward_iterates_match_the_recomputed_ones(name):
     """The incremental form and the sweep against one recomputation for each n."""
-    maps = SYSTEMS[name]
+    maps = EVERY[name]
     x0 = np.random.default_rng(1).normal(size=(2, maps.dim))
     place = {"order": "backward", "seed": SEED, "n_replicas": 2}
     n = 75  # more than a block of lanes, so that the sweep has a second one
@@ -76,7 +80,7 @@ def test_all_backward_iterates_match_the_recomputed_ones(name):
 
 @pytest.mark.parametrize("name", FEW)
 def test_float32_is_the_same_maps(name):
-    maps = SYSTEMS[name]
+    maps = EVERY[name]
     x0 = np.full(maps.dim, 0.5)
     # Windows use the same two kernels' steps: one family is enough for them.
     for order in ORDERS if name == "two-point" else ORDERS[:2]:
@@ -94,7 +98,7 @@ def test_float32_is_the_same_maps(name):
 @pytest.mark.parametrize("order", ORDERS, ids=str)
 @pytest.mark.parametrize("name", FEW)
 def test_replicas_can_be_split_anywhere(name, order):
-    maps = SYSTEMS[name]
+    maps = EVERY[name]
     x0 = np.random.default_rng(2).normal(size=(150, maps.dim))
     options = {"order": order, "seed": SEED, "save_steps": [3, 12, 40]}
     whole = ito.simulate(maps, x0, 40, n_replicas=150, **options).states
@@ -109,7 +113,7 @@ def test_threads_change_nothing(name, order, monkeypatch):
     """The work is made to look large, so that it goes to threads whatever its size."""
     from iterorder.kernels import cpu
 
-    maps = SYSTEMS[name]
+    maps = EVERY[name]
     options = {"order": order, "seed": SEED, "n_replicas": 200, "save_steps": list(range(0, 41, 4))}
     threads = numba.get_num_threads()
     results = []
@@ -124,10 +128,10 @@ def test_threads_change_nothing(name, order, monkeypatch):
     np.testing.assert_array_equal(results[0], results[2])
 
 
-@given(st.sampled_from(list(SYSTEMS)), st.integers(0, 300), st.integers(0, 300), st.integers(0, 2**40))
+@given(st.sampled_from(list(EVERY)), st.integers(0, 300), st.integers(0, 300), st.integers(0, 2**40))
 @settings(max_examples=60)
 def test_forward_runs_can_be_cut_anywhere(name, n, m, first_step):
-    maps = SYSTEMS[name]
+    maps = EVERY[name]
     options = {"seed": SEED, "n_replicas": 2, "first_replica": 9}
     whole = ito.simulate(maps, np.zeros(maps.dim), n + m, first_step=first_step, **options).states
     inner = ito.simulate(maps, np.zeros(maps.dim), n, first_step=first_step, **options).states[:, -1]
@@ -135,10 +139,10 @@ def test_forward_runs_can_be_cut_anywhere(name, n, m, first_step):
     np.testing.assert_array_equal(outer, whole)
 
 
-@given(st.sampled_from(list(SYSTEMS)), st.integers(0, 200), st.integers(0, 200), st.integers(0, 2**40))
+@given(st.sampled_from(list(EVERY)), st.integers(0, 200), st.integers(0, 200), st.integers(0, 2**40))
 @settings(max_examples=60)
 def test_backward_runs_are_cut_inner_piece_first(name, n, m, first_step):
-    maps = SYSTEMS[name]
+    maps = EVERY[name]
     options = {"seed": SEED, "n_replicas": 2, "order": "backward"}
     whole = ito.simulate(maps, np.zeros(maps.dim), n + m, first_step=first_step, **options).states
     inner = ito.simulate(maps, np.zeros(maps.dim), m, first_step=first_step + n, **options).states[:, -1]
@@ -147,7 +151,7 @@ def test_backward_runs_are_cut_inner_piece_first(name, n, m, first_step):
 
 
 def test_saved_steps_do_not_change_forward_states():
-    maps = SYSTEMS["linear d=10 ridge"]
+    maps = EVERY["linear d=10 ridge"]
     run = {"seed": SEED, "n_replicas": 3}
     every = ito.simulate(maps, np.zeros(10), 130, save_steps="all", **run).states
     some = ito.simulate(maps, np.zeros(10), 130, save_steps=[0, 5, 129, 130], **run).states
@@ -158,7 +162,7 @@ def test_saved_steps_do_not_change_forward_states():
 
 
 def test_windows_reduce_to_the_plain_orders():
-    maps = SYSTEMS["logistic d=5"]
+    maps = EVERY["logistic d=5"]
     run = {"seed": SEED, "n_replicas": 4, "save_steps": "all"}
     start, n = np.zeros(5), 30
     forward, backward = (ito.simulate(maps, start, n, order=o, **run).states for o in ("forward", "backward"))
@@ -173,7 +177,7 @@ def test_windows_reduce_to_the_plain_orders():
 
 @pytest.mark.parametrize("order", ORDERS, ids=str)
 def test_shared_noise_gives_every_replica_the_maps_of_replica_zero(order):
-    maps = SYSTEMS["linear d=3 batch 2"]
+    maps = EVERY["linear d=3 batch 2"]
     x0 = np.random.default_rng(5).normal(size=(20, 3))
     shared = ito.simulate(maps, x0, 30, order=order, n_replicas=20, seed=SEED, noise="shared", first_replica=77)
     for r in (0, 13, 19):
@@ -200,7 +204,7 @@ def test_backward_settles_and_forward_does_not():
 @pytest.mark.parametrize("name", ["two-point", "bernoulli", "sierpinski", "logistic d=5", "logistic d=20"])
 @pytest.mark.parametrize("tol", [1e-3, 1e-9])
 def test_certified_error_is_kept(name, tol):
-    maps = SYSTEMS[name]
+    maps = EVERY[name]
     x0 = np.random.default_rng(6).normal(size=(3, maps.dim))
     run = {"order": "backward", "n_replicas": 3, "seed": SEED, "save_steps": [1, 10, 400, 20_000]}
     exact = ito.simulate(maps, x0, 20_000, **run)
@@ -215,7 +219,7 @@ def test_certified_error_is_kept(name, tol):
 
 
 def test_tol_without_certificate_is_an_error():
-    maps = SYSTEMS["linear d=10 ridge"]
+    maps = EVERY["linear d=10 ridge"]
     wild = ito.LinearRegressionSGD(maps.features, maps.targets, 1.0)
     with pytest.raises(ito.NotContractiveError, match="largest Lipschitz constant"):
         ito.simulate(wild, np.zeros(10), 5, order="backward", seed=1, tol=1e-6)
@@ -254,7 +258,7 @@ def test_divergence_step_is_exact(dim):
 
 @pytest.mark.parametrize("order", ORDERS, ids=str)
 @pytest.mark.parametrize(
-    "maps", [stretch(), SYSTEMS["logistic d=20"], SYSTEMS["logistic d=5"]], ids=["affine", "rows", "lanes"]
+    "maps", [stretch(), EVERY["logistic d=20"], EVERY["logistic d=5"]], ids=["affine", "rows", "lanes"]
 )
 def test_some_diverged_replicas_are_data(maps, order):
     if isinstance(maps, ito.LogisticRegressionSGD):  # 1 − h·ridge = −9: expanding far from the data
@@ -300,9 +304,9 @@ def test_divergence_of_windows_is_told_of_saved_steps():
 
 
 def test_huge_numbers_of_steps_choose_as_small_ones_do():
-    maps = SYSTEMS["two-point"]
+    maps = EVERY["two-point"]
     assert _algorithm(maps, np.array([2**62]), 8) == "each"
-    assert _algorithm(SYSTEMS["logistic d=5"], np.array([2**62 - 1, 2**62]), 8) == "each"
+    assert _algorithm(EVERY["logistic d=5"], np.array([2**62 - 1, 2**62]), 8) == "each"
 
 
 def test_a_subclass_is_refused_rather_than_ignored():
@@ -407,7 +411,7 @@ def test_last_replica_and_last_step_of_the_counter_can_be_used():
 @pytest.mark.parametrize("name", ["fern", "two-point", "linear d=17"])
 def test_blocks_of_any_size_give_the_same_bits(name, threads):
     """Blocks are balanced over the threads: their sizes change with the replicas, the bits do not."""
-    maps, before = SYSTEMS[name], numba.get_num_threads()
+    maps, before = EVERY[name], numba.get_num_threads()
     run = {"order": "forward", "seed": SEED, "save_steps": [3, 70]}
     whole = ito.simulate(maps, np.full(maps.dim, 0.2), 70, n_replicas=130, **run).states
     try:
@@ -421,7 +425,7 @@ def test_blocks_of_any_size_give_the_same_bits(name, threads):
 
 @pytest.mark.parametrize("name", FEW)
 def test_shared_noise_is_that_of_replica_zero(name):
-    maps = SYSTEMS[name]
+    maps = EVERY[name]
     for order in ("forward", "backward"):
         run = {"order": order, "seed": SEED, "save_steps": [5, 40]}
         shared = ito.simulate(maps, np.full(maps.dim, 0.2), 40, n_replicas=9, noise="shared", first_replica=3, **run)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import iterorder as ito
 from iterorder.kernels import blocks, compiled, systems
 from iterorder.kernels.sweep import backward_sweep, new_sweep
-from tests.systems import FEW, SYSTEMS, logistic
+from tests.systems import EVERY, FEW, logistic
 
 
 def each(maps, x0, saves, **options):
@@ -35,7 +35,7 @@ def swept(maps, x0, saves, first_step=0):
 
 @pytest.mark.parametrize("name", FEW)
 def test_a_sweep_has_the_bits_of_recomputing(name):
-    maps, x0 = SYSTEMS[name], np.full(SYSTEMS[name].dim, 0.25)
+    maps, x0 = EVERY[name], np.full(EVERY[name].dim, 0.25)
     saves = [0, 1, 2, 7, 8, 9, 31, 32, 33, 64, 127, 128, 129, 300]
     states, _ = swept(maps, x0, saves, first_step=5)
     np.testing.assert_array_equal(states, each(maps, x0, saves, first_step=5))
@@ -48,7 +48,7 @@ def test_a_sweep_has_the_bits_of_recomputing(name):
     st.sampled_from(["logistic d=5", "logistic d=20", "fern", "two-point"]),
 )
 def test_whatever_is_saved_and_wherever_it_starts(saves, first_step, name):
-    maps, x0 = SYSTEMS[name], np.full(SYSTEMS[name].dim, -0.5)
+    maps, x0 = EVERY[name], np.full(EVERY[name].dim, -0.5)
     states, _ = swept(maps, x0, saves, first_step)
     np.testing.assert_array_equal(states, each(maps, x0, saves, first_step=first_step))
 

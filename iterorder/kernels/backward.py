@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from iterorder.kernels.blocks import copy, load_states, run_steps, store_states
+from iterorder.kernels.blocks import copy, load_state, load_states, run_steps, store_states
 from iterorder.kernels.targets import jit
 
 
@@ -21,6 +21,37 @@ def backward_each(code, system, draws, scratch, replica, stride, first_step, x0,
             if not run_steps(code, system, draws, scratch, base, stride, first_step, end, True, control):
                 return
             store_states(system, scratch.states, states, first, last, s)
+
+
+@jit
+def backward_to(code, system, draws, scratch, replica, stride, first_step, x0, lengths, states, control):
+    """Z_n of every replica r for its own n = lengths[r]: bit for bit that of `backward_each`.
+
+    The lanes of a block run from its largest n on, and each begins from its start when its own n is reached.
+    """
+    lanes = scratch.moves.shape[1]
+    for first in range(0, x0.shape[0], lanes):
+        last = min(first + lanes, x0.shape[0])
+        base = replica + np.uint64(first) * stride
+        load_states(system, scratch.states, x0, first, last)
+        end = np.int64(0)
+        for r in range(first, last):
+            end = max(end, lengths[r])
+        while end > 0:
+            following = np.int64(0)
+            for r in range(first, last):
+                if lengths[r] == end:
+                    load_state(system, scratch.states, r - first, x0, r)
+                elif lengths[r] < end:
+                    following = max(following, lengths[r])
+            begin, stop = first_step + np.uint64(following), first_step + np.uint64(end)
+            if not run_steps(code, system, draws, scratch, base, stride, begin, stop, True, control):
+                return
+            end = following
+        for r in range(first, last):
+            if lengths[r] == 0:
+                load_state(system, scratch.states, r - first, x0, r)
+        store_states(system, scratch.states, states, first, last, 0)
 
 
 @jit

@@ -140,6 +140,17 @@ def load_states(system, x, states, first, last):
                 x[j, k] = states[first + j, k]
 
 
+@jit_inline
+def load_state(system, states, lane, x0, r):
+    """The start of a replica in one lane; padding becomes zero, whatever overflowed into it."""
+    if system.lane_layout:
+        for k in range(system.dim):
+            states[k, lane] = x0[r, k]
+    else:
+        for k in range(states.shape[1]):
+            states[lane, k] = x0[r, k] if k < system.dim else states.dtype.type(0.0)
+
+
 @jit
 def store_states(system, x, states, first, last, saved):
     """Copy the lanes of the block into states[first:last, saved]."""

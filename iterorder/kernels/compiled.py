@@ -11,16 +11,33 @@ from typing import NamedTuple
 
 import numpy as np
 
-from iterorder.kernels import blocks, systems
-from iterorder.kernels.backward import backward_each, mark_diverged, sliding_window
-from iterorder.kernels.draws import FILL
+from iterorder.kernels import blocks, float_draws, systems
+from iterorder.kernels import draws as items
+from iterorder.kernels.backward import backward_each, backward_to, mark_diverged, sliding_window
+from iterorder.kernels.custom import MAX_LANE_DIM, compiled_body, custom_steps, layout_of, memory_of
 from iterorder.kernels.forward import forward
 from iterorder.kernels.incremental import incremental, incremental_steps_of, new_carry
 from iterorder.kernels.lanes import LANES
 from iterorder.kernels.steps import steps_of
 from iterorder.kernels.sweep import CHUNK, PACKED_CHUNK, backward_sweep, new_sweep
 from iterorder.kernels.targets import address_of, overload_of
-from iterorder.maps import AffineMaps
+from iterorder.maps import AffineMaps, CustomMaps, GaussianRegressionSGD
+from iterorder.maps.gaussian_regression import gaussian_step
+
+#: The function of each kind of draws (`systems.PACKED_BITS` …).
+FILL = (
+    items.packed_bits,
+    items.bits,
+    items.indices,
+    items.weighted,
+    items.batches,
+    items.cyclic,
+    items.shuffled,
+    items.permuted,
+    float_draws.uniforms,
+    float_draws.normals,
+    float_draws.index_and_normals,
+)
 
 
 class _Example(NamedTuple):
@@ -53,8 +70,7 @@ def _example(dtype: np.dtype) -> _Example:
 
 def code_for(system: systems.System, draws: systems.Draws, lanes: int, shared: bool, instead=None) -> blocks.Code:
     """The functions that draw and apply a chunk of steps; `instead`: the address of others than `steps_of` chooses."""
-    dtype = system.table.dtype
-    steps = _steps_address(steps_of(system, draws, shared), dtype) if instead is None else instead
+    steps = instead or system.own_steps or _steps_address(steps_of(system, draws, shared), system.table.dtype)
     return blocks.Code(_fill_address(FILL[draws.kind]), steps, blocks.chunk_of(draws, LANES if shared else lanes))
 
 
@@ -88,6 +104,35 @@ def _incremental_address(function, dtype: np.dtype) -> int:
     return address_of(function, example.system, example.scratch, new_carry(example.system), 0, 0, example.states[0])
 
 
+@systems.system_of.register
+def _(maps: CustomMaps, dtype) -> systems.System:
+    return _with_own_steps(maps.step, maps.dim, maps.noise, maps.noise_dim, maps.params, np.dtype(dtype))
+
+
+@systems.system_of.register
+def _(maps: GaussianRegressionSGD, dtype) -> systems.System:
+    return _with_own_steps(gaussian_step, maps.dim, "normal", maps.dim + 1, maps.params, np.dtype(dtype))
+
+
+def _with_own_steps(step, dim, noise, noise_dim, params, dtype: np.dtype) -> systems.System:
+    columns, scalar = dim <= MAX_LANE_DIM, dtype.type
+    stride = dim if columns else systems.padded(dim, dtype)
+    empty = np.zeros((1, stride), dtype)
+    address = _custom_address(step, dim, noise, noise_dim, layout_of(params), dtype)
+    return systems.System(
+        systems.CUSTOM, columns, dim, stride, 1, empty, empty, scalar(1.0), scalar(1.0), memory_of(params), address
+    )
+
+
+@cache
+def _custom_address(step, dim, noise, noise_dim, layout, dtype: np.dtype) -> int:
+    """The compiled step of custom maps: the same for all whose parameters have the same types and shapes."""
+    example, rows = _example(dtype), noise_dim + (noise == "index+normal")
+    body = compiled_body(step, dim, noise, layout, dtype)
+    steps = custom_steps(body, dim, noise, rows, layout)
+    return address_of(steps, example.system, example.scratch, 0, 0, 0, 0)
+
+
 @cache
 def kernel(function, dtype: np.dtype):
     """A kernel, compiled: calling it skips the look-up of types, so its arguments must be of exactly these."""
@@ -97,6 +142,7 @@ def kernel(function, dtype: np.dtype):
     arguments = {
         forward: (*first, *example.place, example.x0, *last[:2], example.diverged, example.control),
         backward_each: (*first, *example.place, example.x0, *last),
+        backward_to: (*first, *example.place, example.x0, *last),
         backward_sweep: (
             *first[:3],
             new_sweep(example.system, example.draws, 1),

@@ -13,7 +13,7 @@ import numba
 import numpy as np
 
 from iterorder.kernels import blocks, compiled, systems
-from iterorder.kernels.backward import backward_each, mark_diverged, sliding_window
+from iterorder.kernels.backward import backward_each, backward_to, mark_diverged, sliding_window
 from iterorder.kernels.forward import forward
 from iterorder.kernels.incremental import incremental, new_carry
 from iterorder.kernels.lanes import LANES
@@ -77,6 +77,17 @@ def _run_each(system, draws, noise, x0, saves, states, diverged, report):
         mark(part, saves, diverged[first:last])
 
     _run(run.arguments, task, len(x0), run.lanes, sum(saves.tolist()), _numbers_a_step(system), report)
+
+
+def run_backward_to(system, draws, noise, x0, lengths, states, report):
+    """Backward iterates of a length for each replica; states have shape (replicas, 1, dim)."""
+    run, kernel = _Blocks(system, draws, noise, len(x0)), compiled.kernel(backward_to, x0.dtype)
+
+    def task(memory, first, last, control):
+        part = slice(first, last)
+        kernel(*memory, *_place(noise, first), x0[part], lengths[part], states[part], control)
+
+    _run(run.arguments, task, len(x0), run.lanes, int(lengths.max()), _numbers_a_step(system), report)
 
 
 def _run_sweep(system, draws, noise, x0, saves, states, diverged, report, replicas=None):

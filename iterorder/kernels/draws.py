@@ -34,7 +34,8 @@ def _store_four(w0, w1, w2, w3, rows, first, lane):
     store(w3, rows, first + 3, lane)
 
 
-# Every function in `FILL` fills the draws of steps base + first … base + last − 1 for every lane. Its arguments:
+# Every function that `compiled.FILL` lists fills the draws of steps base + first … base + last − 1 for every lane. Its
+# arguments:
 #
 # draws : Draws
 # drawn : uint64 array, shape (rows, lanes)
@@ -304,7 +305,3 @@ def _walk(draws, keys, lane, row, column):
         image = where(outside, (row & LOW) * draws.columns + column, image)
         outside = image >= draws.n_items
     return image
-
-
-#: The function of each kind of draws (`systems.PACKED_BITS` …).
-FILL = (packed_bits, bits, indices, weighted, batches, cyclic, shuffled, permuted)

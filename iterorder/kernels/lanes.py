@@ -255,6 +255,29 @@ def widened(typing_context, x):
 
 
 @intrinsic
+def to_float(typing_context, x):
+    """Unsigned integers below 2⁵³ as float64, exactly, of each lane."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.uitofp(arguments[0], context.get_value_type(signature.return_type))
+
+    return _like(x, types.float64)(x), generate
+
+
+@intrinsic
+def sqrt(typing_context, x):
+    """The rounded square root of a float64, of each lane."""
+
+    def generate(context, builder, signature, arguments):
+        kind = arguments[0].type
+        name = "llvm.sqrt." + (f"v{kind.count}f64" if isinstance(kind, ir.VectorType) else "f64")
+        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind]), name)
+        return builder.call(function, arguments)
+
+    return x(x), generate
+
+
+@intrinsic
 def to_type_of(typing_context, x, example):
     """A float64, rounded to the type of the example."""
     result = _like(x, example.dtype if isinstance(example, (Vector, types.Array)) else example)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from iterorder.kernels import systems
-from iterorder.kernels.blocks import Scratch, apply, draw, new_scratch
+from iterorder.kernels.blocks import Scratch, apply, draw, load_state, new_scratch
 from iterorder.kernels.lanes import LANES
 from iterorder.kernels.systems import aligned_zeros
 from iterorder.kernels.targets import jit, jit_inline
@@ -92,7 +92,7 @@ def _sweep(code, system, draws, sweep, replica, first_step, x0, r, saves, contro
     for s in range(waiting):  # n = 0
         live -= 1
         sweep.lane_of[s] = live
-        _set_lane(system, sweep.live.states, live, x0, r)
+        load_state(system, sweep.live.states, live, x0, r)
     return True
 
 
@@ -108,7 +108,7 @@ def _run_group(code, system, sweep, x0, r, saves, group, live, waiting, low, hig
             waiting -= 1
             live -= 1
             sweep.lane_of[waiting] = live
-            _set_lane(system, starting, live - group, x0, r)
+            load_state(system, starting, live - group, x0, r)
         full = waiting == 0 or live == group
         target = low if full else max(low, high - (top - saves[waiting - 1]))
         if live < group + LANES:
@@ -156,14 +156,3 @@ def _copy_lane(system, source, lane, target, other):
     else:
         for k in range(source.shape[1]):
             target[other, k] = source[lane, k]
-
-
-@jit_inline
-def _set_lane(system, states, lane, x0, r):
-    """The start of a replica in one lane; padding becomes zero, whatever overflowed into it."""
-    if system.lane_layout:
-        for k in range(system.dim):
-            states[k, lane] = x0[r, k]
-    else:
-        for k in range(states.shape[1]):
-            states[lane, k] = x0[r, k] if k < system.dim else states.dtype.type(0.0)

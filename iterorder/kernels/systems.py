@@ -11,7 +11,7 @@ import numpy as np
 from iterorder import noise
 from iterorder.kernels.vector import VECTOR_BYTES
 from iterorder.maps import AffineMaps, LinearRegressionSGD, LogisticRegressionSGD, QuadraticSGD, RandomMaps
-from iterorder.sampling import Sampling
+from iterorder.sampling import FreshNoise, Sampling
 
 # Up to these dimensions a block of states is stored coordinate by coordinate (lanes are replicas); above, state by
 # state (lanes are coordinates). A matrix of d² numbers is gathered for every lane, hence the smaller bound.
@@ -20,9 +20,14 @@ MAX_LANE_DIM_AFFINE, MAX_LANE_DIM_REGRESSION = 12, 16
 MAX_ROW_VECTORS = 13
 
 # Ways to draw, by the words that a step reads.
-PACKED_BITS, BITS, INDEX, WEIGHTED, BATCH, CYCLIC, FISHER_YATES, FEISTEL = range(8)
+PACKED_BITS, BITS, INDEX, WEIGHTED, BATCH, CYCLIC, FISHER_YATES, FEISTEL, UNIFORMS, NORMALS, INDEX_AND_NORMALS = range(
+    11
+)
 # Families of steps.
-AFFINE, LINEAR, LOGISTIC = range(3)
+AFFINE, LINEAR, LOGISTIC, CUSTOM = range(4)
+
+
+NO_PARAMETERS = np.zeros(0, np.int64)
 
 
 class System(NamedTuple):
@@ -37,6 +42,8 @@ class System(NamedTuple):
     In the lane layout ``table[i]`` holds the rows of (A | b), (a, −b) or (y·a, 0), padded to a multiple of four (two,
     if there are at most two). In the row layout ``table[i]`` holds a and ``table[i·dim + k]`` row k of A, padded to
     `stride`, and ``constants[i]`` holds b, −b or 0.
+
+    Custom maps have a compiled step of their own, at the address `own_steps`; it finds what it needs at `parameters`.
     """
 
     family: int
@@ -48,6 +55,8 @@ class System(NamedTuple):
     constants: np.ndarray
     shrink: np.floating
     scale: np.floating
+    parameters: np.ndarray = NO_PARAMETERS
+    own_steps: int = 0
 
     @property
     def row_vectors(self) -> int:
@@ -60,7 +69,8 @@ class Draws(NamedTuple):
     """The law of the draws and the key of the noise.
 
     Item i is drawn when a word reaches i of the `thresholds`. ``guide[0]`` is a number of bits, and ``guide[1 + j]``
-    says how many thresholds are reached by every word whose leading bits are j. `rows` and `columns` are the sides of
+    says how many thresholds are reached by every word whose leading bits are j. A step takes `batch_size` rows of the
+    drawn words: items, or floats. `rows` and `columns` are the sides of
     the rectangle on which a keyed permutation works.
     """
 
@@ -93,14 +103,15 @@ def aligned_zeros(shape: tuple[int, ...], dtype) -> np.ndarray:
     return memory[start : start + size].reshape(shape)
 
 
-def draws_of(system: System, law: Sampling, seed: int) -> Draws:
+def draws_of(system: System, law: Sampling | FreshNoise, seed: int) -> Draws:
     """The kernels' form of a sampling law."""
     thresholds = np.empty(0, np.uint64) if law.probabilities is None else noise.thresholds(law.probabilities)
-    rows, columns = noise.feistel_sides(law.n_items)
+    rows, columns = noise.feistel_sides(max(1, law.n_items))
+    size = law.count + (law.n_items > 0) if isinstance(law, FreshNoise) else law.batch_size
     return Draws(
         _draw_kind(system, law),
         np.uint64(law.n_items),
-        law.batch_size,
+        size,
         thresholds,
         _guide(thresholds),
         np.uint64(rows),
@@ -117,7 +128,9 @@ def _guide(thresholds) -> np.ndarray:
     return np.concatenate([[bits], reached]).astype(np.uint32)
 
 
-def _draw_kind(system: System, law: Sampling) -> int:
+def _draw_kind(system: System, law: Sampling | FreshNoise) -> int:
+    if isinstance(law, FreshNoise):
+        return {"uniform": UNIFORMS, "normal": NORMALS, "index+normal": INDEX_AND_NORMALS}[law.noise]
     if law.kind == "cyclic":
         return CYCLIC
     if law.kind == "reshuffle":

@@ -24,8 +24,12 @@ _FOLDER_STAMP = tuple(
 )
 
 
+#: Without the interpreter lock, IEEE division (no exception on x/0).
+OPTIONS = {"nogil": True, "error_model": "numpy"}
+
+
 def _compiled(function, **options):
-    dispatcher = njit(cache=True, nogil=True, error_model="numpy", **options)(function)
+    dispatcher = njit(cache=True, **OPTIONS, **options)(function)
     cache_file = dispatcher._cache._cache_file
     cache_file._source_stamp = (cache_file._source_stamp, _FOLDER_STAMP)
     # Called where the cache has nothing: what follows takes seconds, and the user should know why.
@@ -41,7 +45,7 @@ def _announce() -> None:
 
 
 def jit(function):
-    """Compile for the CPU, cached on disk, without the interpreter lock, IEEE division (no exception on x/0)."""
+    """Compile for the CPU, with `OPTIONS`, cached on disk."""
     return _compiled(function)
 
 

@@ -3,8 +3,19 @@
 from iterorder.maps import gallery
 from iterorder.maps.affine import AffineMaps
 from iterorder.maps.base import RandomMaps
+from iterorder.maps.custom import CustomMaps
+from iterorder.maps.gaussian_regression import GaussianRegressionSGD
 from iterorder.maps.linear_regression import LinearRegressionSGD
 from iterorder.maps.logistic_regression import LogisticRegressionSGD
 from iterorder.maps.quadratic import QuadraticSGD
 
-__all__ = ["AffineMaps", "LinearRegressionSGD", "LogisticRegressionSGD", "QuadraticSGD", "RandomMaps", "gallery"]
+__all__ = [
+    "AffineMaps",
+    "CustomMaps",
+    "GaussianRegressionSGD",
+    "LinearRegressionSGD",
+    "LogisticRegressionSGD",
+    "QuadraticSGD",
+    "RandomMaps",
+    "gallery",
+]

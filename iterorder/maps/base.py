@@ -29,6 +29,12 @@ class RandomMaps(ABC):
     def dim(self) -> int:
         """The dimension of the state."""
 
+    @property
+    def law(self):
+        """The exact stationary law of a gallery system: with ppf, cdf and rvs, or moments; None where none is known."""
+        make = getattr(self, "_law", None)
+        return None if make is None else make()
+
     @abstractmethod
     def apply(self, x, draw) -> np.ndarray:
         """The literal map: T_draw(x), shape (..., dim) as x."""

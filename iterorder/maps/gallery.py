@@ -1,12 +1,46 @@
-"""Systems whose stationary law is known."""
+"""Systems whose behaviour is known; ``maps.law`` is the exact stationary law, or what is known of it."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from typing import TypeVar
+
 import numpy as np
 
+from iterorder.errors import InvalidInputError
 from iterorder.maps.affine import AffineMaps
+from iterorder.maps.base import RandomMaps, as_step_size
+from iterorder.maps.custom import CustomMaps
+from iterorder.maps.laws import BinaryLaw, CantorLaw, DickmanLaw, MomentLaw, affine_moments
 from iterorder.maps.quadratic import QuadraticSGD
-from iterorder.validation import as_float
+from iterorder.validation import as_float, as_int
+
+__all__ = [
+    "SIERPINSKI_CORNERS",
+    "ar1",
+    "arcsine",
+    "barnsley_fern",
+    "bernoulli_convolution",
+    "cyclic_walk",
+    "double_well",
+    "reflected_walk",
+    "sierpinski",
+    "two_point_quadratic",
+    "vervaat",
+]
+
+Maps = TypeVar("Maps", bound=RandomMaps)
+
+
+def _with_law(maps: Maps, law: Callable) -> Maps:
+    """The maps with a law that is made when it is asked for: SciPy's statistics take a second to import."""
+    object.__setattr__(maps, "_law", law)
+    return maps
+
+
+def _binary_law(lam: float, low: float, high: float) -> BinaryLaw:
+    return (CantorLaw if 0.0 <= lam <= 0.5 else BinaryLaw)(lam, low, high)
 
 
 def two_point_quadratic(h) -> QuadraticSGD:
@@ -19,7 +53,9 @@ def two_point_quadratic(h) -> QuadraticSGD:
     >>> two_point_quadratic(0.5).lipschitz_max
     0.5
     """
-    return QuadraticSGD(np.array([1.0, 1.0]), np.array([0.0, 1.0]), h)
+    maps = QuadraticSGD(np.array([1.0, 1.0]), np.array([0.0, 1.0]), h)
+    lam = 1.0 - maps.step_size
+    return _with_law(maps, lambda: _binary_law(lam, 0.0, maps.step_size)) if abs(lam) < 1.0 else maps
 
 
 def bernoulli_convolution(lam) -> AffineMaps:
@@ -34,7 +70,8 @@ def bernoulli_convolution(lam) -> AffineMaps:
     array([-0.75])
     """
     lam = as_float("lam", lam)
-    return AffineMaps(np.full((2, 1, 1), lam), np.array([[-1.0], [1.0]]))
+    maps = AffineMaps(np.full((2, 1, 1), lam), np.array([[-1.0], [1.0]]))
+    return _with_law(maps, lambda: _binary_law(lam, -1.0, 1.0)) if abs(lam) < 1.0 else maps
 
 
 #: The corners of the equilateral triangle of side one, shape (3, 2).
@@ -52,7 +89,10 @@ def sierpinski() -> AffineMaps:
     >>> sierpinski().dim
     2
     """
-    return AffineMaps(np.broadcast_to(0.5 * np.eye(2), (3, 2, 2)), 0.5 * SIERPINSKI_CORNERS)
+    maps = AffineMaps(np.broadcast_to(0.5 * np.eye(2), (3, 2, 2)), 0.5 * SIERPINSKI_CORNERS)
+    return _with_law(
+        maps, lambda: MomentLaw(SIERPINSKI_CORNERS.mean(axis=0), np.cov(SIERPINSKI_CORNERS.T, ddof=0) / 3.0)
+    )
 
 
 def barnsley_fern() -> AffineMaps:
@@ -76,4 +116,149 @@ def barnsley_fern() -> AffineMaps:
         [[-0.15, 0.28], [0.26, 0.24]],
     ]
     offsets = [[0.0, 0.0], [0.0, 1.6], [0.0, 1.6], [0.0, 0.44]]
-    return AffineMaps(np.array(matrices), np.array(offsets), np.array([0.01, 0.85, 0.07, 0.07]))
+    maps = AffineMaps(np.array(matrices), np.array(offsets), np.array([0.01, 0.85, 0.07, 0.07]))
+    return _with_law(maps, lambda: affine_moments(maps.matrices, maps.offsets, maps.sampling_law.weights))
+
+
+def _ar1(x, draw, params, out):
+    out[0] = params[0] * x[0] + params[1] * draw[0]
+
+
+def ar1(a, sigma) -> CustomMaps:
+    """x → ax + σg, g a standard normal: the law is N(0, σ²/(1−a²)) for |a| < 1.
+
+    Examples
+    --------
+    >>> round(float(ar1(0.5, 1.0).law.var()), 12)
+    1.333333333333
+    """
+    a, sigma = as_float("a", a), as_float("sigma", sigma, low=0.0)
+    maps = CustomMaps(_ar1, dim=1, noise="normal", params=(a, sigma), lipschitz=abs(a))
+
+    def law():
+        from scipy.stats import norm
+
+        return norm(0.0, sigma / math.sqrt(1.0 - a * a))
+
+    return _with_law(maps, law) if abs(a) < 1.0 else maps
+
+
+def _arcsine(x, draw, params, out):
+    u = draw[1]
+    out[0] = u * x[0] if draw[0] < 0.5 else x[0] + u * (1.0 - x[0])
+
+
+def _arcsine_lipschitz(draw) -> float:
+    return draw[1] if draw[0] < 0.5 else 1.0 - draw[1]
+
+
+def arcsine() -> CustomMaps:
+    """x → ux or x + u(1−x), probability one half each, u uniform: the arcsine law Beta(½, ½) on [0, 1].
+
+    References
+    ----------
+    .. [1] Diaconis, Freedman (1999), Iterated random functions, SIAM Review 41(1).
+
+    Examples
+    --------
+    >>> round(float(arcsine().law.cdf(0.25)), 6)
+    0.333333
+    """
+    maps = CustomMaps(_arcsine, dim=1, noise="uniform", noise_dim=2, lipschitz=_arcsine_lipschitz)
+
+    def law():
+        from scipy.stats import arcsine as beta_of_halves
+
+        return beta_of_halves()
+
+    return _with_law(maps, law)
+
+
+def _vervaat(x, draw, params, out):
+    out[0] = draw[0] * (1.0 + x[0])
+
+
+def _first(draw) -> float:
+    return draw[0]
+
+
+def vervaat() -> CustomMaps:
+    """x → U(1+x), U uniform: Dickman's law. Lip = U comes arbitrarily near to one; γ = −1 and r_p = (1+p)^(−1/p).
+
+    Examples
+    --------
+    >>> float(vervaat().law.cdf(1.0).round(6)), round(math.exp(-0.57721566), 6)
+    (0.561459, 0.561459)
+    """
+    return _with_law(CustomMaps(_vervaat, dim=1, lipschitz=_first), DickmanLaw)
+
+
+def _reflected_walk(x, draw, params, out):
+    out[0] = abs(draw[0] - x[0])
+
+
+def reflected_walk() -> CustomMaps:
+    """x → |θ − x|, θ uniform on [0, 1): slow, Lip = 1 for every map (C19). The law has density 2(1−x) on [0, 1].
+
+    Examples
+    --------
+    >>> round(float(reflected_walk().law.mean()), 12)
+    0.333333333333
+    """
+    maps = CustomMaps(_reflected_walk, dim=1, lipschitz=1.0)
+
+    def law():
+        from scipy.stats import beta
+
+        return beta(1.0, 2.0)
+
+    return _with_law(maps, law)
+
+
+def _cyclic_walk(x, draw, params, out):
+    y = x[0] + draw[0]
+    out[0] = y - params[0] if y >= params[0] else y
+
+
+def cyclic_walk(N) -> CustomMaps:
+    """x → x or x + 1 modulo N, probability one half each (C20): backward iterates never converge.
+
+    The stationary law is unique from an integer start: uniform on the residues.
+
+    Examples
+    --------
+    >>> float(cyclic_walk(5).apply([4.0], 1)[0])
+    0.0
+    """
+    n = as_int("N", N, low=2, high=2**31)
+    maps = CustomMaps(_cyclic_walk, dim=1, noise="index", n_maps=2, params=(float(n),))
+
+    def law():
+        from scipy.stats import randint
+
+        return randint(0, n)
+
+    return _with_law(maps, law)
+
+
+def _double_well(x, draw, params, out):
+    slope = params[1] if draw[0] == 0 else -params[1]
+    out[0] = x[0] - params[0] * (x[0] * x[0] * x[0] - x[0] + slope)
+
+
+def double_well(h, s) -> CustomMaps:
+    """SGD on (x²−1)²/4 ± s·x: not convex, two ergodic laws for 0 < s ≤ 2/(3√3) and small h, one above.
+
+    References
+    ----------
+    .. [1] Shirokoff, Zaleski (2024), arXiv 2409.12243.
+
+    Examples
+    --------
+    >>> double_well(0.1, 0.2).apply([1.0], 0)
+    array([0.98])
+    """
+    h, s = as_step_size(h), as_float("s", s, low=0.0)
+    if s == 0.0:
+        raise InvalidInputError("s is 0.0: the two losses are then equal, give a positive tilt")
+    return CustomMaps(_double_well, dim=1, noise="index", n_maps=2, params=(h, s))

@@ -1,0 +1,307 @@
+"""Steps of maps that a user wrote: the plain Python body, compiled and run over the lanes of a block.
+
+The body sees one state at a time, through arrays that own no memory. In few dimensions they are so small, and used with
+such plain indices, that the compiler keeps them in registers for a chunk of steps.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from functools import cache
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.np.arrayobj import populate_array
+from numba.np.numpy_support import from_dtype
+
+from iterorder.kernels.explain import allocates, explained
+from iterorder.kernels.lanes import row_pointer
+from iterorder.kernels.targets import OPTIONS
+
+# Up to this dimension a state is worked on in registers; above, in its row of the block.
+MAX_LANE_DIM = 16
+
+
+# ------------------------------------------------------------------------------------------------- an index and normals
+
+
+class IndexAndNormals(types.Type):
+    """The type of a draw whose entry 0 is an integer and whose other entries are floats."""
+
+    def __init__(self):
+        super().__init__("IndexAndNormals")
+
+
+INDEX_AND_NORMALS = IndexAndNormals()
+_WORDS = types.Array(types.float64, 1, "A", readonly=True)
+
+
+@register_model(IndexAndNormals)
+class _IndexAndNormalsModel(models.StructModel):
+    def __init__(self, data_models, kind):
+        super().__init__(data_models, kind, [("index", types.int64), ("words", _WORDS)])
+
+
+@infer_global(len)
+class _Length(AbstractTemplate):
+    def generic(self, args, kws):
+        return signature(types.intp, *args) if args == (INDEX_AND_NORMALS,) else None
+
+
+@lower_builtin(len, IndexAndNormals)
+def _length(context, builder, kind, args):
+    draw = cgutils.create_struct_proxy(INDEX_AND_NORMALS)(context, builder, args[0])
+    return builder.extract_value(context.make_array(_WORDS)(context, builder, draw.words).shape, 0)
+
+
+@infer_global(operator.getitem)
+class _Entry(AbstractTemplate):
+    prefer_literal = True
+
+    def generic(self, args, kws):
+        if len(args) != 2 or args[0] != INDEX_AND_NORMALS or not isinstance(args[1], types.Integer):
+            return None
+        first = isinstance(args[1], types.IntegerLiteral) and args[1].literal_value == 0
+        return signature(types.int64 if first else types.float64, *args)
+
+
+@lower_builtin(operator.getitem, IndexAndNormals, types.IntegerLiteral)
+@lower_builtin(operator.getitem, IndexAndNormals, types.Integer)
+def _entry(context, builder, kind, args):
+    draw = cgutils.create_struct_proxy(INDEX_AND_NORMALS)(context, builder, args[0])
+    if kind.return_type == types.int64:
+        return draw.index
+    position = context.cast(builder, args[1], types.unliteral(kind.args[1]), types.intp)
+    words = context.make_array(_WORDS)(context, builder, draw.words)
+    address = builder.gep(
+        builder.bitcast(words.data, ir.IntType(8).as_pointer()),
+        [builder.mul(position, builder.extract_value(words.strides, 0))],
+    )
+    number = builder.load(builder.bitcast(address, ir.DoubleType().as_pointer()))
+    is_index = builder.icmp_signed("==", position, position.type(0))
+    return builder.select(is_index, builder.sitofp(draw.index, number.type), number)
+
+
+# ----------------------------------------------------------------------------------------------------- views of a block
+
+
+def _view(context, builder, kind, pointer, length, stride):
+    """A one-dimensional array over memory that belongs to somebody else."""
+    array = context.make_array(kind)(context, builder)
+    size = context.get_constant(types.intp, kind.dtype.bitwidth // 8)
+    populate_array(
+        array,
+        data=builder.bitcast(pointer, array.data.type),
+        shape=[length],
+        strides=[stride],
+        itemsize=size,
+        meminfo=None,
+    )
+    return array._getvalue()
+
+
+@intrinsic(prefer_literal=True)
+def _local(typing_context, like, length):
+    """A new array of `length` (literal) numbers on the stack."""
+    if not isinstance(length, types.IntegerLiteral):
+        return None
+    kind = types.Array(like.dtype, 1, "C")
+
+    def generate(context, builder, signature, arguments):
+        number, n = context.get_value_type(like.dtype), length.literal_value
+        space = cgutils.alloca_once(builder, ir.ArrayType(number, n))
+        size = context.get_constant(types.intp, like.dtype.bitwidth // 8)
+        return _view(context, builder, kind, space, context.get_constant(types.intp, n), size)
+
+    return kind(like, length), generate
+
+
+@intrinsic(prefer_literal=True)
+def _row(typing_context, block, lane, length):
+    """The first `length` (literal) numbers of a row."""
+    if not isinstance(length, types.IntegerLiteral):
+        return None
+    kind = types.Array(block.dtype, 1, "C")
+
+    def generate(context, builder, signature, arguments):
+        pointer = row_pointer(context, builder, block, *arguments[:2])
+        size = context.get_constant(types.intp, block.dtype.bitwidth // 8)
+        return _view(context, builder, kind, pointer, context.get_constant(types.intp, length.literal_value), size)
+
+    return kind(block, types.intp, length), generate
+
+
+@intrinsic
+def _read_only(typing_context, array):
+    """The same array for a body that may not write to it."""
+    kind = types.Array(array.dtype, 1, "C", readonly=True)
+
+    def generate(context, builder, signature, arguments):
+        return arguments[0]
+
+    return kind(array), generate
+
+
+def _draw_view(noise: str):
+    """The draw of one lane: rows first … first + count − 1 of its column."""
+
+    @intrinsic(prefer_literal=True)
+    def view(typing_context, drawn, first, lane, count):
+        if not isinstance(count, types.IntegerLiteral):
+            return None
+        kind = types.Array(types.int64 if noise == "index" else types.float64, 1, "A", readonly=True)
+
+        def generate(context, builder, signature, arguments):
+            array, first, lane = arguments[:3]
+            pointer = row_pointer(context, builder, drawn, array, first, lane)
+            stride = builder.extract_value(context.make_array(drawn)(context, builder, array).strides, 0)
+            length = context.get_constant(types.intp, count.literal_value)
+            words = _view(context, builder, kind, pointer, length, stride)
+            if noise != "index+normal":
+                return words
+            draw = cgutils.create_struct_proxy(INDEX_AND_NORMALS)(context, builder)
+            draw.index, draw.words = builder.load(pointer), words
+            return draw._getvalue()
+
+        result = INDEX_AND_NORMALS if noise == "index+normal" else kind
+        return result(drawn, types.intp, types.intp, count), generate
+
+    return view
+
+
+def draw_type(noise: str):
+    """The Numba type of a draw."""
+    if noise == "index+normal":
+        return INDEX_AND_NORMALS
+    return types.Array(types.int64 if noise == "index" else types.float64, 1, "A", readonly=True)
+
+
+def layout_of(params: tuple) -> tuple:
+    """What a compiled step must know of its parameters: (type, shape) of arrays, the type of numbers."""
+    return tuple((p.dtype.str, p.shape) if isinstance(p, np.ndarray) else type(p) for p in params)
+
+
+def parameter_types(layout: tuple) -> types.BaseTuple:
+    """The Numba type of the tuple of parameters."""
+    kinds = []
+    for item in layout:
+        if isinstance(item, tuple):
+            kinds.append(types.Array(from_dtype(np.dtype(item[0])), len(item[1]), "C", readonly=True))
+        else:
+            kinds.append(types.float64 if item is float else types.int64)
+    return types.Tuple(kinds)
+
+
+def _parameters_at(layout: tuple):
+    """Reads the parameters of a map: numbers and views of arrays, from the memory that `memory_of` fills."""
+    kind = parameter_types(layout)
+
+    @intrinsic
+    def read(typing_context, memory):
+        def generate(context, builder, signature, arguments):
+            base = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+            items = []
+            for k, (form, item) in enumerate(zip(layout, kind, strict=True)):
+                word = builder.load(builder.gep(base, [ir.Constant(ir.IntType(64), k)]))
+                if isinstance(item, types.Array):
+                    items.append(_array_at(context, builder, item, word, form[1]))
+                else:
+                    items.append(builder.bitcast(word, context.get_value_type(item)))
+            return context.make_tuple(builder, kind, items)
+
+        return kind(memory), generate
+
+    return read
+
+
+def _array_at(context, builder, kind, address, shape):
+    """A C array at an address; its shape is a constant, so that loops over it can be unrolled."""
+    array = context.make_array(kind)(context, builder)
+    size = kind.dtype.bitwidth // 8
+    strides = [size * math.prod(shape[k + 1 :]) for k in range(len(shape))]
+    populate_array(
+        array,
+        data=builder.inttoptr(address, array.data.type),
+        shape=[context.get_constant(types.intp, n) for n in shape],
+        strides=[context.get_constant(types.intp, n) for n in strides],
+        itemsize=context.get_constant(types.intp, size),
+        meminfo=None,
+    )
+    return array._getvalue()
+
+
+def memory_of(params: tuple) -> np.ndarray:
+    """The parameters as 64-bit words: the bits of numbers and the addresses of arrays, which must outlive their use."""
+    words = np.zeros(len(params), np.int64)
+    for k, p in enumerate(params):
+        if isinstance(p, np.ndarray):
+            words[k] = p.ctypes.data
+        else:
+            words[k] = np.array(p, np.float64 if isinstance(p, float) else np.int64).view(np.int64)
+    return words
+
+
+# ---------------------------------------------------------------------------------------------------------------- steps
+
+
+@cache
+def compiled_body(step, dim: int, noise: str, layout: tuple, dtype):
+    """The body as a compiled function, for arguments of the types that its steps give it; raises Numba's own errors."""
+    body = njit(**OPTIONS, forceinline=True)(step)
+    state = types.Array(from_dtype(np.dtype(dtype)), 1, "C", readonly=True)
+    body.compile((state, draw_type(noise), parameter_types(layout), types.Array(state.dtype, 1, "C")))
+    return body
+
+
+def check_compiles(maps) -> None:
+    """Compile the body of custom maps for float64; what fails becomes a `MapCompilationError` with place and reason."""
+    try:
+        body = compiled_body(maps.step, maps.dim, maps.noise, layout_of(maps.params), np.dtype(np.float64))
+    except Exception as error:  # Numba raises many kinds
+        raise explained(maps.step, error) from error
+    if any("NRT_MemInfo_alloc" in code or "NRT_Allocate" in code for code in body.inspect_llvm().values()):
+        raise allocates(maps.step)
+
+
+def custom_steps(body, dim: int, noise: str, rows: int, layout: tuple):
+    """The step of a block, as `steps.steps_of` describes it; where the noise is shared its columns are all equal.
+
+    Compiled for this process: what a user wrote can change with anything that it refers to.
+    """
+    draw, parameters = _draw_view(noise), _parameters_at(layout)
+
+    @njit(**OPTIONS, forceinline=True)
+    def step(x, drawn, given, image):
+        for k in range(dim):
+            image[k] = np.nan  # what a branch leaves out is not a number
+        body(_read_only(x), drawn, given, image)
+        for k in range(dim):
+            x[k] = image[k]
+
+    @njit(**OPTIONS)
+    def column_steps(system, scratch, start, stop, direction, first_lane):
+        states, drawn, given = scratch.states, scratch.drawn, parameters(system.parameters)
+        for lane in range(first_lane, states.shape[1]):
+            x, image = _local(states, dim), _local(states, dim)
+            for k in range(dim):
+                x[k] = states[k, lane]
+            for row in range(start, stop, direction):
+                step(x, draw(drawn, row * rows, lane % drawn.shape[1], rows), given, image)
+            for k in range(dim):
+                states[k, lane] = x[k]
+
+    @njit(**OPTIONS)
+    def row_steps(system, scratch, start, stop, direction, first_lane):
+        states, drawn, given = scratch.states, scratch.drawn, parameters(system.parameters)
+        image = _row(scratch.image, 0, dim)
+        for lane in range(first_lane, states.shape[0]):
+            x = _row(states, lane, dim)
+            for row in range(start, stop, direction):
+                step(x, draw(drawn, row * rows, lane % drawn.shape[1], rows), given, image)
+
+    return column_steps if dim <= MAX_LANE_DIM else row_steps

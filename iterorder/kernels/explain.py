@@ -1,0 +1,86 @@
+"""Why a user's map did not compile: the line, one sentence, and what to do, from what the compiler says."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import textwrap
+from collections.abc import Callable
+
+from iterorder.errors import MapCompilationError
+from iterorder.maps.trial import failure
+
+#: The sentence that says most among Numba's lines, the first that is found.
+REASONS = (
+    r"Untyped global name '.*?': .*",
+    r"Cannot determine Numba type of .*",
+    r"Unknown attribute .*",
+    r"Cannot unify .*",
+    r"No implementation of function .*",
+    r"Use of unsupported NumPy function .*",
+    r"Cannot modify readonly array.*",
+    r".*not supported.*",
+    r".*[Uu]nsupported.*",
+)
+HINTS = (
+    (r"Untyped global name '(\w+)'", "decorate the function {0} with @numba.njit, or write its lines here"),
+    (r"readonly array", "only out may be written: x, draw and params are read-only"),
+    (r"Cannot unify", "a variable changes its type, often from an integer to a float: begin with 0.0"),
+    (r"random", "draw nothing yourself: `draw` holds the noise, so that both orders meet the same maps"),
+    (r"Unknown attribute|unsupported", "use numbers, loops, math.… and NumPy functions of numbers"),
+)
+ALLOCATING = {
+    "zeros",
+    "empty",
+    "ones",
+    "full",
+    "array",
+    "zeros_like",
+    "empty_like",
+    "arange",
+    "linspace",
+    "copy",
+    "dot",
+}
+
+
+def explained(step: Callable, error: Exception) -> MapCompilationError:
+    """The error of a map that cannot be compiled."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    found = next((match for pattern in REASONS if (match := re.search(pattern, text))), None)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    reason = found.group(0).strip() if found else (lines[0] if lines else type(error).__name__)
+    hint = "use numbers, loops, branches, math.… and NumPy functions of numbers"
+    for pattern, advice in HINTS:
+        if match := re.search(pattern, text):
+            hint = advice.format(*match.groups())
+            break
+    return failure(step, f"cannot be compiled: {reason}", hint, _line(step, text))
+
+
+def allocates(step: Callable) -> MapCompilationError:
+    """The error of a map that makes arrays."""
+    hint = "write into out, keep numbers in variables, and give arrays that are only read in params"
+    return failure(step, "allocates memory in every step", hint, _line_of_allocation(step))
+
+
+def _line(step: Callable, text: str) -> int | None:
+    """The line that the compiler names last in the file of the map."""
+    name = re.escape(step.__code__.co_filename)
+    short = re.escape(step.__code__.co_filename.rsplit("/", 1)[-1])
+    lines = re.findall(rf'File "[^"]*{short}", line (\d+)', text) or re.findall(rf"{name} \((\d+)\)", text)
+    return int(lines[-1]) if lines else None
+
+
+def _line_of_allocation(step: Callable) -> int | None:
+    try:
+        source, first = inspect.getsourcelines(step)
+        tree = ast.parse(textwrap.dedent("".join(source)))
+    except (OSError, TypeError, SyntaxError):
+        return None
+    for node in ast.walk(tree):
+        call = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ALLOCATING
+        if isinstance(node, ast.expr) and (call or isinstance(node, (ast.List, ast.ListComp))):
+            return first + node.lineno - 1
+    return None

@@ -1,0 +1,259 @@
+"""Random maps that a user writes as a plain Python function."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import numbers
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from iterorder.errors import InvalidInputError
+from iterorder.maps.base import RandomMaps
+from iterorder.maps.trial import check_body, try_body
+from iterorder.sampling import FreshNoise, Sampling
+from iterorder.validation import as_choice, as_float, as_int, read_only
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NOISES = ("uniform", "normal", "index", "index+normal")
+MAX_DIM = 2**20
+
+
+class IndexAndNormals:
+    """A draw whose entry 0 is the index, a Python int, and whose other entries are floats: what compiled bodies see."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self._values = values
+
+    def __getitem__(self, k):
+        return int(self._values[0]) if isinstance(k, numbers.Integral) and k == 0 else self._values[k]
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class CustomMaps(RandomMaps):
+    """Maps x → T_ξ(x) written as a plain Python function of numbers and loops, compiled for the machine.
+
+    The function ``step(x, draw, params, out)`` reads the state x, shape (dim,), and writes T_ξ(x) into every entry of
+    `out`. It may use numbers, loops, branches, the functions of `math` and NumPy on numbers, constants, and functions
+    compiled with `numba.njit`. It may not allocate arrays, raise, or read lists and arrays from outside: those belong
+    into `params`.
+
+    Parameters
+    ----------
+    step : function
+        Tried in plain Python first, then compiled; both when the maps are made.
+    dim : int ≥ 1
+    noise : {"uniform", "normal", "index", "index+normal"}
+        What `draw` holds: `noise_dim` uniforms in [0, 1); as many standard normals; one integer in [0, n_maps) as
+        ``draw[0]``; the integer first and then `noise_dim` normals.
+    noise_dim : int ≥ 1
+    n_maps : int, with an index
+    params : tuple of array_like or numbers
+        Handed to the function as it is: arrays of floats (float64) or of integers (int64), read-only copies.
+    lipschitz : float, function of the draw, or None
+        An upper bound of the Lipschitz constants, or of that of each map. Certificates rest on it.
+
+    Attributes
+    ----------
+    lipschitz_bound : float, function or None
+        As it was given.
+    digest : str
+        Of the source of `step`, for files that hold no code.
+
+    Raises
+    ------
+    MapCompilationError
+        If the function cannot be run or compiled; the message names the file, the line and what to do.
+    InvalidInputError
+        If another argument is not as described.
+
+    Notes
+    -----
+    Draws depend on the seed, the replica, the step and `n_maps` alone: an `AffineMaps` with as many maps meets the same
+    indices. An entry of `out` that a branch leaves unwritten becomes NaN.
+
+    Examples
+    --------
+    Half way towards a random point of [0, 1):
+
+    >>> def step(x, draw, params, out):
+    ...     out[0] = 0.5 * (x[0] + draw[0])
+    >>> maps = CustomMaps(step, dim=1, lipschitz=0.5)
+    >>> maps.apply([0.0], maps.draw(0, 0, 0)).round(6)
+    array([0.199523])
+    """
+
+    step: Callable
+    noise: str
+    noise_dim: int
+    n_maps: int | None
+    params: tuple
+
+    if TYPE_CHECKING:
+        _dim: int
+        lipschitz_bound: Callable | float | None
+    else:  # two more arguments, whose names the base class gives to a property and to a method
+        dim: int
+        lipschitz: Callable | float | None
+
+    def __init__(
+        self,
+        step: Callable,
+        *,
+        dim: int,
+        noise: str = "uniform",
+        noise_dim: int = 1,
+        n_maps: int | None = None,
+        params: Sequence = (),
+        lipschitz: Callable | float | None = None,
+    ) -> None:
+        step = getattr(step, "py_func", step)  # what numba.njit made of it
+        check_body(step)
+        dim = as_int("dim", dim, low=1, high=MAX_DIM)
+        noise = as_choice("noise", noise, NOISES)
+        law = _law(noise, noise_dim, n_maps)
+        fields = {
+            "step": step,
+            "_dim": dim,
+            "noise": noise,
+            "noise_dim": law.count if isinstance(law, FreshNoise) else 1,
+            "n_maps": law.n_items or None,
+            "params": _params(params),
+            "lipschitz_bound": _bound(lipschitz),
+            "sampling_law": law,
+        }
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+        draws = [self._draw_for_body(self.draw(0, 0, trial)) for trial in range(16)]
+        try_body(step, dim, draws, self.params)
+        # Only a compiler needs Numba.
+        from iterorder.kernels.custom import check_compiles
+
+        check_compiles(self)
+
+    def __repr__(self) -> str:
+        name = getattr(self.step, "__qualname__", "step")
+        return f"CustomMaps({name}, dim={self.dim}, noise={self.noise!r})"
+
+    @property
+    def dim(self) -> int:
+        """The dimension of the state."""
+        return self._dim
+
+    def lipschitz(self, draw) -> float | None:
+        """The upper bound that was given for T_draw; None if none was."""
+        bound = self.lipschitz_bound
+        return as_float("lipschitz(draw)", bound(draw), low=0.0) if callable(bound) else bound
+
+    @property
+    def lipschitz_max(self) -> float | None:
+        """The number that was given, or the largest of the bounds of finitely many maps; None where none is known."""
+        bound = self.lipschitz_bound
+        if not callable(bound):
+            return bound
+        if self.noise != "index":
+            return None
+        return self._largest_bound
+
+    @cached_property
+    def _largest_bound(self) -> float:
+        bounds = (self.lipschitz(i) for i in range(self.sampling_law.n_items))
+        return max(bound for bound in bounds if bound is not None)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the source of `step` (of its bytecode, where there is no source)."""
+        try:
+            code = inspect.getsource(self.step).encode()
+        except (OSError, TypeError):
+            code = self.step.__code__.co_code
+        return hashlib.sha256(code).hexdigest()
+
+    def apply(self, x, draw) -> np.ndarray:
+        """T_draw(x) by the function in plain Python, shape (..., dim) as x."""
+        x = self._states(x)
+        images = np.empty_like(x)
+        drawn = self._draw_for_body(self._checked_draw(draw))
+        with np.errstate(all="ignore"):
+            for place in np.ndindex(x.shape[:-1]):
+                out = np.full(self.dim, np.nan, x.dtype)
+                try:
+                    self.step(x[place].copy(), drawn, self.params, out)
+                except (ArithmeticError, ValueError):  # what Python raises where compiled code gives inf or NaN
+                    out[:] = np.nan
+                images[place] = out
+        return images
+
+    def _checked_draw(self, draw):
+        if self.noise == "index":
+            items = self._items(draw)
+            if len(items) != 1:
+                raise InvalidInputError(f"draw is {draw!r}: one index is drawn at a time")
+            return items
+        wanted = self.noise_dim + (self.noise == "index+normal")
+        try:
+            values = np.asarray(draw, np.float64)
+        except (TypeError, ValueError) as error:
+            raise InvalidInputError(f"draw is {draw!r}: give {wanted} numbers") from error
+        if values.shape != (wanted,) or not np.isfinite(values).all():
+            raise InvalidInputError(f"draw is {draw!r}: give {wanted} finite numbers")
+        if self.noise == "index+normal":
+            self._items(int(values[0]))
+        return values
+
+    def _draw_for_body(self, draw):
+        if self.noise == "index":
+            return np.atleast_1d(np.asarray(draw, np.int64))
+        return IndexAndNormals(draw) if self.noise == "index+normal" else draw
+
+
+def _law(noise: str, noise_dim, n_maps) -> Sampling | FreshNoise:
+    if (n_maps is not None) != noise.startswith("index"):
+        raise InvalidInputError(
+            f"n_maps is {n_maps!r} with noise={noise!r}: give the number of maps with 'index' and 'index+normal' only"
+        )
+    if noise == "index":
+        if noise_dim != 1:
+            raise InvalidInputError(f"noise_dim is {noise_dim!r} with noise='index': a draw is one integer")
+        return Sampling.validated(as_int("n_maps", n_maps, low=1, high=2**31 - 1))
+    return FreshNoise.validated(noise, noise_dim, n_maps)
+
+
+def _params(params) -> tuple:
+    if not isinstance(params, (tuple, list)):
+        raise InvalidInputError(f"params is a {type(params).__name__}: give a tuple of arrays and numbers")
+    return tuple(_parameter(k, value) for k, value in enumerate(params))
+
+
+def _parameter(k: int, value):
+    if isinstance(value, (bool, np.bool_)):
+        raise InvalidInputError(f"params[{k}] is {value!r}: give an array or a number, not a truth value")
+    if isinstance(value, numbers.Integral):
+        return as_int(f"params[{k}]", value, low=-(2**63), high=2**63 - 1)
+    if isinstance(value, numbers.Real):
+        return float(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise InvalidInputError(f"params[{k}] is not a rectangular array ({error})") from error
+    if array.dtype.kind not in "fiub":
+        raise InvalidInputError(f"params[{k}] has dtype {array.dtype}: give real numbers")
+    return read_only(array.astype(np.float64 if array.dtype.kind == "f" else np.int64))
+
+
+def _bound(lipschitz):
+    owner = getattr(lipschitz, "__self__", None)
+    if isinstance(owner, CustomMaps):  # the method of other maps stands for what they were given
+        return owner.lipschitz_bound
+    if lipschitz is None or callable(lipschitz):
+        return lipschitz
+    return as_float("lipschitz", lipschitz, low=0.0)

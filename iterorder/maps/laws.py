@@ -1,0 +1,195 @@
+"""Stationary laws of gallery systems that SciPy does not have."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from iterorder.validation import as_floats, as_int, read_only
+
+
+class MomentLaw:
+    """A law of which mean and covariance are known.
+
+    Attributes
+    ----------
+    mean : ndarray, shape (d,)
+    covariance : ndarray, shape (d, d)
+    """
+
+    def __init__(self, mean, covariance) -> None:
+        self.mean = read_only(as_floats("mean", mean, ndim=(1,)))
+        self.covariance = read_only(as_floats("covariance", covariance, ndim=(2,)))
+
+
+def affine_moments(matrices, offsets, weights) -> MomentLaw:
+    """The moments of few affine maps in few dimensions, by two linear solves.
+
+    The mean is m = (I − E A)⁻¹ E b; the covariance solves C = E[A C Aᵀ] + E rrᵀ, r = Am + b − m.
+    """
+    d = offsets.shape[1]
+    mean = np.linalg.solve(np.eye(d) - np.einsum("m,mij->ij", weights, matrices), weights @ offsets)
+    left = matrices @ mean + offsets - mean
+    operator = np.einsum("m,mij,mkl->ikjl", weights, matrices, matrices).reshape(d * d, d * d)
+    noise = np.einsum("m,mi,mk->ik", weights, left, left)
+    return MomentLaw(mean, np.linalg.solve(np.eye(d * d) - operator, noise.ravel()).reshape(d, d))
+
+
+class BinaryLaw:
+    """The law of Σ_{k≥0} λ^k ξ_k, ξ_k = low or high with probability one half: mean, moments and samples.
+
+    Parameters
+    ----------
+    lam : float in (−1, 1)
+    low, high : float
+    """
+
+    def __init__(self, lam: float, low: float, high: float) -> None:
+        self.lam, self.low, self.high = lam, low, high
+
+    def mean(self) -> float:
+        """The mean."""
+        return 0.5 * (self.low + self.high) / (1.0 - self.lam)
+
+    def var(self) -> float:
+        """The variance."""
+        return 0.25 * (self.high - self.low) ** 2 / (1.0 - self.lam**2)
+
+    def moment(self, order: int) -> float:
+        """E Z^order by recursion: m_n(1 − λⁿ) = Σ_{k<n} C(n, k) λ^k m_k E ξ^(n−k)."""
+        order = as_int("order", order, low=0, high=1000)
+        moments = [1.0]
+        for n in range(1, order + 1):
+            terms = (
+                math.comb(n, k) * self.lam**k * moments[k] * 0.5 * (self.low ** (n - k) + self.high ** (n - k))
+                for k in range(n)
+            )
+            moments.append(math.fsum(terms) / (1.0 - self.lam**n))
+        return moments[order]
+
+    def rvs(self, size=1, random_state=None) -> np.ndarray:
+        """Samples: the series up to terms below 2⁻⁶⁰ of its sum."""
+        rng = np.random.default_rng(random_state)
+        terms = 1 if self.lam == 0.0 else math.ceil(-60.0 * math.log(2.0) / math.log(abs(self.lam)))
+        total = np.zeros(size)
+        for _ in range(terms):  # Horner's rule
+            total = self.lam * total + np.where(rng.integers(0, 2, size) == 1, self.high, self.low)
+        return total
+
+
+class CantorLaw(BinaryLaw):
+    """`BinaryLaw` for 0 ≤ λ ≤ ½: the terms are digits of the quantile (λ = ½: the uniform law)."""
+
+    def ppf(self, q) -> np.ndarray:
+        """The quantile: the binary digits of q choose the terms."""
+        rest = np.asarray(q, np.float64)
+        scale, total = 1.0, np.zeros(rest.shape)
+        for _ in range(53):
+            rest = 2.0 * rest
+            one = rest >= 1.0
+            rest = np.where(one, rest - 1.0, rest)
+            total = total + scale * np.where(one, self.high, self.low)
+            scale *= self.lam
+        # After 53 digits of q < 1 nothing is left but zeros; q = 1 is a row of ones.
+        tail = np.where(np.asarray(q) >= 1.0, self.high, self.low) * scale / (1.0 - self.lam)
+        return np.where(np.asarray(q) >= 1.0, self.high / (1.0 - self.lam), total + tail)
+
+    def cdf(self, x) -> np.ndarray:
+        """The Cantor function: digit after digit, constant in the gaps."""
+        width = (self.high - self.low) / (1.0 - self.lam)  # of the support
+        place = (np.asarray(x, np.float64) - self.low / (1.0 - self.lam)) / width
+        beyond = place >= 1.0
+        total, weight = np.zeros(place.shape), 0.5
+        for _ in range(53):
+            upper = place >= 1.0 - self.lam
+            gap = (place > self.lam) & ~upper
+            total = total + np.where(upper | gap, weight, 0.0)
+            # In a gap, and left of the support, the digits that follow are all zero.
+            inside = np.where(upper, place - (1.0 - self.lam), place) / (self.lam or 1.0)
+            place = np.where(gap, -1.0, inside)
+            weight *= 0.5
+        return np.where(beyond, 1.0, total)
+
+
+class DickmanLaw:
+    """The law of the fixed point of x → U(1 + x): density e^(−γ)ρ(x), ρ Dickman's function, cumulants 1/n.
+
+    On each unit interval ρ is a power series [1]_; from 20 on less than 1e−28 is left and is left out.
+
+    References
+    ----------
+    .. [1] Marsaglia, Zaman, Marsaglia (1989), Numerical solution of some classical differential-difference equations,
+       Mathematics of Computation 53.
+    """
+
+    TERMS, INTERVALS = 60, 20
+
+    def __init__(self) -> None:
+        # ρ(k − ξ) = Σ c_i ξ^i for 0 ≤ ξ ≤ 1, k = 1, 2, …
+        i = np.arange(1, self.TERMS)
+        rows = [np.r_[1.0, np.zeros(self.TERMS - 1)], np.r_[1.0 - math.log(2.0), 1.0 / (i * 2.0**i)]]
+        for k in range(3, self.INTERVALS + 1):
+            sums = [math.fsum(rows[-1][j] / float(k) ** (n - j) for j in range(n)) / n for n in i.tolist()]
+            first = math.fsum(c / (n + 2) for n, c in enumerate(sums)) / (k - 1)
+            rows.append(np.r_[first, sums])
+        self._series = np.array(rows)
+        # The integral over each interval, and up to its right end.
+        self._masses = (self._series / np.arange(1, self.TERMS + 1)).sum(axis=1) * math.exp(-np.euler_gamma)
+        self._cumulated = np.cumsum(self._masses)
+
+    def pdf(self, x) -> np.ndarray:
+        """The density."""
+        k, xi, inside = self._place(x)
+        return np.where(inside, math.exp(-np.euler_gamma) * _power_series(self._series[k], xi), 0.0)
+
+    def cdf(self, x) -> np.ndarray:
+        """The distribution function."""
+        k, xi, inside = self._place(x)
+        beyond = self._series[k] / np.arange(1, self.TERMS + 1)
+        beyond = np.concatenate([np.zeros((*k.shape, 1)), beyond], axis=-1)  # ∫ from k + 1 − ξ to k + 1
+        total = self._cumulated[k] - math.exp(-np.euler_gamma) * _power_series(beyond, xi)
+        return np.where(inside, total, np.where(np.asarray(x) > 0.0, 1.0, 0.0))
+
+    def ppf(self, q) -> np.ndarray:
+        """The quantile: by bisection, to the last bit or two."""
+        q = np.asarray(q, np.float64)
+        low, high = np.zeros(q.shape), np.full(q.shape, float(self.INTERVALS))
+        for _ in range(60):
+            middle = 0.5 * (low + high)
+            below = self.cdf(middle) < q
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        return np.where((q >= 0.0) & (q <= 1.0), 0.5 * (low + high), np.nan)
+
+    def rvs(self, size=1, random_state=None) -> np.ndarray:
+        """Samples by inversion."""
+        return self.ppf(np.random.default_rng(random_state).random(size))
+
+    def mean(self) -> float:
+        """One."""
+        return 1.0
+
+    def var(self) -> float:
+        """One half."""
+        return 0.5
+
+    def moment(self, order: int) -> float:
+        """E Z^order from the cumulants 1/n: m_(n+1) = Σ_k C(n, k) m_k/(n + 1 − k)."""
+        moments = [1.0]
+        for n in range(as_int("order", order, low=0, high=150)):
+            moments.append(math.fsum(math.comb(n, k) * moments[k] / (n + 1 - k) for k in range(n + 1)))
+        return moments[order]
+
+    def _place(self, x):
+        x = np.asarray(x, np.float64)
+        inside = (x > 0.0) & (x < self.INTERVALS)
+        k = np.where(inside, np.ceil(np.where(inside, x, 1.0)) - 1.0, 0.0).astype(np.intp)
+        return k, np.where(inside, k + 1.0 - x, 0.0), inside
+
+
+def _power_series(coefficients, x):
+    """Σ c_i x^i along the last axis, by Horner's rule."""
+    total = np.zeros(np.shape(x))
+    for i in range(coefficients.shape[-1] - 1, -1, -1):
+        total = total * x + coefficients[..., i]
+    return total

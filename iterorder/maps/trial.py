@@ -1,0 +1,103 @@
+"""Trial runs of a user's map in plain Python: most mistakes are found here, with Python's own messages."""
+
+from __future__ import annotations
+
+import dis
+import inspect
+import traceback
+import types
+from collections.abc import Callable
+
+import numpy as np
+
+from iterorder.errors import MapCompilationError
+
+ARGUMENTS = ("x", "draw", "params", "out")
+#: A NaN that no calculation produces: what is still there after a run was not written.
+UNWRITTEN = np.array([0x7FF8DEADBEEF0001], np.uint64).view(np.float64)[0]
+MUTABLE = (np.ndarray, list, dict, set, bytearray)
+
+
+def failure(step: Callable, reason: str, hint: str, line: int | None = None) -> MapCompilationError:
+    """The error that names the map, its file and line, the reason in one line and what to do."""
+    code = getattr(step, "__code__", None)
+    place = ""
+    if code is not None:
+        place = f" ({code.co_filename}:{line or code.co_firstlineno})"
+    name = getattr(step, "__qualname__", repr(step))
+    return MapCompilationError(f"the map {name!r}{place} {reason}\n  hint: {hint}")
+
+
+def check_body(step: Callable) -> None:
+    """Refuse what is no plain function of four arguments, raises, or reads mutable things from outside."""
+    if not isinstance(step, types.FunctionType):
+        raise MapCompilationError(
+            f"step is a {type(step).__name__}: give a plain Python function step(x, draw, params, out)"
+        )
+    names = tuple(inspect.signature(step).parameters)
+    if inspect.isgeneratorfunction(step) or inspect.iscoroutinefunction(step) or len(names) != 4:
+        raise failure(
+            step, f"takes ({', '.join(names)})", "write a plain function of four arguments: step(x, draw, params, out)"
+        )
+    line = None
+    for instruction in dis.get_instructions(step):
+        line = instruction.starts_line or line
+        if instruction.opname in ("RAISE_VARARGS", "LOAD_ASSERTION_ERROR"):
+            raise failure(
+                step,
+                "raises an exception, which compiled code cannot hand back",
+                "write np.nan into out to leave the finite numbers",
+                line,
+            )
+    found = inspect.getclosurevars(step)
+    for name, value in {**found.globals, **found.nonlocals}.items():
+        if isinstance(value, MUTABLE):
+            raise failure(
+                step,
+                f"reads the {type(value).__name__} {name!r} from outside, whose later changes it would not see",
+                f"give it in params: CustomMaps(step, ..., params=({name},)), and read params[0]",
+            )
+
+
+def try_body(step: Callable, dim: int, draws: list, params: tuple) -> None:
+    """Run the function on some states: every entry of out written, nothing else touched, nothing returned."""
+    rng = np.random.default_rng(0)
+    for draw in draws:
+        x, out = rng.normal(size=dim), np.full(dim, UNWRITTEN)
+        x.setflags(write=False)
+        try:
+            with np.errstate(all="ignore"):
+                returned = step(x, draw, params, out)
+        except ArithmeticError:
+            continue  # compiled code gives inf or NaN there
+        except Exception as error:
+            if "math domain error" in str(error):
+                continue
+            raise _of_trial(step, error) from error
+        if returned is not None:
+            raise failure(
+                step, f"returns a {type(returned).__name__}", "write the new state into out and return nothing"
+            )
+        if out.shape != (dim,):
+            raise failure(step, f"gives out the shape {out.shape}", f"write its {dim} entries: out[k] = …")
+        missing = np.flatnonzero(out.view(np.uint64) == np.array(UNWRITTEN).view(np.uint64))
+        if missing.size:
+            raise failure(
+                step,
+                f"does not write out[{missing[0]}]" + (f" ({missing.size} entries of {dim})" if dim > 1 else ""),
+                "write every entry of out, in every branch",
+            )
+
+
+def _of_trial(step: Callable, error: Exception) -> MapCompilationError:
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == step.__code__.co_filename
+    ]
+    line = frames[-1].lineno if frames else None
+    message = str(error).splitlines()[0] if str(error) else ""
+    if "read-only" in message:
+        return failure(step, "writes to x, draw or params", "only out may be written: copy what you change", line)
+    hint = "run it by hand: step(x, draw, params, out) with NumPy arrays of the sizes given"
+    if isinstance(error, IndexError):
+        hint = "out and x have dim entries, draw has noise_dim (one more with 'index+normal'), params what you gave"
+    return failure(step, f"fails in plain Python: {type(error).__name__}: {message}", hint, line)

@@ -1,0 +1,170 @@
+"""Products of Lipschitz constants along the maps that a run draws, and the step at which they are small enough."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from iterorder.errors import InvalidInputError, MapCompilationError
+from iterorder.maps import AffineMaps, CustomMaps, GaussianRegressionSGD, QuadraticSGD, RandomMaps
+from iterorder.noise import uniforms
+from iterorder.sampling import FreshNoise
+from iterorder.simulate import simulate
+from iterorder.theory.contraction import lipschitz_constants
+
+EPS = float(np.finfo(np.float64).eps)
+# Samples whose products are followed together, and products kept of each: some tens of megabytes.
+CHUNK, KEPT = 2**15, 64
+# Pairs of states by which a user's bounds are tried.
+TRIALS = 512
+
+
+class NotReachedError(Exception):
+    """The products are still too large after the largest number of steps."""
+
+
+def epoch_of(maps: RandomMaps) -> int:
+    """Steps after which a backward iterate may stop: the maps of whole epochs are independent of what follows."""
+    law = maps.sampling_law
+    return 1 if law.kind == "iid" else law.batches_per_epoch
+
+
+def product_maps(maps: RandomMaps) -> RandomMaps | float:
+    """Maps x → Lip(T_ξ)·x that meet the same draws as `maps`, or the one constant of all of them.
+
+    The constants are computed with about d roundings; those of a batch are at most the mean of its items'.
+    """
+    margin = 1.0 + 8.0 * maps.dim * EPS
+    law = maps.sampling_law
+    if isinstance(law, FreshNoise):
+        assert isinstance(maps, CustomMaps)
+        bound = maps.lipschitz_bound
+        return _custom_products(maps, margin) if callable(bound) else bound * margin
+    constants = margin * lipschitz_constants(maps, np.arange(law.n_items)[:, None])
+    if (constants == constants[0]).all():
+        return float(constants[0])
+    if law.batch_size == 1:
+        return AffineMaps(constants[:, None, None], np.zeros((law.n_items, 1)), law.probabilities, sampling=law.kind)
+    return QuadraticSGD(1.0 - constants, np.zeros(law.n_items), 1.0, batch_size=law.batch_size, sampling=law.kind)
+
+
+def _custom_products(maps: CustomMaps, margin: float) -> CustomMaps:
+    from numba import njit
+
+    bound = njit(maps.lipschitz_bound)
+
+    def product(x, draw, params, out):
+        out[0] = x[0] * bound(draw) * params[0]
+
+    try:
+        return CustomMaps(
+            product,
+            dim=1,
+            noise=maps.noise,
+            noise_dim=maps.noise_dim,
+            n_maps=maps.n_maps,
+            params=(margin,),
+        )
+    except MapCompilationError as error:
+        raise MapCompilationError(
+            f"the Lipschitz function of {maps!r} is followed by the million samples, so it must compile: {error}"
+        ) from error
+
+
+def steps_to(maps: RandomMaps, threshold: float, n_samples: int, *, seed: int, max_steps: int):
+    """For each sample the first step (of whole epochs) with a product of at most `threshold`, and that product.
+
+    Returns
+    -------
+    n_steps : int64 array, shape (n_samples,)
+    products : array, shape (n_samples,)
+
+    Raises
+    ------
+    NotReachedError
+        If a sample needs more than `max_steps`.
+    """
+    epoch = epoch_of(maps)
+    if threshold >= 1.0:
+        return np.zeros(n_samples, np.int64), np.ones(n_samples)
+    factors = product_maps(maps)
+    if isinstance(factors, float):
+        if factors >= 1.0:
+            raise NotReachedError
+        n = 1 if factors == 0.0 else math.ceil(math.log(threshold) / math.log(factors))
+        n = -(-max(n, 1) // epoch) * epoch
+        while factors > 0.0 and factors**n > threshold:  # the logarithms round
+            n += epoch
+        if n > max_steps:
+            raise NotReachedError
+        return np.full(n_samples, n), np.full(n_samples, factors**n)
+    n_steps, products = np.zeros(n_samples, np.int64), np.ones(n_samples)
+    for first in range(0, n_samples, CHUNK):
+        part = slice(first, min(first + CHUNK, n_samples))
+        _follow(factors, threshold, epoch, n_steps[part], products[part], seed, first, max_steps)
+    return n_steps, products
+
+
+def _follow(factors, threshold, epoch, n_steps, products, seed, first_replica, max_steps) -> None:
+    """Fill the steps and products of some samples, a stretch of steps at a time."""
+    current, done, stride = np.ones((len(n_steps), 1)), 0, epoch
+    waiting = np.ones(len(n_steps), bool)
+    while waiting.any():
+        if done >= max_steps:
+            raise NotReachedError
+        saves = np.arange(1, KEPT + 1) * stride
+        run = simulate(
+            factors,
+            current,
+            int(saves[-1]),
+            n_replicas=len(n_steps),
+            seed=seed,
+            save_steps=saves,
+            first_step=done,
+            first_replica=first_replica,
+        ).states[:, :, 0]
+        # Every product of n factors is rounded n times.
+        bounds = run * (1.0 + 2.0 * EPS * (done + saves))
+        small = bounds <= threshold
+        found = small.any(axis=1) & waiting
+        at = small.argmax(axis=1)
+        n_steps[found] = done + saves[at[found]]
+        products[found] = bounds[found, at[found]]
+        waiting &= ~found
+        current, done = run[:, -1:].copy(), done + int(saves[-1])
+        stride = epoch * max(1, done // (4 * KEPT * epoch))
+
+
+def check_bounds(maps: RandomMaps, x0: np.ndarray, seed: int) -> None:
+    """Try the Lipschitz bounds that a user gave on pairs of states: a proof must not rest on a wrong one.
+
+    Raises
+    ------
+    InvalidInputError
+        If a pair is stretched by more than the bound of its draw.
+    """
+    if not isinstance(maps, CustomMaps) or maps.lipschitz_bound is None:
+        return
+    scale = 1.0 + np.abs(x0).max()
+    places = uniforms(seed, 2**32 - 1, np.arange(TRIALS), 2 * maps.dim) * 4.0 - 2.0
+    for trial, place in enumerate(places):
+        draw = maps.draw(seed, trial, trial)
+        x, y = x0 + scale * place[: maps.dim], x0 + scale * place[maps.dim :]
+        bound = maps.lipschitz(draw)
+        assert bound is not None
+        u, v = maps.apply(x, draw), maps.apply(y, draw)
+        before, after = float(np.linalg.norm(x - y)), float(np.linalg.norm(u - v))
+        rounding = 16.0 * maps.dim * EPS * (np.abs(u).max() + np.abs(v).max() + np.abs(x).max() + np.abs(y).max())
+        if after > bound * before + rounding:
+            raise InvalidInputError(
+                f"lipschitz gives {bound:.6g} for the draw {np.asarray(draw).tolist()}, but the distance of "
+                f"{x.tolist()} and {y.tolist()} grows by {after / before:.6g}: give an upper bound, or None"
+            )
+
+
+def is_linear_family(maps: RandomMaps) -> bool:
+    """Whether the maps are affine, so that second moments are known."""
+    from iterorder.theory.affine.items import affine_items
+
+    return isinstance(maps, GaussianRegressionSGD) or affine_items(maps) is not None

@@ -1,0 +1,288 @@
+"""`stationary_sample`: independent draws from the stationary law, each with a bound of its error."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from iterorder.certificates import sure_certificate
+from iterorder.errors import DivergenceError, InvalidInputError, NotContractiveError
+from iterorder.maps import AffineMaps, LinearRegressionSGD, QuadraticSGD, RandomMaps
+from iterorder.noise import MAX_REPLICAS
+from iterorder.request import as_system, check_memory
+from iterorder.simulate import simulate
+from iterorder.stationary.coalescence import meet
+from iterorder.stationary.probability import epochs_to, mean_contraction, second_moment_flow
+from iterorder.stationary.products import NotReachedError, check_bounds, epoch_of, steps_to
+from iterorder.theory import theory
+from iterorder.theory.undefined import Undefined
+from iterorder.validation import MAX_STEPS, as_choice, as_float, as_floats, as_int, as_seed
+
+EPS = float(np.finfo(np.float64).eps)
+# Share of the tolerance that the truncation may use; the rest is for rounding.
+TRUNCATION = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class StationarySample:
+    """Draws from the stationary law; ``points[r]`` is within ``error_bound[r]`` of an exact one.
+
+    Attributes
+    ----------
+    points : ndarray, shape (n, d)
+        Sample r is the backward iterate after ``n_steps[r]`` steps of replica r: that of `simulate`, bit for bit.
+    error_bound : ndarray, shape (n,)
+        Euclidean, rounding included.
+    n_steps : ndarray of int64, shape (n,)
+    certificate : {"sure", "probability", "coalescence"}
+        What the bounds rest on: Lipschitz constants of the maps (always true); moments (each bound fails with a
+        probability of at most `failure_probability`); distant starts that have met (evidence, no proof).
+    seed : int
+    maps : RandomMaps
+    """
+
+    points: np.ndarray
+    error_bound: np.ndarray
+    n_steps: np.ndarray
+    certificate: str
+    seed: int
+    maps: RandomMaps = field(repr=False)
+
+
+class _Plan(NamedTuple):
+    """How far to go back: steps and bounds of the truncation, shape (n,).
+
+    `contraction` is that of rounding errors, and `size` how far from the origin states are beside the samples.
+    """
+
+    certificate: str
+    n_steps: np.ndarray
+    bounds: np.ndarray
+    contraction: float
+    size: float
+
+
+def stationary_sample(
+    maps: RandomMaps,
+    n_samples: int,
+    *,
+    seed,
+    tol: float = 1e-8,
+    x0=None,
+    failure_probability: float = 1e-9,
+    max_steps: int = 1_000_000,
+    backend: str = "cpu",
+) -> StationarySample:
+    """Independent samples of the stationary law, with a certificate: coupling from the past.
+
+    The limit of the backward iterates is an exact draw from the stationary law, so a backward iterate with a bound of
+    its distance to the limit is a perfect sample up to that bound. The strongest certificate that the system has is
+    used; every sample stops at its own number of steps. With reshuffled or cyclic data the law is that at epoch ends.
+
+    Parameters
+    ----------
+    maps : RandomMaps
+    n_samples : int ≥ 1
+    seed : int in [0, 2⁶⁴) or SeedSequence
+        Sample r meets the maps of replica r of `simulate` with this seed.
+    tol : float > 0
+        Largest Euclidean error of a sample, rounding included.
+    x0 : array_like, shape (d,), optional
+        Where the iterates begin; the origin by default. The law does not depend on it, the number of steps does.
+    failure_probability : float in (0, 1)
+        δ of the certificate "probability", for each sample.
+    max_steps : int
+        The most steps of a sample.
+    backend : {"cpu"}
+
+    Returns
+    -------
+    StationarySample
+
+    Raises
+    ------
+    NotContractiveError
+        If a sample is not certified after `max_steps`; the message has the Lyapunov exponent.
+    InvalidInputError
+        If an argument is not as described, `tol` is below the rounding of the iterates, or a Lipschitz bound that was
+        given is smaller than what is observed.
+    DivergenceError
+        If samples leave the finite numbers.
+
+    Notes
+    -----
+    Sure: ‖Z_m − Z_n‖ ≤ ∏_{k≤n} Lip(T_ξk)·D/(1−c) for all m ≥ n, c = sup Lip < 1 and D = sup‖T(x0) − x0‖. Probability:
+    Markov's inequality with E‖Z_n − Z‖² = tr Lⁿ(M) for affine maps, L(C) = E[A C Aᵀ] and M = E(Z−x0)(Z−x0)ᵀ, which
+    covers least squares with batches of one; for other maps with ∏Lip·‖T(x0)−x0‖_p/(1−r_p).
+
+    References
+    ----------
+    .. [1] Diaconis, Freedman (1999), Iterated random functions, SIAM Review 41(1).
+    .. [2] Propp, Wilson (1996), Exact sampling with coupled Markov chains, Random Structures and Algorithms 9.
+
+    Examples
+    --------
+    >>> from iterorder import gallery
+    >>> sample = stationary_sample(gallery.two_point_quadratic(0.5), 1000, seed=0)
+    >>> sample.certificate, sample.points.shape, bool(sample.error_bound.max() <= 1e-8)
+    ('sure', (1000, 1), True)
+    """
+    maps = as_system(maps)
+    n_samples = as_int("n_samples", n_samples, low=1, high=MAX_REPLICAS - 2)
+    seed, tol = as_seed(seed), as_float("tol", tol, low=0.0, strict=True)
+    delta = as_float("failure_probability", failure_probability, low=0.0, strict=True)
+    if delta >= 1.0:
+        raise InvalidInputError(f"failure_probability is {delta!r}: give a number in (0, 1)")
+    max_steps = as_int("max_steps", max_steps, low=1, high=MAX_STEPS)
+    as_choice("backend", backend, ("cpu",))
+    start = np.zeros(maps.dim) if x0 is None else as_floats("x0", x0, ndim=(1,))
+    if start.shape != (maps.dim,):
+        raise InvalidInputError(f"x0 has shape {start.shape}: give ({maps.dim},)")
+    check_memory(8 * n_samples * (maps.dim + 2), f"{n_samples:,} samples x {maps.dim} numbers")
+    check_bounds(maps, start, seed)
+    failure: Exception | None = None
+    for certified in (_sure, _probable, _coalesced):
+        try:
+            found = certified(maps, start, n_samples, tol, delta, seed, max_steps)
+        except (NotReachedError, RoundingError) as error:
+            # A sure contraction near one asks for more steps than the mean one: the next certificate may do.
+            failure = failure or error
+            continue
+        if found is not None:
+            return found
+    if isinstance(failure, RoundingError):
+        raise InvalidInputError(str(failure)) from None
+    raise _not_contractive(maps, start, tol, seed, max_steps)
+
+
+class RoundingError(Exception):
+    """Rounding alone may exceed the tolerance; the message is for the user."""
+
+
+def _finished(maps, start, plan: _Plan, seed: int, tol: float) -> StationarySample:
+    points = _backward_to(maps, start, plan.n_steps, seed)
+    sizes = plan.size if plan.certificate == "sure" else plan.size + np.linalg.norm(points, axis=1)
+    bounds = plan.bounds + _rounding(maps, sizes, plan.contraction, tol)
+    return StationarySample(points, bounds, plan.n_steps, plan.certificate, seed, maps)
+
+
+def _sure(maps, start, n_samples, tol, delta, seed, max_steps) -> StationarySample | None:
+    try:
+        certificate = sure_certificate(maps, start[None, :])
+    except NotContractiveError:
+        return None
+    distance = certificate.distance
+    threshold = math.inf if distance == 0.0 else TRUNCATION * tol / distance
+    n_steps, products = steps_to(maps, threshold, n_samples, seed=seed, max_steps=max_steps)
+    # Iterates never leave the ball around x0 in which the limit lies.
+    size = float(np.linalg.norm(start)) + distance
+    plan = _Plan("sure", n_steps, products * distance, certificate.contraction, size)
+    return _finished(maps, start, plan, seed, tol)
+
+
+def _probable(maps, start, n_samples, tol, delta, seed, max_steps) -> StationarySample | None:
+    epoch = epoch_of(maps)
+    try:
+        flow = second_moment_flow(maps, start)
+    except Undefined:
+        return _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps)
+    second = float(np.trace(flow.start))
+    shrink, size = _decay(flow), float(np.linalg.norm(start)) + math.sqrt(second)
+    if maps.dim == 1 and isinstance(maps, (AffineMaps, QuadraticSGD, LinearRegressionSGD)):
+        distance = math.sqrt(second / delta)
+        threshold = math.inf if distance == 0.0 else TRUNCATION * tol / distance
+        n_steps, products = steps_to(maps, threshold, n_samples, seed=seed, max_steps=max_steps)
+        plan = _Plan("probability", n_steps, products * distance, shrink, size)
+        return _finished(maps, start, plan, seed, tol)
+    try:
+        epochs, moment = epochs_to(flow, delta * (TRUNCATION * tol) ** 2, max_steps // epoch)
+    except Undefined:
+        raise NotReachedError from None
+    n_steps = np.full(n_samples, epochs * epoch)
+    plan = _Plan("probability", n_steps, np.full(n_samples, math.sqrt(moment / delta)), shrink, size)
+    return _finished(maps, start, plan, seed, tol)
+
+
+def _decay(flow) -> float:
+    """The mean-square contraction of an epoch, on the stationary moments."""
+    before, after = float(np.trace(flow.start)), float(np.trace(flow.apply(flow.start)))
+    return math.sqrt(after / before) if before > 0.0 else 0.0
+
+
+def _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps) -> StationarySample | None:
+    if getattr(maps, "lipschitz_bound", None) is None:
+        return None
+    try:
+        found = mean_contraction(maps, start, delta, seed)
+    except Undefined:
+        return None
+    threshold = TRUNCATION * tol / found.distance
+    n_steps, products = steps_to(maps, threshold, n_samples, seed=seed, max_steps=max_steps)
+    size = float(np.linalg.norm(start)) + found.size
+    plan = _Plan("probability", n_steps, products * found.distance, found.contraction, size)
+    return _finished(maps, start, plan, seed, tol)
+
+
+def _coalesced(maps, start, n_samples, tol, delta, seed, max_steps) -> StationarySample:
+    points, distances, n_steps = meet(maps, start, n_samples, TRUNCATION * tol, seed=seed, max_steps=max_steps)
+    sizes = np.linalg.norm(points, axis=1)
+    # Starts a spread apart were within the tolerance after so many steps.
+    shrink = (TRUNCATION * tol / max(float(sizes.max()), tol)) ** (1.0 / int(np.median(n_steps)))
+    bounds = distances + _rounding(maps, sizes, min(shrink, 1.0 - EPS), tol)
+    return StationarySample(points, bounds, n_steps, "coalescence", seed, maps)
+
+
+def _rounding(maps, sizes, contraction: float, tol: float):
+    """Rounding of one step, of about d + batch operations, and what the maps after it leave of it."""
+    law = maps.sampling_law
+    one = 4.0 * (maps.dim + law.batch_size + 8) * EPS * sizes
+    total = one / (1.0 - contraction) if contraction < 1.0 else np.full_like(one, math.inf)
+    worst = float(np.max(total))
+    if worst > (1.0 - TRUNCATION) * tol:
+        raise RoundingError(
+            f"tol is {tol:g}, but rounding alone can move a sample of size {float(np.max(sizes)):.3g} by {worst:.2g}: "
+            f"give tol of at least {2.0 * worst:.1g}"
+        )
+    return total
+
+
+def _backward_to(maps, start, n_steps, seed) -> np.ndarray:
+    from iterorder.kernels import cpu, systems
+
+    system = systems.system_of(maps, np.dtype(np.float64))
+    draws = systems.draws_of(system, maps.sampling_law, seed)
+    starts = np.ascontiguousarray(np.broadcast_to(start, (len(n_steps), maps.dim)))
+    states = np.empty((len(n_steps), 1, maps.dim))
+    lengths = np.ascontiguousarray(n_steps, np.int64)
+    cpu.run_backward_to(system, draws, cpu.Noise(0, 1, 0), starts, lengths, states, None)
+    points = states[:, 0]
+    gone = ~np.isfinite(points).all(axis=1)
+    if gone.any():
+        raise DivergenceError(
+            f"{int(gone.sum())} of {len(points)} samples left the finite numbers, the first of them sample "
+            f"{int(gone.argmax())}: start nearer to the law, or lower the step size"
+        )
+    return points
+
+
+def _not_contractive(maps, start, tol, seed, max_steps) -> NotContractiveError:
+    return NotContractiveError(
+        f"not every sample is certified to {tol:g} within max_steps={max_steps}; {_exponent(maps, start, seed)}: "
+        "give a larger tol or max_steps, a smaller step size or a ridge"
+    )
+
+
+def _exponent(maps, start, seed) -> str:
+    known = theory(maps, seed=seed).lyapunov_exponent
+    if known is not None:
+        return f"the Lyapunov exponent is {known}"
+    # The growth of a small difference over some steps, under the same maps.
+    steps, replicas, small = 64, 256, 1e-6
+    run = {"n_replicas": replicas, "seed": seed}
+    near, there = (simulate(maps, x, steps, **run).states[:, 0] for x in (start + small, start))
+    growth = np.linalg.norm(near - there, axis=1) / (small * math.sqrt(maps.dim))
+    rates = np.log(np.maximum(growth, np.finfo(np.float64).tiny)) / steps
+    return f"the Lyapunov exponent, measured over {steps} steps, is {rates.mean():.3g}"

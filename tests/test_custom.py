@@ -1,0 +1,259 @@
+"""Maps that a user writes: what the function may do, what it is told when it does something else, and its bits."""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+import pytest
+
+import iterorder as ito
+
+TABLE = [1.0, 2.0]
+ARRAY = np.array([1.0, 2.0])
+FACTOR = 0.5
+
+
+def helper(value):
+    return 2.0 * value
+
+
+@numba.njit
+def compiled_helper(value):
+    return 0.5 * value
+
+
+def half(x, draw, params, out):
+    out[0] = FACTOR * x[0] + draw[0]
+
+
+def allocates(x, draw, params, out):
+    moved = np.zeros(2)
+    moved[0] = x[0]
+    out[0] = moved[0] + draw[0]
+
+
+def calls_a_helper(x, draw, params, out):
+    out[0] = helper(x[0])
+
+
+def reads_a_list(x, draw, params, out):
+    out[0] = TABLE[0] * x[0]
+
+
+def reads_an_array(x, draw, params, out):
+    out[0] = ARRAY[0] * x[0]
+
+
+def writes_nothing(x, draw, params, out):
+    y = x[0] + draw[0]  # noqa: F841
+
+
+def writes_half(x, draw, params, out):
+    out[1] = x[0]
+
+
+def changes_x(x, draw, params, out):
+    x[0] = 1.0
+    out[0] = 0.0
+
+
+def returns(x, draw, params, out):
+    out[0] = x[0]
+    return out
+
+
+def raises(x, draw, params, out):
+    if x[0] > 100.0:
+        raise ValueError("too far")
+    out[0] = x[0]
+
+
+def asserts(x, draw, params, out):
+    assert x[0] < 100.0
+    out[0] = x[0]
+
+
+def wrong_shape(x, draw, params, out):
+    out[:] = np.ones(3)
+
+
+def beyond_the_end(x, draw, params, out):
+    out[3] = x[0]
+
+
+def misspelt(x, draw, params, out):
+    out[0] = x[0] + unknown_name  # noqa: F821
+
+
+def draws_itself(x, draw, params, out):
+    out[0] = x[0] + np.random.default_rng().normal()
+
+
+def too_few(x, out):
+    out[0] = x[0]
+
+
+def changes_its_type(x, draw, params, out):
+    text = "a" if draw[0] < 2.0 else x[0]
+    out[0] = x[0] if text == "a" else 0.0
+
+
+@pytest.mark.parametrize(
+    ("step", "dim", "message"),
+    [
+        (allocates, 1, "allocates memory"),
+        (calls_a_helper, 1, "decorate the function helper with @numba.njit"),
+        (reads_a_list, 1, "reads the list 'TABLE' from outside"),
+        (reads_an_array, 1, "reads the ndarray 'ARRAY' from outside"),
+        (writes_nothing, 1, r"does not write out\[0\]"),
+        (writes_half, 2, r"does not write out\[0\] \(1 entries of 2\)"),
+        (changes_x, 1, "writes to x, draw or params"),
+        (returns, 1, "returns a ndarray"),
+        (raises, 1, "raises an exception"),
+        (asserts, 1, "raises an exception"),
+        (wrong_shape, 1, "fails in plain Python: ValueError"),
+        (beyond_the_end, 1, "IndexError"),
+        (misspelt, 1, "NameError: name 'unknown_name'"),
+        (draws_itself, 1, "cannot be compiled"),
+        (too_few, 1, r"takes \(x, out\)"),
+        (changes_its_type, 1, "cannot be compiled"),
+    ],
+)
+def test_a_mistake_is_named_with_its_file_and_a_hint(step, dim, message):
+    with pytest.raises(ito.MapCompilationError, match=message) as caught:
+        ito.CustomMaps(step, dim=dim)
+    text = str(caught.value)
+    assert step.__name__ in text
+    assert "test_custom.py:" in text
+    assert "hint: " in text
+
+
+def test_the_line_is_that_of_the_mistake():
+    first = calls_a_helper.__code__.co_firstlineno
+    with pytest.raises(ito.MapCompilationError, match=f"test_custom.py:{first + 1}") as caught:
+        ito.CustomMaps(calls_a_helper, dim=1)
+    assert isinstance(caught.value.__cause__, numba.core.errors.NumbaError)
+    first = allocates.__code__.co_firstlineno
+    with pytest.raises(ito.MapCompilationError, match=f"test_custom.py:{first + 1}"):
+        ito.CustomMaps(allocates, dim=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dim": 0}, "dim"),
+        ({"noise": "poisson"}, "noise is 'poisson'"),
+        ({"noise": "index"}, "n_maps is None"),
+        ({"n_maps": 3}, "n_maps is 3"),
+        ({"noise": "index", "n_maps": 2, "noise_dim": 2}, "noise_dim is 2"),
+        ({"noise_dim": 0}, "noise_dim"),
+        ({"params": np.ones(3)}, "params is a ndarray"),
+        ({"params": (True,)}, r"params\[0\] is True"),
+        ({"params": (1.0, ["a"])}, r"params\[1\] has dtype"),
+        ({"params": ([[1.0], [1.0, 2.0]],)}, r"params\[0\] is not a rectangular array"),
+        ({"lipschitz": -1.0}, "lipschitz is -1.0"),
+    ],
+)
+def test_bad_arguments_are_refused(options, message):
+    with pytest.raises(ito.InvalidInputError, match=message):
+        ito.CustomMaps(half, **{"dim": 1, **options})
+
+
+def test_something_else_than_a_function_is_refused():
+    with pytest.raises(ito.MapCompilationError, match="step is a str"):
+        ito.CustomMaps("x + 1", dim=1)
+
+
+def test_compiled_and_plain_bodies_have_the_same_bits():
+    """Products, sums and square roots are rounded alike; nothing is fused or reordered."""
+
+    def body(x, draw, params, out):
+        for k in range(3):
+            out[k] = params[0][k] * x[(k + 1) % 3] + math.sqrt(draw[k]) - params[1] * x[k] * x[k]
+
+    maps = ito.CustomMaps(body, dim=3, noise_dim=3, params=([0.3, 0.4, 0.5], 0.01))
+    run = ito.simulate(maps, np.zeros(3), 40, n_replicas=3, seed=4, save_steps="all")
+    for r in range(3):
+        x = np.zeros(3)
+        for n in range(40):
+            x = maps.apply(x, maps.draw(4, r, n))
+            np.testing.assert_array_equal(run.states[r, n + 1], x)
+
+
+def test_functions_that_numba_compiled_can_be_used_and_given():
+    def body(x, draw, params, out):
+        out[0] = compiled_helper(x[0]) + draw[0]
+
+    plain, given = ito.CustomMaps(body, dim=1), ito.CustomMaps(numba.njit(body), dim=1)
+    runs = [ito.simulate(maps, [0.0], 20, seed=1).states for maps in (plain, given)]
+    np.testing.assert_array_equal(*runs)
+
+
+def test_division_by_zero_and_nan_are_no_mistakes_until_a_path_meets_them():
+    def inverse(x, draw, params, out):
+        out[0] = 1.0 / (draw[0] - 0.0) if draw[0] > 0.5 else 1.0 / (x[0] - x[0])
+
+    maps = ito.CustomMaps(inverse, dim=1)
+    with pytest.raises(ito.DivergenceError, match="all 4 replicas left the finite numbers"):
+        ito.simulate(maps, [1.0], 200, n_replicas=4, seed=1)
+
+
+def test_what_a_branch_leaves_out_is_not_a_number():
+    def sometimes(x, draw, params, out):
+        if draw[0] < 0.99:
+            out[0] = 0.5 * x[0]
+
+    maps = ito.CustomMaps(sometimes, dim=1)
+    run = ito.simulate(maps, [1.0], 20, n_replicas=100, seed=2)
+    first = [next((n for n in range(20) if maps.draw(2, r, n)[0] >= 0.99), -2) + 1 for r in range(100)]
+    assert run.diverged_at.tolist() == first
+    assert 0 < (run.diverged_at >= 0).sum() < 100
+
+
+def test_maps_with_as_many_items_meet_the_same_indices():
+    def pick(x, draw, params, out):
+        out[0] = params[0][draw[0]] * x[0] + params[1][draw[0]]
+
+    slopes, offsets = np.linspace(-0.5, 0.5, 7), np.arange(7.0)
+    custom = ito.CustomMaps(pick, dim=1, noise="index", n_maps=7, params=(slopes, offsets), lipschitz=0.5)
+    affine = ito.AffineMaps(slopes[:, None, None], offsets[:, None])
+    for order in ("forward", "backward", ito.Window(5)):
+        runs = [
+            ito.simulate(maps, [0.3], 60, order=order, n_replicas=9, seed=5, save_steps="all").states
+            for maps in (custom, affine)
+        ]
+        # 60 steps of three roundings of numbers up to 12, each halved by every further step.
+        np.testing.assert_allclose(*runs, rtol=0, atol=6 * 12 * np.finfo(float).eps)
+    assert custom.lipschitz_max == 0.5
+    bounds = ito.CustomMaps(pick, dim=1, noise="index", n_maps=7, params=(slopes, offsets), lipschitz=lambda i: i / 14)
+    assert bounds.lipschitz_max == 6 / 14
+
+
+def test_a_trajectory_of_custom_maps_holds_no_code(tmp_path):
+    maps = ito.gallery.ar1(0.5, 1.0)
+    run = ito.simulate(maps, [0.0], 10, n_replicas=3, seed=1, save_steps="all")
+    run.save(tmp_path / "run.npz")
+    loaded = ito.load(tmp_path / "run.npz")
+    assert loaded.maps is None
+    np.testing.assert_array_equal(loaded.states, run.states)
+    with np.load(tmp_path / "run.npz") as file:
+        assert maps.digest in file["header"].tobytes().decode()
+
+
+def test_gaussian_maps_come_back_from_a_file(tmp_path):
+    maps = ito.GaussianRegressionSGD([1.0, 0.5], 0.1, 0.2)
+    run = ito.simulate(maps, [0.0, 0.0], 10, seed=1)
+    run.save(tmp_path / "run.npz")
+    again = ito.simulate(ito.load(tmp_path / "run.npz").maps, [0.0, 0.0], 10, seed=1)
+    np.testing.assert_array_equal(again.states, run.states)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(([-1.0], 0.1, 0.1), "eigenvalues"), (([1.0], -0.1, 0.1), "noise_std"), (([1.0], 0.1, 0.0), "step_size")],
+)
+def test_bad_gaussian_maps_are_refused(arguments, message):
+    with pytest.raises(ito.InvalidInputError, match=message):
+        ito.GaussianRegressionSGD(*arguments)

@@ -1,0 +1,217 @@
+"""Certified samples: never farther from the limit than they say, and distributed as the exact laws."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import iterorder as ito
+from iterorder.stationary import probability, products
+from iterorder.stationary.sample import _backward_to
+from tests.systems import EVERY, logistic, regression
+
+gallery = ito.gallery
+EPS = np.finfo(np.float64).eps
+LEVEL = 1e-5
+EXPANDING = ito.AffineMaps([[[1.3]], [[0.4]]], [[1.0], [0.0]])
+UNEQUAL = ito.AffineMaps(np.linspace(-0.9, 0.9, 50)[:, None, None], np.linspace(-1, 1, 50)[:, None])
+
+CERTIFIED = {
+    "two-point": (gallery.two_point_quadratic(0.5), "sure"),
+    "unequal slopes": (UNEQUAL, "sure"),
+    "fern": (gallery.barnsley_fern(), "sure"),
+    "batches": (EVERY["quadratic d=2 batch"], None),
+    "logistic": (EVERY["logistic d=5"], "sure"),
+    "logistic, reshuffled": (EVERY["logistic d=3 reshuffle"], "sure"),
+    "logistic, cyclic": (EVERY["logistic d=20 batch 2 cyclic"], "sure"),
+    "custom index": (EVERY["custom d=20 index"], "sure"),
+    "least squares, batches of one": (regression(3), "probability"),
+    "an expanding map": (EXPANDING, "probability"),
+    "ar1": (gallery.ar1(0.5, 1.0), "probability"),
+    "arcsine": (gallery.arcsine(), "probability"),
+    "vervaat": (gallery.vervaat(), "probability"),
+    "custom normals": (EVERY["custom d=2 normals"], "probability"),
+    "custom index and normals": (EVERY["custom d=3 index and normals"], "probability"),
+    "gaussian": (EVERY["gaussian d=3"], "probability"),
+}
+
+
+def beyond(sample, maps):
+    """The same samples from three times as far back (whole epochs): the limit, as near as rounding lets it be."""
+    epoch = products.epoch_of(maps)
+    steps = (3 * sample.n_steps // epoch + 200) * epoch
+    return _backward_to(maps, np.zeros(maps.dim), steps, sample.seed)
+
+
+@pytest.mark.parametrize("name", CERTIFIED)
+def test_the_error_is_within_its_bound(name):
+    maps, certificate = CERTIFIED[name]
+    sample = ito.stationary_sample(maps, 2000, seed=3)
+    assert certificate in (None, sample.certificate)
+    error = np.linalg.norm(beyond(sample, maps) - sample.points, axis=1)
+    assert (error <= sample.error_bound).all()
+    assert (sample.error_bound <= 1e-8).all()
+    assert (sample.n_steps % products.epoch_of(maps) == 0).all()
+    # The control: half the way back is not enough for such a bound.
+    near = _backward_to(maps, np.zeros(maps.dim), sample.n_steps // 2 // products.epoch_of(maps), 3)
+    assert (np.linalg.norm(beyond(sample, maps) - near, axis=1) > sample.error_bound).any()
+
+
+@pytest.mark.parametrize("name", ["unequal slopes", "vervaat", "custom index and normals"])
+def test_samples_are_backward_iterates_of_simulate(name):
+    maps, _ = CERTIFIED[name]
+    sample = ito.stationary_sample(maps, 150, seed=3)
+    for r in range(0, 150, 29):
+        one = ito.simulate(maps, np.zeros(maps.dim), int(sample.n_steps[r]), order="backward", seed=3, first_replica=r)
+        np.testing.assert_array_equal(sample.points[r], one.states[0, 0])
+    # The first samples of more are these.
+    more = ito.stationary_sample(maps, 300, seed=3)
+    np.testing.assert_array_equal(more.points[:150], sample.points)
+    np.testing.assert_array_equal(more.error_bound[:150], sample.error_bound)
+
+
+def test_every_sample_stops_by_itself():
+    sample = ito.stationary_sample(UNEQUAL, 5000, seed=1)
+    worst = math.ceil(math.log(0.5e-8 * 0.1 / 2) / math.log(0.9))
+    assert sample.n_steps.min() < sample.n_steps.max() < worst
+
+
+@pytest.mark.parametrize(
+    "maps", [gallery.ar1(0.8, 1.0), gallery.arcsine(), gallery.vervaat()], ids=["ar1", "arcsine", "vervaat"]
+)
+def test_samples_follow_the_exact_law(maps):
+    points = ito.stationary_sample(maps, 20_000, seed=5).points.ravel()
+    assert stats.ks_1samp(points, maps.law.cdf).pvalue > LEVEL
+    assert stats.ks_1samp(points + math.sqrt(maps.law.var()) / 12, maps.law.cdf).pvalue < LEVEL
+
+
+def test_the_law_of_reshuffled_data_is_that_at_epoch_ends():
+    maps = EVERY["quadratic d=1 reshuffle"]
+    known = ito.theory(maps)
+    points = ito.stationary_sample(maps, 20_000, seed=5).points
+    error = 5 * math.sqrt(float(known.covariance[0, 0]) / 20_000)
+    assert abs(points.mean() - known.mean[0]) < error
+    # The wrong law: that of independent draws has another mean square.
+    iid = ito.theory(ito.QuadraticSGD(maps.curvatures, maps.minimizers, maps.step_size))
+    spread = 5 * math.sqrt(2 / 20_000)
+    assert abs(points.var() / known.covariance[0, 0] - 1) < spread
+    assert abs(points.var() / iid.covariance[0, 0] - 1) > spread
+
+
+def test_probability_bounds_fail_no_more_often_than_they_say():
+    """With a large failure probability the bounds are so tight that some do fail, but few."""
+    for maps in (EXPANDING, regression(2), gallery.vervaat()):
+        sample = ito.stationary_sample(maps, 20_000, seed=2, failure_probability=0.05, tol=1e-3)
+        error = np.linalg.norm(beyond(sample, maps) - sample.points, axis=1)
+        failed = int((error > sample.error_bound).sum())
+        assert failed <= stats.binom.ppf(1 - LEVEL, 20_000, 0.05)
+
+
+def test_second_moments_of_the_error_are_exact():
+    """E‖Z_n − Z‖² = tr Lⁿ(M), against simulated distances; a tenth less is rejected."""
+    maps, x0 = regression(3), np.zeros(3)
+    flow = probability.second_moment_flow(maps, x0)
+    current = flow.start
+    for _ in range(12):
+        current = flow.apply(current)
+    replicas = 40_000
+    ends = [_backward_to(maps, x0, np.full(replicas, n), 9) for n in (12, 1000)]
+    squares = ((ends[0] - ends[1]) ** 2).sum(axis=1)
+    error = 5 * squares.std() / math.sqrt(replicas)
+    assert abs(squares.mean() - np.trace(current)) < error
+    assert error < 0.1 * np.trace(current)
+
+
+def test_the_geometric_bound_of_second_moments_holds():
+    flow = probability.second_moment_flow(ito.LinearRegressionSGD(*_slow()), np.zeros(2))
+    n, bound = probability.epochs_to(flow, 1e-10 * float(np.trace(flow.start)), 10**6)
+    assert n > probability.FEW
+    current = flow.start
+    for _ in range(n):
+        current = flow.apply(current)
+    assert np.trace(current) <= bound <= 1e-10 * np.trace(flow.start)
+    # Not much more than needed: one and a half times as many steps at most.
+    current, steps = flow.start, 0
+    while np.trace(current) > 1e-10 * np.trace(flow.start):
+        current, steps = flow.apply(current), steps + 1
+    assert n <= 1.5 * steps
+
+
+def _slow():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(30, 2)) * [1.0, 0.5]
+    return features, features @ [1.0, -1.0] + rng.normal(size=30), 0.05
+
+
+def test_gaussian_moments_are_the_formula():
+    maps = ito.GaussianRegressionSGD([1.0, 0.5, 0.25], 0.3, 0.2)
+    variances = probability.gaussian_moments(maps)
+    flow = probability.second_moment_flow(maps, np.zeros(3))
+    # The stationary covariance is what one step and its fresh noise h²s²λ leave as it is.
+    image = flow.apply(np.diag(variances)) + 0.04 * 0.09 * np.diag(maps.eigenvalues)
+    np.testing.assert_allclose(image, np.diag(variances), rtol=0, atol=16 * EPS * variances.max())
+    states = ito.simulate(maps, np.zeros(3), 400, n_replicas=20_000, seed=1).states[:, 0]
+    assert (np.abs(states.var(axis=0) / variances - 1) < 5 * math.sqrt(6 / 20_000)).all()
+
+
+def test_coalescence_is_evidence_and_named_so():
+    def drift(x, draw, params, out):
+        out[0] = 0.5 * x[0] + math.sin(x[0]) * 0.3 + draw[0]
+
+    maps = ito.CustomMaps(drift, dim=1)
+    sample = ito.stationary_sample(maps, 500, seed=1)
+    assert sample.certificate == "coalescence"
+    assert (np.abs(beyond(sample, maps) - sample.points)[:, 0] <= sample.error_bound).all()
+
+
+@pytest.mark.parametrize(
+    "maps",
+    [gallery.reflected_walk(), gallery.cyclic_walk(5), gallery.two_point_quadratic(2.0), logistic(2, n=4)],
+    ids=["slow", "never", "at the boundary", "too few steps"],
+)
+def test_without_a_certificate_the_exponent_is_told(maps):
+    with pytest.raises(ito.NotContractiveError, match=r"Lyapunov exponent.* is "):
+        ito.stationary_sample(maps, 20, seed=1, max_steps=50, x0=np.full(maps.dim, 0.3))
+
+
+def test_a_bound_that_is_too_small_is_found():
+    def body(x, draw, params, out):
+        out[0] = 0.9 * x[0] + draw[0]
+
+    for wrong in (0.5, lambda draw: 0.2):
+        maps = ito.CustomMaps(body, dim=1, lipschitz=wrong)
+        with pytest.raises(ito.InvalidInputError, match=r"grows by 0\.9: give an upper bound"):
+            ito.stationary_sample(maps, 10, seed=1)
+
+
+def test_a_tolerance_below_rounding_is_refused():
+    for maps in (gallery.two_point_quadratic(0.5), gallery.ar1(0.5, 1.0)):
+        with pytest.raises(ito.InvalidInputError, match="rounding alone can move"):
+            ito.stationary_sample(maps, 10, seed=1, tol=1e-17)
+
+
+def test_divergence_while_sampling():
+    def cubic(x, draw, params, out):
+        out[0] = x[0] - 0.5 * x[0] ** 3 + draw[0]
+
+    with pytest.raises(ito.DivergenceError):
+        ito.stationary_sample(ito.CustomMaps(cubic, dim=1), 10, seed=1, x0=[100.0])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tol": 0.0}, "tol is 0.0"),
+        ({"failure_probability": 1.0}, "failure_probability is 1.0"),
+        ({"x0": [0.0, 0.0]}, r"x0 has shape \(2,\)"),
+        ({"max_steps": 0}, "max_steps"),
+        ({"backend": "abacus"}, "backend is 'abacus'"),
+        ({"n_samples": 0}, "n_samples"),
+    ],
+)
+def test_bad_input_is_refused(options, message):
+    with pytest.raises(ito.InvalidInputError, match=message):
+        ito.stationary_sample(gallery.two_point_quadratic(0.5), **{"n_samples": 10, "seed": 0, **options})
