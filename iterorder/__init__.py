@@ -28,7 +28,7 @@ from iterorder.maps import (
 )
 from iterorder.orders import Window
 from iterorder.simulate import simulate
-from iterorder.theory import Theory, theory
+from iterorder.theory import Theory, lie_bracket, stability_boundary, theory
 from iterorder.trajectory import Trajectory, load
 from iterorder.wasserstein import (
     DistanceEstimate,
@@ -74,8 +74,10 @@ __all__ = [
     "diagnose",
     "fit_rate",
     "gallery",
+    "lie_bracket",
     "load",
     "simulate",
+    "stability_boundary",
     "stationary_sample",
     "theory",
     "wasserstein",

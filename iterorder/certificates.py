@@ -68,8 +68,8 @@ def sure_certificate(maps: RandomMaps, x0: np.ndarray) -> SureCertificate:
         )
     if isinstance(maps.sampling_law, FreshNoise):
         raise NotContractiveError(
-            "a sure certificate needs a bound of the first move of every map, which is not known for fresh noise "
-            f"({maps.sampling_law.noise}): use tol=0 (exact), or stationary_sample, whose bounds hold with a probability"
+            "a sure certificate needs a bound of the first move of every map, which is not known for fresh "
+            f"{maps.sampling_law.noise} noise: use tol=0 (exact), or stationary_sample, whose bounds have a probability"
         )
     centre = x0[0].astype(np.float64)
     drawn = maps.sampling_law.weights > 0

@@ -23,7 +23,7 @@ from iterorder import LinearRegressionSGD, LogisticRegressionSGD, simulate
 from iterorder.datasets import breast_cancer, diabetes
 from iterorder.orders import BACKWARD, FORWARD
 from iterorder.plotting import ORDER_COLORS, PAGE, house_style, panel_title, save_figure
-from iterorder.theory.analysis import analyse
+from iterorder.theory.families import analyse
 from iterorder.theory.small_step import mean_hessian, minimizer, small_step_covariance
 
 SEED = 17

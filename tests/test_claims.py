@@ -38,7 +38,7 @@ from iterorder.simulate import simulate
 from iterorder.wasserstein import wasserstein_1d_to
 
 ROOT = Path(__file__).resolve().parents[1]
-EXPECTED = ["C1", "C2", "C3", "C4", "C5", "C6", "C13", "C14", "C15", "C21", "C22"]
+EXPECTED = [f"C{number}" for number in range(1, 23)]
 ON_REAL_DATA = {
     "diabetes": {"C1", "C2", "C3", "C6", "C13", "C14", "C15", "C21"},
     "breast cancer": {"C1", "C2", "C3", "C4", "C5"},

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.polynomial.chebyshev import chebvander
+
+from iterorder.maps import LogisticRegressionSGD
 
 #: Digits after which 2·3^(−k) and 2^(−k) are below the rounding of a double.
 TERNARY_DIGITS, BINARY_DIGITS = 34, 53
@@ -93,3 +97,37 @@ def reshuffled_variance(step: float, n_items: int, spread: float) -> float:
     powers = (1.0 - step) ** np.arange(n_items)
     bracket = float((powers**2).sum() - powers.sum() ** 2 / n_items)
     return step**2 * spread * n_items / (n_items - 1) * bracket / (1.0 - (1.0 - step) ** (2 * n_items))
+
+
+def stationary_means(maps: LogisticRegressionSGD, functions: Sequence[Callable], degree: int = 48) -> list[float]:
+    """E_π f for smooth functions f of one variable, by the spectral method: no sampling error.
+
+    The operator f → E f(T_ξ(·)) keeps analytic functions on the interval between the minimisers of the single losses,
+    which the maps of small steps leave invariant. On Chebyshev polynomials it is a matrix; its left fixed vector is the
+    stationary law.
+
+    Examples
+    --------
+    >>> from iterorder.claims.systems import tilted_logistic
+    >>> round(stationary_means(tilted_logistic(0.1), [lambda x: 0.0 * x + 1.0])[0], 12)
+    1.0
+    """
+    from scipy.optimize import brentq
+
+    rows = maps.labels * maps.features[:, 0]
+    # The minimiser of log(1+e^(−ax)) + ½·ridge·x²: |x| is at most |a|/ridge.
+    ends = [
+        brentq(lambda x, a=a: maps.ridge * x - a / (1.0 + math.exp(a * x)), -abs(a / maps.ridge), abs(a / maps.ridge))
+        for a in rows
+    ]
+    middle, half = 0.5 * (max(ends) + min(ends)), 0.5 * (max(ends) - min(ends))
+    nodes = np.cos(np.pi * (np.arange(degree) + 0.5) / degree)
+    points = middle + half * nodes
+    to_coefficients = np.linalg.inv(chebvander(nodes, degree - 1))
+    images = np.array([maps.images(np.array([x]))[:, 0] for x in points])  # (node, item)
+    operator = chebvander((images - middle) / half, degree - 1).mean(axis=1) @ to_coefficients
+    # Left fixed vector with total mass one: one equation of the singular system is replaced by the mass.
+    system = operator.T - np.eye(degree)
+    system[0] = 1.0
+    weights = np.linalg.solve(system, np.eye(degree)[0])
+    return [float(weights @ np.asarray(f(points))) for f in functions]

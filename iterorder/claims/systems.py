@@ -49,6 +49,11 @@ def breast_cancer_regression() -> LogisticRegressionSGD:
     return LogisticRegressionSGD(*datasets.breast_cancer(), 0.01, ridge=1.0)
 
 
+def tilted_logistic(step_size: float) -> LogisticRegressionSGD:
+    """Ridge logistic regression of five points of the line, on a loss that is skew at its minimum."""
+    return LogisticRegressionSGD([[2.0], [-1.0], [0.5], [1.5], [-0.7]], [1, 1, -1, 1, 1], step_size, ridge=0.5)
+
+
 def breast_cancer_plane(step_size: float, ridge: float) -> LogisticRegressionSGD:
     """The same data on their two leading principal directions, whose curvatures are far apart (13 and 6).
 

@@ -13,7 +13,7 @@ from iterorder.maps.base import RandomMaps
 from iterorder.maps.logistic_regression import LogisticRegressionSGD
 from iterorder.theory.affine import fixed_points
 from iterorder.theory.affine.epochs import epoch_law
-from iterorder.theory.affine.items import Items, affine_items
+from iterorder.theory.affine.items import Items
 from iterorder.theory.affine.law import AffineLaw, step_law
 from iterorder.theory.affine.moments import SecondMoments, fixed_point_of_mean, smallest_mean_norm
 from iterorder.theory.affine.triangular import common_diagonals
@@ -290,12 +290,3 @@ class LogisticAnalysis(Analysis):
             with contextlib.suppress(Undefined):
                 return self.common_fixed_point()
         raise Undefined(f"{NOT_AFFINE}; {alternative}")
-
-
-def analyse(maps: RandomMaps, *, seed: int, effort: str) -> Analysis:
-    """The analysis for the family of a system."""
-    items = affine_items(maps)
-    if items is not None:
-        return AffineAnalysis(maps, items, seed, effort)
-    family = LogisticAnalysis if isinstance(maps, LogisticRegressionSGD) else Analysis
-    return family(maps, seed, effort)

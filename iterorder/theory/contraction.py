@@ -14,7 +14,7 @@ from iterorder.maps.base import RandomMaps
 from iterorder.maps.linear_regression import LinearRegressionSGD
 from iterorder.maps.logistic_regression import LOGISTIC_CURVATURE, LogisticRegressionSGD
 from iterorder.maps.quadratic import QuadraticSGD
-from iterorder.sampling import Sampling
+from iterorder.sampling import FreshNoise, Sampling
 from iterorder.theory.affine.chunks import chunks
 from iterorder.theory.step_draws import all_steps, draw_blocks
 from iterorder.theory.undefined import Undefined
@@ -125,6 +125,8 @@ def contraction(maps: RandomMaps, p, *, seed: int = 0, effort: str = "quick") ->
     """
     if isinstance(p, (bool, np.bool_)) or not isinstance(p, numbers.Real) or not float(p) >= 1.0:
         raise InvalidInputError(f"p is {p!r}: give a number in [1, inf]")
+    if isinstance(maps.sampling_law, FreshNoise):
+        return _power_mean_of(maps, _fresh_constants(maps, seed, DRAWS[effort]), float(p))
     listed = all_steps(maps.sampling_law)
     if listed is None:
         return _from_draws(maps, float(p), seed, DRAWS[effort])
@@ -145,8 +147,22 @@ def _from_draws(maps, p, seed, count) -> Estimate:
     # One step of an epoch holds a uniformly drawn batch too: independent batches serve both orders.
     independent = Sampling(law.n_items, law.batch_size)
     rows = np.concatenate([block[0] for block in draw_blocks(independent, seed, count, 1)])
-    constants = lipschitz_constants(maps, rows)
-    largest = float(constants.max())
+    return _power_mean_of(maps, lipschitz_constants(maps, rows), p)
+
+
+def _fresh_constants(maps, seed, count) -> np.ndarray:
+    bounds = [maps.lipschitz(draw) for draw in maps.sampling_law.draws(seed, np.arange(count), 0)]
+    known = [bound for bound in bounds if bound is not None]
+    if len(known) < count:
+        raise Undefined("no Lipschitz constant is known for these maps: give a bound")
+    return np.array(known, np.float64)
+
+
+def _power_mean_of(maps, constants, p) -> Estimate:
+    """The power mean of the constants of independent draws."""
+    count, largest = len(constants), float(constants.max())
+    if constants.min() == largest and maps.lipschitz_max == largest:
+        return Estimate.of(largest)  # one number for all maps
     if math.isinf(p):
         bound = maps.lipschitz_max
         if bound is None:

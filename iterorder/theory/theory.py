@@ -11,8 +11,8 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.maps.base import RandomMaps
-from iterorder.theory.analysis import analyse
 from iterorder.theory.contraction import contraction
+from iterorder.theory.families import analyse
 from iterorder.theory.undefined import Undefined
 from iterorder.validation import as_choice, as_seed, read_only
 

@@ -1,0 +1,68 @@
+"""The Lie bracket of two gradient fields: what the order of two steps changes (C11)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from iterorder.errors import InvalidInputError
+from iterorder.maps.linear_regression import LinearRegressionSGD
+from iterorder.maps.logistic_regression import LogisticRegressionSGD
+from iterorder.maps.quadratic import QuadraticSGD
+from iterorder.theory.small_step import SGDMaps, gradients
+from iterorder.validation import as_floats, as_int
+
+
+def hessian(maps: SGDMaps, item: int, x: np.ndarray) -> np.ndarray:
+    """The second derivative of one item's loss at x, shape (d, d).
+
+    Examples
+    --------
+    >>> hessian(LinearRegressionSGD([[1.0, 2.0]], [0.0], 0.1, ridge=0.5), 0, np.zeros(2))
+    array([[1.5, 2. ],
+           [2. , 4.5]])
+    """
+    if isinstance(maps, QuadraticSGD):
+        return maps.curvatures[item]
+    a = maps.features[item]
+    weight = 1.0
+    if isinstance(maps, LogisticRegressionSGD):
+        weight = 0.25 / np.cosh(0.5 * float(a @ x)) ** 2  # σ(z)σ(−z)
+    return weight * np.outer(a, a) + maps.ridge * np.eye(maps.dim)
+
+
+def lie_bracket(maps: SGDMaps, i: int, j: int, x) -> np.ndarray:
+    """H_i g_j − H_j g_i at x, gradients and Hessians of the losses of items i and j.
+
+    T_i∘T_j − T_j∘T_i = h²·(H_i g_j − H_j g_i) + O(h³), without the remainder for quadratic losses.
+
+    Parameters
+    ----------
+    maps : QuadraticSGD, LinearRegressionSGD or LogisticRegressionSGD
+    i, j : int
+    x : array_like, shape (d,)
+
+    Returns
+    -------
+    ndarray, shape (d,)
+
+    Raises
+    ------
+    InvalidInputError
+        If the maps are not steps of SGD on known losses, an item does not exist or x has another shape.
+
+    Examples
+    --------
+    >>> maps = QuadraticSGD([1.0, 3.0], [0.0, 1.0], 0.1)
+    >>> once, other = maps.apply(maps.apply([2.0], 1), 0), maps.apply(maps.apply([2.0], 0), 1)
+    >>> bool(abs((once - other) - 0.01 * lie_bracket(maps, 0, 1, [2.0])) < 1e-15)
+    True
+    """
+    if not isinstance(maps, (QuadraticSGD, LinearRegressionSGD, LogisticRegressionSGD)):
+        raise InvalidInputError(f"maps is a {type(maps).__name__}: give steps of SGD on quadratic or regression losses")
+    last = maps.sampling_law.n_items - 1
+    i, j = as_int("i", i, low=0, high=last), as_int("j", j, low=0, high=last)
+    point = as_floats("x", x, ndim=(1,))
+    if point.shape != (maps.dim,):
+        raise InvalidInputError(f"x has shape {point.shape}: give ({maps.dim},)")
+    slopes = gradients(maps, point)
+    return hessian(maps, i, point) @ slopes[j] - hessian(maps, j, point) @ slopes[i]

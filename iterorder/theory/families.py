@@ -1,0 +1,21 @@
+"""Which analysis a system gets."""
+
+from __future__ import annotations
+
+from iterorder.maps.base import RandomMaps
+from iterorder.maps.gaussian_regression import GaussianRegressionSGD
+from iterorder.maps.logistic_regression import LogisticRegressionSGD
+from iterorder.theory.affine.items import affine_items
+from iterorder.theory.analysis import AffineAnalysis, Analysis, LogisticAnalysis
+from iterorder.theory.gaussian import GaussianAnalysis
+
+
+def analyse(maps: RandomMaps, *, seed: int, effort: str) -> Analysis:
+    """The analysis for the family of a system."""
+    items = affine_items(maps)
+    if items is not None:
+        return AffineAnalysis(maps, items, seed, effort)
+    if isinstance(maps, GaussianRegressionSGD):
+        return GaussianAnalysis(maps, seed, effort)
+    family = LogisticAnalysis if isinstance(maps, LogisticRegressionSGD) else Analysis
+    return family(maps, seed, effort)
