@@ -1,0 +1,169 @@
+"""Gaussian regression in closed form, boundaries of stability, Lie brackets."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import iterorder as ito
+from iterorder.theory.brackets import hessian
+from iterorder.theory.gaussian import abs_moment, log_moment
+from iterorder.theory.small_step import gradients
+from tests.systems import logistic, quadratic, regression
+
+EPS = np.finfo(np.float64).eps
+
+
+def scalar(h):
+    return ito.GaussianRegressionSGD([1.0], 1.0, h)
+
+
+# ------------------------------------------------------------------------------------------------- Gaussian regression
+
+
+@pytest.mark.parametrize(("h", "kappa"), [(2 / 3, 2.0), (1.0, 1.0908), (1.5, 0.4774)])
+def test_tail_indices_are_those_of_the_theory(h, kappa):
+    assert ito.theory(scalar(h)).tail_index.value == pytest.approx(kappa, abs=5e-5)
+
+
+def test_moments_of_one_map_are_those_of_quadrature_by_hand():
+    """E(1 − cg²)² = 1 − 2c + 3c² and E log|1 − cg²| by a plain midpoint rule."""
+    for c in (0.2, 0.7, 1.9):
+        assert abs_moment(c, 2.0) == pytest.approx(1 - 2 * c + 3 * c * c, rel=1e-12)
+        g = (np.arange(4_000_000) + 0.5) * 1e-5
+        density = math.sqrt(2 / math.pi) * np.exp(-0.5 * g * g) * 1e-5
+        # The midpoint rule is off by about a cell of the logarithm at its singularity: cell·log(cell).
+        assert log_moment(c) == pytest.approx(float(density @ np.log(np.abs(1 - c * g * g))), abs=2e-4)
+
+
+def test_second_moments_against_the_definition():
+    """The operator C → E[A C Aᵀ], by simulated maps; and its radius by powers of the exact recursion."""
+    maps = ito.GaussianRegressionSGD([1.0, 0.5, 0.25], 0.3, 0.2)
+    known = ito.theory(maps)
+    h, lam = maps.step_size, maps.eigenvalues
+    c = np.eye(3)
+    for _ in range(400):
+        drift = h * lam[:, None] * c
+        after = c - drift - drift.T + h * h * (2 * lam[:, None] * c * lam + (lam @ np.diag(c)) * np.diag(lam))
+        ratio, c = np.trace(after) / np.trace(c), after / np.trace(after)
+    assert known.mean_square_radius.value == pytest.approx(ratio, rel=1e-9)
+    assert known.mean_square_stable
+    assert known.mean.tolist() == [0.0, 0.0, 0.0]
+    states = ito.simulate(maps, np.zeros(3), 400, n_replicas=20_000, seed=1).states[:, 0]
+    # Five standard errors of a variance; a twentieth more is rejected.
+    error = 5 * np.sqrt(((states**2).var(axis=0)) / len(states))
+    exact = np.diag(known.covariance)
+    assert (np.abs((states**2).mean(axis=0) - exact) < error).all()
+    assert (np.abs((states**2).mean(axis=0) - 1.15 * exact) > error).any()
+
+
+def test_what_does_not_exist_has_a_reason():
+    wild = ito.theory(scalar(1.5))
+    assert wild.covariance is None
+    assert "infinite" in wild.reasons["covariance"]
+    assert wild.common_fixed_point is None
+    noiseless = ito.theory(ito.GaussianRegressionSGD([1.0, 1.0], 0.0, 0.1))
+    assert noiseless.common_fixed_point.tolist() == [0.0, 0.0]
+    assert "one dimension" in noiseless.reasons["tail_index"]
+    flat = ito.theory(ito.GaussianRegressionSGD([1.0, 0.0], 1.0, 0.1))
+    assert flat.lyapunov_exponent.value == 0.0
+    assert not flat.mean_square_stable
+
+
+def test_the_exponent_of_many_dimensions_tends_to_that_of_one():
+    """A direction with far larger data decides nothing; here both are equal and the exact scalar value is a bound."""
+    found = ito.theory(ito.GaussianRegressionSGD([1.0, 1.0], 1.0, 0.1)).lyapunov_exponent
+    # ‖(I − haaᵀ)e‖² for a fixed unit vector e, a in the plane: rotation invariance makes it the exponent.
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(400_000, 2))
+    along = 1 - 0.1 * a[:, 0] ** 2
+    growth = 0.5 * np.log(along**2 + (0.1 * a[:, 0] * a[:, 1]) ** 2)
+    error = math.hypot(found.standard_error, growth.std() / math.sqrt(len(growth)))
+    assert abs(found.value - growth.mean()) < 5 * error
+    assert abs(found.value - log_moment(0.1)) > 5 * error  # the control: one dimension alone
+
+
+# ----------------------------------------------------------------------------------------------------------- boundaries
+
+
+def test_boundaries_of_gaussian_regression():
+    assert ito.stability_boundary(scalar, 0.1, 4.0).value == pytest.approx(2 / 3, rel=4 * EPS)
+    almost_sure = ito.stability_boundary(scalar, 0.1, 4.0, kind="almost-sure")
+    assert almost_sure.exact
+    assert almost_sure.value == pytest.approx(2.42125, abs=5e-6)
+    for d in (2, 5):
+        found = ito.stability_boundary(lambda h, d=d: ito.GaussianRegressionSGD(np.ones(d), 1.0, h), 0.01, 2.0)
+        assert found.value == pytest.approx(2 / (d + 2), rel=1e-12)
+
+
+def test_the_first_boundary_is_found_where_the_stable_set_has_two_parts():
+    def pair(h):
+        return ito.QuadraticSGD([1.0, 30.0], [0.0, 1.0], h)
+
+    found = ito.stability_boundary(pair, 0.01, 1.2, kind="almost-sure").value
+    assert found == pytest.approx((31 - math.sqrt(721)) / 60, rel=1e-13)
+    assert ito.stability_boundary(pair, 0.01, 1.2).value == pytest.approx(2 * 15.5 / 450.5, rel=1e-12)
+
+
+def test_a_boundary_from_estimates_has_an_error():
+    def make(h):
+        return ito.GaussianRegressionSGD([1.0, 1.0], 1.0, h)
+
+    found = ito.stability_boundary(make, 0.2, 3.0, kind="almost-sure")
+    assert not found.exact
+    assert 0.0 < found.standard_error < 0.05 * found.value
+    assert ito.stability_boundary(make, 0.2, 3.0).value < found.low
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((1.0, 2.0), {}, "low is 1.0, where the system is not stable"),
+        ((0.1, 0.2), {}, "high is 0.2, and the system is stable"),
+        ((0.2, 0.1), {}, "give low < high"),
+        ((0.1, 2.0), {"kind": "moral"}, "kind is 'moral'"),
+    ],
+)
+def test_bad_boundaries_are_refused(arguments, options, message):
+    with pytest.raises(ito.InvalidInputError, match=message):
+        ito.stability_boundary(scalar, *arguments, **options)
+
+
+def test_unknown_stability_is_told():
+    with pytest.raises(ito.InvalidInputError, match=r"mean-square stability at step size 0\.1 is not known"):
+        ito.stability_boundary(lambda h: ito.gallery.double_well(h, 0.2), 0.1, 1.0)
+
+
+# ------------------------------------------------------------------------------------------------------------- brackets
+
+
+@pytest.mark.parametrize(
+    "maps", [quadratic(3), regression(3, ridge=0.1), logistic(3)], ids=["quadratic", "linear", "logistic"]
+)
+def test_brackets_against_differences(maps):
+    """Hessians by central differences of gradients; the bracket by its definition."""
+    x, step = np.array([0.3, -0.2, 0.5]), EPS ** (1 / 3)
+    columns = [(gradients(maps, x + step * e) - gradients(maps, x - step * e)) / (2 * step) for e in np.eye(3)]
+    by_differences = np.stack(columns, axis=-1)
+    for i, j in ((0, 1), (2, 0)):
+        np.testing.assert_allclose(hessian(maps, i, x), by_differences[i], rtol=0, atol=1e3 * EPS ** (2 / 3))
+        slopes = gradients(maps, x)
+        expected = hessian(maps, i, x) @ slopes[j] - hessian(maps, j, x) @ slopes[i]
+        np.testing.assert_array_equal(ito.lie_bracket(maps, i, j, x), expected)
+        np.testing.assert_allclose(ito.lie_bracket(maps, j, i, x), -expected, rtol=0, atol=16 * EPS)
+    assert not ito.lie_bracket(maps, 1, 1, x).any()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((ito.gallery.sierpinski(), 0, 1, [0.0, 0.0]), "maps is a AffineMaps"),
+        ((regression(2), 0, 99, [0.0, 0.0]), "j is 99"),
+        ((regression(2), 0, 1, [0.0]), r"x has shape \(1,\)"),
+    ],
+)
+def test_bad_brackets_are_refused(arguments, message):
+    with pytest.raises(ito.InvalidInputError, match=message):
+        ito.lie_bracket(*arguments)
