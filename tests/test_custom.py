@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 
 import numba
 import numpy as np
@@ -180,6 +181,68 @@ def test_compiled_and_plain_bodies_have_the_same_bits():
         for n in range(40):
             x = maps.apply(x, maps.draw(4, r, n))
             np.testing.assert_array_equal(run.states[r, n + 1], x)
+
+
+def test_an_index_out_of_range_is_a_diverged_path_and_touches_no_memory():
+    def far(x, draw, params, out):
+        k = int(abs(x[0]) * 1e9) if abs(x[0]) > 5.0 else 0
+        out[0] = 2.0 * x[0] + 0.0 * params[0][k]
+
+    run = ito.simulate(
+        ito.CustomMaps(far, dim=1, params=([1.0, 2.0],)), [[0.0], [1.0]], 6, n_replicas=2, seed=1, save_steps="all"
+    )
+    assert run.diverged_at.tolist() == [-1, 4]
+    assert run.states[1, :4, 0].tolist() == [1.0, 2.0, 4.0, 8.0]
+
+
+def test_entries_of_a_draw_count_from_both_ends():
+    def body(x, draw, params, out):
+        for k in range(4):
+            out[k] = draw[k - 4]
+
+    maps = ito.CustomMaps(body, dim=4, noise="index+normal", noise_dim=3, n_maps=9)
+    states = ito.simulate(maps, np.zeros(4), 1, n_replicas=5, seed=2).states[:, 0]
+    for r in range(5):
+        np.testing.assert_array_equal(states[r], maps.draw(2, r, 0))
+        np.testing.assert_array_equal(states[r], maps.apply(np.zeros(4), maps.draw(2, r, 0)))
+
+
+def test_a_constant_that_changes_makes_other_maps():
+    factor = 2.0
+
+    def body(x, draw, params, out):
+        out[0] = factor * x[0]
+
+    two = ito.simulate(ito.CustomMaps(body, dim=1), [1.0], 3, seed=1).states
+    factor = 3.0
+    three = ito.simulate(ito.CustomMaps(body, dim=1), [1.0], 3, seed=1).states
+    assert (two.item(), three.item()) == (8.0, 27.0)
+
+
+def test_bounds_by_index_and_normals_see_the_index():
+    bounds = [0.8, 0.5, 0.2]
+
+    def body(x, draw, params, out):
+        out[0] = params[0][draw[0]] * x[0] + draw[1]
+
+    maps = ito.CustomMaps(
+        body, dim=1, noise="index+normal", n_maps=3, params=(bounds,), lipschitz=lambda draw: (0.8, 0.5, 0.2)[draw[0]]
+    )
+    for step in range(5):
+        draw = maps.draw(1, 0, step)
+        assert maps.lipschitz(draw) == bounds[int(draw[0])]
+    sample = ito.stationary_sample(maps, 200, seed=1)
+    assert sample.certificate == "probability"
+    assert sample.n_steps.min() < sample.n_steps.max()
+
+
+def test_gallery_maps_can_be_sent_to_another_process():
+    for maps in (ito.gallery.ar1(0.5, 1.0), ito.gallery.two_point_quadratic(0.5), ito.gallery.sierpinski()):
+        again = pickle.loads(pickle.dumps(maps))
+        x0 = np.full(maps.dim, 0.3)
+        states = [ito.simulate(one, x0, 20, seed=1).states for one in (maps, again)]
+        np.testing.assert_array_equal(*states)
+        assert type(again.law) is type(maps.law)
 
 
 def test_functions_that_numba_compiled_can_be_used_and_given():

@@ -6,7 +6,7 @@ Looking them up anew for every call would take longer than a small simulation.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from iterorder.kernels import blocks, float_draws, systems
 from iterorder.kernels import draws as items
 from iterorder.kernels.backward import backward_each, backward_to, mark_diverged, sliding_window
-from iterorder.kernels.custom import MAX_LANE_DIM, compiled_body, custom_steps, layout_of, memory_of
+from iterorder.kernels.custom import MAX_LANE_DIM, compiled_body, constants_of, custom_steps, layout_of, memory_of
 from iterorder.kernels.forward import forward
 from iterorder.kernels.incremental import incremental, incremental_steps_of, new_carry
 from iterorder.kernels.lanes import LANES
@@ -118,17 +118,17 @@ def _with_own_steps(step, dim, noise, noise_dim, params, dtype: np.dtype) -> sys
     columns, scalar = dim <= MAX_LANE_DIM, dtype.type
     stride = dim if columns else systems.padded(dim, dtype)
     empty = np.zeros((1, stride), dtype)
-    address = _custom_address(step, dim, noise, noise_dim, layout_of(params), dtype)
+    address = _custom_address(step, constants_of(step), dim, noise, noise_dim, layout_of(params), dtype)
     return systems.System(
         systems.CUSTOM, columns, dim, stride, 1, empty, empty, scalar(1.0), scalar(1.0), memory_of(params), address
     )
 
 
-@cache
-def _custom_address(step, dim, noise, noise_dim, layout, dtype: np.dtype) -> int:
+@lru_cache(maxsize=256)
+def _custom_address(step, constants, dim, noise, noise_dim, layout, dtype: np.dtype) -> int:
     """The compiled step of custom maps: the same for all whose parameters have the same types and shapes."""
     example, rows = _example(dtype), noise_dim + (noise == "index+normal")
-    body = compiled_body(step, dim, noise, layout, dtype)
+    body = compiled_body(step, constants, dim, noise, layout, dtype)
     steps = custom_steps(body, dim, noise, rows, layout)
     return address_of(steps, example.system, example.scratch, 0, 0, 0, 0)
 

@@ -6,9 +6,10 @@ such plain indices, that the compiler keeps them in registers for a chunk of ste
 
 from __future__ import annotations
 
+import inspect
 import math
 import operator
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 from llvmlite import ir
@@ -76,15 +77,21 @@ def _entry(context, builder, kind, args):
     draw = cgutils.create_struct_proxy(INDEX_AND_NORMALS)(context, builder, args[0])
     if kind.return_type == types.int64:
         return draw.index
-    position = context.cast(builder, args[1], types.unliteral(kind.args[1]), types.intp)
     words = context.make_array(_WORDS)(context, builder, draw.words)
+    length = builder.extract_value(words.shape, 0)
+    position = context.cast(builder, args[1], types.unliteral(kind.args[1]), types.intp)
+    negative = builder.icmp_signed("<", position, position.type(0))
+    position = builder.select(negative, builder.add(position, length), position)
+    inside = builder.icmp_unsigned("<", position, length)
+    position = builder.select(inside, position, position.type(0))
     address = builder.gep(
         builder.bitcast(words.data, ir.IntType(8).as_pointer()),
         [builder.mul(position, builder.extract_value(words.strides, 0))],
     )
     number = builder.load(builder.bitcast(address, ir.DoubleType().as_pointer()))
     is_index = builder.icmp_signed("==", position, position.type(0))
-    return builder.select(is_index, builder.sitofp(draw.index, number.type), number)
+    value = builder.select(is_index, builder.sitofp(draw.index, number.type), number)
+    return builder.select(inside, value, ir.Constant(number.type, float("nan")))
 
 
 # ----------------------------------------------------------------------------------------------------- views of a block
@@ -249,10 +256,23 @@ def memory_of(params: tuple) -> np.ndarray:
 # ---------------------------------------------------------------------------------------------------------------- steps
 
 
-@cache
-def compiled_body(step, dim: int, noise: str, layout: tuple, dtype):
-    """The body as a compiled function, for arguments of the types that its steps give it; raises Numba's own errors."""
-    body = njit(**OPTIONS, forceinline=True)(step)
+def constants_of(step) -> tuple:
+    """The numbers that a body reads from outside: compiled in, so another value asks for another compilation."""
+    found = inspect.getclosurevars(step)
+    return tuple(
+        (name, repr(value))
+        for name, value in sorted({**found.globals, **found.nonlocals}.items())
+        if isinstance(value, (bool, int, float, str, tuple, np.generic))
+    )
+
+
+@lru_cache(maxsize=256)
+def compiled_body(step, constants: tuple, dim: int, noise: str, layout: tuple, dtype):
+    """The body as a compiled function, for arguments of the types that its steps give it; raises Numba's own errors.
+
+    `constants` are those of `constants_of`, which make the result another one.
+    """
+    body = njit(**OPTIONS, forceinline=True, boundscheck=True)(step)
     state = types.Array(from_dtype(np.dtype(dtype)), 1, "C", readonly=True)
     body.compile((state, draw_type(noise), parameter_types(layout), types.Array(state.dtype, 1, "C")))
     return body
@@ -261,7 +281,9 @@ def compiled_body(step, dim: int, noise: str, layout: tuple, dtype):
 def check_compiles(maps) -> None:
     """Compile the body of custom maps for float64; what fails becomes a `MapCompilationError` with place and reason."""
     try:
-        body = compiled_body(maps.step, maps.dim, maps.noise, layout_of(maps.params), np.dtype(np.float64))
+        body = compiled_body(
+            maps.step, constants_of(maps.step), maps.dim, maps.noise, layout_of(maps.params), np.dtype(np.float64)
+        )
     except Exception as error:  # Numba raises many kinds
         raise explained(maps.step, error) from error
     if any("NRT_MemInfo_alloc" in code or "NRT_Allocate" in code for code in body.inspect_llvm().values()):
@@ -279,7 +301,11 @@ def custom_steps(body, dim: int, noise: str, rows: int, layout: tuple):
     def step(x, drawn, given, image):
         for k in range(dim):
             image[k] = np.nan  # what a branch leaves out is not a number
-        body(_read_only(x), drawn, given, image)
+        try:
+            body(_read_only(x), drawn, given, image)
+        except Exception:  # an index out of range: no memory is touched, and the path is found as diverged
+            for k in range(dim):
+                image[k] = np.nan
         for k in range(dim):
             x[k] = image[k]
 

@@ -24,7 +24,12 @@ REASONS = (
     r".*[Uu]nsupported.*",
 )
 HINTS = (
-    (r"Untyped global name '(\w+)'", "decorate the function {0} with @numba.njit, or write its lines here"),
+    (
+        r"Untyped global name '(\w+)'[^\n]*function",
+        "decorate the function {0} with @numba.njit, or write it here",
+    ),
+    (r"Untyped global name '(\w+)'", "give what you need of {0} in params"),
+    (r"getitem[^\n]*Tuple", "parameters of different types need constant indices: params[0], not params[k]"),
     (r"readonly array", "only out may be written: x, draw and params are read-only"),
     (r"Cannot unify", "a variable changes its type, often from an integer to a float: begin with 0.0"),
     (r"random", "draw nothing yourself: `draw` holds the noise, so that both orders meet the same maps"),

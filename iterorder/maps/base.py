@@ -22,7 +22,7 @@ class RandomMaps(ABC):
         How a step draws its items.
     """
 
-    sampling_law: Sampling
+    sampling_law: Sampling  # or FreshNoise, which has no epochs
 
     @property
     @abstractmethod

@@ -60,7 +60,8 @@ class CustomMaps(RandomMaps):
     params : tuple of array_like or numbers
         Handed to the function as it is: arrays of floats (float64) or of integers (int64), read-only copies.
     lipschitz : float, function of the draw, or None
-        An upper bound of the Lipschitz constants, or of that of each map. Certificates rest on it.
+        An upper bound of the Lipschitz constants, or of that of each map; with noise="index" the function is given the
+        index itself. Certificates rest on it.
 
     Attributes
     ----------
@@ -79,7 +80,10 @@ class CustomMaps(RandomMaps):
     Notes
     -----
     Draws depend on the seed, the replica, the step and `n_maps` alone: an `AffineMaps` with as many maps meets the same
-    indices. An entry of `out` that a branch leaves unwritten becomes NaN.
+    indices. An entry of `out` that a branch leaves unwritten becomes NaN, and so does the whole state where an index is
+    out of range. Numbers that the function reads from outside are those at the time when maps are made. Integers wrap
+    around at 64 bits, and an integer to a negative integer power is 0 or 1: write floats. Error bounds of certified
+    samples take a step to round like dim + 9 operations on numbers of the size of the state.
 
     Examples
     --------
@@ -152,7 +156,10 @@ class CustomMaps(RandomMaps):
     def lipschitz(self, draw) -> float | None:
         """The upper bound that was given for T_draw; None if none was."""
         bound = self.lipschitz_bound
-        return as_float("lipschitz(draw)", bound(draw), low=0.0) if callable(bound) else bound
+        if not callable(bound):
+            return bound
+        seen = self._draw_for_body(draw) if self.noise == "index+normal" else draw
+        return as_float("lipschitz(draw)", bound(seen), low=0.0)
 
     @property
     def lipschitz_max(self) -> float | None:
@@ -166,8 +173,7 @@ class CustomMaps(RandomMaps):
 
     @cached_property
     def _largest_bound(self) -> float:
-        bounds = (self.lipschitz(i) for i in range(self.sampling_law.n_items))
-        return max(bound for bound in bounds if bound is not None)
+        return max(self.lipschitz(i) or 0.0 for i in range(self.sampling_law.n_items))
 
     @cached_property
     def digest(self) -> str:
@@ -188,7 +194,11 @@ class CustomMaps(RandomMaps):
                 out = np.full(self.dim, np.nan, x.dtype)
                 try:
                     self.step(x[place].copy(), drawn, self.params, out)
-                except (ArithmeticError, ValueError):  # what Python raises where compiled code gives inf or NaN
+                except ArithmeticError:  # what Python raises where compiled code gives inf or NaN
+                    out[:] = np.nan
+                except ValueError as error:
+                    if "math domain error" not in str(error):
+                        raise
                     out[:] = np.nan
                 images[place] = out
         return images

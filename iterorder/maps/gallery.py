@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -39,6 +40,13 @@ def _with_law(maps: Maps, law: Callable) -> Maps:
     return maps
 
 
+def _from_scipy(name: str, *parameters):
+    """A frozen law of SciPy."""
+    from scipy import stats
+
+    return getattr(stats, name)(*parameters)
+
+
 def _binary_law(lam: float, low: float, high: float) -> BinaryLaw:
     return (CantorLaw if 0.0 <= lam <= 0.5 else BinaryLaw)(lam, low, high)
 
@@ -55,7 +63,7 @@ def two_point_quadratic(h) -> QuadraticSGD:
     """
     maps = QuadraticSGD(np.array([1.0, 1.0]), np.array([0.0, 1.0]), h)
     lam = 1.0 - maps.step_size
-    return _with_law(maps, lambda: _binary_law(lam, 0.0, maps.step_size)) if abs(lam) < 1.0 else maps
+    return _with_law(maps, partial(_binary_law, lam, 0.0, maps.step_size)) if abs(lam) < 1.0 else maps
 
 
 def bernoulli_convolution(lam) -> AffineMaps:
@@ -71,7 +79,7 @@ def bernoulli_convolution(lam) -> AffineMaps:
     """
     lam = as_float("lam", lam)
     maps = AffineMaps(np.full((2, 1, 1), lam), np.array([[-1.0], [1.0]]))
-    return _with_law(maps, lambda: _binary_law(lam, -1.0, 1.0)) if abs(lam) < 1.0 else maps
+    return _with_law(maps, partial(_binary_law, lam, -1.0, 1.0)) if abs(lam) < 1.0 else maps
 
 
 #: The corners of the equilateral triangle of side one, shape (3, 2).
@@ -90,9 +98,8 @@ def sierpinski() -> AffineMaps:
     2
     """
     maps = AffineMaps(np.broadcast_to(0.5 * np.eye(2), (3, 2, 2)), 0.5 * SIERPINSKI_CORNERS)
-    return _with_law(
-        maps, lambda: MomentLaw(SIERPINSKI_CORNERS.mean(axis=0), np.cov(SIERPINSKI_CORNERS.T, ddof=0) / 3.0)
-    )
+    law = partial(MomentLaw, SIERPINSKI_CORNERS.mean(axis=0), np.cov(SIERPINSKI_CORNERS.T, ddof=0) / 3.0)
+    return _with_law(maps, law)
 
 
 def barnsley_fern() -> AffineMaps:
@@ -117,7 +124,7 @@ def barnsley_fern() -> AffineMaps:
     ]
     offsets = [[0.0, 0.0], [0.0, 1.6], [0.0, 1.6], [0.0, 0.44]]
     maps = AffineMaps(np.array(matrices), np.array(offsets), np.array([0.01, 0.85, 0.07, 0.07]))
-    return _with_law(maps, lambda: affine_moments(maps.matrices, maps.offsets, maps.sampling_law.weights))
+    return _with_law(maps, partial(affine_moments, maps.matrices, maps.offsets, maps.sampling_law.weights))
 
 
 def _ar1(x, draw, params, out):
@@ -135,12 +142,9 @@ def ar1(a, sigma) -> CustomMaps:
     a, sigma = as_float("a", a), as_float("sigma", sigma, low=0.0)
     maps = CustomMaps(_ar1, dim=1, noise="normal", params=(a, sigma), lipschitz=abs(a))
 
-    def law():
-        from scipy.stats import norm
-
-        return norm(0.0, sigma / math.sqrt(1.0 - a * a))
-
-    return _with_law(maps, law) if abs(a) < 1.0 else maps
+    if abs(a) >= 1.0:
+        return maps
+    return _with_law(maps, partial(_from_scipy, "norm", 0.0, sigma / math.sqrt(1.0 - a * a)))
 
 
 def _arcsine(x, draw, params, out):
@@ -166,12 +170,7 @@ def arcsine() -> CustomMaps:
     """
     maps = CustomMaps(_arcsine, dim=1, noise="uniform", noise_dim=2, lipschitz=_arcsine_lipschitz)
 
-    def law():
-        from scipy.stats import arcsine as beta_of_halves
-
-        return beta_of_halves()
-
-    return _with_law(maps, law)
+    return _with_law(maps, partial(_from_scipy, "arcsine"))
 
 
 def _vervaat(x, draw, params, out):
@@ -207,12 +206,7 @@ def reflected_walk() -> CustomMaps:
     """
     maps = CustomMaps(_reflected_walk, dim=1, lipschitz=1.0)
 
-    def law():
-        from scipy.stats import beta
-
-        return beta(1.0, 2.0)
-
-    return _with_law(maps, law)
+    return _with_law(maps, partial(_from_scipy, "beta", 1.0, 2.0))
 
 
 def _cyclic_walk(x, draw, params, out):
@@ -233,12 +227,7 @@ def cyclic_walk(N) -> CustomMaps:
     n = as_int("N", N, low=2, high=2**31)
     maps = CustomMaps(_cyclic_walk, dim=1, noise="index", n_maps=2, params=(float(n),))
 
-    def law():
-        from scipy.stats import randint
-
-        return randint(0, n)
-
-    return _with_law(maps, law)
+    return _with_law(maps, partial(_from_scipy, "randint", 0, n))
 
 
 def _double_well(x, draw, params, out):

@@ -93,7 +93,8 @@ class CantorLaw(BinaryLaw):
             scale *= self.lam
         # After 53 digits of q < 1 nothing is left but zeros; q = 1 is a row of ones.
         tail = np.where(np.asarray(q) >= 1.0, self.high, self.low) * scale / (1.0 - self.lam)
-        return np.where(np.asarray(q) >= 1.0, self.high / (1.0 - self.lam), total + tail)
+        found = np.where(np.asarray(q) == 1.0, self.high / (1.0 - self.lam), total + tail)
+        return np.where((np.asarray(q) >= 0.0) & (np.asarray(q) <= 1.0), found, np.nan)
 
     def cdf(self, x) -> np.ndarray:
         """The Cantor function: digit after digit, constant in the gaps."""
@@ -109,7 +110,7 @@ class CantorLaw(BinaryLaw):
             inside = np.where(upper, place - (1.0 - self.lam), place) / (self.lam or 1.0)
             place = np.where(gap, -1.0, inside)
             weight *= 0.5
-        return np.where(beyond, 1.0, total)
+        return np.where(np.isnan(x), np.nan, np.where(beyond, 1.0, total))
 
 
 class DickmanLaw:

@@ -22,13 +22,18 @@ from iterorder.theory.affine.epochs import epoch_law
 from iterorder.theory.affine.items import affine_items
 from iterorder.theory.affine.law import step_law
 from iterorder.theory.affine.moments import SecondMoments, fixed_point_of_mean
+from iterorder.theory.contraction import lipschitz_constants
 from iterorder.theory.undefined import Undefined
 
-# Draws from which moments of unknown maps are estimated, and standard errors that are added to the estimates.
+# Draws from which moments of fresh noise are estimated, and standard errors that are added to the estimates.
 DRAWS, MARGIN = 20_000, 6.0
-POWERS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
-# Applications of the second-moment operator before its decay is taken for geometric.
+# A single draw that makes up this share of the sum of squares of what is averaged shows a tail too heavy to estimate.
+HEAVY = 0.05
+#: Powers whose moments are exact sums over finitely many maps, and those that are estimated from draws.
+EXACT_POWERS, ESTIMATED_POWERS = (1.0, 2.0, 4.0, 8.0, 16.0), (1.0, 2.0)
+# Applications of the second-moment operator after which its decay is bounded by a geometric one.
 FEW, MANY = 64, 4096
+EPS = float(np.finfo(np.float64).eps)
 
 
 class Flow(NamedTuple):
@@ -58,7 +63,7 @@ def second_moment_flow(maps: RandomMaps, x0: np.ndarray) -> Flow:
             drift = h * lam[:, None] * c
             return c - drift - drift.T + h * h * (2.0 * lam[:, None] * c * lam + (lam @ np.diag(c)) * np.diag(lam))
 
-        return Flow(apply, np.diag(gaussian_moments(maps)) + np.outer(x0, x0))
+        return Flow(_from_above(apply), np.diag(gaussian_moments(maps)) + np.outer(x0, x0))
     items = affine_items(maps)
     if items is None:
         raise Undefined("the maps are not affine")
@@ -68,45 +73,73 @@ def second_moment_flow(maps: RandomMaps, x0: np.ndarray) -> Flow:
         raise Undefined("the system is not mean-square stable")
     mean = fixed_point_of_mean(law)
     start = moments.solve(law.noise_covariance(mean)) + np.outer(mean - x0, mean - x0)
-    return Flow(lambda c: c + moments.apply(c), start)
+    return Flow(_from_above(lambda c: c + moments.apply(c)), start)
+
+
+def _from_above(apply):
+    """The operator with its rounding, of at most some 8d roundings of numbers of the size of the trace, put on top.
+
+    So the images stay semidefinite, and are upper bounds in that order, which the operator keeps.
+    """
+
+    def bounded(c):
+        d = len(c)
+        image = apply(c)
+        return 0.5 * (image + image.T) + 8.0 * d * EPS * max(float(np.trace(c)), 0.0) * np.eye(d)
+
+    return bounded
 
 
 def epochs_to(flow: Flow, target: float, most: int) -> tuple[int, float]:
     """The epochs n after which E‖Z_n − Z‖² = tr Lⁿ(M) is at most `target`, and a bound of it there.
 
-    From some j on the decay is bounded by a geometric one: L^j(X) ≤ q·X for X = L^j(M) in the semidefinite order, which
-    L keeps.
+    From some j on the decay is bounded by a geometric one: if L^j(Y) ≤ q·Y in the semidefinite order, which L keeps,
+    for a Y ≥ L^j(M), then tr L^(jk)(Y) ≤ q^k·tr Y. Y is L^j(M) with a small multiple of the identity, so that it has an
+    inverse.
 
     Raises
     ------
     Undefined
         If more than `most` are needed.
     """
-    current, n, kept = flow.start, 0, [flow.start]
+    current, n, half, dust = flow.start, 0, flow.start, np.eye(len(flow.start))
     while np.trace(current) > target:
         if n >= most:
             raise Undefined(f"the second moments are still above the tolerance after {most} steps")
+        if n in (FEW // 2, MANY // 2):
+            half = current
         if n in (FEW, MANY):
-            half = kept[n // 2]
-            size = float(np.trace(half))
-            # Directions without a second moment stay without one; a relative floor keeps the pencil definite.
-            floor = 1e-13 * size * np.eye(len(half)) if size > 0.0 else np.eye(len(half))
-            q = float(scipy.linalg.eigh(current, half + floor, eigvals_only=True)[-1])
-            if 0.0 < q < 1.0:
-                blocks = math.ceil(math.log(target / (1.01 * np.trace(current))) / math.log(q))
-                total = n + blocks * (n // 2)
-                if total > most:
-                    raise Undefined(f"the second moments are still above the tolerance after {most} steps")
-                return total, 1.01 * float(np.trace(current)) * q**blocks
+            found = _geometric(half, current, _repeated(flow.apply, dust, n // 2), n // 2, target)
+            if found is not None and found[0] <= most:
+                return found
         current = flow.apply(current)
         n += 1
-        if n <= MANY // 2:
-            kept.append(current)
     return n, float(np.trace(current))
 
 
+def _repeated(apply, c, times: int) -> np.ndarray:
+    for _ in range(times):
+        c = apply(c)
+    return c
+
+
+def _geometric(half, current, dust, j: int, target: float) -> tuple[int, float] | None:
+    """n and a bound there, from X = L^j(M), L^j(X) and L^j(I); None where nothing decays."""
+    size = float(np.trace(half)) / len(half)
+    floor = math.sqrt(EPS) * size  # an inverse to half the digits
+    y, image = half + floor * np.eye(len(half)), current + floor * dust
+    try:
+        q = float(scipy.linalg.eigh(image, y, eigvals_only=True)[-1]) * (1.0 + math.sqrt(EPS))
+    except np.linalg.LinAlgError:
+        return None
+    if not 0.0 < q < 1.0:
+        return None
+    blocks = max(1, math.ceil(math.log(target / np.trace(y)) / math.log(q)))
+    return j * (1 + blocks), float(np.trace(y)) * q**blocks
+
+
 class MeanContraction(NamedTuple):
-    """‖Z_n − Z‖ ≤ ∏Lip·distance but for the probability asked for; r_1, and a mean distance of x0 from the law."""
+    """‖Z_n − Z‖ ≤ ∏Lip·distance but for the probability asked for; r_p, and a mean distance of x0 from the law."""
 
     distance: float
     contraction: float
@@ -116,32 +149,49 @@ class MeanContraction(NamedTuple):
 def mean_contraction(maps: RandomMaps, x0: np.ndarray, probability: float, seed: int) -> MeanContraction:
     """The best distance over some powers p.
 
-    For maps with fresh noise the moments of the moves and of the constants are estimated, and taken six standard errors
-    above the estimates.
+    For finitely many maps drawn independently the moments are sums, and exact; with batches those of single items,
+    which are larger. For fresh noise they are estimated from draws and taken six standard errors above the estimates,
+    for p ≤ 2, and only where no draw shows a heavy tail.
 
     Raises
     ------
     Undefined
-        If no mean contraction r_p is below one.
+        If no mean contraction r_p is known to be below one.
     """
-    if not isinstance(maps.sampling_law, FreshNoise):
-        raise Undefined("finitely many maps without a Lipschitz constant below one")
-    # The last replicas of the counter: no sample sees their noise.
-    draws = maps.sampling_law.draws(seed, MAX_REPLICAS - 1, np.arange(DRAWS))
-    moves = np.array([np.linalg.norm(maps.apply(x0, draw) - x0) for draw in draws])
-    constants = np.array([maps.lipschitz(draw) for draw in draws], np.float64)
-    best, first = math.inf, _upper_mean(constants)
-    for p in POWERS:
-        contraction = _upper_mean(constants**p) ** (1.0 / p)
-        if contraction < 1.0:
-            move = _upper_mean(moves**p) ** (1.0 / p)
-            best = min(best, move / (1.0 - contraction) * probability ** (-1.0 / p))
-    if not math.isfinite(best):
-        raise Undefined("no mean contraction r_p is below one")
-    return MeanContraction(best, first, _upper_mean(moves) / (1.0 - first))
+    law = maps.sampling_law
+    if isinstance(law, FreshNoise):
+        # The last replica of the counter: no sample sees its noise.
+        draws = law.draws(seed, MAX_REPLICAS - 1, np.arange(DRAWS))
+        moves = np.array([np.linalg.norm(maps.apply(x0, draw) - x0) for draw in draws])
+        constants = np.array([maps.lipschitz(draw) for draw in draws], np.float64)
+        mean, powers = _upper_mean, ESTIMATED_POWERS
+    else:
+        if law.kind != "iid" or maps.lipschitz_max is None:
+            raise Undefined("the maps of an epoch are not independent, or their constants not known")
+        moves = np.linalg.norm(maps.images(x0) - x0, axis=1)
+        constants = lipschitz_constants(maps, np.arange(law.n_items)[:, None])
+        mean, powers = (lambda values: float(law.weights @ values)), EXACT_POWERS
+    best, best_contraction = math.inf, math.nan
+    for p in powers:
+        contraction, move = mean(constants**p) ** (1.0 / p), mean(moves**p) ** (1.0 / p)
+        # In logarithms: a probability of 1e−300 is a factor of 1e300 for p = 1.
+        if contraction < 1.0 and move > 0.0:
+            log_distance = math.log(move) - math.log1p(-contraction) - math.log(probability) / p
+            if log_distance < best:
+                best, best_contraction = log_distance, contraction
+        elif contraction < 1.0:
+            best, best_contraction = -math.inf, contraction
+    if math.isnan(best_contraction):
+        raise Undefined("no mean contraction r_p is known to be below one")
+    distance = math.exp(min(best, 700.0))
+    return MeanContraction(distance, best_contraction, float(moves.mean()) / (1.0 - best_contraction))
 
 
 def _upper_mean(values) -> float:
+    """The mean and six standard errors; infinite where one value decides."""
     if values.min() == values.max():
         return float(values[0])
+    squares = values**2
+    if not squares.max() < HEAVY * squares.sum():
+        return math.inf
     return float(values.mean() + MARGIN * values.std(ddof=1) / math.sqrt(len(values)))

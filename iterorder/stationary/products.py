@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from iterorder.errors import InvalidInputError, MapCompilationError
-from iterorder.maps import AffineMaps, CustomMaps, GaussianRegressionSGD, QuadraticSGD, RandomMaps
+from iterorder.maps import AffineMaps, CustomMaps, QuadraticSGD, RandomMaps
 from iterorder.noise import uniforms
 from iterorder.sampling import FreshNoise
 from iterorder.simulate import simulate
@@ -37,10 +38,12 @@ def product_maps(maps: RandomMaps) -> RandomMaps | float:
     """
     margin = 1.0 + 8.0 * maps.dim * EPS
     law = maps.sampling_law
-    if isinstance(law, FreshNoise):
-        assert isinstance(maps, CustomMaps)
+    if isinstance(maps, CustomMaps):
         bound = maps.lipschitz_bound
-        return _custom_products(maps, margin) if callable(bound) else bound * margin
+        if bound is not None and not callable(bound):
+            return bound * margin
+        if isinstance(law, FreshNoise):
+            return _custom_products(maps)
     constants = margin * lipschitz_constants(maps, np.arange(law.n_items)[:, None])
     if (constants == constants[0]).all():
         return float(constants[0])
@@ -49,26 +52,38 @@ def product_maps(maps: RandomMaps) -> RandomMaps | float:
     return QuadraticSGD(1.0 - constants, np.zeros(law.n_items), 1.0, batch_size=law.batch_size, sampling=law.kind)
 
 
-def _custom_products(maps: CustomMaps, margin: float) -> CustomMaps:
-    from numba import njit
+# The compiled products of the latest maps: a second sample of the same maps must not compile them again.
+_PRODUCTS: WeakKeyDictionary[CustomMaps, CustomMaps] = WeakKeyDictionary()
 
-    bound = njit(maps.lipschitz_bound)
 
-    def product(x, draw, params, out):
-        out[0] = x[0] * bound(draw) * params[0]
+def _custom_products(maps: CustomMaps) -> CustomMaps:
+    if maps not in _PRODUCTS:
+        _PRODUCTS[maps] = _compiled_products(maps)
+    return _PRODUCTS[maps]
+
+
+def _compiled_products(maps: CustomMaps) -> CustomMaps:
+    from numba.extending import register_jitable
 
     try:
+        # Callable from compiled code, and still the plain function for the trial runs.
+        bound = register_jitable(getattr(maps.lipschitz_bound, "py_func", maps.lipschitz_bound))
+
+        def product(x, draw, params, out):
+            out[0] = x[0] * bound(draw) * params[0]
+
         return CustomMaps(
             product,
             dim=1,
             noise=maps.noise,
             noise_dim=maps.noise_dim,
             n_maps=maps.n_maps,
-            params=(margin,),
+            params=(1.0 + 8.0 * maps.dim * EPS,),
         )
-    except MapCompilationError as error:
+    except (MapCompilationError, TypeError, AttributeError) as error:
         raise MapCompilationError(
-            f"the Lipschitz function of {maps!r} is followed by the million samples, so it must compile: {error}"
+            f"the lipschitz function of {maps!r} is evaluated along the maps of every sample, and cannot be compiled: "
+            f"give a plain function of numbers ({error})"
         ) from error
 
 
@@ -111,9 +126,10 @@ def _follow(factors, threshold, epoch, n_steps, products, seed, first_replica, m
     current, done, stride = np.ones((len(n_steps), 1)), 0, epoch
     waiting = np.ones(len(n_steps), bool)
     while waiting.any():
-        if done >= max_steps:
-            raise NotReachedError
         saves = np.arange(1, KEPT + 1) * stride
+        saves = saves[done + saves <= max_steps]
+        if saves.size == 0:
+            raise NotReachedError
         run = simulate(
             factors,
             current,
@@ -161,10 +177,3 @@ def check_bounds(maps: RandomMaps, x0: np.ndarray, seed: int) -> None:
                 f"lipschitz gives {bound:.6g} for the draw {np.asarray(draw).tolist()}, but the distance of "
                 f"{x.tolist()} and {y.tolist()} grows by {after / before:.6g}: give an upper bound, or None"
             )
-
-
-def is_linear_family(maps: RandomMaps) -> bool:
-    """Whether the maps are affine, so that second moments are known."""
-    from iterorder.theory.affine.items import affine_items
-
-    return isinstance(maps, GaussianRegressionSGD) or affine_items(maps) is not None
