@@ -71,8 +71,77 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--effort", choices=("quick", "full"), default="quick", help="within a minute, or minutes")
     check.add_argument("--seed", type=int, default=0, help="of all noise, in [0, 2⁶⁴); default 0")
     check.add_argument("--json", type=Path, metavar="FILE", help="write the table to FILE")
+    check.add_argument(
+        "--systems", type=Path, metavar="FILE.py", help="check C1 to C5 on the SYSTEMS that a Python file defines"
+    )
     check.set_defaults(run=_check)
+    rates = commands.add_parser(
+        "rates",
+        help="save convergence rates, or hold them against saved ones",
+        description="Measure convergence rates by coupling. Exit status 1 when one differs from its baseline.",
+    )
+    what = rates.add_mutually_exclusive_group()
+    what.add_argument("--save", type=Path, metavar="FILE", help="write a baseline")
+    what.add_argument("--against", type=Path, metavar="FILE", help="compare with a baseline")
+    rates.add_argument(
+        "--systems", type=Path, metavar="FILE.py", help="a Python file with SYSTEMS; default: the gallery"
+    )
+    rates.add_argument("--effort", choices=("quick", "full"), default="quick")
+    rates.add_argument("--seed", type=int, default=None, help="default: 0, and one more than that of the baseline")
+    rates.set_defaults(run=_rates)
     return parser
+
+
+def _rates(arguments: argparse.Namespace) -> int:
+    from iterorder.gate import rates
+    from iterorder.gate.systems_file import own_systems, systems_of_file
+    from iterorder.validation import MAX_SEED, as_seed
+
+    try:
+        before, used = rates.read(arguments.against) if arguments.against else ([], -1)
+        systems = own_systems() if arguments.systems is None else systems_of_file(arguments.systems)
+    except FileNotFoundError as error:
+        raise InvalidInputError(str(error)) from error
+    if arguments.save is not None:
+        _check_target(arguments.save, "--save")
+    seed = as_seed((used + 1) % (MAX_SEED + 1) if arguments.seed is None else arguments.seed)
+    now = rates.measure(systems, seed=seed, effort=arguments.effort)
+    if arguments.against is None:
+        _print_rates([(r.system, r, None, "") for r in now], f"{len(now)} rates per step, 95 % intervals, seed {seed}")
+        if arguments.save is not None:
+            rates.save(arguments.save, now, seed=seed, effort=arguments.effort)
+        return OK
+    rows = rates.compare(before, now)
+    bad = sum(row.verdict != "same" for row in rows)
+    summary = (
+        f"{len(rows) - bad} rates as in {arguments.against}, {bad} not; chance of a false alarm at most "
+        f"{rates.LEVEL:g} (seeds {used} and {seed})"
+    )
+    _print_rates([(row.system, row.now, row.before, row.verdict) for row in rows], summary)
+    return FAILED if bad else OK
+
+
+def _print_rates(rows, summary: str) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PLAIN_WIDTH)
+    view = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    compared = any(before is not None for _, _, before, _ in rows)
+    for column in ("system", "rate", "interval", "steps", "stopped by", *(("baseline", "verdict") if compared else ())):
+        view.add_column(column)
+    for system, now, before, verdict in rows:
+        cells = ["-"] * 4
+        if now is not None:
+            cells = [f"{now.rate:.6g}", f"{now.low:.6g} … {now.high:.6g}", f"{now.first}–{now.last}", now.stopped_by]
+        if compared:
+            cells += ["-" if before is None else f"{before.rate:.6g}", verdict]
+        view.add_row(system, *cells)
+    console.print(view)
+    console.print(summary, style="bold")
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -80,10 +149,12 @@ def _check(arguments: argparse.Namespace) -> int:
     from iterorder.claims.check import progress, selected
     from iterorder.validation import as_seed
 
-    chosen = selected([name.upper() for name in arguments.claims] or None)
     seed = as_seed(arguments.seed)
     if arguments.json is not None:
-        _check_target(arguments.json)  # before minutes of work
+        _check_target(arguments.json, "--json")  # before minutes of work
+    if arguments.systems is not None:
+        return _check_own(arguments, seed)
+    chosen = selected([name.upper() for name in arguments.claims] or None)
     rows: list[ClaimRow] = []
     with _StatusLine(sys.stderr) as status:
         names = [claim.id for claim in chosen]
@@ -103,6 +174,25 @@ def _check(arguments: argparse.Namespace) -> int:
     sys.stdout.flush()  # a reader that has gone is noticed here, not when Python ends
     if unwritten is not None:
         raise InvalidInputError(f"--json {arguments.json} cannot be written: {unwritten}")
+    return OK if table.passed else FAILED
+
+
+def _check_own(arguments: argparse.Namespace, seed: int) -> int:
+    """The general claims on a user's systems."""
+    from iterorder.gate.general import check_systems
+    from iterorder.gate.systems_file import systems_of_file
+
+    if arguments.claims:
+        raise InvalidInputError("claims are given beside --systems: a user's systems are checked on C1 to C5 together")
+    try:
+        systems = systems_of_file(arguments.systems)
+    except FileNotFoundError as error:
+        raise InvalidInputError(str(error)) from error
+    start = time.perf_counter()
+    table = check_systems(systems, seed=seed, effort=arguments.effort)
+    if arguments.json is not None:
+        write_json(arguments.json, table.to_dict())
+    _print(table, time.perf_counter() - start)
     return OK if table.passed else FAILED
 
 
@@ -161,12 +251,12 @@ def _print(table: ClaimTable, seconds: float) -> None:
     console.print(Text(f"{table.summary()}, {seconds:.0f} s"), style="bold" if table.passed else "bold red")
 
 
-def _check_target(path: Path) -> None:
+def _check_target(path: Path, option: str) -> None:
     """Refuse a file that could not be written."""
     folder = path.parent
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
         what = "is a folder" if path.is_dir() else f"is in {folder}, which is no folder that can be written to"
-        raise InvalidInputError(f"--json {path} {what}: give the name of a file in an existing folder")
+        raise InvalidInputError(f"{option} {path} {what}: give the name of a file in an existing folder")
 
 
 def write_json(path: Path, content: dict) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 
 MAX_STEPS = 2**62
+MAX_SEED = 2**64 - 1
 
 
 def as_floats(name: str, value, *, ndim: tuple[int, ...] | None = None, allow_empty: bool = False) -> np.ndarray:
@@ -75,7 +76,7 @@ def as_seed(seed) -> int:
     """The 64-bit Philox key: an int in [0, 2⁶⁴), or a numpy SeedSequence that generates one."""
     if isinstance(seed, np.random.SeedSequence):
         return int(seed.generate_state(1, np.uint64)[0])
-    return as_int("seed", seed, low=0, high=2**64 - 1)
+    return as_int("seed", seed, low=0, high=MAX_SEED)
 
 
 def as_choice(name: str, value, choices: tuple[str, ...]) -> str:
