@@ -15,7 +15,7 @@ from iterorder.theory.affine import moments
 from iterorder.theory.affine.half_vectorisation import from_half, to_half
 from iterorder.theory.affine.items import affine_items
 from iterorder.theory.affine.law import step_law
-from iterorder.theory.analysis import analyse
+from iterorder.theory.families import analyse
 from iterorder.theory.undefined import Undefined
 from tests import naive_theory
 from tests.systems import SYSTEMS

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from iterorder.errors import InvalidInputError
 from iterorder.maps import LinearRegressionSGD, LogisticRegressionSGD, QuadraticSGD, gallery
-from iterorder.theory.analysis import analyse
+from iterorder.theory.families import analyse
 from iterorder.theory.small_step import gradients, minimizer, small_step_covariance
 
 EPS = np.finfo(np.float64).eps

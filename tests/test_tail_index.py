@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iterorder.maps import AffineMaps, LinearRegressionSGD, LogisticRegressionSGD, QuadraticSGD, gallery
-from iterorder.theory.analysis import analyse
+from iterorder.theory.families import analyse
 from iterorder.theory.tail_index import tail_index
 from iterorder.theory.undefined import Undefined
 from tests import naive_theory
