@@ -28,7 +28,7 @@ from iterorder.maps import (
 )
 from iterorder.orders import Window
 from iterorder.simulate import simulate
-from iterorder.theory import Theory, lie_bracket, stability_boundary, theory
+from iterorder.theory import Theory, estimate_lipschitz, lie_bracket, stability_boundary, theory
 from iterorder.trajectory import Trajectory, load
 from iterorder.wasserstein import (
     DistanceEstimate,
@@ -72,6 +72,7 @@ __all__ = [
     "check_theory",
     "coupling_distance",
     "diagnose",
+    "estimate_lipschitz",
     "fit_rate",
     "gallery",
     "lie_bracket",

@@ -167,3 +167,28 @@ def test_brackets_against_differences(maps):
 def test_bad_brackets_are_refused(arguments, message):
     with pytest.raises(ito.InvalidInputError, match=message):
         ito.lie_bracket(*arguments)
+
+
+# ------------------------------------------------------------------------------------------------- estimated constants
+
+
+def test_estimates_of_lipschitz_constants_reach_what_is_there_and_claim_no_more():
+    maps = quadratic(3)
+    found = ito.estimate_lipschitz(maps, [-1.0, 1.0], seed=1)
+    assert 0.8 * maps.lipschitz_max < found.value <= maps.lipschitz_max * (1 + 1e-9)
+    assert (found.low, found.high, found.exact) == (found.value, math.inf, False)
+    # x − 0.1·(x³ − x ± 0.2) on [−1.5, 1.5]: |1 + 0.1 − 0.3x²| is largest at 0.
+    assert ito.estimate_lipschitz(ito.gallery.double_well(0.1, 0.2), [-2.0, 2.0], seed=1).value == pytest.approx(
+        1.1, abs=0.01
+    )
+    wide = ito.estimate_lipschitz(ito.gallery.double_well(0.1, 0.2), [[-4.0, 4.0]], seed=1)
+    assert wide.value > 3.0
+
+
+@pytest.mark.parametrize(
+    ("box", "message"),
+    [([1.0, -1.0], "lower end below"), ([[0.0, 1.0]] * 3, r"box has shape \(3, 2\)"), ([0.0], r"box has shape \(1,\)")],
+)
+def test_bad_boxes_are_refused(box, message):
+    with pytest.raises(ito.InvalidInputError, match=message):
+        ito.estimate_lipschitz(regression(2), box, seed=1)

@@ -1,7 +1,8 @@
 """What the theory says of a random-map system: contraction, exponents, stability, stationary moments, cycles."""
 
 from iterorder.theory.brackets import lie_bracket
+from iterorder.theory.lipschitz import estimate_lipschitz
 from iterorder.theory.stability import stability_boundary
 from iterorder.theory.theory import Theory, theory
 
-__all__ = ["Theory", "lie_bracket", "stability_boundary", "theory"]
+__all__ = ["Theory", "estimate_lipschitz", "lie_bracket", "stability_boundary", "theory"]
