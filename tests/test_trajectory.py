@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import numpy as np
 import pytest
@@ -160,6 +161,33 @@ def test_ctrl_c_is_heard_in_a_long_run():
     finally:
         process.kill()
     assert (out, process.returncode) == ("interrupted (1, 1, 1)\n", 0), error
+
+
+def test_ctrl_c_at_any_moment_leaves_no_thread_at_work():
+    """Interrupts that come while threads are being given their work: none may go on behind the interpreter's back."""
+    process = run_script("""
+        import signal
+        import iterorder as ito
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        maps = ito.gallery.two_point_quadratic(0.3)
+        ito.simulate(maps, [0.5], 10, n_replicas=2000, seed=1)
+        for interrupt in range(16):
+            try:
+                print("running", flush=True)
+                ito.simulate(maps, [0.5], 10**12, n_replicas=512, seed=1)
+            except KeyboardInterrupt:
+                print("interrupted", flush=True)
+        """)
+    try:
+        for interrupt in range(16):
+            assert process.stdout.readline() == "running\n"
+            time.sleep(2e-4 * interrupt)
+            process.send_signal(signal.SIGINT)
+            assert process.stdout.readline() == "interrupted\n"
+        _, error = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0, error
 
 
 MEMORY_SCRIPT = """

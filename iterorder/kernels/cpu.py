@@ -192,8 +192,10 @@ def _run(
                 return
             task(memory, first, last, control)
 
-    waiting = {_pool(threads).submit(work_off, slot) for slot in range(threads)}
-    try:
+    pool, waiting = _pool(threads), set()
+    try:  # from the first submission on: an interrupt may come between two of them
+        for slot in range(threads):
+            waiting.add(pool.submit(work_off, slot))
         while waiting:
             finished, waiting = wait(waiting, timeout=POLL_SECONDS, return_when=FIRST_EXCEPTION)
             if report is not None:
