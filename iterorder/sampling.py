@@ -107,6 +107,7 @@ class FreshNoise:
     kind: str = "iid"
     batch_size: int = 1
     probabilities: None = None
+    batches_per_epoch: int = 1
 
     @classmethod
     def validated(cls, noise_kind: str, count, n_items) -> FreshNoise:

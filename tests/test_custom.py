@@ -92,6 +92,10 @@ def draws_itself(x, draw, params, out):
     out[0] = x[0] + np.random.default_rng().normal()
 
 
+def draws_from_numpy(x, draw, params, out):
+    out[0] = x[0] + np.random.normal()  # noqa: NPY002
+
+
 def too_few(x, out):
     out[0] = x[0]
 
@@ -117,7 +121,8 @@ def changes_its_type(x, draw, params, out):
         (wrong_shape, 1, "fails in plain Python: ValueError"),
         (beyond_the_end, 1, "IndexError"),
         (misspelt, 1, "NameError: name 'unknown_name'"),
-        (draws_itself, 1, "cannot be compiled"),
+        (draws_itself, 1, "draws random numbers itself"),
+        (draws_from_numpy, 1, "draws random numbers itself"),
         (too_few, 1, r"takes \(x, out\)"),
         (changes_its_type, 1, "cannot be compiled"),
     ],

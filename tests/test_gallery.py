@@ -121,6 +121,14 @@ def test_bad_arguments_are_refused(make, message):
         make()
 
 
+@pytest.mark.parametrize(
+    "maps", [gallery.ar1(0.5, 1.0), ito.GaussianRegressionSGD([1.0], 1.0, 0.3)], ids=["ar1", "gaussian"]
+)
+@pytest.mark.parametrize(("order", "verdict"), [("backward", "point"), ("forward", "distribution")])
+def test_fresh_noise_is_diagnosed(maps, order, verdict):
+    assert ito.diagnose(maps, [0.3], 1000, order=order, n_replicas=200, seed=1).verdict == verdict
+
+
 def test_no_law_without_a_contraction():
     assert gallery.ar1(1.0, 1.0).law is None
     assert gallery.two_point_quadratic(2.5).law is None

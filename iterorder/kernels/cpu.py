@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from functools import cache, partial
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import NamedTuple
 
 import numba
@@ -183,36 +184,62 @@ def _run(
         task(new_memory(), 0, n_replicas, blocks.Control(stop, done, 0))
         return
 
-    def work_off(slot):
-        memory, control = new_memory(), blocks.Control(stop, done, slot)
-        while stop[0] == 0:
-            try:
-                first, last = chunks.popleft()
-            except IndexError:
-                return
-            task(memory, first, last, control)
+    ended: SimpleQueue = SimpleQueue()
 
-    pool, waiting = _pool(threads), set()
-    try:  # from the first submission on: an interrupt may come between two of them
+    def work_off(slot):
+        try:
+            memory, control = new_memory(), blocks.Control(stop, done, slot)
+            while chunks and stop[0] == 0:
+                try:
+                    first, last = chunks.popleft()
+                except IndexError:
+                    break  # another thread took it
+                task(memory, first, last, control)
+        except BaseException as error:  # for the main thread to raise
+            ended.put(error)
+        else:
+            ended.put(None)
+
+    given = 0
+    try:  # from the first piece of work on: an interrupt may come between two of them
         for slot in range(threads):
-            waiting.add(pool.submit(work_off, slot))
-        while waiting:
-            finished, waiting = wait(waiting, timeout=POLL_SECONDS, return_when=FIRST_EXCEPTION)
+            _workers(threads).put(partial(work_off, slot))
+            given += 1
+        while given:
+            try:
+                error = ended.get(timeout=POLL_SECONDS)
+            except Empty:
+                error = None
+            else:
+                given -= 1
             if report is not None:
                 report(float(done.sum()) / work)
-            for future in finished:
-                future.result()
+            if error is not None:
+                raise error
     except BaseException:
         stop[0] = 1
         raise
     finally:
-        wait(waiting)
+        for _ in range(given):
+            ended.get()
 
 
 @cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    """Threads that wait for work: starting them would take longer than a small simulation."""
-    return ThreadPoolExecutor(threads, thread_name_prefix="iterorder")
+def _workers(threads: int) -> SimpleQueue:
+    """Threads that wait for work in this queue: starting them would take longer than a small simulation.
+
+    They are daemons, which the end of the process does not wait for. The threads of concurrent.futures can be orphaned
+    by an interrupt while they start, and then keep the process from ending.
+    """
+    queue: SimpleQueue = SimpleQueue()
+
+    def serve():
+        while True:
+            queue.get()()
+
+    for k in range(threads):
+        Thread(target=serve, name=f"iterorder-{k}", daemon=True).start()
+    return queue
 
 
-os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked process has no threads but its first
+os.register_at_fork(after_in_child=_workers.cache_clear)  # a forked process has no threads but its first

@@ -49,6 +49,12 @@ def check_body(step: Callable) -> None:
                 "write np.nan into out to leave the finite numbers",
                 line,
             )
+    if "random" in (*step.__code__.co_names, *step.__code__.co_freevars):
+        raise failure(
+            step,
+            "draws random numbers itself",
+            "use `draw`, which holds the noise: so both orders, and every repetition, meet the same maps",
+        )
     found = inspect.getclosurevars(step)
     for name, value in {**found.globals, **found.nonlocals}.items():
         if isinstance(value, MUTABLE):
