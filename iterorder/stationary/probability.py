@@ -23,6 +23,7 @@ from iterorder.theory.affine.items import affine_items
 from iterorder.theory.affine.law import step_law
 from iterorder.theory.affine.moments import SecondMoments, fixed_point_of_mean
 from iterorder.theory.contraction import lipschitz_constants
+from iterorder.theory.gaussian import GaussianAnalysis
 from iterorder.theory.undefined import Undefined
 
 # Draws from which moments of fresh noise are estimated, and standard errors that are added to the estimates.
@@ -43,17 +44,6 @@ class Flow(NamedTuple):
     start: np.ndarray
 
 
-def gaussian_moments(maps: GaussianRegressionSGD) -> np.ndarray:
-    """The stationary variances, shape (d,); raises Undefined where they are infinite."""
-    curvatures = maps.step_size * maps.eigenvalues
-    if curvatures.max() >= 1.0 or 0.5 * (curvatures / (1.0 - curvatures)).sum() >= 1.0:
-        raise Undefined("the variance is infinite: h·λ_max ≥ 1 or S = ½Σ hλ/(1−hλ) ≥ 1")
-    if not (maps.eigenvalues > 0.0).all():
-        raise Undefined("a direction without data never contracts: an eigenvalue is 0")
-    s = 0.5 * (curvatures / (1.0 - curvatures)).sum()
-    return maps.step_size * maps.noise_std**2 / (2.0 * (1.0 - curvatures) * (1.0 - s))
-
-
 def second_moment_flow(maps: RandomMaps, x0: np.ndarray) -> Flow:
     """The flow of a mean-square stable affine system; raises Undefined where there is none."""
     if isinstance(maps, GaussianRegressionSGD):
@@ -63,7 +53,8 @@ def second_moment_flow(maps: RandomMaps, x0: np.ndarray) -> Flow:
             drift = h * lam[:, None] * c
             return c - drift - drift.T + h * h * (2.0 * lam[:, None] * c * lam + (lam @ np.diag(c)) * np.diag(lam))
 
-        return Flow(_from_above(apply), np.diag(gaussian_moments(maps)) + np.outer(x0, x0))
+        covariance = GaussianAnalysis(maps, 0, "quick").covariance()
+        return Flow(_from_above(apply), covariance + np.outer(x0, x0))
     items = affine_items(maps)
     if items is None:
         raise Undefined("the maps are not affine")
