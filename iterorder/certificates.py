@@ -58,6 +58,10 @@ def sure_certificate(maps: RandomMaps, x0: np.ndarray) -> SureCertificate:
     NotContractiveError
         If no Lipschitz constant below one is known.
     """
+    if not maps.time_homogeneous:
+        raise NotContractiveError(
+            "tol needs a sure certificate, which maps with a step-size schedule do not have: give tol=0 (exact)"
+        )
     c = maps.lipschitz_max
     if c is not None:  # the bound itself was computed with about `dim` roundings
         c *= 1.0 + 8.0 * maps.dim * np.finfo(np.float64).eps

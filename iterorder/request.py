@@ -14,6 +14,7 @@ from iterorder.maps import (
     GaussianRegressionSGD,
     LinearRegressionSGD,
     LogisticRegressionSGD,
+    Optimizer,
     QuadraticSGD,
     RandomMaps,
 )
@@ -27,6 +28,7 @@ FAMILIES = (
     LinearRegressionSGD,
     LogisticRegressionSGD,
     GaussianRegressionSGD,
+    Optimizer,
     CustomMaps,
 )
 

@@ -23,22 +23,15 @@ if TYPE_CHECKING:
     import xarray
 
 SCHEMA = "iterorder.trajectory/1"
-
-# What rebuilds a family of maps: its arrays, then its scalars.
-_ARRAYS = {
-    "AffineMaps": ("matrices", "offsets", "probabilities"),
-    "QuadraticSGD": ("curvatures", "minimizers"),
-    "LinearRegressionSGD": ("features", "targets"),
-    "LogisticRegressionSGD": ("features", "labels"),
-    "GaussianRegressionSGD": ("eigenvalues",),
-}
-_SCALARS = {
-    "AffineMaps": ("sampling",),
-    "QuadraticSGD": ("step_size", "batch_size", "sampling"),
-    "LinearRegressionSGD": ("step_size", "ridge", "batch_size", "sampling"),
-    "LogisticRegressionSGD": ("step_size", "ridge", "batch_size", "sampling"),
-    "GaussianRegressionSGD": ("noise_std", "step_size"),
-}
+#: What a file may name: no other attribute of `iterorder.maps` is looked up.
+FAMILIES = (
+    "AffineMaps",
+    "GaussianRegressionSGD",
+    "LinearRegressionSGD",
+    "LogisticRegressionSGD",
+    "Optimizer",
+    "QuadraticSGD",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +112,10 @@ class Trajectory:
             "error_bound": self.error_bound,
         }
         custom = self.maps if isinstance(self.maps, families.CustomMaps) else None
-        family = type(self.maps).__name__ if self.maps is not None and custom is None else None
+        description: dict = {"family": None, "parameters": {}}
+        if self.maps is not None and custom is None:
+            description, given = _described(self.maps, "maps_")
+            arrays |= given
         header = {
             "schema": SCHEMA,
             "version": __version__,
@@ -128,13 +124,9 @@ class Trajectory:
             "first_step": self.first_step,
             "first_replica": self.first_replica,
             "noise": self.noise,
-            "family": family,
             "custom": None if custom is None else {"step": custom.step.__qualname__, "digest": custom.digest},
-            "parameters": {name: getattr(self.maps, name) for name in _SCALARS.get(family or "", ())},
+            **description,
         }
-        for name in _ARRAYS.get(family or "", ()):
-            if getattr(self.maps, name) is not None:
-                arrays[f"maps_{name}"] = getattr(self.maps, name)
         text = np.frombuffer(json.dumps(header).encode(), np.uint8)
         with whole_file(path) as file:
             np.savez(file, allow_pickle=False, header=text, **arrays)
@@ -178,12 +170,7 @@ def _read(file) -> tuple[dict, dict[str, np.ndarray]]:
 
 def _from_parts(header: dict, arrays: dict[str, np.ndarray]) -> Trajectory:
     order = as_order(header["order"] if isinstance(header["order"], str) else Window(**header["order"]))
-    maps = None
-    if header["family"] is not None:
-        given = {name[len("maps_") :]: array for name, array in arrays.items() if name.startswith("maps_")}
-        if header["family"] not in _ARRAYS:
-            raise ValueError(f"unknown family {header['family']!r}")
-        maps = getattr(families, header["family"])(**given, **header["parameters"])
+    maps = None if header["family"] is None else _rebuilt(header, arrays, "maps_")
     trajectory = Trajectory(
         arrays["states"],
         arrays["save_steps"],
@@ -198,6 +185,35 @@ def _from_parts(header: dict, arrays: dict[str, np.ndarray]) -> Trajectory:
     )
     _check_shapes(trajectory)
     return trajectory
+
+
+def _described(maps: RandomMaps, prefix: str) -> tuple[dict, dict[str, np.ndarray]]:
+    """What rebuilds a family of maps: its name and parameters, and its arrays by names that begin with the prefix."""
+    parameters: dict[str, object] = {}
+    arrays: dict[str, np.ndarray] = {}
+    for item in dataclasses.fields(maps):  # type: ignore[arg-type]
+        value = getattr(maps, item.name)
+        if isinstance(value, np.ndarray):
+            arrays[prefix + item.name] = value
+        elif isinstance(value, RandomMaps):
+            parameters[item.name], inner = _described(value, f"{prefix}{item.name}.")
+            arrays |= inner
+        else:
+            parameters[item.name] = value
+    return {"family": type(maps).__name__, "parameters": parameters}, arrays
+
+
+def _rebuilt(description: dict, arrays: dict[str, np.ndarray], prefix: str) -> RandomMaps:
+    """The maps of `_described`."""
+    if description["family"] not in FAMILIES:
+        raise ValueError(f"unknown family {description['family']!r}")
+    given: dict[str, object] = {}
+    for name, array in arrays.items():
+        if name.startswith(prefix) and "." not in name[len(prefix) :]:
+            given[name[len(prefix) :]] = array
+    for name, value in description["parameters"].items():
+        given[name] = _rebuilt(value, arrays, f"{prefix}{name}.") if isinstance(value, dict) else value
+    return getattr(families, description["family"])(**given)
 
 
 def _check_shapes(run: Trajectory) -> None:

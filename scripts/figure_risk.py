@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from iterorder import LinearRegressionSGD, QuadraticSGD, noise, simulate
 from iterorder.datasets import diabetes
 from iterorder.plotting import ORDER_COLORS, PAGE, house_style, panel_title, save_figure
-from iterorder.theory.small_step import gradients, mean_hessian, minimizer
+from iterorder.theory.small_step import mean_hessian, minimizer
 
 SEED = 23
 METHODS = ("backward", "forward", "average", "decay")
@@ -163,10 +163,10 @@ def exact_risk(problem: Problem, counts: np.ndarray) -> np.ndarray:
     """
     maps, dim = problem.maps, problem.maps.dim
     centre, identity = minimizer(maps), np.eye(dim)
-    r = -maps.step_size * gradients(maps, centre)
+    r = -maps.step_size * maps.gradients(centre)
     # Column j of A_i − I is what the gradient gains from a unit step along axis j.
     linear = identity - maps.step_size * np.stack(
-        [gradients(maps, centre + axis) - gradients(maps, centre) for axis in identity], axis=2
+        [maps.gradients(centre + axis) - maps.gradients(centre) for axis in identity], axis=2
     )
     cross = np.einsum("nij,nk->ikj", linear, r) / len(r)
     size = 1 + dim + dim**2
@@ -192,7 +192,7 @@ def average_rate(problem: Problem) -> float:
     """
     centre = minimizer(problem.maps)
     inverse = np.linalg.inv(mean_hessian(problem.maps, centre))
-    at_minimum = gradients(problem.maps, centre)
+    at_minimum = problem.maps.gradients(centre)
     return float(np.trace(problem.weight @ inverse @ (at_minimum.T @ at_minimum / len(at_minimum)) @ inverse))
 
 

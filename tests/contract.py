@@ -57,6 +57,9 @@ def check_draws(maps) -> None:
             expected = naive.batch(SEED, replica, step, n, size)
         else:
             expected = [naive.index(SEED, replica, step, n, law.probabilities)]
+        if not maps.time_homogeneous:
+            assert draw[0] == step
+            draw = draw[1:] if size > 1 else int(draw[1])
         assert np.atleast_1d(draw).tolist() == expected
         assert isinstance(draw, int) == (size == 1)
         assert len(set(expected)) == size
@@ -86,13 +89,14 @@ def check_apply(maps) -> None:
             with pytest.raises(ito.InvalidInputError, match="draw"):
                 maps.apply(x, bad)
         return
-    expected = np.array([maps.apply(x[0, 0], i) for i in range(maps.sampling_law.n_items)])
+    first = [] if maps.time_homogeneous else [0]  # the number of the step
+    expected = np.array([maps.apply(x[0, 0], [*first, i]) for i in range(maps.sampling_law.n_items)])
     scale = np.abs(expected).max() + np.abs(x).max()
     np.testing.assert_allclose(maps.images(x[0, 0]), expected, rtol=0, atol=64 * maps.dim * EPS * scale)
     check_bad_states(maps, draw)
     for bad in (-1, maps.sampling_law.n_items, 0.5, "0"):
         with pytest.raises(ito.InvalidInputError, match="draw"):
-            maps.apply(x, bad)
+            maps.apply(x, bad if maps.time_homogeneous else [0, bad])
 
 
 def check_bad_states(maps, draw) -> None:

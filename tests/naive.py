@@ -205,3 +205,27 @@ def sum_of_neighbours(values) -> float:
 def affine_image(matrix, offset, x, fused: bool) -> list[float]:
     """A x + b, one chain a coordinate, which begins with b."""
     return [chained_sum(row, x, b, 1, fused) for row, b in zip(matrix, offset, strict=True)]
+
+
+# ----------------------------------------------------------------------------------------------------------- optimisers
+
+
+def schedule(kind, horizon, step) -> float:
+    """The factor of the step size at a step."""
+    if isinstance(kind, np.ndarray):
+        return float(kind[min(step, len(kind) - 1)])
+    if kind == "constant":
+        return 1.0
+    if kind == "linear":
+        return 1.0 - min(step, horizon) / horizon
+    if kind == "cosine":
+        return 0.5 * (1.0 + math.cos(math.pi * min(step, horizon) / horizon))
+    raise ValueError(kind)
+
+
+def optimizer_step(state, slopes, step_size, momentum, weight_decay) -> list[float]:
+    """Heavy ball and weight decay, number by number; the state ends with the velocity where there is momentum."""
+    d = len(slopes)
+    velocity = [momentum * state[d + k] + slopes[k] if momentum else slopes[k] for k in range(d)]
+    place = [(1.0 - step_size * weight_decay) * state[k] - step_size * velocity[k] for k in range(d)]
+    return place + velocity if momentum else place

@@ -118,7 +118,30 @@ FRESH = {
     "gaussian d=3": ito.GaussianRegressionSGD([1.0, 0.5, 0.2], 0.3, 0.2),
     "gaussian d=20": ito.GaussianRegressionSGD(np.linspace(0.1, 1.0, 20), 0.3, 0.05),
 }
-EVERY = {**SYSTEMS, **FRESH}
+
+
+# The velocity doubles the dimension of the state; schedules make the step number part of the draw.
+OPTIMIZED = {
+    "optimizer of two quadratics": ito.Optimizer(ito.QuadraticSGD([1.0, 0.5], [0.0, 1.0], 0.2), momentum=0.5),
+    "optimizer quadratic d=3 batch linear": ito.Optimizer(
+        quadratic(3, batch_size=2), momentum=0.3, weight_decay=0.1, schedule="linear", horizon=90
+    ),
+    "optimizer quadratic d=20 batch": ito.Optimizer(quadratic(20, batch_size=2), momentum=0.4),
+    "optimizer linear d=3 batch": ito.Optimizer(regression(3, batch_size=2), momentum=0.5, weight_decay=0.2),
+    "optimizer linear d=16 reshuffle cosine": ito.Optimizer(
+        regression(16, ridge=0.1, sampling="reshuffle"), momentum=0.4, schedule="cosine", horizon=60
+    ),
+    "optimizer linear d=17": ito.Optimizer(regression(17), momentum=0.5),
+    "optimizer linear d=30 factors": ito.Optimizer(
+        regression(30, batch_size=3, ridge=0.05), weight_decay=0.3, schedule=[1.0, 0.5, 0.0, 2.0, 0.75]
+    ),
+    "optimizer logistic d=5 decay": ito.Optimizer(logistic(5), weight_decay=0.3),
+    "optimizer logistic d=7 cosine": ito.Optimizer(logistic(7), momentum=0.5, schedule="cosine", horizon=40),
+    "optimizer logistic d=110 cyclic batch": ito.Optimizer(
+        logistic(110, batch_size=2, sampling="cyclic"), momentum=0.3, weight_decay=0.1, schedule="linear", horizon=200
+    ),
+}
+EVERY = {**SYSTEMS, **FRESH, **OPTIMIZED}
 
 # One for each compiled path: enough where the check is about orders and cuts, not about the family.
 FEW = [
@@ -135,4 +158,6 @@ FEW = [
     "custom d=20 index",
     "custom d=3 index and normals",
     "gaussian d=3",
+    "optimizer quadratic d=3 batch linear",
+    "optimizer linear d=17",
 ]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from iterorder.kernels import affine, incremental, regression, systems
+from iterorder.kernels import affine, incremental, optimizer, regression, systems
 from iterorder.kernels.compiled import FILL
 from iterorder.kernels.incremental import incremental_steps_of
 from iterorder.kernels.lanes import any_lane, counting, element, load, madd, splat, store, unrelated, where
@@ -399,12 +399,12 @@ def test_the_systems_of_the_tests_run_every_step():
             if system.family == systems.CUSTOM:
                 continue  # a step of its own
             found = [steps_of(system, draws, shared) for shared in (False, True)]
-            if system.family != systems.LOGISTIC:
+            if system.family != systems.LOGISTIC and not system.optimizer.size:
                 found.append(incremental_steps_of(system, draws))
-            chosen |= {function.py_func.__qualname__ for function in found}
+            chosen |= {f"{f.py_func.__module__}.{f.py_func.__qualname__}" for f in found}
     made = {
-        f"{name}.<locals>.steps"
-        for module in (affine, regression, incremental)
+        f"{module.__name__}.{name}.<locals>.steps"
+        for module in (affine, regression, incremental, optimizer)
         for name, value in vars(module).items()
         if name.endswith("steps") and hasattr(value, "cache_info")
     }

@@ -30,9 +30,25 @@ def rounding_bound(maps, n, scale, dtype=np.float64):
 
     A step of either way is a chain of at most (batch + 1)·(dim + 8) roundings of numbers of size `scale` (the 8 stand
     for the exponential and the division of the logistic step), and none of these systems stretches an error by more
-    than a factor K = 4 over any stretch of steps, so n steps add at most 2·K·n of them.
+    than a factor K = `largest_stretch` over any stretch of steps, so n steps add at most 2·K·n of them.
     """
-    return 8 * n * (maps.sampling_law.batch_size + 1) * (maps.dim + 8) * np.finfo(dtype).eps * scale
+    return (
+        2
+        * largest_stretch(maps)
+        * n
+        * (maps.sampling_law.batch_size + 1)
+        * (maps.dim + 8)
+        * np.finfo(dtype).eps
+        * scale
+    )
+
+
+def largest_stretch(maps):
+    """Four; with momentum an error of x enters the velocity with the curvature, and both go on for 1/(1 − momentum)."""
+    if not isinstance(maps, ito.Optimizer):
+        return 4.0
+    steps = 1.0 / (1.0 - maps.momentum)
+    return 4.0 * (1.0 + steps * maps.maps.curvature_range()[1]) * (1.0 + steps * float(maps.step_sizes.max()))
 
 
 def scale_of(maps, *states):
@@ -41,7 +57,8 @@ def scale_of(maps, *states):
     if isinstance(maps.sampling_law, FreshNoise):
         draws = [maps.draw(SEED, 0, step) for step in range(200)]
     else:
-        draws = [np.array([i]) for i in np.flatnonzero(maps.sampling_law.weights > 0)[:200]]
+        first = [] if maps.time_homogeneous else [0]
+        draws = [np.array([*first, i]) for i in np.flatnonzero(maps.sampling_law.weights > 0)[:200]]
     images = [maps.apply(np.full(maps.dim, size), draw) for draw in draws]
     return 1.0 + size + float(np.abs(images).max())
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from iterorder.errors import InvalidInputError
 from iterorder.maps import LinearRegressionSGD, LogisticRegressionSGD, QuadraticSGD, gallery
 from iterorder.theory.families import analyse
-from iterorder.theory.small_step import gradients, minimizer, small_step_covariance
+from iterorder.theory.small_step import minimizer, small_step_covariance
 
 EPS = np.finfo(np.float64).eps
 RNG = np.random.default_rng(16)
@@ -46,7 +46,7 @@ def test_logistic_minimiser_against_scikit_learn():
     maps = LogisticRegressionSGD(features, labels, 0.1, ridge=0.05)
     point = minimizer(maps)
     # Both are at rounding of a gradient of n terms; scikit-learn minimises C·Σ loss + ½‖x‖², C = 1/(n·ridge).
-    assert np.linalg.norm(gradients(maps, point).mean(axis=0)) <= 40 * EPS * np.abs(features).max()
+    assert np.linalg.norm(maps.gradients(point).mean(axis=0)) <= 40 * EPS * np.abs(features).max()
     model = linear_model.LogisticRegression(C=1 / (40 * 0.05), fit_intercept=False, tol=1e-12, solver="newton-cholesky")
     np.testing.assert_allclose(point, model.fit(features, labels).coef_[0], atol=1e-9)
 
@@ -54,7 +54,7 @@ def test_logistic_minimiser_against_scikit_learn():
 def test_logistic_minimiser_far_from_the_origin():
     """Nearly separable classes: the first full Newton steps overshoot."""
     maps = LogisticRegressionSGD([[50.0], [51.0], [-40.0], [0.1]], [1, 1, 0, 0], 0.1, ridge=1e-8)
-    assert np.abs(gradients(maps, minimizer(maps)).mean(axis=0)).max() <= 4 * EPS * 51
+    assert np.abs(maps.gradients(minimizer(maps)).mean(axis=0)).max() <= 4 * EPS * 51
 
 
 @pytest.mark.parametrize(

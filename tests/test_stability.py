@@ -10,7 +10,6 @@ import pytest
 import iterorder as ito
 from iterorder.theory.brackets import hessian
 from iterorder.theory.gaussian import abs_moment, log_moment
-from iterorder.theory.small_step import gradients
 from tests.systems import logistic, quadratic, regression
 
 EPS = np.finfo(np.float64).eps
@@ -145,11 +144,11 @@ def test_unknown_stability_is_told():
 def test_brackets_against_differences(maps):
     """Hessians by central differences of gradients; the bracket by its definition."""
     x, step = np.array([0.3, -0.2, 0.5]), EPS ** (1 / 3)
-    columns = [(gradients(maps, x + step * e) - gradients(maps, x - step * e)) / (2 * step) for e in np.eye(3)]
+    columns = [(maps.gradients(x + step * e) - maps.gradients(x - step * e)) / (2 * step) for e in np.eye(3)]
     by_differences = np.stack(columns, axis=-1)
     for i, j in ((0, 1), (2, 0)):
         np.testing.assert_allclose(hessian(maps, i, x), by_differences[i], rtol=0, atol=1e3 * EPS ** (2 / 3))
-        slopes = gradients(maps, x)
+        slopes = maps.gradients(x)
         expected = hessian(maps, i, x) @ slopes[j] - hessian(maps, j, x) @ slopes[i]
         np.testing.assert_array_equal(ito.lie_bracket(maps, i, j, x), expected)
         np.testing.assert_allclose(ito.lie_bracket(maps, j, i, x), -expected, rtol=0, atol=16 * EPS)

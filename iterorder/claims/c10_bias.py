@@ -14,7 +14,7 @@ from iterorder.claims.laws import stationary_means
 from iterorder.claims.registry import Claim
 from iterorder.claims.systems import tilted_logistic
 from iterorder.claims.table import ClaimRow
-from iterorder.theory.small_step import gradients, minimizer
+from iterorder.theory.small_step import minimizer
 
 STEPS = (2e-2, 1e-2, 5e-3)
 
@@ -25,7 +25,7 @@ def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
     maps = tilted_logistic(1.0)
     centre = float(minimizer(maps)[0])
     second, third = _derivatives(maps, centre)
-    noise = float((gradients(maps, np.array([centre])) ** 2).mean())
+    noise = float((maps.gradients(np.array([centre])) ** 2).mean())
     bias, spread = -third * noise / (4.0 * second**2), noise / (2.0 * second)
     means, variances = [], []
     for h in STEPS:

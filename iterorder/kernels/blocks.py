@@ -38,7 +38,10 @@ class Shuffle(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Memory of one block: its states and a copy, coefficients, sums and images of a step, the draws of a chunk."""
+    """Memory of one block: its states and a copy, coefficients, sums and images of a step, the draws of a chunk.
+
+    ``first_step[0]`` is the number of the step that row 0 of the chunk belongs to.
+    """
 
     states: np.ndarray
     before: np.ndarray
@@ -46,6 +49,7 @@ class Scratch(NamedTuple):
     sums: np.ndarray
     image: np.ndarray
     drawn: np.ndarray
+    first_step: np.ndarray
     shuffle: Shuffle
 
 
@@ -105,6 +109,7 @@ def new_scratch(system: systems.System, draws: systems.Draws, lanes: int, shared
         aligned_zeros((size * LANES, LANES), dtype),
         aligned_zeros((1, system.stride), dtype),
         aligned_zeros((rows, noise_lanes), np.uint64),
+        np.zeros(1, np.uint64),
         shuffle,
     )
 
@@ -112,6 +117,7 @@ def new_scratch(system: systems.System, draws: systems.Draws, lanes: int, shared
 @jit_inline
 def draw(code, draws, scratch, replica, stride, base, first, last):
     """Draw the maps of steps base + first … base + last − 1 of every lane."""
+    scratch.first_step[0] = base
     call_at(code.fill, (draws, scratch.drawn, scratch.shuffle, replica, stride, base, first, last))
 
 

@@ -32,12 +32,12 @@ from iterorder.kernels.vector import (
 
 
 @jit_inline
-def _linear_move(z, scale):
+def linear_move(z, scale):
     return z * -scale
 
 
 @jit_inline
-def _logistic_move(z, scale):
+def logistic_move(z, scale):
     """The sigmoid in float64 also for float32 states: exp is written for it."""
     return to_type_of(np.float64(scale) / (1.0 + exp(to_float64(z))), z)
 
@@ -58,7 +58,7 @@ def lane_steps(dim: int, single: bool, logistic: bool, ridge: bool):
                 for slot in range(row * size, (row + 1) * size):
                     a = gather_columns(table, drawn, slot, lane, numbers)
                     z = dot(a, x, a[dim])
-                    move = _logistic_move(z, system.scale) if logistic else _linear_move(z, system.scale)
+                    move = logistic_move(z, system.scale) if logistic else linear_move(z, system.scale)
                     moved = plus_multiple(moved, move, a)
                 x = moved
             store_columns(x, states, 0, lane)
@@ -82,7 +82,7 @@ def shared_lane_steps(dim: int, single: bool, logistic: bool, ridge: bool):
                 for slot in range(row * size, (row + 1) * size):
                     a = broadcast_columns(table, element(drawn, slot, 0), numbers)
                     z = dot(a, x, a[dim])
-                    move = _logistic_move(z, system.scale) if logistic else _linear_move(z, system.scale)
+                    move = logistic_move(z, system.scale) if logistic else linear_move(z, system.scale)
                     moved = plus_multiple(moved, move, a)
                 store_columns(moved, states, 0, lane)
 
@@ -178,7 +178,7 @@ def row_steps(vectors: int, single: bool, logistic: bool, ridge: bool, shared: b
                         store(products, sums, slot * LANES + lane - group, 0)
                 for slot in range(size):
                     z = sum_each(sums, slot * LANES)
-                    move = _logistic_move(z, system.scale) if logistic else _linear_move(z, system.scale)
+                    move = logistic_move(z, system.scale) if logistic else linear_move(z, system.scale)
                     store(move, moves, slot, group)
         if start != stop:
             last = (stop - direction) * size
@@ -210,7 +210,7 @@ def long_row_steps(logistic: bool, shared: bool):
                         products = long_partial_sums(table, item, 0, states, lane, stride, constant)
                         store(products, sums, lane - group, 0)
                     z = sum_each(sums, 0)
-                    move = _logistic_move(z, system.scale) if logistic else _linear_move(z, system.scale)
+                    move = logistic_move(z, system.scale) if logistic else linear_move(z, system.scale)
                     store(move, moves, slot, group)
                 for lane in range(group, group + LANES):
                     for slot in range(size):

@@ -7,7 +7,7 @@ vector holds several coordinates of one lane. The roundings of a lane never depe
 
 from __future__ import annotations
 
-from iterorder.kernels import affine, regression, systems
+from iterorder.kernels import affine, optimizer, regression, systems
 
 # Up to this many vectors a row, the states of four lanes fit into registers; above, of two.
 FEW_VECTORS = 7
@@ -33,6 +33,8 @@ def steps_of(system: systems.System, draws: systems.Draws, shared: bool):
     shared : bool
         Every lane meets the maps of lane 0: the same roundings, and no data to gather.
     """
+    if system.optimizer.size:
+        return optimizer.steps_of(system, shared)
     single = system.batch_size == 1
     if system.family == systems.AFFINE:
         if draws.kind == systems.PACKED_BITS:

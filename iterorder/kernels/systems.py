@@ -10,7 +10,14 @@ import numpy as np
 
 from iterorder import noise
 from iterorder.kernels.vector import VECTOR_BYTES
-from iterorder.maps import AffineMaps, LinearRegressionSGD, LogisticRegressionSGD, QuadraticSGD, RandomMaps
+from iterorder.maps import (
+    AffineMaps,
+    LinearRegressionSGD,
+    LogisticRegressionSGD,
+    Optimizer,
+    QuadraticSGD,
+    RandomMaps,
+)
 from iterorder.sampling import FreshNoise, Sampling
 
 # Up to these dimensions a block of states is stored coordinate by coordinate (lanes are replicas); above, state by
@@ -28,6 +35,9 @@ AFFINE, LINEAR, LOGISTIC, CUSTOM = range(4)
 
 
 NO_PARAMETERS = np.zeros(0, np.int64)
+NO_OPTIMIZER = np.zeros(0)
+# Where the numbers of an optimiser stand; the step sizes of steps 0, 1, … follow, and the last goes on.
+MOMENTUM, WEIGHT_DECAY, RIDGE, SHARE, STEP_SIZES = range(5)
 
 
 class System(NamedTuple):
@@ -44,6 +54,8 @@ class System(NamedTuple):
     `stride`, and ``constants[i]`` holds b, −b or 0.
 
     Custom maps have a compiled step of their own, at the address `own_steps`; it finds what it needs at `parameters`.
+    With an `optimizer`, whose numbers that array holds, the table is that of the gradients: (H | −Hc) in place of
+    (A | b), and `dim` is that of the state with the velocity.
     """
 
     family: int
@@ -57,6 +69,7 @@ class System(NamedTuple):
     scale: np.floating
     parameters: np.ndarray = NO_PARAMETERS
     own_steps: int = 0
+    optimizer: np.ndarray = NO_OPTIMIZER
 
     @property
     def row_vectors(self) -> int:
@@ -141,7 +154,8 @@ def _draw_kind(system: System, law: Sampling | FreshNoise) -> int:
         return WEIGHTED
     if law.n_items != 2:
         return INDEX
-    return PACKED_BITS if system.family == AFFINE and system.dim == 1 else BITS
+    packed = system.family == AFFINE and system.dim == 1 and not system.optimizer.size
+    return PACKED_BITS if packed else BITS
 
 
 @singledispatch
@@ -200,6 +214,20 @@ def _regression(family, maps, rows, constants, dtype) -> System:
     scalar = np.dtype(dtype).type
     column = constants[:, None].astype(dtype)
     return System(family, False, d, stride, maps.batch_size, table, column, scalar(shrink), scalar(scale))
+
+
+@system_of.register
+def _(maps: Optimizer, dtype) -> System:
+    inner = maps.maps
+    if isinstance(inner, QuadraticSGD):
+        system = _affine(inner.curvatures, inner.gradients(np.zeros(inner.dim)), inner.batch_size, dtype)
+    else:
+        system = system_of(inner, dtype)
+    ridge = getattr(inner, "ridge", 0.0)
+    numbers = (maps.momentum, maps.weight_decay, ridge, 1.0 / inner.batch_size)
+    # The velocity stands behind x, and its last vector ends behind its last coordinate.
+    stride = maps.dim if system.lane_layout else padded(inner.dim + padded(inner.dim, dtype), dtype)
+    return system._replace(dim=maps.dim, stride=stride, optimizer=np.concatenate([numbers, maps.step_sizes]))
 
 
 def _lane_system(family, dim, batch_size, numbers, shrink, scale, dtype) -> System:

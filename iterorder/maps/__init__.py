@@ -7,6 +7,7 @@ from iterorder.maps.custom import CustomMaps
 from iterorder.maps.gaussian_regression import GaussianRegressionSGD
 from iterorder.maps.linear_regression import LinearRegressionSGD
 from iterorder.maps.logistic_regression import LogisticRegressionSGD
+from iterorder.maps.optimizer import Optimizer
 from iterorder.maps.quadratic import QuadraticSGD
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "GaussianRegressionSGD",
     "LinearRegressionSGD",
     "LogisticRegressionSGD",
+    "Optimizer",
     "QuadraticSGD",
     "RandomMaps",
     "gallery",

@@ -8,7 +8,7 @@ import numpy as np
 
 from iterorder.errors import InvalidInputError
 from iterorder.sampling import Sampling
-from iterorder.validation import as_float, as_floats
+from iterorder.validation import as_float
 
 
 class RandomMaps(ABC):
@@ -28,6 +28,11 @@ class RandomMaps(ABC):
     @abstractmethod
     def dim(self) -> int:
         """The dimension of the state."""
+
+    @property
+    def time_homogeneous(self) -> bool:
+        """Whether the map that a draw of items gives is the same at every step: not where the step size changes."""
+        return True
 
     @property
     def law(self):
@@ -96,19 +101,3 @@ class RandomMaps(ABC):
 def as_step_size(value) -> float:
     """A step size: positive and finite."""
     return as_float("step_size", value, low=0.0, strict=True)
-
-
-def as_data(features, targets, target_name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Features (n, d) and one target a row (n,), finite and of matching length."""
-    features = as_floats("features", features, ndim=(2,))
-    targets = as_floats(target_name, targets, ndim=(1,))
-    if len(features) != len(targets):
-        raise InvalidInputError(
-            f"features has {len(features)} rows and {target_name} has {len(targets)} values: give one for each row"
-        )
-    return features, targets
-
-
-def ball_curvature_bound(low: float, high: float, step_size: float) -> float:
-    """Lipschitz constant of x − h∇L where the curvature of L lies in [low, high]: max |1 − h·curvature|."""
-    return max(abs(1.0 - step_size * low), abs(1.0 - step_size * high))

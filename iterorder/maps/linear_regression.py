@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iterorder.maps.base import RandomMaps, as_data, as_step_size, ball_curvature_bound
+from iterorder.maps.base import as_step_size
+from iterorder.maps.descent import SGDMaps, as_data
 from iterorder.sampling import Sampling
 from iterorder.validation import as_float, read_only
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class LinearRegressionSGD(RandomMaps):
+class LinearRegressionSGD(SGDMaps):
     """SGD on the losses ½(aᵀx−b)² + ½·ridge·‖x‖² of the rows (a, b) of a data set.
 
     x → x − h·(mean over the batch of a(aᵀx−b) + ridge·x).
@@ -79,35 +80,34 @@ class LinearRegressionSGD(RandomMaps):
         """The dimension of the state."""
         return self.features.shape[1]
 
-    def apply(self, x, draw) -> np.ndarray:
-        """x − h·(mean of a(aᵀx−b) over the draw + ridge·x), shape (..., dim) as x."""
+    def gradient(self, x, draw) -> np.ndarray:
+        """The mean of a(aᵀx−b) over the draw + ridge·x, shape (..., dim) as x."""
         x = self._states(x)
         rows = self._items(draw)
         a, b = self.features[rows], self.targets[rows]
-        gradient = (x @ a.T - b) @ a / len(rows) + self.ridge * x
-        return x - self.step_size * gradient
+        return (x @ a.T - b) @ a / len(rows) + self.ridge * x
 
-    def images(self, x: np.ndarray) -> np.ndarray:
-        """x − h·(a_i(a_iᵀx−b_i) + ridge·x) for every row i, shape (n, dim)."""
-        residuals = self.features @ x - self.targets
-        return x - self.step_size * (residuals[:, None] * self.features + self.ridge * x)
+    def gradients(self, x) -> np.ndarray:
+        """a_i(a_iᵀx−b_i) + ridge·x for every row i, shape (n, dim)."""
+        return (self.features @ x - self.targets)[:, None] * self.features + self.ridge * x
 
-    def lipschitz(self, draw) -> float:
-        """The spectral norm of I − h·(mean of aaᵀ + ridge·I): the best Lipschitz constant."""
-        return ball_curvature_bound(*curvature_range(self.features[self._items(draw)], self.ridge), self.step_size)
-
-    @property
-    def lipschitz_max(self) -> float:
-        """Bound over all draws: every batch has its curvatures between the ridge and ridge + max ‖a‖²."""
-        largest = float(np.einsum("nd,nd->n", self.features, self.features).max())
-        smallest = float((self.features**2).min()) if self.dim == 1 else 0.0
-        low = self.ridge + smallest
-        return ball_curvature_bound(low, self.ridge + largest, self.step_size)
+    def curvature_range(self, draw=None) -> tuple[float, float]:
+        """The extreme eigenvalues of the mean of aaᵀ + ridge·I; over all draws from the ridge to ridge + max ‖a‖²."""
+        if draw is None:
+            return range_over_rows(self.features, self.ridge)
+        return range_over_batch(self.features[self._items(draw)], self.ridge)
 
 
-def curvature_range(rows: np.ndarray, ridge: float, share: tuple[float, float] = (1.0, 1.0)) -> tuple[float, float]:
-    """Smallest and largest eigenvalue of share·(mean of aaᵀ) + ridge·I over the rows, share low and share high."""
+def range_over_rows(features: np.ndarray, ridge: float) -> tuple[float, float]:
+    """Bounds of the eigenvalues of share·aaᵀ + ridge·I over all rows a and shares in [0, 1]; in d = 1 of share = 1."""
+    squares = np.einsum("nd,nd->n", features, features)
+    smallest = float(squares.min()) if features.shape[1] == 1 else 0.0
+    return ridge + smallest, ridge + float(squares.max())
+
+
+def range_over_batch(rows: np.ndarray, ridge: float) -> tuple[float, float]:
+    """Smallest and largest eigenvalue of the mean of aaᵀ over the rows + ridge·I."""
     batch, dim = rows.shape
-    singular = np.linalg.svd(rows, compute_uv=False) ** 2 / batch
-    smallest = float(singular[-1]) if batch >= dim else 0.0
-    return share[0] * smallest + ridge, share[1] * float(singular[0]) + ridge
+    squares = np.linalg.svd(rows, compute_uv=False) ** 2 / batch
+    smallest = float(squares[-1]) if batch >= dim else 0.0
+    return ridge + smallest, ridge + float(squares[0])

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iterorder.errors import InvalidInputError
-from iterorder.maps.base import RandomMaps, as_data, as_step_size, ball_curvature_bound
-from iterorder.maps.linear_regression import curvature_range
+from iterorder.maps.base import as_step_size
+from iterorder.maps.descent import SGDMaps, as_data
+from iterorder.maps.linear_regression import range_over_batch
 from iterorder.sampling import Sampling
 from iterorder.validation import as_float, read_only
 
@@ -21,7 +22,7 @@ LOGISTIC_CURVATURE = (0.0, 0.25)
 
 
 @dataclass(frozen=True, eq=False)
-class LogisticRegressionSGD(RandomMaps):
+class LogisticRegressionSGD(SGDMaps):
     """SGD on the losses log(1+exp(−y·aᵀx)) + ½·ridge·‖x‖² of the rows (a, y) of a data set.
 
     x → x + h·(mean over the batch of y·a·σ(−y·aᵀx) − ridge·x), σ(z) = 1/(1+e^(−z)).
@@ -85,31 +86,31 @@ class LogisticRegressionSGD(RandomMaps):
         """The dimension of the state."""
         return self.features.shape[1]
 
-    def apply(self, x, draw) -> np.ndarray:
-        """x + h·(mean of y·a·σ(−y·aᵀx) over the draw − ridge·x), shape (..., dim) as x."""
+    def gradient(self, x, draw) -> np.ndarray:
+        """ridge·x − the mean of y·a·σ(−y·aᵀx) over the draw, shape (..., dim) as x."""
         x = self._states(x)
         rows = self._items(draw)
         signed = self.labels[rows, None] * self.features[rows]
-        margins = x @ signed.T
-        # σ(−z) as exp(−log(1+e^z)): no overflow for any margin.
-        slopes = np.exp(-np.logaddexp(0.0, margins))
-        return x + self.step_size * (slopes @ signed / len(rows) - self.ridge * x)
+        return self.ridge * x - _slopes(x @ signed.T) @ signed / len(rows)
 
-    def images(self, x: np.ndarray) -> np.ndarray:
-        """x + h·(y_i·a_i·σ(−y_i·a_iᵀx) − ridge·x) for every row i, shape (n, dim)."""
-        slopes = self.labels * np.exp(-np.logaddexp(0.0, self.labels * (self.features @ x)))
-        return x + self.step_size * (slopes[:, None] * self.features - self.ridge * x)
+    def gradients(self, x) -> np.ndarray:
+        """ridge·x − y_i·a_i·σ(−y_i·a_iᵀx) for every row i, shape (n, dim)."""
+        slopes = self.labels * _slopes(self.labels * (self.features @ x))
+        return self.ridge * x - slopes[:, None] * self.features
 
-    def lipschitz(self, draw) -> float:
-        """max |1 − h·curvature| over the curvatures of the draw's ridge loss, anywhere in space."""
-        rows = self.features[self._items(draw)]
-        return ball_curvature_bound(*curvature_range(rows, self.ridge, LOGISTIC_CURVATURE), self.step_size)
+    def curvature_range(self, draw=None) -> tuple[float, float]:
+        """From the ridge to ridge + λ/4, λ the largest eigenvalue of the mean of aaᵀ; over all draws λ = max ‖a‖²."""
+        low, high = LOGISTIC_CURVATURE
+        if draw is None:
+            largest = float(np.einsum("nd,nd->n", self.features, self.features).max())
+        else:
+            largest = range_over_batch(self.features[self._items(draw)], 0.0)[1]
+        return self.ridge + low, self.ridge + high * largest
 
-    @property
-    def lipschitz_max(self) -> float:
-        """Bound over all draws: curvatures lie between the ridge and ridge + max ‖a‖²/4."""
-        largest = 0.25 * float(np.einsum("nd,nd->n", self.features, self.features).max())
-        return ball_curvature_bound(self.ridge, self.ridge + largest, self.step_size)
+
+def _slopes(margins) -> np.ndarray:
+    """σ(−z) as exp(−log(1+e^z)): no overflow for any margin."""
+    return np.exp(-np.logaddexp(0.0, margins))
 
 
 def _as_signs(labels):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iterorder.errors import InvalidInputError
-from iterorder.maps.base import RandomMaps, as_step_size
+from iterorder.maps.base import as_step_size
+from iterorder.maps.descent import SGDMaps
 from iterorder.sampling import Sampling
 from iterorder.validation import as_floats, read_only
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class QuadraticSGD(RandomMaps):
+class QuadraticSGD(SGDMaps):
     """SGD on the losses ½(x−c_i)ᵀH_i(x−c_i): x → x − h·mean over the batch of H_i(x−c_i).
 
     Parameters
@@ -90,23 +91,17 @@ class QuadraticSGD(RandomMaps):
         """The dimension of the state."""
         return self.minimizers.shape[1]
 
-    def apply(self, x, draw) -> np.ndarray:
-        """x − h·mean of H_i(x−c_i) over the draw, shape (..., dim) as x."""
+    def gradient(self, x, draw) -> np.ndarray:
+        """The mean of H_i(x−c_i) over the draw, shape (..., dim) as x."""
         x = self._states(x)
-        gradients = [(x - self.minimizers[i]) @ self.curvatures[i] for i in self._items(draw)]
-        return x - self.step_size * np.mean(gradients, axis=0)
+        return np.mean([(x - self.minimizers[i]) @ self.curvatures[i] for i in self._items(draw)], axis=0)
 
-    def images(self, x: np.ndarray) -> np.ndarray:
-        """x − h·H_i(x−c_i) for every i, shape (m, dim)."""
-        return x - self.step_size * np.einsum("mij,mj->mi", self.curvatures, x - self.minimizers)
+    def gradients(self, x) -> np.ndarray:
+        """H_i(x−c_i) for every i, shape (m, dim)."""
+        return np.einsum("mij,mj->mi", self.curvatures, x - self.minimizers)
 
-    def lipschitz(self, draw) -> float:
-        """The spectral norm of I − h·(mean curvature of the draw): the best Lipschitz constant."""
-        mean_curvature = self.curvatures[self._items(draw)].mean(axis=0)
-        return float(np.linalg.norm(np.eye(self.dim) - self.step_size * mean_curvature, ord=2))
-
-    @property
-    def lipschitz_max(self) -> float:
-        """The largest norm of a single I − hH_i: also a bound for batches, whose matrices are averages of these."""
-        singles = np.eye(self.dim) - self.step_size * self.curvatures
-        return float(np.linalg.norm(singles, ord=2, axis=(1, 2)).max())
+    def curvature_range(self, draw=None) -> tuple[float, float]:
+        """The extreme eigenvalues of the mean curvature of the draw; those of every single H_i for all draws."""
+        matrices = self.curvatures if draw is None else self.curvatures[self._items(draw)].mean(axis=0)
+        values = np.linalg.eigvalsh(matrices)
+        return float(values.min()), float(values.max())

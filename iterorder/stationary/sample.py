@@ -136,6 +136,10 @@ def stationary_sample(
     ('sure', (1000, 1), True)
     """
     maps = as_system(maps)
+    if not maps.time_homogeneous:
+        raise InvalidInputError(
+            "maps has a step size that changes with the step, so that no law is stationary: give schedule='constant'"
+        )
     n_samples = as_int("n_samples", n_samples, low=1, high=MAX_REPLICAS - 2)
     seed, tol = as_seed(seed), as_float("tol", tol, low=0.0, strict=True)
     delta = as_float("failure_probability", failure_probability, low=0.0, strict=True)

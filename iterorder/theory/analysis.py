@@ -19,13 +19,14 @@ from iterorder.theory.affine.moments import SecondMoments, fixed_point_of_mean, 
 from iterorder.theory.affine.triangular import common_diagonals
 from iterorder.theory.logistic_cycle import LogisticCycle, logistic_cycle
 from iterorder.theory.lyapunov import affine_exponent, lyapunov_exponent
-from iterorder.theory.small_step import gradients, minimizer
+from iterorder.theory.small_step import minimizer
 from iterorder.theory.step_draws import all_steps
 from iterorder.theory.tail_index import tail_index
 from iterorder.theory.undefined import Undefined
 
 EPS = float(np.finfo(np.float64).eps)
 NOT_AFFINE = "no closed form: the maps are not affine"
+TIME_DEPENDENT = "the step size changes with the step: the maps are not equally distributed, and no law is stationary"
 
 
 class Analysis:
@@ -83,6 +84,16 @@ class Analysis:
     def _refuse_cyclic(self) -> None:
         if self.sampling.kind == "cyclic":
             raise Undefined("a fixed order has no stationary law: the states visit the points of .cycle in turn")
+
+
+class TimeDependentAnalysis(Analysis):
+    """Maps whose step size changes: a product of different laws, which has bounds and nothing stationary."""
+
+    def _none(self):
+        raise Undefined(TIME_DEPENDENT)
+
+    lyapunov_exponent = mean_square_radius = mean_square_stable = mean = covariance = _none
+    tail_index = common_fixed_point = cycle = _none
 
 
 class AffineAnalysis(Analysis):
@@ -253,13 +264,13 @@ class LogisticAnalysis(Analysis):
         except InvalidInputError as error:
             raise Undefined(f"the maps have no common fixed point: {error}") from None
         size, n = self.sampling.batch_size, self.sampling.n_items
-        slopes = gradients(self.maps, point)
+        slopes = self.maps.gradients(point)
         if self.sampling.kind == "cyclic" or size == n:
             used = slopes[: self.sampling.batches_per_epoch * size]
             slopes = used.reshape(-1, size, self.maps.dim).mean(axis=1)
         largest = float(np.linalg.norm(slopes, axis=1).max())
         # Rounding of a mean of n gradients, which are of the size of the gradients at the origin at most.
-        scale = float(np.linalg.norm(gradients(self.maps, np.zeros(self.maps.dim)), axis=1).max())
+        scale = float(np.linalg.norm(self.maps.gradients(np.zeros(self.maps.dim)), axis=1).max())
         if not largest <= n * self.maps.dim * EPS * scale:
             raise Undefined(
                 f"the maps have no common fixed point: the largest gradient of one at the minimiser is {largest:.3g}"

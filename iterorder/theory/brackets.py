@@ -8,7 +8,7 @@ from iterorder.errors import InvalidInputError
 from iterorder.maps.linear_regression import LinearRegressionSGD
 from iterorder.maps.logistic_regression import LogisticRegressionSGD
 from iterorder.maps.quadratic import QuadraticSGD
-from iterorder.theory.small_step import SGDMaps, gradients
+from iterorder.theory.small_step import SGDMaps
 from iterorder.validation import as_floats, as_int
 
 
@@ -23,6 +23,7 @@ def hessian(maps: SGDMaps, item: int, x: np.ndarray) -> np.ndarray:
     """
     if isinstance(maps, QuadraticSGD):
         return maps.curvatures[item]
+    assert isinstance(maps, (LinearRegressionSGD, LogisticRegressionSGD))
     a = maps.features[item]
     weight = 1.0
     if isinstance(maps, LogisticRegressionSGD):
@@ -64,5 +65,5 @@ def lie_bracket(maps: SGDMaps, i: int, j: int, x) -> np.ndarray:
     point = as_floats("x", x, ndim=(1,))
     if point.shape != (maps.dim,):
         raise InvalidInputError(f"x has shape {point.shape}: give ({maps.dim},)")
-    slopes = gradients(maps, point)
+    slopes = maps.gradients(point)
     return hessian(maps, i, point) @ slopes[j] - hessian(maps, j, point) @ slopes[i]

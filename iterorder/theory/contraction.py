@@ -125,6 +125,8 @@ def contraction(maps: RandomMaps, p, *, seed: int = 0, effort: str = "quick") ->
     """
     if isinstance(p, (bool, np.bool_)) or not isinstance(p, numbers.Real) or not float(p) >= 1.0:
         raise InvalidInputError(f"p is {p!r}: give a number in [1, inf]")
+    if not maps.time_homogeneous:
+        raise Undefined("the step size changes with the step: each has a mean contraction of its own")
     if isinstance(maps.sampling_law, FreshNoise):
         return _power_mean_of(maps, _fresh_constants(maps, seed, DRAWS[effort]), float(p))
     listed = all_steps(maps.sampling_law)

@@ -6,12 +6,14 @@ from iterorder.maps.base import RandomMaps
 from iterorder.maps.gaussian_regression import GaussianRegressionSGD
 from iterorder.maps.logistic_regression import LogisticRegressionSGD
 from iterorder.theory.affine.items import affine_items
-from iterorder.theory.analysis import AffineAnalysis, Analysis, LogisticAnalysis
+from iterorder.theory.analysis import AffineAnalysis, Analysis, LogisticAnalysis, TimeDependentAnalysis
 from iterorder.theory.gaussian import GaussianAnalysis
 
 
 def analyse(maps: RandomMaps, *, seed: int, effort: str) -> Analysis:
     """The analysis for the family of a system."""
+    if not maps.time_homogeneous:
+        return TimeDependentAnalysis(maps, seed, effort)
     items = affine_items(maps)
     if items is not None:
         return AffineAnalysis(maps, items, seed, effort)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
 
 from iterorder.errors import InvalidInputError
+from iterorder.maps.descent import SGDMaps
 from iterorder.maps.linear_regression import LinearRegressionSGD
 from iterorder.maps.logistic_regression import LogisticRegressionSGD
 from iterorder.maps.quadratic import QuadraticSGD
 
-#: Steps of SGD on known losses.
-SGDMaps: TypeAlias = QuadraticSGD | LinearRegressionSGD | LogisticRegressionSGD
 EPS = float(np.finfo(np.float64).eps)
 #: Damped Newton steps: twenty halve the distance to the minimum often enough, and the rest converge quadratically.
 MAX_NEWTON_STEPS = 100
@@ -46,26 +43,7 @@ def minimizer(maps: SGDMaps) -> np.ndarray:
         return _logistic_minimizer(maps)
     hessian = mean_hessian(maps, np.zeros(maps.dim))
     _check_convex(hessian)
-    return np.linalg.solve(hessian, -gradients(maps, np.zeros(maps.dim)).mean(axis=0))
-
-
-def gradients(maps: SGDMaps, x) -> np.ndarray:
-    """The gradients at x of the losses of all items, shape (n, d).
-
-    Raises
-    ------
-    InvalidInputError
-        If the maps are not steps of SGD on known losses.
-    """
-    if isinstance(maps, QuadraticSGD):
-        return np.einsum("nij,nj->ni", maps.curvatures, x - maps.minimizers)
-    if isinstance(maps, LinearRegressionSGD):
-        return (maps.features @ x - maps.targets)[:, None] * maps.features + maps.ridge * x
-    if isinstance(maps, LogisticRegressionSGD):
-        return (-maps.labels * _slopes(maps, x))[:, None] * maps.features + maps.ridge * x
-    raise InvalidInputError(
-        f"maps is a {type(maps).__name__}: give QuadraticSGD, LinearRegressionSGD or LogisticRegressionSGD"
-    )
+    return np.linalg.solve(hessian, -maps.gradients(np.zeros(maps.dim)).mean(axis=0))
 
 
 def mean_hessian(maps: SGDMaps, x) -> np.ndarray:
@@ -127,7 +105,7 @@ def small_step_covariance(maps: SGDMaps) -> np.ndarray:
 def small_step_spread(maps: SGDMaps, centre) -> np.ndarray:
     """The covariance of `small_step_covariance` around a minimiser that is known, whatever the sampling."""
     n, size = maps.sampling_law.n_items, maps.sampling_law.batch_size
-    noise = gradients(maps, centre)
+    noise = maps.gradients(centre)
     noise = noise - noise.mean(axis=0)
     share = (n - size) / (size * (n - 1)) if n > 1 else 0.0
     covariance = share * (noise.T @ noise) / n
@@ -154,7 +132,7 @@ def _check_convex(hessian) -> None:
 def _logistic_minimizer(maps: LogisticRegressionSGD) -> np.ndarray:
     """Damped Newton on the convex mean loss, until the gradient is at its rounding level or stops to fall."""
     x = np.zeros(maps.dim)
-    loss, gradient = _logistic_loss(maps, x), gradients(maps, x).mean(axis=0)
+    loss, gradient = _logistic_loss(maps, x), maps.gradients(x).mean(axis=0)
     for _ in range(MAX_NEWTON_STEPS):
         if not maps.ridge and (maps.labels * (maps.features @ x)).min() > 0.0:
             raise InvalidInputError("a hyperplane separates the labels of maps: without ridge > 0 no minimiser exists")
@@ -167,7 +145,7 @@ def _logistic_minimizer(maps: LogisticRegressionSGD) -> np.ndarray:
         scale = np.abs(maps.features).max() + maps.ridge * np.abs(x).max()
         for halving in range(MAX_HALVINGS):
             candidate = x + direction * 0.5**halving
-            trial_loss, trial_gradient = _logistic_loss(maps, candidate), gradients(maps, candidate).mean(axis=0)
+            trial_loss, trial_gradient = _logistic_loss(maps, candidate), maps.gradients(candidate).mean(axis=0)
             smaller = np.linalg.norm(trial_gradient) < np.linalg.norm(gradient)
             # The loss decides far away; near the minimum it is flat to rounding, and the gradient decides.
             if trial_loss < loss or (smaller and trial_loss <= loss + 4.0 * EPS * abs(loss)):

@@ -83,7 +83,8 @@ class Theory:
         -------
         Estimate or None
             For p = inf and more batches than can be listed: the bound ``lipschitz_max``, with the largest constant
-            seen as ``low``. None where no Lipschitz constant is known: the reason is that of ``lipschitz_max``.
+            seen as ``low``. None where no Lipschitz constant is known (the reason is that of ``lipschitz_max``), and
+            where the step size changes with the step.
 
         Raises
         ------
@@ -101,8 +102,8 @@ def theory(maps: RandomMaps, *, seed=0, effort: str = "quick") -> Theory:
 
     Affine families (`AffineMaps`, `QuadraticSGD`, `LinearRegressionSGD`) have exact moments by linear solves, with
     ridge, batches of distinct points and finite data; logistic regression has bounds, the Lyapunov exponent along its
-    chain and its cycle. Moments of random reshuffling exist in closed form where all linear parts are equal (C12) or
-    at most 5040 orders can be listed.
+    chain and its cycle. An `Optimizer` of constant step size is as affine as its maps. Moments of random reshuffling
+    exist in closed form where all linear parts are equal (C12) or at most 5040 orders can be listed.
 
     Parameters
     ----------

@@ -15,6 +15,7 @@ import numpy as np
 from iterorder.maps.affine import AffineMaps
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.linear_regression import LinearRegressionSGD
+from iterorder.maps.optimizer import Optimizer
 from iterorder.maps.quadratic import QuadraticSGD
 from iterorder.theory.affine.chunks import chunks
 from iterorder.theory.affine.half_vectorisation import congruence_operator
@@ -209,4 +210,23 @@ def affine_items(maps: RandomMaps) -> Items | None:
         return DenseItems(increments, -np.einsum("nij,nj->ni", increments, maps.minimizers))
     if isinstance(maps, LinearRegressionSGD):
         return RankOneItems(maps.features, maps.targets, maps.step_size, maps.ridge)
+    if isinstance(maps, Optimizer) and maps.time_homogeneous:
+        return _with_state(maps)
     return None
+
+
+def _with_state(maps: Optimizer) -> DenseItems | None:
+    """x → x − h·decay·x − h·v, v → momentum·v + Hx + g: the maps of (x, v), or of x, where the gradient is affine."""
+    steps = affine_items(maps.maps)
+    if steps is None:
+        return None
+    increments, offsets = steps.batch_maps(np.arange(steps.n_items)[:, None])  # −h₀H and −h₀g
+    h, h0, n = float(maps.step_sizes[0]), maps.maps.step_size, steps.n_items
+    identity = np.broadcast_to(np.eye(steps.dim), increments.shape)
+    of_place = (h / h0) * increments - h * maps.weight_decay * identity
+    if not maps.momentum:
+        return DenseItems(of_place, (h / h0) * offsets)
+    of_velocity = -h * maps.momentum * identity
+    below = [-increments / h0, (maps.momentum - 1.0) * identity]
+    blocks = np.block([[of_place, of_velocity], below])
+    return DenseItems(blocks, np.concatenate([(h / h0) * offsets, -offsets / h0], axis=1).reshape(n, -1))

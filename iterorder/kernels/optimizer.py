@@ -1,0 +1,190 @@
+"""Steps of SGD with the state of its optimiser: v → momentum·v + g, x → (1 − h·decay)·x − h·v, g the mean gradient.
+
+The state holds x and behind it v; without momentum x alone. The step size is that of the step's number.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from iterorder.kernels import systems
+from iterorder.kernels.lanes import LANES, counting, element, load, madd, splat, store, where
+from iterorder.kernels.regression import linear_move, logistic_move
+from iterorder.kernels.targets import jit, jit_inline
+from iterorder.kernels.vector import (
+    affine_image,
+    broadcast_columns,
+    dot,
+    gather_columns,
+    load_columns,
+    long_partial_sums,
+    multiple,
+    plus_multiple,
+    store_columns,
+    sum_each,
+)
+
+ONE = np.uint64(1)
+
+
+def steps_of(system: systems.System, shared: bool):
+    """The function that `steps.steps_of` describes."""
+    momentum = bool(system.optimizer[systems.MOMENTUM])
+    dim = system.dim // 2 if momentum else system.dim
+    if system.lane_layout:
+        return lane_steps(system.family, dim, momentum, shared)
+    return row_steps(system.family, dim, momentum, shared)
+
+
+@jit_inline
+def _number(system, k):
+    return system.table.dtype.type(system.optimizer[k])
+
+
+@jit_inline
+def _step_size(system, scratch, row):
+    """That of step `row` of the chunk."""
+    last = system.optimizer.size - 1
+    step = scratch.first_step[0] + row
+    return _number(system, min(systems.STEP_SIZES + step, last))
+
+
+@cache
+def lane_steps(family: int, dim: int, momentum: bool, shared: bool):
+    """Few dimensions: replicas in lanes, x and v in registers for a chunk of steps."""
+    quadratic, logistic = family == systems.AFFINE, family == systems.LOGISTIC
+    numbers = dim * (dim + 1) if quadratic else dim + 1
+
+    @jit_inline
+    def item_of(table, drawn, slot, lane):
+        return (
+            broadcast_columns(table, element(drawn, slot, 0), numbers)
+            if shared
+            else gather_columns(table, drawn, slot, lane, numbers)
+        )
+
+    @jit_inline
+    def with_gradient(total, item, x, share):
+        """The total and the share of one item's gradient."""
+        if quadratic:
+            return plus_multiple(total, share, affine_image(item, x))
+        z = dot(item, x, item[dim])
+        return plus_multiple(total, logistic_move(z, -share) if logistic else linear_move(z, -share), item)
+
+    @jit
+    def steps(system, scratch, start, stop, direction, first_lane):
+        table, drawn, states, size = system.table, scratch.drawn, scratch.states, system.batch_size
+        decay, share = _number(system, systems.WEIGHT_DECAY), _number(system, systems.SHARE)
+        ridge, friction = _number(system, systems.RIDGE), _number(system, systems.MOMENTUM)
+        one = table.dtype.type(1.0)
+        for lane in range(first_lane, states.shape[1], LANES):
+            x = load_columns(states, 0, lane, dim)
+            v = load_columns(states, dim if momentum else 0, lane, dim)
+            for row in range(start, stop, direction):
+                h = _step_size(system, scratch, row)
+                total = plus_multiple(multiple(friction, v), ridge, x) if momentum else multiple(ridge, x)
+                for slot in range(row * size, (row + 1) * size):
+                    total = with_gradient(total, item_of(table, drawn, slot, lane), x, share)
+                v = total
+                x = plus_multiple(multiple(one - h * decay, x), -h, v)
+            store_columns(x, states, 0, lane)
+            if momentum:
+                store_columns(v, states, dim, lane)
+
+    return steps
+
+
+@cache
+def row_steps(family: int, dim: int, momentum: bool, shared: bool):
+    """Many dimensions: lanes are coordinates; the gradient of a state is made in `scratch.image` before it moves."""
+    if family == systems.AFFINE:
+        slopes, gradient = _no_slopes, _hessian_gradient(dim, shared)
+    else:
+        slopes, gradient = _row_slopes(family == systems.LOGISTIC, shared), _row_gradient(dim, shared)
+
+    @jit
+    def steps(system, scratch, start, stop, direction, first_lane):
+        states, image = scratch.states, scratch.image
+        like = splat(_number(system, systems.SHARE), LANES)
+        ridge, friction = splat(_number(system, systems.RIDGE), like), splat(_number(system, systems.MOMENTUM), like)
+        decay, one = _number(system, systems.WEIGHT_DECAY), states.dtype.type(1.0)
+        for group in range(first_lane, states.shape[0], LANES):
+            for row in range(start, stop, direction):
+                h = _step_size(system, scratch, row)
+                keep, back = splat(one - h * decay, like), splat(-h, like)
+                slopes(system, scratch, row, group)
+                for lane in range(group, group + LANES):
+                    gradient(system, scratch, row, lane)
+                    for k in range(0, dim, LANES):
+                        x = load(states, lane, k, like)
+                        v = madd(ridge, x, load(image, 0, k, like))
+                        if momentum:
+                            v = madd(friction, load(states, lane, dim + k, like), v)
+                            store(v, states, lane, dim + k)
+                        x = madd(back, v, keep * x)
+                        # The last vector of x reaches into v, whose first coordinates are new by now.
+                        inside = counting(np.uint64(k), ONE, LANES) < np.uint64(dim)
+                        store(where(inside, x, load(states, lane, k, like)), states, lane, k)
+
+    return steps
+
+
+def _row_slopes(logistic: bool, shared: bool):
+    """Regression: the factor of each row of a batch, of eight states at once, in `scratch.moves`."""
+
+    @jit_inline
+    def slopes(system, scratch, row, group):
+        table, sums, share = system.table, scratch.sums, _number(system, systems.SHARE)
+        for slot in range(system.batch_size):
+            for lane in range(group, group + LANES):
+                item = element(scratch.drawn, row * system.batch_size + slot, 0 if shared else lane)
+                constant = element(system.constants, item, 0)
+                products = long_partial_sums(table, item, 0, scratch.states, lane, table.shape[1], constant)
+                store(products, sums, lane - group, 0)
+            z = sum_each(sums, 0)
+            store(logistic_move(z, -share) if logistic else linear_move(z, -share), scratch.moves, slot, group)
+
+    return slopes
+
+
+def _row_gradient(dim: int, shared: bool):
+    """The sum of the rows of a batch times their factors."""
+
+    @jit_inline
+    def gradient(system, scratch, row, lane):
+        zero = splat(system.scale - system.scale, LANES)
+        for k in range(0, dim, LANES):
+            total = zero
+            for slot in range(system.batch_size):
+                item = element(scratch.drawn, row * system.batch_size + slot, 0 if shared else lane)
+                move = splat(element(scratch.moves, slot, lane), zero)
+                total = madd(move, load(system.table, item, k, zero), total)
+            store(total, scratch.image, 0, k)
+
+    return gradient
+
+
+@jit_inline
+def _no_slopes(system, scratch, row, group):
+    """Quadratic losses have no factors to share."""
+
+
+def _hessian_gradient(dim: int, shared: bool):
+    """Quadratic losses: the mean of H x − H c over a batch."""
+
+    @jit_inline
+    def gradient(system, scratch, row, lane):
+        table, sums, share = system.table, scratch.sums, splat(_number(system, systems.SHARE), LANES)
+        for k in range(0, dim, LANES):
+            total = share - share
+            for slot in range(system.batch_size):
+                item = element(scratch.drawn, row * system.batch_size + slot, 0 if shared else lane)
+                for i in range(LANES):
+                    at, constant = item * dim + min(k + i, dim - 1), element(system.constants, item, k + i)
+                    store(long_partial_sums(table, at, 0, scratch.states, lane, table.shape[1], constant), sums, i, 0)
+                total = madd(share, sum_each(sums, 0), total)
+            store(total, scratch.image, 0, k)
+
+    return gradient

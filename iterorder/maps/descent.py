@@ -1,0 +1,67 @@
+"""What the steps of SGD on known losses have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import numpy as np
+
+from iterorder.errors import InvalidInputError
+from iterorder.maps.base import RandomMaps
+from iterorder.validation import as_floats
+
+
+class SGDMaps(RandomMaps):
+    """Steps x → x − h·∇L(x) of a step size h on the mean loss L of a batch.
+
+    A family gives the gradients of its losses and the range of their curvature; the rest follows.
+    """
+
+    step_size: float
+    batch_size: int
+
+    @abstractmethod
+    def gradient(self, x, draw) -> np.ndarray:
+        """The gradient at x of the mean loss of a draw, shape (..., dim) as x."""
+
+    @abstractmethod
+    def gradients(self, x) -> np.ndarray:
+        """The gradients at one x of the losses of all items, shape (n_items, dim)."""
+
+    @abstractmethod
+    def curvature_range(self, draw=None) -> tuple[float, float]:
+        """Bounds of the eigenvalues of the Hessian anywhere: for the mean loss of a draw, or of every draw (None)."""
+
+    def apply(self, x, draw) -> np.ndarray:
+        """x − h·(gradient of the mean loss of the draw), shape (..., dim) as x."""
+        x = self._states(x)
+        return x - self.step_size * self.gradient(x, draw)
+
+    def images(self, x: np.ndarray) -> np.ndarray:
+        """The steps from x on the loss of each item alone, shape (n_items, dim)."""
+        return x - self.step_size * self.gradients(x)
+
+    def lipschitz(self, draw) -> float:
+        """max |1 − h·curvature| over the curvatures of the draw: the best constant where the loss is quadratic."""
+        return largest_factor(*self.curvature_range(draw), self.step_size)
+
+    @property
+    def lipschitz_max(self) -> float:
+        """The same over the curvatures of all draws: the Hessian of a batch is a mean of those of its items."""
+        return largest_factor(*self.curvature_range(), self.step_size)
+
+
+def as_data(features, targets, target_name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Features (n, d) and one target a row (n,), finite and of matching length."""
+    features = as_floats("features", features, ndim=(2,))
+    targets = as_floats(target_name, targets, ndim=(1,))
+    if len(features) != len(targets):
+        raise InvalidInputError(
+            f"features has {len(features)} rows and {target_name} has {len(targets)} values: give one for each row"
+        )
+    return features, targets
+
+
+def largest_factor(low: float, high: float, step_size: float) -> float:
+    """Lipschitz constant of x − h∇L where the curvature of L lies in [low, high]: max |1 − h·curvature|."""
+    return max(abs(1.0 - step_size * low), abs(1.0 - step_size * high))
