@@ -29,7 +29,7 @@ from iterorder.maps import (
 )
 from iterorder.orders import Window
 from iterorder.simulate import simulate
-from iterorder.theory import Theory, estimate_lipschitz, lie_bracket, stability_boundary, theory
+from iterorder.theory import Theory, ergodic_intervals, estimate_lipschitz, lie_bracket, stability_boundary, theory
 from iterorder.trajectory import Trajectory, load
 from iterorder.wasserstein import (
     DistanceEstimate,
@@ -74,6 +74,7 @@ __all__ = [
     "check_theory",
     "coupling_distance",
     "diagnose",
+    "ergodic_intervals",
     "estimate_lipschitz",
     "fit_rate",
     "gallery",

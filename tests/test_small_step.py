@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from iterorder.claims.laws import stationary_means
+from iterorder.claims.systems import tilted_logistic
 from iterorder.errors import InvalidInputError
 from iterorder.maps import LinearRegressionSGD, LogisticRegressionSGD, QuadraticSGD, gallery
 from iterorder.theory.families import analyse
-from iterorder.theory.small_step import minimizer, small_step_covariance
+from iterorder.theory.small_step import mean_hessian, minimizer, small_step_bias, small_step_covariance
 
 EPS = np.finfo(np.float64).eps
 RNG = np.random.default_rng(16)
@@ -84,3 +88,38 @@ def test_full_batches_have_no_noise(n, seed):
     maps = LinearRegressionSGD(random.normal(size=(n, 2)), random.normal(size=n), 0.1, ridge=1.0, batch_size=n)
     np.testing.assert_allclose(small_step_covariance(maps), 0.0, atol=0)
     assert not known(maps).covariance().any()
+
+
+def test_bias_is_that_of_the_stationary_law():
+    """On the line by the spectral method: what is left of the bias divided by h is O(h)."""
+    errors = []
+    for h in (0.04, 0.02, 0.01):
+        maps = tilted_logistic(h)
+        centre = float(minimizer(maps)[0])
+        (mean,) = stationary_means(maps, [lambda x, centre=centre: x - centre])
+        predicted = float(small_step_bias(maps)[0])
+        errors.append(abs(mean - predicted) / abs(predicted))
+    assert errors[0] < 0.1
+    for coarse, fine in itertools.pairwise(errors):
+        assert fine < 0.6 * coarse  # halves with h
+
+
+def test_bias_in_more_dimensions_is_that_of_numerical_derivatives():
+    """f‴[C] by second differences of the mean gradient along the axes of C."""
+    features = RNG.normal(size=(30, 3))
+    labels = np.where(features @ [1.0, -0.5, 0.2] + RNG.normal(size=30) > 0, 1.0, -1.0)
+    maps = LogisticRegressionSGD(features, labels, 0.1, ridge=0.2)
+    step = 1e-3
+    centre, covariance = minimizer(maps), small_step_covariance(maps)
+    values, vectors = np.linalg.eigh(covariance)
+
+    def slope(x):
+        return maps.gradients(x).mean(axis=0)
+
+    bends = [slope(centre + step * u) + slope(centre - step * u) - 2.0 * slope(centre) for u in vectors.T]
+    third = values @ np.array(bends) / step**2
+    expected = -0.5 * np.linalg.solve(mean_hessian(maps, centre), third)
+    # Truncation is step² of the fourth derivative over the second, rounding eps/step² of gradients of size one.
+    rounding = 100 * EPS / step**2 * values.sum()
+    np.testing.assert_allclose(small_step_bias(maps), expected, rtol=100 * step**2, atol=rounding)
+    assert np.abs(expected).max() > 100 * rounding

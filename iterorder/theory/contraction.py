@@ -16,11 +16,16 @@ from iterorder.maps.logistic_regression import LOGISTIC_CURVATURE, LogisticRegre
 from iterorder.maps.quadratic import QuadraticSGD
 from iterorder.sampling import FreshNoise, Sampling
 from iterorder.theory.affine.chunks import chunks
+from iterorder.theory.affine.items import affine_items
+from iterorder.theory.blocks import block_contraction
 from iterorder.theory.step_draws import all_steps, draw_blocks
 from iterorder.theory.undefined import Undefined
+from iterorder.validation import as_int
 
 #: Batches drawn where they are too many to list.
 DRAWS = {"quick": 4096, "full": 65536}
+#: The longest block: a thousand factors are followed in milliseconds in few dimensions.
+MAX_BLOCK = 100_000
 
 
 def lipschitz_constants(maps: RandomMaps, rows) -> np.ndarray:
@@ -90,7 +95,7 @@ def _of_rows(maps, rows, low_share, high_share) -> np.ndarray:
     return np.maximum(np.abs(1.0 - maps.step_size * low), np.abs(1.0 - maps.step_size * high))
 
 
-def contraction(maps: RandomMaps, p, *, seed: int = 0, effort: str = "quick") -> Estimate:
+def contraction(maps: RandomMaps, p, *, block: int = 1, seed: int = 0, effort: str = "quick") -> Estimate:
     """The mean contraction r_p = (E Lip(T)^p)^(1/p) of one step; for p = inf the largest constant, c = sup Lip.
 
     With independent draws W_p(law X_n, π) ≤ r_p^n W_p(δ_x0, π) (C5). Logistic regression: an upper bound of r_p, as
@@ -100,6 +105,9 @@ def contraction(maps: RandomMaps, p, *, seed: int = 0, effort: str = "quick") ->
     ----------
     maps : RandomMaps
     p : float in [1, inf]
+    block : int ≥ 1
+        The contraction of so many maps in a row, (E Lip(T_k∘…∘T_1)^p)^(1/p): from the products of their linear parts
+        for affine maps, r_p^k for others that are drawn independently.
     seed : int in [0, 2⁶⁴)
     effort : {"quick", "full"}
         4096 or 65536 drawn batches, where more than 5040 exist; those are exact.
@@ -114,7 +122,7 @@ def contraction(maps: RandomMaps, p, *, seed: int = 0, effort: str = "quick") ->
     InvalidInputError
         If p is below 1 or not a number.
     Undefined
-        If no Lipschitz constant is known.
+        If no Lipschitz constant is known, or single drawn blocks carry the mean.
 
     Examples
     --------
@@ -125,8 +133,11 @@ def contraction(maps: RandomMaps, p, *, seed: int = 0, effort: str = "quick") ->
     """
     if isinstance(p, (bool, np.bool_)) or not isinstance(p, numbers.Real) or not float(p) >= 1.0:
         raise InvalidInputError(f"p is {p!r}: give a number in [1, inf]")
+    length = as_int("block", block, low=1, high=MAX_BLOCK)
     if not maps.time_homogeneous:
         raise Undefined("the step size changes with the step: each has a mean contraction of its own")
+    if length > 1:
+        return _of_block(maps, float(p), length, seed, effort)
     if isinstance(maps.sampling_law, FreshNoise):
         return _power_mean_of(maps, _fresh_constants(maps, seed, DRAWS[effort]), float(p))
     listed = all_steps(maps.sampling_law)
@@ -137,6 +148,17 @@ def contraction(maps: RandomMaps, p, *, seed: int = 0, effort: str = "quick") ->
     if math.isinf(p):
         return Estimate.of(constants.max())
     return Estimate.of(_power_mean(constants, weights, float(p)))
+
+
+def _of_block(maps: RandomMaps, p: float, length: int, seed: int, effort: str) -> Estimate:
+    items = affine_items(maps)
+    if items is not None:
+        return block_contraction(maps, items, p, length, seed=seed, effort=effort)
+    single = contraction(maps, p, seed=seed, effort=effort)
+    if maps.sampling_law.kind != "iid" and not math.isinf(p):
+        raise Undefined("the maps of a block are not independent: only p = inf bounds their product")
+    error = length * single.value ** (length - 1) * single.standard_error
+    return Estimate(single.value**length, error, single.low**length, single.high**length, single.exact)
 
 
 def _power_mean(constants, weights, p) -> float:

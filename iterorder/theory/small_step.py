@@ -115,6 +115,37 @@ def small_step_spread(maps: SGDMaps, centre) -> np.ndarray:
     return 0.5 * (spread + spread.T)
 
 
+def small_step_bias(maps: SGDMaps) -> np.ndarray:
+    """The stationary mean less the minimiser, to first order in the step size (C10), shape (d,).
+
+    −½ H⁻¹ f‴[C]: H the mean Hessian at the minimiser, C that of `small_step_covariance` and f‴[C]_i = Σ_jk f_ijk C_jk.
+    In one dimension −h f‴ E g²/(4 f″²). Zero for quadratic losses.
+
+    Raises
+    ------
+    InvalidInputError
+        As `small_step_covariance` does.
+
+    References
+    ----------
+    .. [1] Dieuleveut, Durmus, Bach (2020), Bridging the gap between constant step size SGD and Markov chains, Annals of
+       Statistics 48(3).
+
+    Examples
+    --------
+    >>> small_step_bias(QuadraticSGD([1.0, 3.0], [0.0, 1.0], 0.1))
+    array([0.])
+    """
+    covariance = small_step_covariance(maps)
+    if not isinstance(maps, LogisticRegressionSGD):
+        return np.zeros(maps.dim)
+    centre = minimizer(maps)
+    slopes = _slopes(maps, centre)  # log(1+e^(−z)) has the third derivative σ(z)σ(−z)(σ(−z) − σ(z))
+    thirds = maps.labels * slopes * (1.0 - slopes) * (2.0 * slopes - 1.0)
+    along = np.einsum("nd,nd->n", maps.features @ covariance, maps.features)
+    return -0.5 * np.linalg.solve(mean_hessian(maps, centre), (thirds * along) @ maps.features / len(thirds))
+
+
 def _slopes(maps: LogisticRegressionSGD, x) -> np.ndarray:
     """σ(−y aᵀx) of every point, as exp(−log(1+e^z)): no overflow for any margin."""
     return np.exp(-np.logaddexp(0.0, maps.labels * (maps.features @ x)))

@@ -69,8 +69,8 @@ class Theory:
     seed: int = 0
     effort: str = "quick"
 
-    def contraction(self, p) -> Estimate | None:
-        """The mean contraction r_p = (E Lip(T)^p)^(1/p) of one step; for p = inf c = sup Lip.
+    def contraction(self, p, *, block: int = 1) -> Estimate | None:
+        """The mean contraction r_p = (E Lip(T)^p)^(1/p) of one step, or a block of steps; for p = inf c = sup Lip.
 
         Exact where the draws can be listed (single items, the cyclic order, at most 5040 batches), otherwise from
         drawn batches; logistic regression: of upper bounds of Lip, and so an upper bound itself.
@@ -78,21 +78,24 @@ class Theory:
         Parameters
         ----------
         p : float in [1, inf]
+        block : int ≥ 1
+            Of so many maps in a row, (E Lip(T_k∘…∘T_1)^p)^(1/p): blocks can contract where single maps do not, as
+            those of batch-1 least squares in d > 1. W_p(X_nk, π) ≤ (that)^n·W_p(x0, π) with independent draws.
 
         Returns
         -------
         Estimate or None
             For p = inf and more batches than can be listed: the bound ``lipschitz_max``, with the largest constant
-            seen as ``low``. None where no Lipschitz constant is known (the reason is that of ``lipschitz_max``), and
-            where the step size changes with the step.
+            seen as ``low``. None where no Lipschitz constant is known (the reason is that of ``lipschitz_max``),
+            where the step size changes with the step, and for blocks whose mean single draws carry.
 
         Raises
         ------
         InvalidInputError
-            If p is below 1 or not a number.
+            If p is below 1 or not a number, or block is no positive integer.
         """
         try:
-            return contraction(self.maps, p, seed=self.seed, effort=self.effort)
+            return contraction(self.maps, p, block=block, seed=self.seed, effort=self.effort)
         except Undefined:
             return None
 
