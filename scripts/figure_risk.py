@@ -8,7 +8,6 @@ size decay, does better with the same gradients.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from _common import main
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from iterorder import LinearRegressionSGD, QuadraticSGD, noise, simulate
+from iterorder import LinearRegressionSGD, Optimizer, QuadraticSGD, simulate
 from iterorder.datasets import diabetes
 from iterorder.plotting import ORDER_COLORS, PAGE, house_style, panel_title, save_figure
 from iterorder.theory.small_step import mean_hessian, minimizer
@@ -52,8 +51,6 @@ class Problem:
         The numbers of gradients n.
     replicas : dict
         For each effort.
-    step : callable
-        ``step(x, items, h)``: one literal step of size h from states (..., replica, d) with one item a replica.
     """
 
     name: str
@@ -62,32 +59,23 @@ class Problem:
     weight: np.ndarray
     counts: np.ndarray
     replicas: dict[str, int]
-    step: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 def scalar_problem() -> Problem:
     """SGD on (x±1)²/2, whose minimisers have unit variance: E x² tends to h/(2−h)."""
     maps = QuadraticSGD(np.ones(2), np.array([-1.0, 1.0]), 0.3)
 
-    def step(x, items, h):
-        return x - h * (x - maps.minimizers[items])
-
     counts = np.array([1, 2, 4, 9, 19, 38, 75, 150, 300, 600, 1200])
-    return Problem("scalar", maps, np.array([3.0]), np.eye(1), counts, {"quick": 4000, "full": 40_000}, step)
+    return Problem("scalar", maps, np.array([3.0]), np.eye(1), counts, {"quick": 4000, "full": 40_000})
 
 
 def diabetes_problem() -> Problem:
     """Batch-1 linear regression from the origin; the risk is the excess of the mean loss."""
     maps = LinearRegressionSGD(*diabetes(), 0.05)
 
-    def step(x, items, h):
-        rows = maps.features[items]
-        residuals = np.einsum("...rd,rd->...r", x, rows) - maps.targets[items]
-        return x - h * residuals[..., None] * rows
-
     weight = 0.5 * mean_hessian(maps, np.zeros(maps.dim))
     counts = 2 ** np.arange(2, 16)
-    return Problem("diabetes", maps, np.zeros(maps.dim), weight, counts, {"quick": 256, "full": 2048}, step)
+    return Problem("diabetes", maps, np.zeros(maps.dim), weight, counts, {"quick": 256, "full": 2048})
 
 
 def risk_of(problem: Problem, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -123,17 +111,11 @@ def decayed_iterates(problem: Problem, replicas: int) -> np.ndarray:
 
     Every n needs a run of its own; all meet the same items, those of the forward path.
     """
-    counts, h = problem.counts, problem.maps.step_size
-    n_items = problem.maps.sampling_law.n_items
-    state = np.tile(problem.start, (len(counts), replicas, 1))
-    for first, length in chunks(int(counts[-1]), replicas):
-        steps = np.arange(first, first + length)
-        items = noise.indices(SEED, np.arange(replicas), steps[:, None], n_items)
-        for k, chosen in zip(steps.tolist(), items, strict=True):
-            active = int(np.searchsorted(counts, k, side="right"))  # runs with n ≤ k are over
-            sizes = h * (1.0 - k / counts[active:, None, None])
-            state[active:] = problem.step(state[active:], chosen, sizes)
-    return np.moveaxis(state, 0, 1)
+    runs = []
+    for n in problem.counts.tolist():
+        maps = Optimizer(problem.maps, schedule="linear", horizon=n)
+        runs.append(simulate(maps, problem.start, n, n_replicas=replicas, seed=SEED).states)
+    return np.concatenate(runs, axis=1)
 
 
 def measured_risks(problem: Problem, replicas: int) -> dict[str, np.ndarray]:
