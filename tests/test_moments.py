@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from iterorder.maps import AffineMaps, LinearRegressionSGD, QuadraticSGD, gallery
+from iterorder.simulate import simulate
+from iterorder.theory.affine import commuting as commuting_module
 from iterorder.theory.affine import moments
+from iterorder.theory.affine.commuting import commuting_epoch
 from iterorder.theory.affine.half_vectorisation import from_half, to_half
 from iterorder.theory.affine.items import affine_items
 from iterorder.theory.affine.law import step_law
@@ -180,6 +183,63 @@ def test_reshuffling_keeps_its_digits_for_small_steps():
     found = known(QuadraticSGD(np.ones(8), minimizers, h, sampling="reshuffle"))
     leading = h**3 * np.var(minimizers) * 8 * 9 / 24
     assert found.covariance()[0, 0] == pytest.approx(leading, rel=1e-6)  # next term: a factor 1 + O(nh)
+
+
+def commuting(n, dim, spread, random):
+    """Quadratics with common axes and different curvatures."""
+    axes = np.linalg.qr(random.normal(size=(dim, dim)))[0]
+    curvatures = np.einsum("ik,nk,jk->nij", axes, random.uniform(*spread, (n, dim)), axes)
+    return 0.5 * (curvatures + np.swapaxes(curvatures, 1, 2)), random.normal(size=(n, dim))
+
+
+@settings(max_examples=60, deadline=None)
+@given(n=st.integers(2, 6), dim=st.integers(1, 3), h=st.floats(0.01, 0.6), seed=st.integers(0, 10**6))
+def test_reshuffling_of_commuting_maps_against_all_permutations(n, dim, h, seed):
+    """Factors of both signs: |1 − hλ| up to 1.4."""
+    maps = QuadraticSGD(*commuting(n, dim, (0.1, 4.0), np.random.default_rng(seed)), h, sampling="reshuffle")
+    increment, mean, covariance = commuting_epoch(affine_items(maps))
+    listed = naive_theory.epoch_maps(maps)
+    offsets = np.array([offset for _, _, offset in listed])
+    size = np.abs(offsets).max() + 1.0
+    bound = 1e3 * EPS * n * size**2
+    np.testing.assert_allclose(np.eye(dim) + increment, listed[0][1], rtol=0, atol=bound)
+    np.testing.assert_allclose(mean, offsets.mean(axis=0), rtol=0, atol=bound)
+    np.testing.assert_allclose(covariance, np.cov(offsets.T, bias=True).reshape(dim, dim), rtol=0, atol=bound)
+
+
+def test_reshuffling_of_many_commuting_maps_against_simulation():
+    n, replicas = 60, 20_000
+    curvatures, minimizers = commuting(n, 2, (0.2, 3.0), np.random.default_rng(17))
+    maps = QuadraticSGD(curvatures, minimizers, 0.2, sampling="reshuffle")
+    found = known(maps)
+    covariance = found.covariance()
+    states = simulate(maps, found.mean(), 6 * n, n_replicas=replicas, seed=18).states[:, 0]
+    deviations = states - found.mean()
+    for direction in ([1.0, 0.0], [0.0, 1.0], [0.6, 0.8]):
+        along = deviations @ direction
+        z = along.mean() / along.std(ddof=1) * math.sqrt(replicas)
+        assert abs(z) < 4.5  # 7·10⁻⁶
+        spread = along**2
+        error = spread.std(ddof=1) / math.sqrt(replicas)
+        assert abs(spread.mean() - direction @ covariance @ direction) < 4.5 * error
+        independent = known(QuadraticSGD(curvatures, minimizers, 0.2)).covariance()
+        assert abs(spread.mean() - direction @ independent @ direction) > 4.5 * error  # the wrong law
+
+
+def test_quadrature_agrees_with_the_formula_of_equal_curvatures():
+    """A curvature that differs in the tenth digit changes the way, and the law by as little."""
+    minimizers = RNG.normal(size=200)
+    equal = known(QuadraticSGD(np.ones(200), minimizers, 1e-2, sampling="reshuffle")).covariance()
+    nearly = known(QuadraticSGD(np.append(np.ones(199), 1.0 + 1e-10), minimizers, 1e-2, sampling="reshuffle"))
+    np.testing.assert_allclose(nearly.covariance(), equal, rtol=1e-8)
+
+
+def test_reshuffling_beyond_reach_is_refused(monkeypatch):
+    maps = QuadraticSGD(np.linspace(1.0, 2.0, 40), np.arange(40.0), 0.1, sampling="reshuffle")
+    assert known(maps).covariance() > 0.0
+    monkeypatch.setattr(commuting_module, "MAX_FACTORS", 100)
+    with pytest.raises(Undefined, match="commute with batches of one"):
+        known(maps).covariance()
 
 
 # ---------------------------------------------------------------------------------------------------- real data

@@ -66,12 +66,10 @@ def common_diagonals(items: Items) -> Diagonals | None:
     >>> sorted(common_diagonals(DenseItems(flip - np.eye(2), np.zeros((2, 2)), flip)).entries[1].round(12).tolist())
     [-2.0, 2.0]
     """
-    # Any law without atoms on hyperplanes serves; a fixed one keeps the answer a function of the maps.
-    coefficients = np.random.default_rng(0).uniform(0.5, 1.5, items.n_items)
+    coefficients = _coefficients(items)
     if isinstance(items, RankOneItems):
         return _of_rank_one(items, np.linalg.eigh(items.mean_increment(coefficients))[1])
-    singles = np.arange(items.n_items)[:, None]
-    increments, matrices = items.batch_maps(singles)[0], items.batch_linear_parts(singles)
+    matrices, increments = _singles(items)
     if not np.tril(matrices, -1).any() or not np.triu(matrices, 1).any():
         return Diagonals(*(np.einsum("nii->ni", m) for m in (matrices, increments)))
     if items.symmetric:
@@ -81,6 +79,38 @@ def common_diagonals(items: Items) -> Diagonals | None:
 
         basis = schur(items.mean_increment(coefficients), output="complex")[1]
     return _in_basis(basis, matrices, increments)
+
+
+def common_eigenbasis(items: Items) -> np.ndarray | None:
+    """An orthonormal basis in which every A_i is diagonal, its columns; None where the maps do not share one.
+
+    Accepted by the tolerance of `common_diagonals`.
+
+    Examples
+    --------
+    >>> from iterorder.theory.affine.items import DenseItems
+    >>> flip = np.array([[[0.0, 1.0], [1.0, 0.0]], [[0.0, 2.0], [2.0, 0.0]]])
+    >>> np.abs(common_eigenbasis(DenseItems(flip - np.eye(2), np.zeros((2, 2)), flip))).round(3).tolist()
+    [[0.707, 0.707], [0.707, 0.707]]
+    """
+    if items.dim == 1:
+        return np.eye(1)
+    if not items.symmetric:
+        return None
+    basis = np.linalg.eigh(items.mean_increment(_coefficients(items)))[1]
+    found = _of_rank_one(items, basis) if isinstance(items, RankOneItems) else _in_basis(basis, *_singles(items))
+    return None if found is None else basis
+
+
+def _coefficients(items: Items) -> np.ndarray:
+    """Any law without atoms on hyperplanes serves; a fixed one keeps the answer a function of the maps."""
+    return np.random.default_rng(0).uniform(0.5, 1.5, items.n_items)
+
+
+def _singles(items: Items) -> tuple[np.ndarray, np.ndarray]:
+    """A_i and D_i of every item."""
+    rows = np.arange(items.n_items)[:, None]
+    return items.batch_linear_parts(rows), items.batch_maps(rows)[0]
 
 
 def _tolerance(dim: int) -> float:
