@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,6 +20,18 @@ EPS = np.finfo(np.float64).eps
 @pytest.mark.parametrize("name", EVERY)
 def test_contract(name):
     contract.check_maps(EVERY[name])
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_pickled_copy_is_frozen_and_the_same(name):
+    maps = EVERY[name]
+    copy = pickle.loads(pickle.dumps(maps))
+    contract.check_is_frozen(copy)
+    if copy.sampling_law.probabilities is not None:
+        with pytest.raises(ValueError, match="read-only"):
+            copy.sampling_law.probabilities[0] = 1.0
+    x, draw = np.linspace(-1.0, 1.0, maps.dim), maps.draw(3, 1, 4)
+    np.testing.assert_array_equal(copy.apply(x, draw), maps.apply(x, draw))
 
 
 def numerical_gradient(loss, x):

@@ -24,6 +24,15 @@ class RandomMaps(ABC):
 
     sampling_law: Sampling  # or FreshNoise, which has no epochs
 
+    def __setstate__(self, state: dict) -> None:
+        """What pickle restores: arrays come back writable, and are closed again."""
+        self.__dict__.update(state)
+        for holder in (self, self.sampling_law):
+            for value in vars(holder).values():
+                for array in value if isinstance(value, tuple) else (value,):
+                    if isinstance(array, np.ndarray):
+                        array.setflags(write=False)
+
     @property
     @abstractmethod
     def dim(self) -> int:
