@@ -31,8 +31,9 @@ from iterorder.orders import BACKWARD, FORWARD
 from iterorder.simulate import simulate
 from iterorder.theory import theory
 
-#: A start far from the stationary law keeps the increments above rounding for longer.
-FAR = 1e6
+#: A start far from the stationary law keeps the increments above rounding: of the fern's after 80 steps, e^(−25) times
+#: the first in the median, those of a path in a million reach it from 10⁶, and none, at ten deviations, from 10¹².
+FAR = 1e12
 LIMIT = "largest |Z_2n(x0) − Z_n(y0)|"
 TWO_POINT_STEP = 0.3
 
