@@ -107,6 +107,38 @@ def test_exact_moments_of_heavy_ball():
     assert abs(states[:, 0].var() / wrong - 1.0) > 4.5 * math.sqrt(2.0 / 20_000)
 
 
+def test_lyapunov_exponent_of_logistic_regression():
+    """Against the growth of a small difference under the same maps, and the bare step where nothing is added."""
+    losses = OPTIMIZED["optimizer logistic d=5 decay"].maps
+    maps = ito.Optimizer(losses, momentum=0.6, weight_decay=0.1)
+    exponent = ito.theory(maps).lyapunov_exponent
+    steps, replicas, small = 400, 400, 1e-4
+    settled = ito.simulate(maps, np.zeros(10), 300, n_replicas=replicas, seed=11).states[:, 0]
+    run = {"n_replicas": replicas, "seed": 11, "first_step": 300}
+    near, there = (ito.simulate(maps, x, 60, **run).states[:, 0] for x in (settled + small, settled))
+    later = {**run, "first_step": 360}
+    apart = near - there
+    # Directions have aligned; the difference is brought back to its size, so that it stays far above rounding.
+    total = np.zeros(replicas)
+    for k in range(steps // 20):
+        apart *= small / np.linalg.norm(apart, axis=1)[:, None]
+        near, new = (
+            ito.simulate(maps, x, 20, **{**later, "first_step": 360 + 20 * k}).states[:, 0]
+            for x in (there + apart, there)
+        )
+        apart, there = near - new, new
+        total += np.log(np.linalg.norm(apart, axis=1) / small)
+    growth = total / steps
+    error = math.hypot(growth.std(ddof=1) / math.sqrt(replicas), exponent.standard_error)
+    assert abs(growth.mean() - exponent.value) < 4.5 * error + 10 * small  # the difference is not infinitesimal
+    bare = ito.theory(losses).lyapunov_exponent
+    assert abs(growth.mean() - bare.value) > 4.5 * error  # momentum changes it
+    same = ito.theory(ito.Optimizer(losses)).lyapunov_exponent
+    assert abs(same.value - bare.value) < 4.5 * math.hypot(same.standard_error, bare.standard_error)
+    unstable = ito.Optimizer(ito.LogisticRegressionSGD(losses.features, losses.labels, 30.0, ridge=0.2), momentum=0.5)
+    assert "far out" in ito.theory(unstable).reasons["lyapunov_exponent"]
+
+
 def test_stability_boundary_of_heavy_ball():
     """A deterministic quadratic is stable up to 2(1+β)/λ."""
     for beta in (0.3, 0.9):

@@ -16,6 +16,7 @@ from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.logistic_regression import LogisticRegressionSGD
+from iterorder.maps.optimizer import Optimizer
 from iterorder.sampling import Sampling
 from iterorder.theory.affine.epochs import log_radius_of_cycle
 from iterorder.theory.affine.items import Items, affine_items
@@ -24,7 +25,7 @@ from iterorder.theory.affine.moments import SecondMoments
 from iterorder.theory.affine.triangular import common_diagonals
 from iterorder.theory.logistic_cycle import logistic_cycle
 from iterorder.theory.step_draws import all_steps, draw_blocks
-from iterorder.theory.tangent import Tangent, affine_tangent, logistic_tangent
+from iterorder.theory.tangent import Tangent, affine_tangent, logistic_tangent, optimizer_tangent
 from iterorder.theory.undefined import Undefined
 
 #: Work of a Monte Carlo run, in estimated nanoseconds: fixed beforehand, so that a result depends on the maps, the seed
@@ -187,6 +188,8 @@ def lyapunov_exponent(maps: RandomMaps, *, seed: int = 0, effort: str = "quick")
         return affine_exponent(maps.sampling_law, items, seed=seed, effort=effort)
     if isinstance(maps, LogisticRegressionSGD):
         return _logistic_exponent(maps, seed, effort)
+    if isinstance(maps, Optimizer) and isinstance(maps.maps, LogisticRegressionSGD):
+        return _optimizer_exponent(maps, seed, effort)
     raise Undefined(f"no derivative is known for {type(maps).__name__}")
 
 
@@ -217,6 +220,22 @@ def _logistic_exponent(maps: LogisticRegressionSGD, seed: int, effort: str) -> E
     except InvalidInputError as error:
         raise Undefined(f"no stationary law is known: {error}") from None
     return monte_carlo_exponent(tangent, law, cost, seed=seed, effort=effort)
+
+
+def _optimizer_exponent(maps: Optimizer, seed: int, effort: str) -> Estimate:
+    losses, h = maps.maps, float(maps.step_sizes[0])
+    assert isinstance(losses, LogisticRegressionSGD)
+    pull = losses.ridge + maps.weight_decay
+    far_out = np.array([[1.0 - h * pull, -h * maps.momentum], [losses.ridge, maps.momentum]])
+    radius = float(np.abs(np.linalg.eigvals(far_out)).max())
+    if pull and radius >= 1.0:
+        raise Undefined(f"no stationary law is reached: far out every map multiplies by a factor of {radius:.6g}")
+    cost = replica_cost(maps.dim, losses.dim, losses.batch_size)
+    try:
+        tangent = optimizer_tangent(maps, _replicas(cost), seed)
+    except InvalidInputError as error:
+        raise Undefined(f"no stationary law is known: {error}") from None
+    return monte_carlo_exponent(tangent, maps.sampling_law, cost, seed=seed, effort=effort)
 
 
 def _replicas(cost: float) -> int:

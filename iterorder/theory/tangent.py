@@ -6,7 +6,9 @@ from typing import Protocol
 
 import numpy as np
 
+from iterorder.errors import InvalidInputError
 from iterorder.maps.logistic_regression import LogisticRegressionSGD
+from iterorder.maps.optimizer import Optimizer
 from iterorder.theory.affine.items import Items
 from iterorder.theory.affine.law import step_law
 from iterorder.theory.affine.moments import SecondMoments
@@ -99,6 +101,49 @@ class LogisticTangent:
         return orthonormalise(self._rows[:, 1:], 0.0)
 
 
+class OptimizerTangent:
+    """States (x, v) of logistic regression with momentum, or x alone, with their tangent vectors.
+
+    The derivative of a step at x: v → momentum·v + Hx, x → (1 − h·decay)·x − h·v with the new v, H the Hessian there.
+
+    Parameters
+    ----------
+    maps : Optimizer
+        Of logistic regression, with constant step size.
+    states : ndarray, shape (R, dim)
+    frames : ndarray, shape (R, k, dim)
+        Independent vectors, k = 1 or 2.
+    """
+
+    def __init__(self, maps: Optimizer, states, frames) -> None:
+        losses = maps.maps
+        assert isinstance(losses, LogisticRegressionSGD)
+        self._maps, self._dim, self._ridge = maps, losses.dim, losses.ridge
+        self._signed, self._step_size = losses.labels[:, None] * losses.features, float(maps.step_sizes[0])
+        self._rows = np.concatenate([states[:, None], frames], axis=1)
+        orthonormalise(self._rows[:, 1:], 0.0)
+
+    @property
+    def n_replicas(self) -> int:
+        """The number of replicas."""
+        return len(self._rows)
+
+    def advance(self, rows) -> np.ndarray:
+        """Step and push: the gradient of the loss enters the state, its derivative the vectors."""
+        a, place = self._signed[rows], self._rows[:, :, : self._dim]
+        products = place @ np.swapaxes(a, 1, 2)
+        slopes = 1.0 / (1.0 + np.exp(products[:, 0]))
+        products[:, 1:] *= (slopes * (1.0 - slopes))[:, None]
+        products[:, 0] = -slopes
+        velocity = products @ a / rows.shape[1] + self._ridge * place
+        if self._maps.momentum:
+            velocity += self._maps.momentum * self._rows[:, :, self._dim :]
+            self._rows[:, :, self._dim :] = velocity
+        place *= 1.0 - self._step_size * self._maps.weight_decay
+        place -= self._step_size * velocity
+        return orthonormalise(self._rows[:, 1:], 0.0)
+
+
 def orthonormalise(frames, floors) -> np.ndarray:
     """Gram and Schmidt in place, on one or two vectors for each replica; the lengths that were divided out, (R, k).
 
@@ -147,6 +192,21 @@ def logistic_tangent(maps: LogisticRegressionSGD, n_replicas: int, seed: int) ->
     linearised = RankOneItems(rows, np.zeros(len(rows)), maps.step_size, maps.ridge)
     moments = SecondMoments(step_law(maps.sampling_law, linearised))
     return LogisticTangent(maps, states, _frames(moments, n_replicas, random))
+
+
+def optimizer_tangent(maps: Optimizer, n_replicas: int, seed: int) -> OptimizerTangent:
+    """States at the minimiser of the mean loss, or at the origin where there is none, at rest; isotropic vectors."""
+    losses = maps.maps
+    assert isinstance(losses, LogisticRegressionSGD)
+    try:
+        centre = minimizer(losses)
+    except InvalidInputError:
+        if not maps.weight_decay:
+            raise
+        centre = np.zeros(losses.dim)
+    states = np.broadcast_to(maps.start(centre), (n_replicas, maps.dim))
+    frames = _generator(seed).standard_normal((n_replicas, min(maps.dim, 2), maps.dim))
+    return OptimizerTangent(maps, states, frames)
 
 
 def _frames(moments: SecondMoments, n_replicas: int, random: np.random.Generator) -> np.ndarray:
