@@ -161,7 +161,8 @@ def lyapunov_exponent(maps: RandomMaps, *, seed: int = 0, effort: str = "quick")
     Parameters
     ----------
     maps : RandomMaps
-        `AffineMaps`, `QuadraticSGD`, `LinearRegressionSGD` or `LogisticRegressionSGD`.
+        `AffineMaps`, `QuadraticSGD`, `LinearRegressionSGD`, `LogisticRegressionSGD`, or an `Optimizer` of constant step
+        size around one of these.
     seed : int in [0, 2⁶⁴)
         Of the Monte Carlo run: it meets the draws that `simulate` makes with this seed.
     effort : {"quick", "full"}
