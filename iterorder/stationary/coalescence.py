@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from iterorder.maps import RandomMaps
@@ -11,8 +13,34 @@ from iterorder.stationary.products import NotReachedError, epoch_of
 # Steps and replicas of the run that shows how far the states spread, and how much farther the starts lie.
 PROBE_STEPS, PROBE_REPLICAS, REACH = 512, 64, 2.0
 FIRST_STEPS = 32
-# Samples that are run together.
+# Samples that are searched together: what the first of them show also spares the others.
 CHUNK = 2**14
+# Steps of all samples together, in units of max_steps, that must have shown nothing before the search is given up: what
+# brings starts together at a rate of r per step is then missed with probability exp(−5r·max_steps), and for all of n
+# samples to meet within max_steps it takes r·max_steps ≥ log n.
+EVIDENCE, EARLIEST = 5, 4096
+# A measured pace may be too slow by this factor.
+DOUBT = 2.0
+
+
+class NeverMetError(NotReachedError):
+    """The starts have not met.
+
+    Attributes
+    ----------
+    n_steps : int
+        Steps of the last attempt.
+    early : bool
+        Whether it was given up before the largest number of steps.
+    before, distance : float
+        Median largest distances between the iterates of some sample, after half of the steps and after all.
+    ends : array, shape (k, d)
+        Where the starts of a sample that has not met ended: its iterates.
+    """
+
+    def __init__(self, n_steps: int, early: bool, before: float, distance: float, ends: np.ndarray) -> None:
+        super().__init__()
+        self.n_steps, self.early, self.before, self.distance, self.ends = n_steps, early, before, distance, ends
 
 
 def distant_starts(maps: RandomMaps, x0: np.ndarray, seed: int) -> np.ndarray:
@@ -30,8 +58,20 @@ def distant_starts(maps: RandomMaps, x0: np.ndarray, seed: int) -> np.ndarray:
     return np.concatenate([x0[None, :], corners])
 
 
-def meet(maps: RandomMaps, x0: np.ndarray, n_samples: int, tol: float, *, seed: int, max_steps: int):
+def meet(
+    maps: RandomMaps,
+    x0: np.ndarray,
+    n_samples: int,
+    tol: float,
+    *,
+    seed: int,
+    max_steps: int,
+    slowest: float = -math.inf,
+):
     """Backward iterates from x0, of the first number of steps (doubled each time) at which all starts have met.
+
+    The search ends early when no sample has met and, at the pace of the last doubling, none would within `max_steps`;
+    at once where the Lyapunov exponent, `slowest` at least, is known to be too near to zero.
 
     Returns
     -------
@@ -39,34 +79,68 @@ def meet(maps: RandomMaps, x0: np.ndarray, n_samples: int, tol: float, *, seed: 
     distances : array, shape (n_samples,)
         The largest distance between the iterates from the starts.
     n_steps : int64 array, shape (n_samples,)
+
+    Raises
+    ------
+    NotReachedError
+        If a sample has not met; a `NeverMetError` where any step was made.
     """
     starts, epoch = distant_starts(maps, x0, seed), epoch_of(maps)
+    first_steps = min(-(-FIRST_STEPS // epoch) * epoch, max_steps // epoch * epoch)
+    spread = float(np.abs(starts - starts[0]).max())  # no squares, which may overflow
+    if first_steps == 0 or (spread > tol and -DOUBT * slowest * max_steps < math.log(spread / tol)):
+        raise NotReachedError
     points = np.full((n_samples, maps.dim), np.nan)
     distances, n_steps = np.full(n_samples, np.inf), np.zeros(n_samples, np.int64)
-    n = min(-(-FIRST_STEPS // epoch) * epoch, max_steps // epoch * epoch)
-    open_runs = [(0, n_samples)] if n else []
-    while open_runs:
-        for first, last in open_runs:
-            for start in range(first, last, CHUNK):
-                part = slice(start, min(start + CHUNK, last))
-                _try(maps, starts, n, part, points, distances, n_steps, tol, seed)
-        open_runs = _runs(~(distances <= tol))
-        if open_runs and 2 * n > max_steps:
-            break
-        n *= 2
-    if not (distances <= tol).all():
-        raise NotReachedError
+    for first in range(0, n_samples, CHUNK):
+        part = slice(first, min(first + CHUNK, n_samples))
+        _search(maps, starts, first_steps, part, points, distances, n_steps, tol, seed, max_steps)
     return points, distances, n_steps
 
 
+def _search(maps, starts, n, chunk, points, distances, n_steps, tol, seed, max_steps) -> None:
+    """Fill in a chunk of samples."""
+    here, before, parts = distances[chunk], distances[chunk].copy(), [chunk]
+    while True:
+        for part in parts:
+            _try(maps, starts, n, part, points, distances, n_steps, tol, seed)
+        missing = ~(here <= tol)
+        parts = [slice(chunk.start + first, chunk.start + last) for first, last in _runs(missing)]
+        if not parts:
+            return
+        late = 2 * n > max_steps
+        if late or (missing.all() and _hopeless(before, here, n, tol, max_steps)):
+            sample = slice(parts[0].start, parts[0].start + 1)
+            ends = np.concatenate([_backward(maps, start, n, sample, seed) for start in starts])
+            raise NeverMetError(n, not late, float(np.median(before[missing])), float(np.median(here[missing])), ends)
+        before, n = here.copy(), 2 * n
+
+
+def _hopeless(before, distances, n: int, tol: float, max_steps: int) -> bool:
+    """Whether distances after n/2 and n steps show a pace that does not lead to `tol` within `max_steps`.
+
+    Most generously: the mean logarithm goes on to fall in proportion to the steps, which also counts rare events.
+    """
+    if n < EARLIEST or n * len(distances) < EVIDENCE * max_steps:
+        return False
+    logs = [np.log(np.clip(values, tol, np.finfo(np.float64).max)) for values in (before, distances)]
+    pace = float((logs[0] - logs[1]).mean()) / (n / 2)
+    needed = float(logs[1].mean()) - math.log(tol)
+    return DOUBT * pace * (max_steps - n) < needed
+
+
 def _try(maps, starts, n, part, points, distances, n_steps, tol, seed) -> None:
-    """Fill in those of some samples whose iterates of n steps have met."""
+    """Distances of some samples after n steps; fill in those that have met."""
     end, apart = _backward(maps, starts[0], n, part, seed), np.zeros(part.stop - part.start)
     for start in starts[1:]:
-        np.maximum(apart, np.linalg.norm(_backward(maps, start, n, part, seed) - end, axis=1), out=apart)
-    new = (apart <= tol) & ~(distances[part] <= tol)
+        with np.errstate(over="ignore", invalid="ignore"):  # iterates may leave the finite numbers
+            gaps = np.linalg.norm(_backward(maps, start, n, part, seed) - end, axis=1)
+        np.maximum(apart, np.where(np.isnan(gaps), np.inf, gaps), out=apart)
+    waiting = ~(distances[part] <= tol)
+    new = (apart <= tol) & waiting
+    distances[part] = np.where(waiting, apart, distances[part])
     some = np.flatnonzero(new) + part.start
-    points[some], distances[some], n_steps[some] = end[new], apart[new], n
+    points[some], n_steps[some] = end[new], n
 
 
 def _backward(maps, start, steps, part, seed) -> np.ndarray:

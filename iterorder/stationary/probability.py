@@ -81,12 +81,12 @@ def _from_above(apply):
     return bounded
 
 
-def epochs_to(flow: Flow, target: float, most: int) -> tuple[int, float]:
+def epochs_to(flow: Flow, target: float, most: int, decay: float = 0.0) -> tuple[int, float]:
     """The epochs n after which E‖Z_n − Z‖² = tr Lⁿ(M) is at most `target`, and a bound of it there.
 
     From some j on the decay is bounded by a geometric one: if L^j(Y) ≤ q·Y in the semidefinite order, which L keeps,
     for a Y ≥ L^j(M), then tr L^(jk)(Y) ≤ q^k·tr Y. Y is L^j(M) with a small multiple of the identity, so that it has an
-    inverse.
+    inverse. A known `decay`, the root of the spectral radius of L, spares applications that would not be enough.
 
     Raises
     ------
@@ -96,16 +96,28 @@ def epochs_to(flow: Flow, target: float, most: int) -> tuple[int, float]:
     current, n, half, dust = flow.start, 0, flow.start, np.eye(len(flow.start))
     while np.trace(current) > target:
         if n >= most:
-            raise Undefined(f"the second moments are still above the tolerance after {most} steps")
+            break
         if n in (FEW // 2, MANY // 2):
             half = current
         if n in (FEW, MANY):
             found = _geometric(half, current, _repeated(flow.apply, dust, n // 2), n // 2, target)
             if found is not None and found[0] <= most:
                 return found
+            if n == MANY and _hopeless(half, current, n, decay, target, most):
+                break
         current = flow.apply(current)
         n += 1
-    return n, float(np.trace(current))
+    else:
+        return n, float(np.trace(current))
+    raise Undefined(f"the second moments are still above the tolerance after {most} steps")
+
+
+def _hopeless(half, current, n: int, decay: float, target: float, most: int) -> bool:
+    """Whether neither the latest pace nor that of the slowest moments, each taken twice, leads to `target`."""
+    if decay == 0.0:
+        return False
+    pace = max(math.log(np.trace(half) / np.trace(current)) / (n / 2), -2.0 * math.log(decay))
+    return 2.0 * pace * (most - n) < math.log(np.trace(current) / target)
 
 
 def _repeated(apply, c, times: int) -> np.ndarray:

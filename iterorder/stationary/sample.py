@@ -14,11 +14,10 @@ from iterorder.maps import AffineMaps, LinearRegressionSGD, QuadraticSGD, Random
 from iterorder.noise import MAX_REPLICAS
 from iterorder.request import as_system, check_memory
 from iterorder.sampling import FreshNoise
-from iterorder.simulate import simulate
 from iterorder.stationary.coalescence import meet
 from iterorder.stationary.probability import epochs_to, mean_contraction, second_moment_flow
 from iterorder.stationary.products import NotReachedError, check_bounds, epoch_of, steps_to
-from iterorder.theory import theory
+from iterorder.stationary.reasons import known_exponent, why_not
 from iterorder.theory.families import analyse
 from iterorder.theory.undefined import Undefined
 from iterorder.validation import MAX_STEPS, as_choice, as_float, as_floats, as_int, as_seed
@@ -109,7 +108,8 @@ def stationary_sample(
     Raises
     ------
     NotContractiveError
-        If a sample is not certified after `max_steps`; the message has the Lyapunov exponent.
+        If a sample is not certified after `max_steps`, or earlier where none would be; the message has the Lyapunov
+        exponent and says when it stopped, and why.
     InvalidInputError
         If an argument is not as described, `tol` is below the rounding of the iterates, or a Lipschitz bound that was
         given is smaller than what is observed.
@@ -122,6 +122,12 @@ def stationary_sample(
     Markov's inequality with E‖Z_n − Z‖² = tr Lⁿ(M) for affine maps, L(C) = E[A C Aᵀ] and M = E(Z−x0)(Z−x0)ᵀ, which
     covers least squares with batches of one; for other maps with ∏Lip·‖T(x0)−x0‖_p/(1−r_p). With fresh noise these
     moments are estimated from 20 000 draws, taken six standard errors above, and refused where the tail is heavy.
+
+    Coalescence doubles the steps until distant starts have met. It gives up early: at once with a Lyapunov exponent
+    that is known not to be negative, or to be too small for `max_steps`; else when no sample has met in 5·`max_steps`
+    steps of all samples together and the distances shrink too slowly. Systems that contract, but slower than
+    geometrically, work on: starts of `gallery.reflected_walk` approach each other like 1/n, which takes 1/`tol` steps,
+    so that it needs a larger `tol`.
 
     References
     ----------
@@ -153,7 +159,7 @@ def stationary_sample(
     check_memory(8 * n_samples * (maps.dim + 2), f"{n_samples:,} samples x {maps.dim} numbers")
     check_bounds(maps, start, seed)
     failure: Exception | None = None
-    for certified in (_sure, _probable, _coalesced):
+    for certified in (_sure, _probable):
         try:
             found = certified(maps, start, n_samples, tol, delta, seed, max_steps)
         except (NotReachedError, RoundingError) as error:
@@ -162,9 +168,12 @@ def stationary_sample(
             continue
         if found is not None:
             return found
-    if isinstance(failure, RoundingError):
-        raise InvalidInputError(str(failure)) from None
-    raise _not_contractive(maps, start, tol, seed, max_steps)
+    try:
+        return _coalesced(maps, start, n_samples, tol, seed, max_steps)
+    except (NotReachedError, RoundingError) as error:
+        if isinstance(failure or error, RoundingError):
+            raise InvalidInputError(str(failure or error)) from None
+        raise why_not(maps, start, tol, seed=seed, max_steps=max_steps, found=error) from None
 
 
 class RoundingError(Exception):
@@ -207,7 +216,7 @@ def _probable(maps, start, n_samples, tol, delta, seed, max_steps) -> Stationary
         plan = _Plan("probability", n_steps, products * distance, shrink, size)
         return _finished(maps, start, plan, seed, tol)
     try:
-        epochs, moment = epochs_to(flow, delta * (TRUNCATION * tol) ** 2, max_steps // epoch)
+        epochs, moment = epochs_to(flow, delta * (TRUNCATION * tol) ** 2, max_steps // epoch, shrink)
     except Undefined:
         raise NotReachedError from None
     n_steps = np.full(n_samples, epochs * epoch)
@@ -234,8 +243,12 @@ def _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps) -> Statio
     return _finished(maps, start, plan, seed, tol)
 
 
-def _coalesced(maps, start, n_samples, tol, delta, seed, max_steps) -> StationarySample:
-    points, distances, n_steps = meet(maps, start, n_samples, TRUNCATION * tol, seed=seed, max_steps=max_steps)
+def _coalesced(maps, start, n_samples, tol, seed, max_steps) -> StationarySample:
+    known = known_exponent(maps, seed)
+    slowest = -math.inf if known is None else min(known.low, 0.0)
+    points, distances, n_steps = meet(
+        maps, start, n_samples, TRUNCATION * tol, seed=seed, max_steps=max_steps, slowest=slowest
+    )
     sizes = np.linalg.norm(points, axis=1)
     # Starts a spread apart were within the tolerance after so many steps.
     shrink = (TRUNCATION * tol / max(float(sizes.max()), tol)) ** (1.0 / int(np.median(n_steps)))
@@ -277,23 +290,3 @@ def _backward_to(maps, start, n_steps, seed) -> np.ndarray:
             f"{int(gone.argmax())}: start nearer to the law, or lower the step size"
         )
     return points
-
-
-def _not_contractive(maps, start, tol, seed, max_steps) -> NotContractiveError:
-    return NotContractiveError(
-        f"not every sample is certified to {tol:g} within max_steps={max_steps}; {_exponent(maps, start, seed)}: "
-        "give a larger tol or max_steps, a smaller step size or a ridge"
-    )
-
-
-def _exponent(maps, start, seed) -> str:
-    known = theory(maps, seed=seed).lyapunov_exponent
-    if known is not None:
-        return f"the Lyapunov exponent is {known}"
-    # The growth of a small difference over some steps, under the same maps.
-    steps, replicas, small = 64, 256, 1e-6
-    run = {"n_replicas": replicas, "seed": seed}
-    near, there = (simulate(maps, x, steps, **run).states[:, 0] for x in (start + small, start))
-    growth = np.linalg.norm(near - there, axis=1) / (small * math.sqrt(maps.dim))
-    rates = np.log(np.maximum(growth, np.finfo(np.float64).tiny)) / steps
-    return f"the Lyapunov exponent, measured over {steps} steps, is {rates.mean():.3g}"
