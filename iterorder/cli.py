@@ -33,7 +33,8 @@ def main(argv=None) -> int:
     Returns
     -------
     int
-        Exit status: 0 when all is well, 1 when a claim failed, 2 for wrong arguments, 130 after an interruption.
+        Exit status: 0 when all is well, 1 when a claim failed or a rate changed, is gone or cannot be fitted, 2 for
+        wrong arguments and files, 130 after an interruption.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -78,7 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     rates = commands.add_parser(
         "rates",
         help="save convergence rates, or hold them against saved ones",
-        description="Measure convergence rates by coupling. Exit status 1 when one differs from its baseline.",
+        description="Measure convergence rates by coupling. Exit status 1 when one differs from its baseline, cannot "
+        "be fitted, or is of the baseline alone (gone); a system that the baseline has not (new) is shown and passes.",
     )
     what = rates.add_mutually_exclusive_group()
     what.add_argument("--save", type=Path, metavar="FILE", help="write a baseline")
@@ -107,41 +109,60 @@ def _rates(arguments: argparse.Namespace) -> int:
     seed = as_seed((used + 1) % (MAX_SEED + 1) if arguments.seed is None else arguments.seed)
     now = rates.measure(systems, seed=seed, effort=arguments.effort)
     if arguments.against is None:
-        _print_rates([(r.system, r, None, "") for r in now], f"{len(now)} rates per step, 95 % intervals, seed {seed}")
+        measured = [rate for rate in now if isinstance(rate, rates.MeasuredRate)]
+        missing = f", {len(now) - len(measured)} without one" if len(measured) < len(now) else ""
+        summary = f"{len(measured)} rates per step{missing}, 95 % intervals, seed {seed}"
+        _print_rates([(rate.system, rate, None, "") for rate in now], summary)
         if arguments.save is not None:
-            rates.save(arguments.save, now, seed=seed, effort=arguments.effort)
-        return OK
+            rates.save(arguments.save, measured, seed=seed, effort=arguments.effort)
+        return OK if measured == now else FAILED
     rows = rates.compare(before, now)
-    bad = sum(row.verdict != "same" for row in rows)
+    counts = {kind: sum(row.verdict == kind for row in rows) for kind in ("same", "changed", "failed", "gone", "new")}
     summary = (
-        f"{len(rows) - bad} rates as in {arguments.against}, {bad} not; chance of a false alarm at most "
-        f"{rates.LEVEL:g} (seeds {used} and {seed})"
+        ", ".join(f"{count} {kind}" for kind, count in counts.items() if count or kind in ("same", "changed"))
+        + f" beside {arguments.against}; chance of a false alarm at most {rates.LEVEL:g} (seeds {used} and {seed})"
     )
-    _print_rates([(row.system, row.now, row.before, row.verdict) for row in rows], summary)
-    return FAILED if bad else OK
+    _print_rates([(row.system, row.now, row.before, row.verdict) for row in rows], summary, compared=True)
+    return OK if all(row.passed for row in rows) else FAILED
 
 
-def _print_rates(rows, summary: str) -> None:
+def _print_rates(rows, summary: str, *, compared: bool = False) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PLAIN_WIDTH)
+    from iterorder.gate.rates import MeasuredRate, Unfitted
+
+    console = _console()
     view = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    compared = any(before is not None for _, _, before, _ in rows)
     for column in ("system", "rate", "interval", "steps", "stopped by", *(("baseline", "verdict") if compared else ())):
         view.add_column(column)
+    notes = []
     for system, now, before, verdict in rows:
         cells = ["-"] * 4
-        if now is not None:
+        if isinstance(now, MeasuredRate):
             cells = [f"{now.rate:.6g}", f"{now.low:.6g} … {now.high:.6g}", f"{now.first}–{now.last}", now.stopped_by]
+            notes += [f"warning: {now.warning}"] if now.warning else []
+        elif isinstance(now, Unfitted):
+            cells[0] = "failed"
+            notes.append(f"{system} has no rate: {now.reason}")
         if compared:
             cells += ["-" if before is None else f"{before.rate:.6g}", verdict]
-        view.add_row(system, *cells)
+            if before is not None and before.warning:
+                notes.append(f"warning: in the baseline, {before.warning}")
+        view.add_row(*map(Text, (system, *cells)))
     console.print(view)
-    console.print(summary, style="bold")
+    for note in notes:
+        console.print(Text(note, "yellow"))
+    console.print(Text(summary, "bold"))
+
+
+def _console():
+    """Where tables go: as wide as the terminal, or as they need."""
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal else Console(width=PLAIN_WIDTH)
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -192,7 +213,7 @@ def _check_own(arguments: argparse.Namespace, seed: int) -> int:
     table = check_systems(systems, seed=seed, effort=arguments.effort)
     if arguments.json is not None:
         write_json(arguments.json, table.to_dict())
-    _print(table, time.perf_counter() - start)
+    _print(table, time.perf_counter() - start, sections="system")
     return OK if table.passed else FAILED
 
 
@@ -222,32 +243,33 @@ class _StatusLine:
             print("\r\x1b[K", end="", file=self.stream, flush=True)
 
 
-def _print(table: ClaimTable, seconds: float) -> None:
+def _print(table: ClaimTable, seconds: float, sections: str = "claim") -> None:
+    """The table with a gap between its `sections`, what is to be said of rows that failed, and the summary."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from iterorder.claims.table import COLUMNS
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PLAIN_WIDTH)
+    console = _console()
     view = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in COLUMNS:
         numeric = column in ("predicted", "measured", "uncertainty")
         view.add_column(column, justify="right" if numeric else "left", no_wrap=numeric)
     colours = {"pass": "green", "fail": "bold red", "skipped": "yellow"}
-    previous = table.rows[0].claim if table.rows else ""
+    previous = getattr(table.rows[0], sections) if table.rows else ""
     for row in table.rows:
-        if row.claim != previous:
+        if getattr(row, sections) != previous:
             view.add_section()
-            previous = row.claim
+            previous = getattr(row, sections)
         *cells, verdict = row.cells()
         view.add_row(*map(Text, cells), Text(verdict, colours[row.verdict]))
     console.print(view)
     legend = "uncertainty: the largest deviation that the row allows, at its test level or by a derived bound"
     console.print(legend, style="dim")
+    for row in table.failures:
+        if row.note:
+            console.print(Text(f"{row.claim} fails for {row.system}: {row.note}", "yellow"))
     console.print(Text(f"{table.summary()}, {seconds:.0f} s"), style="bold" if table.passed else "bold red")
 
 

@@ -51,12 +51,20 @@ def test_systems_come_from_a_file(file):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("x = 1", "defines no systems"),
-        ("SYSTEMS = []", "defines no systems"),
-        ("1 / 0", "ZeroDivisionError"),
-        ("SYSTEMS = {'a': 3}", "maps is a int"),
-        ("import iterorder as ito\nSYSTEMS = {'a': (ito.gallery.sierpinski(), [0.0])}", "x0 of 'a' has shape"),
-        ("import iterorder as ito\nSYSTEMS = {'a': ito.gallery.cyclic_walk(1)}", "N is 1"),
+        ("x = 1", "wrong.py defines no SYSTEMS"),
+        ("x = 1\nSYSTEMS = []", "wrong.py, line 2, has SYSTEMS that is an empty list"),
+        ("SYSTEMS: dict = {}", "wrong.py, line 1, has SYSTEMS that is an empty dict"),
+        ("def f():\n    1 / 0\nf()", "wrong.py, line 2, fails: ZeroDivisionError"),
+        ("import iterorder\nx = (", "wrong.py, line 2, fails: SyntaxError"),
+        ("import sys\nsys.exit(0)", "wrong.py, line 2, fails: SystemExit: 0"),
+        ("import no_such_module", "wrong.py, line 1, fails: ModuleNotFoundError"),
+        ("SYSTEMS = {\n 'b':\n 2,\n 'a': 3}", "wrong.py, line 2, has no system in SYSTEMS['b']: maps is a int"),
+        ("SYSTEMS = dict(a=3)", "wrong.py, line 1, has no system in SYSTEMS['a']: maps is a int"),
+        (
+            "import iterorder as ito\nSYSTEMS = {'a': (ito.gallery.sierpinski(), [0.0])}",
+            "line 2, has no system in SYSTEMS['a']: x0 of 'a' has shape",
+        ),
+        ("import iterorder as ito\nSYSTEMS = {'a': ito.gallery.cyclic_walk(1)}", "wrong.py, line 2, fails: N is 1"),
     ],
 )
 def test_a_wrong_file_is_refused(tmp_path, capsys, text, message):
@@ -81,11 +89,49 @@ def test_own_systems_pass_the_general_claims(file, tmp_path, capsys):
     assert "0 fail" in capsys.readouterr().out
 
 
-def test_a_system_that_never_settles_fails(tmp_path, capsys):
+NOT_SETTLING = """
+import iterorder as ito
+
+def far(x, draw, params, out):
+    out[0] = 3.0 * x[0] + draw[0]
+
+SYSTEMS = {
+    "walk": ito.gallery.cyclic_walk(5),
+    "growing": ito.AffineMaps([[[1.3]], [[1.2]]], [[1.0], [0.0]]),
+    "far": ito.CustomMaps(far, dim=1),
+    "good": ito.gallery.two_point_quadratic(0.5),
+}
+"""
+
+
+def test_systems_that_never_settle_fail_and_say_how(tmp_path, capsys):
     path = tmp_path / "walk.py"
-    path.write_text("import iterorder as ito\nSYSTEMS = {'walk': ito.gallery.cyclic_walk(5)}")
-    assert main(["check", "--systems", str(path)]) == 1
-    assert "fail" in capsys.readouterr().out
+    path.write_text(NOT_SETTLING)
+    assert main(["check", "--systems", str(path), "--json", str(tmp_path / "table.json")]) == 1
+    rows = json.loads((tmp_path / "table.json").read_text())["rows"]
+    verdicts = {(row["system"].partition(":")[0], row["claim"]): row["verdict"] for row in rows}
+    assert {key for key, verdict in verdicts.items() if verdict == "fail"} == {
+        ("walk", "C2"),
+        ("growing", "C2"),
+        ("far", "C2"),
+    }
+    # The walk keeps a law, though its backward iterates do not settle; a system that expands has none to keep.
+    assert verdicts["walk", "C3"] == verdicts["walk", "C4"] == "pass"
+    assert verdicts["growing", "C3"] == verdicts["growing", "C4"] == "skipped"
+    out = " ".join(capsys.readouterr().out.split())
+    assert "C2 fails for walk: backward iterates go on moving" in out
+    assert "C2 fails for growing: the system expands: its forward moves grow" in out
+    assert "C2 fails for far: the system expands, all 2000 replicas left the finite numbers" in out
+    assert "3 fail, 2 skipped" in out
+    assert "controls" not in out
+
+
+def test_a_gap_parts_systems_not_rows(file, capsys):
+    assert main(["check", "--systems", str(file)]) == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    first, last = (k for k, line in enumerate(lines) if line.startswith(("claim", "uncertainty")))
+    # One line under the headings, a gap after each of three systems.
+    assert sum(not line for line in lines[first:last]) == 3
 
 
 # ---------------------------------------------------------------------------------------------------------------- rates
@@ -107,7 +153,10 @@ def test_the_same_code_passes_and_another_rate_does_not(tmp_path):
     slower = rates.measure(quadratic(0.25), seed=1)
     assert [row.verdict for row in rates.compare(before, slower)] == ["changed"]
     other = [dataclasses.replace(again[0], system="another")]
-    assert [row.verdict for row in rates.compare(before, other)] == ["missing", "missing"]
+    rows = rates.compare(before, other)
+    assert [(row.verdict, row.passed) for row in rows] == [("gone", False), ("new", True)]
+    rows = rates.compare(before, [rates.Unfitted("quadratic", "why"), rates.Unfitted("another", "why")])
+    assert [(row.verdict, row.passed) for row in rows] == [("failed", False), ("failed", False)]
 
 
 def test_false_alarms_are_as_rare_as_stated():
@@ -143,9 +192,55 @@ def test_a_wrong_baseline_is_refused(tmp_path, capsys, text):
     assert "is no baseline" in capsys.readouterr().err
 
 
-def test_a_rate_that_cannot_be_fitted_is_named(tmp_path, capsys):
-    path = tmp_path / "walk.py"
-    path.write_text("import iterorder as ito\nSYSTEMS = {'walk': ito.gallery.cyclic_walk(5)}")
-    assert main(["rates", "--systems", str(path)]) in (0, 2)
-    captured = capsys.readouterr()
-    assert "walk" in captured.out + captured.err
+ONE = "import iterorder as ito\nSYSTEMS = {'one': ito.QuadraticSGD([1.0, 2.0], [0.0, 1.0], 0.3)}\n"
+TWO = ONE + "SYSTEMS['two'] = ito.gallery.two_point_quadratic(0.5)\n"
+
+
+def test_a_new_system_is_shown_and_one_that_is_gone_fails(tmp_path, capsys):
+    baseline, systems = tmp_path / "baseline.json", tmp_path / "systems.py"
+    for saved, present, status, told in ((ONE, TWO, 0, "1 new"), (TWO, ONE, 1, "1 gone")):
+        systems.write_text(saved)
+        assert main(["rates", "--save", str(baseline), "--systems", str(systems)]) == 0
+        systems.write_text(present)
+        capsys.readouterr()
+        assert main(["rates", "--against", str(baseline), "--systems", str(systems)]) == status
+        out = capsys.readouterr().out
+        assert f"1 same, 0 changed, {told}" in " ".join(out.split())
+        (row,) = (line for line in out.splitlines() if line.strip().startswith("two"))
+        assert row.split()[-1] == told[2:]
+
+
+def test_a_missing_baseline_says_how_to_write_one(tmp_path, capsys):
+    assert main(["rates", "--against", str(tmp_path / "none.json")]) == 2
+    error = capsys.readouterr().err
+    assert f"there is no baseline {tmp_path / 'none.json'}" in error
+    assert "iterorder rates --save" in error
+    assert "Errno" not in error
+    assert main(["rates", "--against", str(tmp_path)]) == 2
+    assert "cannot be read" in capsys.readouterr().err
+
+
+def test_a_rate_that_is_not_negative_is_warned_of(tmp_path, capsys):
+    baseline, systems = tmp_path / "baseline.json", tmp_path / "systems.py"
+    systems.write_text(ONE + "SYSTEMS['grows'] = ito.AffineMaps([[[1.3]], [[1.2]]], [[1.0], [0.0]])\n")
+    assert main(["rates", "--save", str(baseline), "--systems", str(systems)]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    # log 1.25, the mean slope.
+    assert "warning: grows: the rate is +0.223, not negative" in out
+    assert out.count("warning:") == 1
+    assert main(["rates", "--against", str(baseline), "--systems", str(systems)]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "warning: grows: the rate is +0.223" in out
+    assert "warning: in the baseline, grows: the rate is +0.223" in out
+
+
+def test_a_rate_that_cannot_be_fitted_stops_no_other(tmp_path, capsys):
+    baseline, systems = tmp_path / "baseline.json", tmp_path / "systems.py"
+    systems.write_text(TWO.replace("SYSTEMS = {", "SYSTEMS = {'walk': ito.gallery.cyclic_walk(5), "))
+    assert main(["rates", "--save", str(baseline), "--systems", str(systems)]) == 1
+    out = " ".join(capsys.readouterr().out.split())
+    assert "walk has no rate: the distance has 0 usable points" in out
+    assert "2 rates per step, 1 without one" in out
+    assert [rate["system"] for rate in json.loads(baseline.read_text())["rates"]] == ["one", "two"]
+    assert main(["rates", "--against", str(baseline), "--systems", str(systems)]) == 1
+    assert "2 same, 0 changed, 1 failed" in " ".join(capsys.readouterr().out.split())

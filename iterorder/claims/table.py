@@ -163,7 +163,8 @@ class ClaimTable:
         """One line: how many rows passed, how many are controls, and the chance of a false alarm."""
         passed = self._with(PASS)
         controls = sum(row.kind == CONTROL for row in passed)
-        parts = [f"{len(passed)} rows pass ({controls} of them controls, rejected as they must be)"]
+        told = f" ({controls} of them controls, rejected as they must be)" if controls else ""
+        parts = [f"{len(passed)} rows pass{told}"]
         parts += [f"{len(self.failures)} fail"]
         parts += [f"{len(self.skipped)} skipped"] if self.skipped else []
         return (

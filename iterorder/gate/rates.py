@@ -11,7 +11,7 @@ import numpy as np
 
 from iterorder._version import __version__
 from iterorder.convergence import coupling_distance, fit_rate
-from iterorder.errors import InvalidInputError
+from iterorder.errors import InvalidInputError, IterorderError
 from iterorder.files import whole_file
 from iterorder.gate.systems_file import Entry
 from iterorder.orders import BACKWARD
@@ -48,6 +48,21 @@ class MeasuredRate:
     last: int
     stopped_by: str
 
+    @property
+    def warning(self) -> str:
+        """What is wrong with a rate that is not negative; empty where it is."""
+        if self.rate < 0.0:
+            return ""
+        return f"{self.system}: the rate is {self.rate:+.3g}, not negative: starts do not approach each other"
+
+
+@dataclass(frozen=True)
+class Unfitted:
+    """A system without a rate, and the reason."""
+
+    system: str
+    reason: str
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -55,37 +70,44 @@ class Comparison:
 
     system: str
     before: MeasuredRate | None
-    now: MeasuredRate | None
+    now: MeasuredRate | Unfitted | None
     allowed: float
 
     @property
     def verdict(self) -> str:
-        """Whether the rate is the "same", has "changed", or is "missing" in one of the two."""
-        if self.before is None or self.now is None:
-            return "missing"
+        """Whether the rate is the "same" or has "changed".
+
+        A system that only the baseline has is "gone", one that only the present has is "new", and where no rate could
+        be fitted it "failed".
+        """
+        if isinstance(self.now, Unfitted):
+            return "failed"
+        if self.now is None:
+            return "gone"
+        if self.before is None:
+            return "new"
         return "same" if abs(self.now.rate - self.before.rate) <= self.allowed else "changed"
 
+    @property
+    def passed(self) -> bool:
+        """Whether the gate lets it through: a new system is no regression, one that is gone is not checked any more."""
+        return self.verdict in ("same", "new")
 
-def measure(systems: list[Entry], *, seed: int, effort: str = "quick") -> list[MeasuredRate]:
-    """The rates of some systems, from synchronous couplings of backward iterates.
 
-    Raises
-    ------
-    InvalidInputError
-        If a rate cannot be fitted; the message names the system.
-    """
+def measure(systems: list[Entry], *, seed: int, effort: str = "quick") -> list[MeasuredRate | Unfitted]:
+    """The rates of some systems, from synchronous couplings of backward iterates; one without a rate stops no other."""
     return [_measured(entry, seed, effort) for entry in systems]
 
 
-def _measured(entry: Entry, seed: int, effort: str) -> MeasuredRate:
+def _measured(entry: Entry, seed: int, effort: str) -> MeasuredRate | Unfitted:
     start, other = entry.x0, entry.x0 + 1.0
-    coupling = coupling_distance(
-        entry.maps, start, other, STEPS, order=BACKWARD, n_replicas=REPLICAS[effort], seed=seed, p=1
-    )
     try:
+        coupling = coupling_distance(
+            entry.maps, start, other, STEPS, order=BACKWARD, n_replicas=REPLICAS[effort], seed=seed, p=1
+        )
         fit = fit_rate(coupling, level=INTERVAL)
-    except InvalidInputError as error:
-        raise InvalidInputError(f"the rate of {entry.name!r} cannot be fitted: {error}") from error
+    except IterorderError as error:
+        return Unfitted(entry.name, str(error))
     return MeasuredRate(entry.name, fit.rate, fit.low, fit.high, fit.first, fit.last, fit.stopped_by)
 
 
@@ -107,13 +129,18 @@ def read(path) -> tuple[list[MeasuredRate], int]:
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
     InvalidInputError
-        If the file is another one.
+        If there is no such file, or it is another one.
     """
     path = Path(path)
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InvalidInputError(
+            f"there is no baseline {path}: write one with `iterorder rates --save {path}`, where the rates are right"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"the baseline {path} cannot be read ({error}): give a file of `--save`") from error
     try:
         content = json.loads(text)
         if content["schema"] != SCHEMA:
@@ -129,19 +156,19 @@ def read(path) -> tuple[list[MeasuredRate], int]:
         ) from error
 
 
-def compare(before: list[MeasuredRate], now: list[MeasuredRate]) -> list[Comparison]:
+def compare(before: list[MeasuredRate], now: list[MeasuredRate | Unfitted]) -> list[Comparison]:
     """Each system of either list. Differences are tested at equal shares of `LEVEL`.
 
     The half widths of the two intervals add in squares, and are stretched from their 95 % to the level of the test.
     """
     from scipy.special import ndtri
 
-    old, new = ({rate.system: rate for rate in rates} for rates in (before, now))
+    old, new = {rate.system: rate for rate in before}, {rate.system: rate for rate in now}
     names = list(dict.fromkeys([*old, *new]))
     stretch = float(ndtri(0.5 * LEVEL / len(names)) / ndtri(0.5 * (1.0 - INTERVAL)))
     rows = []
     for name in names:
         pair = old.get(name), new.get(name)
-        widths = [0.5 * (rate.high - rate.low) for rate in pair if rate is not None]
+        widths = [0.5 * (rate.high - rate.low) for rate in pair if isinstance(rate, MeasuredRate)]
         rows.append(Comparison(name, *pair, stretch * math.hypot(*widths) + ROUNDING))
     return rows

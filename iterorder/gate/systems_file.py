@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import runpy
 import traceback
 from pathlib import Path
@@ -38,26 +39,60 @@ def systems_of_file(path) -> list[Entry]:
         If it fails, or defines no such dict.
     """
     path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"no such file: {path}")
+    if not path.is_file():
+        raise FileNotFoundError(f"no such file: {path}; give a Python file that defines SYSTEMS")
     try:
         found = runpy.run_path(str(path)).get("SYSTEMS")
-    except IterorderError:
-        raise
-    except Exception as error:
-        last = traceback.format_exception_only(error)[-1].strip()
-        raise InvalidInputError(f"{path} fails: {last}") from error
+    except (Exception, SystemExit) as error:
+        what = str(error) if isinstance(error, IterorderError) else traceback.format_exception_only(error)[-1].strip()
+        raise InvalidInputError(f"{_place(path, _line_of_failure(path, error))} fails: {what}") from error
     if not isinstance(found, dict) or not found:
-        raise InvalidInputError(f"{path} defines no systems: {HINT}")
+        what = "defines no SYSTEMS" if found is None else f"has SYSTEMS that is {_shown(found)}"
+        raise InvalidInputError(f"{_place(path, _line_of_entry(path, None))} {what}: {HINT}")
     return [_entry(path, str(name), value) for name, value in found.items()]
 
 
+def _place(path: Path, line: int | None) -> str:
+    return str(path) if line is None else f"{path}, line {line},"
+
+
+def _shown(value) -> str:
+    return f"an empty {type(value).__name__}" if value in ([], (), {}) else f"a {type(value).__name__}"
+
+
+def _line_of_failure(path: Path, error: BaseException) -> int | None:
+    """The line of the file in which an exception began: the deepest of its own lines."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return error.lineno
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return lines[-1] if lines else None
+
+
+def _line_of_entry(path: Path, name: str | None) -> int | None:
+    """The line on which SYSTEMS has an entry, or is assigned where the entry is not written out there."""
+    line = None
+    for node in ast.parse(path.read_bytes()).body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if not any(isinstance(target, ast.Name) and target.id == "SYSTEMS" for target in targets):
+            continue
+        line, value = node.lineno, getattr(node, "value", None)
+        if isinstance(value, ast.Dict):
+            keys = [key for key in value.keys if isinstance(key, ast.Constant) and str(key.value) == name]
+            line = keys[-1].lineno if keys else line
+    return line
+
+
 def _entry(path: Path, name: str, value) -> Entry:
-    maps, x0 = value if isinstance(value, tuple) and len(value) == 2 else (value, None)
     try:
-        maps = as_system(maps)
+        return _checked_entry(name, value)
     except InvalidInputError as error:
-        raise InvalidInputError(f"SYSTEMS[{name!r}] of {path}: {error}; {HINT}") from None
+        place = _place(path, _line_of_entry(path, name))
+        raise InvalidInputError(f"{place} has no system in SYSTEMS[{name!r}]: {error}; {HINT}") from None
+
+
+def _checked_entry(name: str, value) -> Entry:
+    maps, x0 = value if isinstance(value, tuple) and len(value) == 2 else (value, None)
+    maps = as_system(maps)
     start = np.zeros(maps.dim) if x0 is None else as_floats(f"x0 of {name!r}", x0, ndim=(1,))
     if start.shape != (maps.dim,):
         raise InvalidInputError(f"x0 of {name!r} has shape {start.shape}: give ({maps.dim},)")
