@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from iterorder.errors import InvalidInputError, NotContractiveError
-from iterorder.maps import RandomMaps
+from iterorder.maps import CustomMaps, RandomMaps
 from iterorder.sampling import FreshNoise
 from iterorder.validation import MAX_STEPS
 
@@ -66,10 +66,7 @@ def sure_certificate(maps: RandomMaps, x0: np.ndarray) -> SureCertificate:
     if c is not None:  # the bound itself was computed with about `dim` roundings
         c *= 1.0 + 8.0 * maps.dim * np.finfo(np.float64).eps
     if c is None or not c < 1.0:
-        raise NotContractiveError(
-            f"tol needs a sure certificate, but the largest Lipschitz constant of {type(maps).__name__} is {c}: "
-            "give tol=0 (exact), a smaller step size or a ridge"
-        )
+        raise NotContractiveError(_without_bound(maps, c))
     if isinstance(maps.sampling_law, FreshNoise):
         raise NotContractiveError(
             "a sure certificate needs a bound of the first move of every map, which is not known for fresh "
@@ -88,3 +85,18 @@ def sure_certificate(maps: RandomMaps, x0: np.ndarray) -> SureCertificate:
             "give tol=0 (exact) or a start nearer to the data"
         )
     return SureCertificate(c, distance)
+
+
+def _without_bound(maps: RandomMaps, c: float | None) -> str:
+    custom = isinstance(maps, CustomMaps)
+    if custom and c is None:
+        return (
+            f"tol needs a sure certificate, but no bound of all Lipschitz constants of {maps!r} is known: give "
+            "CustomMaps(…, lipschitz=…) a number below one (or, with noise='index', a function of the index), or "
+            "tol=0 (exact)"
+        )
+    advice = "lipschitz= below one, if there is such a bound" if custom else "a smaller step size or a ridge"
+    return (
+        f"tol needs a sure certificate, but the largest Lipschitz constant of {type(maps).__name__} is {c}: "
+        f"give tol=0 (exact), {advice}"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import re
 
 import numba
 import numpy as np
@@ -105,6 +106,58 @@ def changes_its_type(x, draw, params, out):
     out[0] = x[0] if text == "a" else 0.0
 
 
+def catches(x, draw, params, out):
+    try:
+        out[0] = 1.0 / x[0]
+    except ZeroDivisionError:
+        out[0] = 0.0
+
+
+def imports(x, draw, params, out):
+    import math as functions
+
+    out[0] = functions.sin(x[0])
+
+
+def counts(x, draw, params, out):
+    global FACTOR
+    FACTOR = FACTOR + 1.0
+    out[0] = FACTOR * x[0]
+
+
+def make_remembering():
+    last = 0.0
+
+    def remembers(x, draw, params, out):
+        nonlocal last
+        last = x[0]
+        out[0] = last
+
+    return remembers
+
+
+remembers = make_remembering()
+
+
+def prints(x, draw, params, out):
+    print(x[0])
+    out[0] = 0.5 * x[0]
+
+
+def adds_arrays(x, draw, params, out):
+    y = 0.5
+    out[:] = y * x + draw
+
+
+def integer_power(x, draw, params, out):
+    k = -1
+    out[0] = x[0] + 2**k
+
+
+def wraps_around(x, draw, params, out):
+    out[0] = x[0] + params[0] * params[0] * 1e-20
+
+
 @pytest.mark.parametrize(
     ("step", "dim", "message"),
     [
@@ -125,6 +178,13 @@ def changes_its_type(x, draw, params, out):
         (draws_from_numpy, 1, "draws random numbers itself"),
         (too_few, 1, r"takes \(x, out\)"),
         (changes_its_type, 1, "cannot be compiled"),
+        (catches, 1, r"has a try or a with block(.|\n)*hint: test beforehand"),
+        (imports, 1, r"imports 'math' inside(.|\n)*hint: write the import above"),
+        (counts, 1, r"changes the global variable 'FACTOR'(.|\n)*hint: .*in the state x"),
+        (remembers, 1, r"changes the nonlocal variable 'last'(.|\n)*hint: .*in the state x"),
+        (prints, 1, r"prints, in every step(.|\n)*hint: .*maps\.apply"),
+        (adds_arrays, 2, r"allocates memory(.|\n)*hint: arithmetic of whole arrays"),
+        (integer_power, 1, r"another number when compiled: out\[0\] is (.|\n)*negative integer power"),
     ],
 )
 def test_a_mistake_is_named_with_its_file_and_a_hint(step, dim, message):
@@ -144,6 +204,79 @@ def test_the_line_is_that_of_the_mistake():
     first = allocates.__code__.co_firstlineno
     with pytest.raises(ito.MapCompilationError, match=f"test_custom.py:{first + 1}"):
         ito.CustomMaps(allocates, dim=1)
+
+
+@pytest.mark.parametrize(
+    ("step", "line"),
+    [(adds_arrays, 2), (catches, 2), (imports, 1), (counts, 2), (remembers, 2), (prints, 1), (raises, 2), (asserts, 1)],
+)
+def test_the_line_of_what_is_refused(step, line):
+    with pytest.raises(ito.MapCompilationError) as caught:
+        ito.CustomMaps(step, dim=2 if step is adds_arrays else 1, noise_dim=2)
+    assert f"test_custom.py:{step.__code__.co_firstlineno + line})" in str(caught.value)
+
+
+def test_integers_that_wrap_around_are_found():
+    """2⁷⁰ in plain Python, 0 in 64 bits."""
+    with pytest.raises(ito.MapCompilationError, match=r"another number when compiled(.|\n)*wrap around"):
+        ito.CustomMaps(wraps_around, dim=1, params=(2**35,))
+    assert ito.CustomMaps(wraps_around, dim=1, params=(2**30,)).dim == 1
+
+
+def test_both_numbers_of_a_disagreement_are_shown():
+    with pytest.raises(ito.MapCompilationError) as caught:
+        ito.CustomMaps(integer_power, dim=1)
+    compiled, plain = (
+        float(number) for number in re.findall(r"(?:is|and) (-?[\d.e-]+)(?:,| in plain)", str(caught.value))
+    )
+    assert plain - compiled == pytest.approx(0.5)
+
+
+def test_agreement_allows_for_rounding_and_what_python_raises():
+    """Functions of the library to the last places, numbers that are not finite in both, and x/0 in Python's floats."""
+
+    def allowed(x, draw, params, out):
+        out[0] = math.exp(draw[0]) + math.sin(x[0]) ** 3 + math.log1p(draw[1]) + 1.0 / float(int(2 * draw[0]))
+        out[1] = math.inf if draw[1] < 0.5 else -math.inf
+        out[2] = math.inf - math.inf if draw[1] < 0.5 else x[2] ** 0.3 + math.gamma(1.0 + draw[0])
+
+    assert ito.CustomMaps(allowed, dim=3, noise_dim=2).dim == 3
+
+
+def test_agreement_sees_every_kind_of_draw_and_parameter():
+    def body(x, draw, params, out):
+        out[0] = params[0] * x[1] + draw[len(draw) - 1]
+        out[1] = params[1][draw[0] % 3 if params[2] == 7 else 0] - draw[0]
+
+    for noise in ("index", "index+normal"):
+        maps = ito.CustomMaps(body, dim=2, noise=noise, n_maps=5, params=(0.5, [1.0, 2.0, 3.0], 7))
+        assert maps.params[2] == 7
+
+
+@pytest.mark.parametrize(
+    ("bound", "message"),
+    [
+        (lambda draw: None, r"lipschitz\(draw\) is None.* for the draw \[0\.\d+\]"),
+        (lambda draw: -draw[0], r"lipschitz\(draw\) is -0\.\d+: .* for the draw \[0\.\d+\]"),
+        (lambda draw: math.nan, r"lipschitz\(draw\) is nan: .* for the draw"),
+        (lambda draw: draw, r"lipschitz\(draw\) is array.* for the draw"),
+        (lambda: 0.5, r"lipschitz, the function .* fails for the draw \[0\.\d+\]: TypeError"),
+        (lambda draw: unknown_name, r"lipschitz, the function .* fails for the draw .*: NameError"),  # noqa: F821
+        (lambda draw: draw[3], r"lipschitz, the function .* fails for the draw .*: IndexError"),
+    ],
+)
+def test_a_lipschitz_function_is_tried_when_maps_are_made(bound, message):
+    with pytest.raises(ito.InvalidInputError, match=message):
+        ito.CustomMaps(half, dim=1, lipschitz=bound)
+
+
+def test_a_tolerance_without_a_bound_asks_for_one():
+    with pytest.raises(ito.NotContractiveError, match=r"no bound of all Lipschitz constants .*lipschitz=…"):
+        ito.simulate(ito.CustomMaps(half, dim=1), [0.0], 10, order="backward", seed=0, tol=1e-6)
+    with pytest.raises(ito.NotContractiveError, match=r"of CustomMaps is 1\.0\d*: .*lipschitz= below one"):
+        ito.simulate(ito.gallery.reflected_walk(), [0.0], 10, order="backward", seed=0, tol=1e-6)
+    with pytest.raises(ito.NotContractiveError, match="a smaller step size or a ridge"):
+        ito.simulate(ito.gallery.two_point_quadratic(2.0), [0.0], 10, order="backward", seed=0, tol=1e-6)
 
 
 @pytest.mark.parametrize(

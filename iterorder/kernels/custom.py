@@ -278,8 +278,8 @@ def compiled_body(step, constants: tuple, dim: int, noise: str, layout: tuple, d
     return body
 
 
-def check_compiles(maps) -> None:
-    """Compile the body of custom maps for float64; what fails becomes a `MapCompilationError` with place and reason."""
+def check_compiles(maps):
+    """The compiled body of custom maps for float64; what fails is a `MapCompilationError` with place and reason."""
     try:
         body = compiled_body(
             maps.step, constants_of(maps.step), maps.dim, maps.noise, layout_of(maps.params), np.dtype(np.float64)
@@ -287,7 +287,8 @@ def check_compiles(maps) -> None:
     except Exception as error:  # Numba raises many kinds
         raise explained(maps.step, error) from error
     if any("NRT_MemInfo_alloc" in code or "NRT_Allocate" in code for code in body.inspect_llvm().values()):
-        raise allocates(maps.step)
+        raise allocates(maps.step, body)
+    return body
 
 
 def custom_steps(body, dim: int, noise: str, rows: int, layout: tuple):

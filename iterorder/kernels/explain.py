@@ -8,6 +8,8 @@ import re
 import textwrap
 from collections.abc import Callable
 
+from numba.core import ir, types
+
 from iterorder.errors import MapCompilationError
 from iterorder.maps.trial import failure
 
@@ -35,6 +37,8 @@ HINTS = (
     (r"random", "draw nothing yourself: `draw` holds the noise, so that both orders meet the same maps"),
     (r"Unknown attribute|unsupported", "use numbers, loops, math.… and NumPy functions of numbers"),
 )
+#: What the compiler calls operators on values.
+OPERATORS = ("arrayexpr", "binop", "inplace_binop", "unary")
 ALLOCATING = {
     "zeros",
     "empty",
@@ -64,10 +68,26 @@ def explained(step: Callable, error: Exception) -> MapCompilationError:
     return failure(step, f"cannot be compiled: {reason}", hint, _line(step, text))
 
 
-def allocates(step: Callable) -> MapCompilationError:
-    """The error of a map that makes arrays."""
+def allocates(step: Callable, body) -> MapCompilationError:
+    """The error of a map that makes arrays; `body` is what the compiler made of it."""
     hint = "write into out, keep numbers in variables, and give arrays that are only read in params"
-    return failure(step, "allocates memory in every step", hint, _line_of_allocation(step))
+    line = _line_of_array(body)
+    if line is not None:
+        hint = "arithmetic of whole arrays makes a new one: write a loop over entries, out[k] = … x[k] …"
+    return failure(step, "allocates memory in every step", hint, line or _line_of_allocation(step))
+
+
+def _line_of_array(body) -> int | None:
+    """The first line on which an operator makes an array, from the types that the compiler found."""
+    for result in body.overloads.values():
+        annotation = result.type_annotation
+        for block in annotation.blocks.values():
+            for statement in block.find_insts(ir.Assign):
+                kind = annotation.typemap.get(statement.target.name)
+                operation = getattr(statement.value, "op", None)
+                if isinstance(kind, types.Array) and operation in OPERATORS:
+                    return statement.loc.line
+    return None
 
 
 def _line(step: Callable, text: str) -> int | None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 NOISES = ("uniform", "normal", "index", "index+normal")
 MAX_DIM = 2**20
+# Draws on which a function is tried.
+TRIALS = 16
 
 
 class IndexAndNormals:
@@ -44,13 +46,13 @@ class CustomMaps(RandomMaps):
 
     The function ``step(x, draw, params, out)`` reads the state x, shape (dim,), and writes T_ξ(x) into every entry of
     `out`. It may use numbers, loops, branches, the functions of `math` and NumPy on numbers, constants, and functions
-    compiled with `numba.njit`. It may not allocate arrays, raise, or read lists and arrays from outside: those belong
-    into `params`.
+    compiled with `numba.njit`. It may not allocate arrays, raise or catch exceptions, print, import, change variables
+    outside, or read lists and arrays from there: those belong into `params`.
 
     Parameters
     ----------
     step : function
-        Tried in plain Python first, then compiled; both when the maps are made.
+        Tried in plain Python first, then compiled; both when the maps are made, and the numbers are compared.
     dim : int ≥ 1
     noise : {"uniform", "normal", "index", "index+normal"}
         What `draw` holds: `noise_dim` uniforms in [0, 1); as many standard normals; one integer in [0, n_maps) as
@@ -73,7 +75,8 @@ class CustomMaps(RandomMaps):
     Raises
     ------
     MapCompilationError
-        If the function cannot be run or compiled; the message names the file, the line and what to do.
+        If the function cannot be run or compiled, or gives other numbers when compiled; the message names the file,
+        the line and what to do.
     InvalidInputError
         If another argument is not as described.
 
@@ -137,12 +140,33 @@ class CustomMaps(RandomMaps):
         }
         for name, value in fields.items():
             object.__setattr__(self, name, value)
-        draws = [self._draw_for_body(self.draw(0, 0, trial)) for trial in range(16)]
-        try_body(step, dim, draws, self.params)
+        draws = [self.draw(0, 0, trial) for trial in range(TRIALS)]
+        runs = try_body(step, dim, [self._draw_for_body(draw) for draw in draws], self.params)
+        self._try_bound(draws)
         # Only a compiler needs Numba.
+        from iterorder.kernels.agreement import check_agrees
         from iterorder.kernels.custom import check_compiles
 
-        check_compiles(self)
+        check_agrees(self, check_compiles(self), runs)
+
+    def _try_bound(self, draws: list) -> None:
+        """Call a function given as `lipschitz` on some draws."""
+        if not callable(self.lipschitz_bound):
+            return
+        name = getattr(self.lipschitz_bound, "__qualname__", "lipschitz")
+        for draw in draws:
+            shown = np.asarray(draw).tolist()
+            try:
+                self.lipschitz(draw)
+            except InvalidInputError as error:
+                raise InvalidInputError(
+                    f"{error} (from {name!r} for the draw {shown}): return an upper bound"
+                ) from None
+            except Exception as error:
+                raise InvalidInputError(
+                    f"lipschitz, the function {name!r}, fails for the draw {shown}: {type(error).__name__}: {error}; "
+                    "give a function of one draw that returns an upper bound, a number, or None"
+                ) from error
 
     def __repr__(self) -> str:
         name = getattr(self.step, "__qualname__", "step")

@@ -7,6 +7,7 @@ import inspect
 import traceback
 import types
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,16 +40,9 @@ def check_body(step: Callable) -> None:
         raise failure(
             step, f"takes ({', '.join(names)})", "write a plain function of four arguments: step(x, draw, params, out)"
         )
-    line = None
     for instruction in dis.get_instructions(step):
-        line = instruction.starts_line or line
-        if instruction.opname in ("RAISE_VARARGS", "LOAD_ASSERTION_ERROR"):
-            raise failure(
-                step,
-                "raises an exception, which compiled code cannot hand back",
-                "write np.nan into out to leave the finite numbers",
-                line,
-            )
+        if refused := _refused(instruction, step):
+            raise failure(step, *refused, _line_of(step, instruction))
     if "random" in (*step.__code__.co_names, *step.__code__.co_freevars):
         raise failure(
             step,
@@ -65,9 +59,61 @@ def check_body(step: Callable) -> None:
             )
 
 
-def try_body(step: Callable, dim: int, draws: list, params: tuple) -> None:
-    """Run the function on some states: every entry of out written, nothing else touched, nothing returned."""
-    rng = np.random.default_rng(0)
+def _line_of(step: Callable, instruction: dis.Instruction) -> int | None:
+    """Where an instruction stands; what a handler begins with belongs to the line before it."""
+    lines = [(offset, line) for offset, _, line in step.__code__.co_lines() if line is not None]
+    return next((line for offset, line in reversed(lines) if offset <= instruction.offset), None)
+
+
+def _refused(instruction: dis.Instruction, step: Callable) -> tuple[str, str] | None:
+    """What is wrong with an instruction, and what to write instead; None where nothing is."""
+    name = instruction.opname
+    if name in ("RAISE_VARARGS", "LOAD_ASSERTION_ERROR") or (
+        name == "LOAD_COMMON_CONSTANT" and instruction.argrepr == "AssertionError"
+    ):
+        return (
+            "raises an exception, which compiled code cannot hand back",
+            "write np.nan into out to leave the finite numbers",
+        )
+    if name == "PUSH_EXC_INFO":
+        return (
+            "has a try or a with block, and compiled code raises nothing that it could catch: x/0 is inf or NaN",
+            "test beforehand, with if, what would raise",
+        )
+    if name in ("IMPORT_NAME", "IMPORT_FROM"):
+        return (
+            f"imports {instruction.argval!r} inside, which compiled code cannot",
+            "write the import above the function, at the top of the file",
+        )
+    outer = name in ("STORE_GLOBAL", "DELETE_GLOBAL")
+    if outer or (name in ("STORE_DEREF", "DELETE_DEREF") and instruction.argval in step.__code__.co_freevars):
+        return (
+            f"changes the {'global' if outer else 'nonlocal'} variable {instruction.argval!r}",
+            "a map is a function of x and draw alone, which both orders compose: keep what must be remembered in the "
+            "state x, with a larger dim",
+        )
+    if name in ("LOAD_GLOBAL", "LOAD_NAME") and instruction.argval == "print" and "print" not in step.__globals__:
+        return (
+            "prints, in every step of every replica",
+            "look at a step with maps.apply(x, draw), or at a path with simulate(…, save_steps='all')",
+        )
+    return None
+
+
+class TrialRun(NamedTuple):
+    """A state, a draw, and what the function wrote in plain Python."""
+
+    x: np.ndarray
+    draw: Any
+    out: np.ndarray
+
+
+def try_body(step: Callable, dim: int, draws: list, params: tuple) -> list[TrialRun]:
+    """Run the function on some states: every entry of out written, nothing else touched, nothing returned.
+
+    Returns the runs in which nothing was raised.
+    """
+    rng, runs = np.random.default_rng(0), []
     for draw in draws:
         x, out = rng.normal(size=dim), np.full(dim, UNWRITTEN)
         x.setflags(write=False)
@@ -93,6 +139,8 @@ def try_body(step: Callable, dim: int, draws: list, params: tuple) -> None:
                 f"does not write out[{missing[0]}]" + (f" ({missing.size} entries of {dim})" if dim > 1 else ""),
                 "write every entry of out, in every branch",
             )
+        runs.append(TrialRun(x, draw, out))
+    return runs
 
 
 def _of_trial(step: Callable, error: Exception) -> MapCompilationError:

@@ -1,0 +1,85 @@
+"""Whether a user's map, compiled, gives the numbers that it gives in plain Python."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numba import njit
+
+from iterorder.errors import MapCompilationError
+from iterorder.kernels.custom import _draw_view, _parameters_at, _read_only, _row, layout_of, memory_of
+from iterorder.kernels.targets import OPTIONS
+from iterorder.maps.trial import TrialRun, failure
+
+# Compiled code contracts and reorders nothing: only the functions of its mathematics library may differ, by units in
+# the last place of numbers that may be larger than the image.
+ROUNDING = 512.0 * float(np.finfo(np.float64).eps)
+
+
+@lru_cache(maxsize=256)
+def _one_step(body, dim: int, noise: str, rows: int, layout: tuple):
+    """The body on one state and one draw, called from Python."""
+    draw, parameters = _draw_view(noise), _parameters_at(layout)
+
+    @njit(**OPTIONS)
+    def one_step(states, words, memory, images):
+        # Views that own no memory, as in the steps of a block: nothing here counts references.
+        x, image = _read_only(_row(states, 0, dim)), _row(images, 0, dim)
+        try:
+            body(x, draw(words, 0, 0, rows), parameters(memory), image)
+        except Exception:  # an index out of range, as in a simulation
+            for k in range(dim):
+                image[k] = np.nan
+
+    return one_step
+
+
+def check_agrees(maps, body, runs: list[TrialRun]) -> None:
+    """Hold the compiled body against the trial runs in plain Python; states where Python raised are left out.
+
+    Raises
+    ------
+    MapCompilationError
+        If an entry of out differs by more than rounding, or is a number in one of the two only.
+    """
+    memory = memory_of(maps.params)
+    for run in runs:
+        words = _words(run.draw, maps.noise)
+        images = np.full((1, maps.dim), np.nan)
+        one_step = _one_step(body, maps.dim, maps.noise, len(words), layout_of(maps.params))
+        one_step(run.x[None, :].copy(), words, memory, images)
+        place = _difference(run, images[0])
+        if place is not None:
+            raise _disagreement(maps.step, run, images[0], place)
+
+
+def _words(draw, noise: str) -> np.ndarray:
+    """A draw as the kernels hold it: 64-bit words, shape (slots, 1)."""
+    values = np.array([draw[k] for k in range(len(draw))], np.int64 if noise == "index" else np.float64)
+    words = values.view(np.int64).copy()
+    if noise == "index+normal":
+        words[0] = draw[0]
+    return words[:, None]
+
+
+def _difference(run: TrialRun, image: np.ndarray) -> int | None:
+    """The first entry that differs by more than rounding of the numbers that went in and came out."""
+    plain = run.out
+    finite = [np.abs(values[np.isfinite(values)]) for values in (plain, run.x)]
+    scale = max(float(values.max(initial=0.0)) for values in finite)
+    with np.errstate(invalid="ignore"):
+        same = (plain == image) | (np.isnan(plain) & np.isnan(image)) | (np.abs(plain - image) <= ROUNDING * scale)
+    return None if same.all() else int(np.argmin(same))
+
+
+def _disagreement(step, run: TrialRun, image: np.ndarray, k: int) -> MapCompilationError:
+    shown = [run.draw[place] for place in range(min(len(run.draw), 4))]
+    numbers = ", ".join(f"{float(value):.6g}" for value in shown) + (", …" if len(run.draw) > 4 else "")
+    return failure(
+        step,
+        f"gives another number when compiled: out[{k}] is {image[k]:.17g}, and {run.out[k]:.17g} in plain Python "
+        f"(x[{k}] = {run.x[k]:.6g}, draw = [{numbers}])",
+        "compiled integers wrap around at 64 bits, and an integer to a negative integer power is 0 or 1: write floats, "
+        "such as 2.0**-1; and the function must not draw or remember anything itself",
+    )
