@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 
 import iterorder as ito
 from iterorder.theory.brackets import hessian
-from iterorder.theory.gaussian import abs_moment, log_moment
+from iterorder.theory.gaussian import GaussianAnalysis, abs_moment, log_moment
+from iterorder.theory.undefined import NoLawReachedError
 from tests.systems import logistic, quadratic, regression
 
+lyapunov = importlib.import_module("iterorder.theory.lyapunov")
 EPS = np.finfo(np.float64).eps
 
 
@@ -114,6 +117,68 @@ def test_a_boundary_from_estimates_has_an_error():
     assert not found.exact
     assert 0.0 < found.standard_error < 0.05 * found.value
     assert ito.stability_boundary(make, 0.2, 3.0).value < found.low
+
+
+def counted(monkeypatch, estimates):
+    """Count the exponents that are computed, and replace them by known ones with an error."""
+    calls = []
+
+    def exponent(self):
+        calls.append(self.maps.step_size)
+        return estimates(self.maps.step_size)
+
+    monkeypatch.setattr(GaussianAnalysis, "lyapunov_exponent", exponent)
+    return calls
+
+
+@pytest.mark.parametrize("root", [0.7, 1.3, 2.9])
+def test_a_boundary_takes_few_estimates_and_finds_the_root(monkeypatch, root):
+    """A curved exponent with a known root; its error is that of the exponent over the slope."""
+    calls = counted(monkeypatch, lambda h: ito.Estimate.from_mean(math.expm1(h - root), 1e-3))
+    found = ito.stability_boundary(
+        lambda h: ito.GaussianRegressionSGD([1.0, 1.0], 1.0, h), 0.2, 3.0, kind="almost-sure"
+    )
+    # A quarter of the standard error over the slope one, and 1.03 of it with the curvature over 5 % of h.
+    assert abs(found.value - root) <= 0.25e-3 * 1.01
+    assert found.standard_error == pytest.approx(1e-3, rel=0.12)
+    # None on the grid below h = 2/(d + 2), where mean squares contract, but at the start and beside the boundary.
+    on_grid = [0.2 + 2.8 * k / 16 for k in range(1, 17)]
+    needed = sum(0.5 <= h <= root + 2.8 / 16 for h in on_grid)
+    assert len(calls) == len(set(calls)) <= needed + 8
+
+
+def test_a_step_size_without_a_law_is_unstable(monkeypatch):
+    """From h = 2/ridge = 4 on a logistic regression multiplies by more than one far out."""
+    monkeypatch.setitem(lyapunov.WORK, "quick", 1e7)  # the fewest steps: only the jump is looked for
+    features, labels = np.array([[1.0, 0.2], [-0.3, 1.0], [0.5, -0.5]]), np.array([1.0, -1.0, 1.0])
+    found = ito.stability_boundary(
+        lambda h: ito.LogisticRegressionSGD(features, labels, h, ridge=0.5), 0.01, 9.0, kind="almost-sure"
+    )
+    # The last of 16 step sizes with a law is 3.94, and ten halvings of 9/16 follow.
+    assert 3.9 < found.low <= found.value <= 4.0 + 9.0 / 16 / 2**10
+
+    def jump(h):
+        if h >= 1.7:
+            raise NoLawReachedError("states leave every bound")
+        return ito.Estimate.from_mean(-1.0 - 1e-3 * h, 1e-3)
+
+    counted(monkeypatch, jump)
+    found = ito.stability_boundary(scalar, 0.1, 4.0, kind="almost-sure")
+    assert found.low <= 1.7 <= found.high
+
+
+def test_something_that_makes_no_maps_is_refused():
+    for make in (3, scalar(0.1), lambda: scalar(0.1)):
+        with pytest.raises(ito.InvalidInputError, match=r"make_maps is .*give a function of the step size"):
+            ito.stability_boundary(make, 0.1, 1.0)
+    with pytest.raises(ito.InvalidInputError, match=r"make_maps returns a float for the step size 0\.1: give"):
+        ito.stability_boundary(lambda h: h, 0.1, 1.0)
+
+    def fails(h):
+        raise KeyError("a mistake inside")
+
+    with pytest.raises(KeyError, match="a mistake inside"):
+        ito.stability_boundary(fails, 0.1, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from iterorder.theory.affine.triangular import common_diagonals
 from iterorder.theory.logistic_cycle import logistic_cycle
 from iterorder.theory.step_draws import all_steps, draw_blocks
 from iterorder.theory.tangent import Tangent, affine_tangent, logistic_tangent, optimizer_tangent
-from iterorder.theory.undefined import Undefined
+from iterorder.theory.undefined import NoLawReachedError, Undefined
 
 #: Work of a Monte Carlo run, in estimated nanoseconds: fixed beforehand, so that a result depends on the maps, the seed
 #: and the effort alone.
@@ -120,7 +120,7 @@ def monte_carlo_exponent(tangent: Tangent, sampling: Sampling, cost: float, *, s
     if np.isneginf(halves).any() and not np.isnan(halves).any():
         return Estimate.of(-math.inf)  # a product of linear parts is zero with positive probability, and stays zero
     if not np.isfinite(halves).all():
-        raise Undefined("products of linear parts leave the finite numbers within one step")
+        raise NoLawReachedError("products of linear parts leave the finite numbers within one step")
     return _estimate(halves, np.array([middle - start, n_steps - middle]), separation)
 
 
@@ -211,7 +211,9 @@ def _logistic_exponent(maps: LogisticRegressionSGD, seed: int, effort: str) -> E
     law = maps.sampling_law
     shrink = 1.0 - maps.step_size * maps.ridge
     if maps.ridge and abs(shrink) >= 1.0:
-        raise Undefined(f"no stationary law is reached: far out every map multiplies by 1 − h·ridge = {shrink:.6g}")
+        raise NoLawReachedError(
+            f"no stationary law is reached: far out every map multiplies by 1 − h·ridge = {shrink:.6g}"
+        )
     if law.kind == "cyclic" or law.batch_size == law.n_items:
         with contextlib.suppress(Undefined):  # a chain without randomness that does not settle is still a chain
             return Estimate.of(logistic_cycle(maps).exponent)

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import math
 from collections.abc import Callable
 
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.maps.base import RandomMaps
+from iterorder.theory.analysis import Analysis
 from iterorder.theory.families import analyse
-from iterorder.theory.undefined import Undefined
+from iterorder.theory.undefined import NoLawReachedError, Undefined
 from iterorder.validation import as_choice, as_float, as_seed
 
 KINDS = ("mean-square", "almost-sure")
-#: Step sizes looked at before the bisection: fewer where each takes a Monte Carlo run.
+#: Step sizes looked at before the boundary is narrowed down: fewer where each may take a Monte Carlo run.
 GRID, GRID_OF_ESTIMATES = 128, 16
-BISECTIONS, BISECTIONS_OF_ESTIMATES = 60, 10
+BISECTIONS, ESTIMATES = 60, 10
+# An exponent this many standard errors from zero is near enough: it adds three per cent to the error.
+ROOT = 0.25
+# The slope is taken to a step size that is another by this much, of those looked at if one is near enough.
+NEAR, FAR = 0.01, 0.05
 
 
 def stability_boundary(
@@ -42,12 +49,16 @@ def stability_boundary(
     Raises
     ------
     InvalidInputError
-        If the system is not stable at `low`, stable at all the step sizes looked at, or its stability is not known.
+        If `make_maps` is no function of one number that returns maps, the system is not stable at `low`, or stable at
+        all the step sizes looked at, or its stability is not known.
 
     Notes
     -----
-    128 step sizes (16 with Monte Carlo) are looked at, then the first change of sign is bisected: the stable set need
-    not be an interval, and a gap narrower than the grid is missed.
+    128 step sizes (16 where exponents are Monte Carlo) are looked at, then the first change of sign is narrowed down,
+    by bisection or from the estimates on both sides: the stable set need not be an interval, and a gap narrower than
+    the grid is missed. A step size at which no stationary law is reached counts as unstable. Monte Carlo takes about a
+    second for each exponent, five to fifteen of them: none is run where mean-square stability or a Lipschitz constant
+    below one shows the sign.
 
     Examples
     --------
@@ -61,42 +72,140 @@ def stability_boundary(
     if high <= low:
         raise InvalidInputError(f"high is {high!r} and low is {low!r}: give low < high")
 
-    def excess(h: float) -> Estimate:
-        system = analyse(make_maps(h), seed=seed, effort="quick")
-        try:
-            if kind == "almost-sure":
-                return system.lyapunov_exponent()
-            radius = system.mean_square_radius()
-        except Undefined as undefined:
-            raise InvalidInputError(f"the {kind} stability at step size {h:.6g} is not known: {undefined}") from None
-        return Estimate.of(radius.value - 1.0)
-
-    first = excess(low)
+    stability = _Stability(make_maps, kind, seed)
+    first = stability.excess(low)
     if not first.value < 0.0:
         raise InvalidInputError(f"low is {low!r}, where the system is not stable: give a smaller step size")
-    stable, unstable = _first_change(excess, low, high, GRID if first.exact else GRID_OF_ESTIMATES)
-    for _ in range(BISECTIONS if first.exact else BISECTIONS_OF_ESTIMATES):
+    exact = first.exact and math.isfinite(first.value)
+    stable, unstable = _first_change(stability.is_stable, low, high, GRID if exact else GRID_OF_ESTIMATES)
+    if not exact:
+        return _from_estimates(stability.excess, stable, unstable)
+    for _ in range(BISECTIONS):
         middle = 0.5 * (stable + unstable)
-        if excess(middle).value < 0.0:
-            stable = middle
-        else:
-            unstable = middle
-    boundary = 0.5 * (stable + unstable)
-    if first.exact:
-        return Estimate.of(boundary)
-    step = 0.02 * boundary
-    slope = (excess(boundary + step).value - excess(boundary - step).value) / (2.0 * step)
-    error = excess(boundary).standard_error / abs(slope) if slope else math.inf
-    return Estimate.from_mean(boundary, math.hypot(error, 0.5 * (unstable - stable)))
+        stable, unstable = (middle, unstable) if stability.is_stable(middle) else (stable, middle)
+    return Estimate.of(0.5 * (stable + unstable))
 
 
-def _first_change(excess, low: float, high: float, points: int) -> tuple[float, float]:
+class _Stability:
+    """What decides about the stability at a step size, kept."""
+
+    def __init__(self, make_maps: Callable[[float], RandomMaps], kind: str, seed: int) -> None:
+        _check_function(make_maps)
+        self.make_maps, self.kind, self.seed = make_maps, kind, seed
+        self.known: dict[float, Estimate] = {}
+
+    def excess(self, h: float) -> Estimate:
+        """Negative where the system is stable; infinite where no stationary law is reached."""
+        if h not in self.known:
+            self.known[h] = self._excess(self._analysis(h), h)
+        return self.known[h]
+
+    def is_stable(self, h: float) -> bool:
+        """The sign alone, without Monte Carlo where it is sure."""
+        if h in self.known:
+            return self.known[h].value < 0.0
+        system = self._analysis(h)
+        if self.kind == "almost-sure":
+            bound = system.maps.lipschitz_max
+            if bound is not None and bound < 1.0:
+                return True
+            with contextlib.suppress(Undefined):
+                if system.mean_square_radius().high < 1.0:  # γ ≤ ½ log of it
+                    return True
+        self.known[h] = self._excess(system, h)
+        return self.known[h].value < 0.0
+
+    def _analysis(self, h: float) -> Analysis:
+        maps = self.make_maps(h)
+        if not isinstance(maps, RandomMaps):
+            raise InvalidInputError(
+                f"make_maps returns a {type(maps).__name__} for the step size {h:.6g}: give a function that returns "
+                "maps, such as lambda h: LinearRegressionSGD(features, targets, h)"
+            )
+        return analyse(maps, seed=self.seed, effort="quick")
+
+    def _excess(self, system: Analysis, h: float) -> Estimate:
+        try:
+            if self.kind == "almost-sure":
+                return system.lyapunov_exponent()
+            return Estimate.of(system.mean_square_radius().value - 1.0)
+        except NoLawReachedError:
+            return Estimate.of(math.inf)
+        except Undefined as undefined:
+            raise InvalidInputError(
+                f"the {self.kind} stability at step size {h:.6g} is not known: {undefined}"
+            ) from None
+
+
+def _check_function(make_maps) -> None:
+    try:
+        inspect.signature(make_maps).bind(1.0)
+    except TypeError as error:
+        raise InvalidInputError(
+            f"make_maps is {make_maps!r} ({error}): give a function of the step size, such as "
+            "lambda h: LinearRegressionSGD(features, targets, h)"
+        ) from None
+    except ValueError:  # a callable that has no signature to look at
+        return
+
+
+def _first_change(is_stable: Callable[[float], bool], low: float, high: float, points: int) -> tuple[float, float]:
     before = low
     for k in range(1, points + 1):
         h = low + (high - low) * k / points
-        if not excess(h).value < 0.0:
+        if not is_stable(h):
             return before, h
         before = h
     raise InvalidInputError(
         f"high is {high!r}, and the system is stable at all of {points} step sizes up to it: give a larger one"
     )
+
+
+def _from_estimates(excess: Callable[[float], Estimate], stable: float, unstable: float) -> Estimate:
+    """The root of coupled Monte Carlo exponents, which vary with the step size far less than each is off.
+
+    By the secant, of which the Illinois rule halves the end that stays; by halves where an end is not finite.
+    """
+    seen = {h: excess(h) for h in (stable, unstable)}
+    weights = {"stable": 1.0, "unstable": 1.0}
+    boundary, rest = 0.5 * (stable + unstable), 0.5 * (unstable - stable)
+    for _ in range(ESTIMATES):
+        boundary = _next(
+            stable, unstable, seen[stable].value * weights["stable"], seen[unstable].value * weights["unstable"]
+        )
+        found = seen[boundary] = excess(boundary)
+        if abs(found.value) <= ROOT * found.standard_error:
+            rest = 0.0
+            break
+        if found.value < 0.0:
+            weights = {"stable": 1.0, "unstable": 0.5 * weights["unstable"]}
+            stable = boundary
+        else:
+            weights = {"stable": 0.5 * weights["stable"], "unstable": 1.0}
+            unstable = boundary
+        rest = 0.5 * (unstable - stable)
+    else:
+        boundary = 0.5 * (stable + unstable)
+    return Estimate.from_mean(boundary, math.hypot(_error(excess, seen, boundary), rest))
+
+
+def _next(a: float, b: float, at_a: float, at_b: float) -> float:
+    middle = 0.5 * (a + b)
+    if not (math.isfinite(at_a) and math.isfinite(at_b)):
+        return middle
+    root = a + (b - a) * at_a / (at_a - at_b)
+    return root if a < root < b else middle
+
+
+def _error(excess: Callable[[float], Estimate], seen: dict[float, Estimate], boundary: float) -> float:
+    """The standard error of the exponent, and how far from zero it may be, over its slope from those seen."""
+    finite = {h: found for h, found in seen.items() if math.isfinite(found.value)}
+    at = min(finite, key=lambda h: abs(h - boundary))
+    others = [h for h in finite if abs(h - at) >= NEAR * at]
+    other = min(others, key=lambda h: abs(h - at)) if others else 0.0
+    if abs(other - at) > FAR * at:
+        other = at * (1.0 - 2.0 * NEAR)
+        finite[other] = excess(other)
+    slope = (finite[at].value - finite[other].value) / (at - other)
+    error = math.hypot(1.0, ROOT) * finite[at].standard_error
+    return error / abs(slope) if slope else math.inf

@@ -10,3 +10,7 @@ class Undefined(IterorderError):
 
     Raised by the parts that `iterorder.theory.theory` calls, which turns it into None with a reason.
     """
+
+
+class NoLawReachedError(Undefined):
+    """There is no stationary law because states, or products of linear parts, leave every bound: an unstable system."""
