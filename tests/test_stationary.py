@@ -57,8 +57,8 @@ def test_the_error_is_within_its_bound(name):
     assert (error <= sample.error_bound).all()
     assert (sample.error_bound <= 1e-8).all()
     assert (sample.n_steps % products.epoch_of(maps) == 0).all()
-    # The control: half the way back is not enough for such a bound.
-    near = _backward_to(maps, np.zeros(maps.dim), sample.n_steps // 2 // products.epoch_of(maps), 3)
+    # The control: an eighth of the way is not enough for such a bound (half can be: rare products set some bounds).
+    near = _backward_to(maps, np.zeros(maps.dim), sample.n_steps // 8 // products.epoch_of(maps), 3)
     assert (np.linalg.norm(beyond(sample, maps) - near, axis=1) > sample.error_bound).any()
 
 

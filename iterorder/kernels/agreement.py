@@ -13,8 +13,8 @@ from iterorder.kernels.targets import OPTIONS
 from iterorder.maps.trial import TrialRun, failure
 
 # Compiled code contracts and reorders nothing: only the functions of its mathematics library may differ, by units in
-# the last place of numbers that may be larger than the image.
-ROUNDING = 512.0 * float(np.finfo(np.float64).eps)
+# the last place of numbers that may be far larger than the image. Half of the digits tell that from another meaning.
+ROUNDING = float(np.sqrt(np.finfo(np.float64).eps))
 
 
 @lru_cache(maxsize=256)

@@ -232,7 +232,9 @@ def _optimizer_exponent(maps: Optimizer, seed: int, effort: str) -> Estimate:
     far_out = np.array([[1.0 - h * pull, -h * maps.momentum], [losses.ridge, maps.momentum]])
     radius = float(np.abs(np.linalg.eigvals(far_out)).max())
     if pull and radius >= 1.0:
-        raise NoLawReachedError(f"no stationary law is reached: far out every map multiplies by a factor of {radius:.6g}")
+        raise NoLawReachedError(
+            f"no stationary law is reached: far out every map multiplies by a factor of {radius:.6g}"
+        )
     cost = replica_cost(maps.dim, losses.dim, losses.batch_size)
     try:
         tangent = optimizer_tangent(maps, _replicas(cost), seed)
