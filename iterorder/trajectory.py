@@ -17,6 +17,7 @@ from iterorder.files import whole_file
 from iterorder.maps import RandomMaps
 from iterorder.noise import MAX_REPLICAS
 from iterorder.orders import Order, Window, as_order
+from iterorder.shown import call, shown, span
 from iterorder.validation import MAX_STEPS, as_choice, as_int, as_seed
 
 if TYPE_CHECKING:
@@ -67,6 +68,23 @@ class Trajectory:
     first_step: int = 0
     first_replica: int = 0
     noise: str = "independent"
+
+    def __repr__(self) -> str:
+        facts = {
+            "states": f"{self.states.shape} {self.states.dtype}",
+            "save_steps": span(self.save_steps),
+            "order": repr(self.order),
+            "seed": str(self.seed),
+            "maps": repr(self.maps),
+        }
+        if (gone := int((self.diverged_at >= 0).sum())) > 0:
+            facts["diverged"] = f"{gone} of {len(self.diverged_at)}"
+        if self.error_bound.any():
+            facts["error_bound"] = f"at most {shown(float(self.error_bound.max()))}"
+        if self.noise != "independent":
+            facts["noise"] = repr(self.noise)
+        facts |= {name: str(getattr(self, name)) for name in ("first_step", "first_replica") if getattr(self, name)}
+        return call("Trajectory", facts)
 
     def to_xarray(self) -> xarray.Dataset:
         """The same data with named axes (replica, step, dim).

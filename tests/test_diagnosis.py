@@ -292,3 +292,17 @@ def test_bad_input_is_named(change, message):
     arguments = {"maps": maps, "x0": [0.0], "n_steps": 20, "order": "forward", "n_replicas": 4, "seed": 1}
     with pytest.raises(ito.InvalidInputError, match=message):
         diagnose(**{**arguments, **change})
+
+
+def test_a_settled_cycle_says_that_it_is_one():
+    """Neither a point nor a steady law, however long: the reason must not ask for more steps."""
+    maps = ito.QuadraticSGD([1.0, 2.0, 1.5], [0.0, 1.0, -1.0], 0.3, sampling="cyclic")
+    for n_steps in (300, 3000):
+        found = ito.diagnose(maps, [0.2], n_steps, order="forward", n_replicas=50, seed=0)
+        assert found.verdict == "inconclusive"
+        assert "goes round with the epoch" in found.evidence.reason
+        assert "more steps" not in found.evidence.reason
+    assert ito.diagnose(maps, [0.2], 300, order="backward", n_replicas=50, seed=0).verdict == "point"
+    # The control: independent draws of the same maps have a steady law.
+    iid = ito.QuadraticSGD(maps.curvatures, maps.minimizers, 0.3)
+    assert ito.diagnose(iid, [0.2], 300, order="forward", n_replicas=50, seed=0).verdict == "distribution"

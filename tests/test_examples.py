@@ -145,9 +145,13 @@ def test_readme_has_python_examples():
 
 
 @pytest.mark.parametrize("block", PYTHON_BLOCKS, ids=example_id)
-def test_python_block(block, sessions, monkeypatch):
+def test_python_block(block, sessions, monkeypatch, capsys):
+    """It runs; what it prints is there, and no number of it is missing."""
     monkeypatch.chdir(sessions[block.path].folder)
     run_up_to(block, sessions[block.path])
+    printed = capsys.readouterr().out
+    assert bool(printed.strip()) >= bool(re.search(r"^\s*print\(", block.text, re.MULTILINE))
+    assert not re.search(r"\b(nan|None)\b", printed), printed
 
 
 def run_iterorder(words, folder):

@@ -13,6 +13,7 @@ from iterorder.convergence.replica_blocks import check_table_size, run_in_blocks
 from iterorder.errors import DivergenceError, InvalidInputError
 from iterorder.orders import FORWARD, Order, as_order
 from iterorder.request import as_replicas, as_starts, as_system
+from iterorder.shown import call, shown, span
 from iterorder.trajectory import Trajectory
 from iterorder.validation import MAX_STEPS, as_int, as_seed
 
@@ -47,6 +48,15 @@ class CouplingDistance:
     per_replica: np.ndarray
     scale: np.ndarray
     p: float
+
+    def __repr__(self) -> str:
+        facts = {
+            "steps": span(self.steps),
+            "distance": f"{shown(float(self.distance[0]))} → {shown(float(self.distance[-1]))}",
+            "n_replicas": str(len(self.per_replica)),
+            "p": shown(self.p),
+        }
+        return call("CouplingDistance", facts)
 
 
 def coupling_distance(

@@ -14,6 +14,7 @@ from iterorder.convergence.replica_blocks import run_in_blocks
 from iterorder.maps import RandomMaps
 from iterorder.orders import Order, as_order
 from iterorder.request import as_replicas, as_starts, as_system
+from iterorder.shown import call, shown, span
 from iterorder.validation import MAX_STEPS, as_int, as_seed
 
 # The rule of the public contract. Ratios of the late to the early diameter:
@@ -21,6 +22,11 @@ POINT_RATIO, MOVING_RATIO, DIVERGING_RATIO = 0.75, 0.9, 10.0
 DIVERGED_SHARE = 0.5
 STEADY_LEVEL = 1e-3
 ROUNDING_UNITS = 64
+#: The reason that stands for a law that still moves, where it always will.
+CYCLE = (
+    "the late diameter is {ratio:.3g} times the early one, and in cyclic order the law goes round with the epoch: a "
+    "path that has settled on the cycle, theory(maps).cycle, is neither a point nor a steady law"
+)
 # Saved steps of one window: all pairs of them are compared.
 WINDOW_POINTS = 256
 # Two points in the early window (n/4, n/2].
@@ -65,6 +71,16 @@ class Evidence:
     compared_steps: tuple[int, int]
     reason: str
 
+    def __repr__(self) -> str:
+        facts = {
+            "early_diameter": f"{shown(self.early_diameter)} (steps {span(self.early_steps)})",
+            "late_diameter": f"{shown(self.late_diameter)} (steps {span(self.late_steps)})",
+            "p_value": f"{shown(self.p_value)} (steps {self.compared_steps[0]} and {self.compared_steps[1]})",
+            "diverged_fraction": shown(self.diverged_fraction),
+            "reason": repr(self.reason),
+        }
+        return call("Evidence", facts)
+
 
 @dataclass(frozen=True, eq=False)
 class Diagnosis:
@@ -78,6 +94,9 @@ class Diagnosis:
 
     verdict: str
     evidence: Evidence
+
+    def __repr__(self) -> str:
+        return f"Diagnosis({self.verdict!r}: {self.evidence.reason})"
 
 
 def diagnose(maps, x0, n_steps: int, *, order: Order, n_replicas: int, seed) -> Diagnosis:
@@ -113,6 +132,9 @@ def diagnose(maps, x0, n_steps: int, *, order: Order, n_replicas: int, seed) -> 
     - "distribution" if D2/D1 ≥ .9 and the laws at n/2 and n are not told apart at 10⁻³;
     - "inconclusive" otherwise: a slow system has not settled and its law still moves. Give more steps.
 
+    In cyclic order the law of forward paths goes round a cycle (C13), which is neither a point nor a steady law: such a
+    run is "inconclusive" however long it is, and its reason says so.
+
     It is a rule about the steps it saw, not a proof: a forward path that still approaches its law from a distant
     start shrinks like one that settles. Give n_steps well beyond the transient.
 
@@ -139,7 +161,7 @@ def diagnose(maps, x0, n_steps: int, *, order: Order, n_replicas: int, seed) -> 
     compared = (_comparison_step(maps, n_steps), n_steps)
     steps = _saved_steps(n_steps, compared)
     measured = _measure(maps, starts, steps, compared, order=order, seed=seed)
-    return _judge(measured, steps, compared)
+    return _judge(measured, steps, compared, goes_round=_goes_round(maps))
 
 
 # ----------------------------------------------------------------------------------------------------------- measuring
@@ -216,7 +238,13 @@ def _comparison_step(maps: RandomMaps, n_steps: int) -> int:
 # ------------------------------------------------------------------------------------------------------------- judging
 
 
-def _judge(measured: _Measured, steps: np.ndarray, compared: tuple[int, int]) -> Diagnosis:
+def _goes_round(maps: RandomMaps) -> bool:
+    """Whether the law of forward paths goes round with the epoch and is never steady (C13)."""
+    law = maps.sampling_law
+    return law.kind == "cyclic" and law.batches_per_epoch > 1
+
+
+def _judge(measured: _Measured, steps: np.ndarray, compared: tuple[int, int], *, goes_round: bool) -> Diagnosis:
     n_steps = compared[1]
     early, late = (float(np.median(diameters)) for diameters in measured.diameters)
     finite_sizes = np.where(np.isnan(measured.size), np.inf, measured.size)
@@ -226,6 +254,8 @@ def _judge(measured: _Measured, steps: np.ndarray, compared: tuple[int, int]) ->
     p_value = _steadiness(measured.compared, ROUNDING_UNITS * EPS * scale)
     diverged = float(measured.diverged.mean())
     verdict, reason = _verdict(late, ratio, scale, p_value, diverged)
+    if goes_round and verdict == "inconclusive" and ratio >= MOVING_RATIO:
+        reason = CYCLE.format(ratio=ratio)
     early_steps, late_steps = steps[_early(steps, n_steps)], steps[_late(steps, n_steps)]
     evidence = Evidence(early, late, ratio, scale, p_value, diverged, early_steps, late_steps, compared, reason)
     return Diagnosis(verdict, evidence)

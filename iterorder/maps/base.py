@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 
 import numpy as np
 
 from iterorder.errors import InvalidInputError
 from iterorder.sampling import Sampling
+from iterorder.shown import fields_shown
 from iterorder.validation import as_float
 
 
@@ -23,6 +25,15 @@ class RandomMaps(ABC):
     """
 
     sampling_law: Sampling  # or FreshNoise, which has no epochs
+
+    def __init_subclass__(cls, **options) -> None:
+        super().__init_subclass__(**options)
+        if "__repr__" not in cls.__dict__:
+            # In the class itself, where its dataclass decorator leaves it in place: its own would print whole arrays.
+            cls.__repr__ = RandomMaps.__repr__  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        return fields_shown(self) if dataclasses.is_dataclass(self) else f"{type(self).__name__}(dim={self.dim})"
 
     def __setstate__(self, state: dict) -> None:
         """What pickle restores: arrays come back writable, and are closed again."""

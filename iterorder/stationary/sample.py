@@ -14,6 +14,7 @@ from iterorder.maps import AffineMaps, LinearRegressionSGD, QuadraticSGD, Random
 from iterorder.noise import MAX_REPLICAS
 from iterorder.request import as_system, check_memory
 from iterorder.sampling import FreshNoise
+from iterorder.shown import call, shown, span
 from iterorder.stationary.coalescence import meet
 from iterorder.stationary.probability import epochs_to, mean_contraction, second_moment_flow
 from iterorder.stationary.products import NotReachedError, check_bounds, epoch_of, steps_to
@@ -53,6 +54,17 @@ class StationarySample:
     certificate: str
     seed: int
     maps: RandomMaps = field(repr=False)
+
+    def __repr__(self) -> str:
+        facts = {
+            "points": str(self.points.shape),
+            "certificate": repr(self.certificate),
+            "error_bound": f"at most {shown(float(self.error_bound.max()))}",
+            "n_steps": span(self.n_steps),
+            "seed": str(self.seed),
+            "maps": repr(self.maps),
+        }
+        return call("StationarySample", facts)
 
 
 class _Plan(NamedTuple):

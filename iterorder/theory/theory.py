@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TypeVar
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.maps.base import RandomMaps
+from iterorder.shown import shown
 from iterorder.theory.contraction import contraction
 from iterorder.theory.families import analyse
 from iterorder.theory.undefined import Undefined
@@ -68,6 +69,19 @@ class Theory:
     maps: RandomMaps = field(repr=False)
     seed: int = 0
     effort: str = "quick"
+
+    def __repr__(self) -> str:
+        facts = {}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, Estimate):
+                facts[item.name] = str(value)
+            elif isinstance(value, (np.ndarray, bool)):
+                facts[item.name] = shown(value)
+        unknown = [name for name, reason in self.reasons.items() if reason]
+        lines = [f"  {name}={fact}," for name, fact in facts.items()]
+        lines += [f"  not known, see .reasons: {', '.join(unknown)}"] if unknown else []
+        return "\n".join([f"Theory of {self.maps!r}(", *lines, ")"])
 
     def contraction(self, p, *, block: int = 1) -> Estimate | None:
         """The mean contraction r_p = (E Lip(T)^p)^(1/p) of one step, or a block of steps; for p = inf c = sup Lip.
