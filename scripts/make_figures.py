@@ -51,8 +51,11 @@ def draw_all(chosen: Sequence[str], effort: str, folder: Path) -> None:
         print(f"[{number}/{len(chosen)}] {name:<{width}} ", end="", flush=True)
         start = time.perf_counter()
         files = importlib.import_module(PREFIX + name).draw(effort, folder)
-        sizes = ", ".join(f"{file.suffix[1:]} {file.stat().st_size / 1000:.0f} kB" for file in files)
-        print(f"{time.perf_counter() - start:6.1f} s  ({sizes})", flush=True)
+        sizes = dict.fromkeys((file.suffix for file in files), 0)  # a script may draw several figures
+        for file in files:
+            sizes[file.suffix] += file.stat().st_size
+        written = ", ".join(f"{suffix[1:]} {size / 1000:.0f} kB" for suffix, size in sizes.items())
+        print(f"{time.perf_counter() - start:6.1f} s  ({written})", flush=True)
     print(f"{len(chosen)} figures in {time.perf_counter() - begin:.1f} s", flush=True)
 
 
