@@ -1,8 +1,10 @@
 """Every example that a reader may copy works: blocks of the Markdown files, and the docstrings.
 
-In README.md, CONTRIBUTING.md and docs/*.md
+In README.md, CONTRIBUTING.md and the pages of docs/
 - blocks fenced ``python`` run in order, in one namespace and one temporary folder per file;
-- in blocks fenced ``console`` the lines that begin with ``$ iterorder`` run, in that same folder;
+- a block fenced ``text output`` below one of these is what it prints, to the letter;
+- in blocks fenced ``console`` the lines that begin with ``$ iterorder`` run, in that same folder, after the ``python``
+  blocks above them;
 - in ``console no-run``, ``bash``, ``sh`` and ``shell`` blocks such lines (of minutes, say) are only checked:
   the subcommand must exist and its help must name every long option;
 - in all of these the targets of ``make`` and the scripts given to ``python`` must exist; nothing else is looked at.
@@ -10,8 +12,10 @@ In README.md, CONTRIBUTING.md and docs/*.md
 
 from __future__ import annotations
 
+import contextlib
 import doctest
 import importlib
+import io
 import os
 import pkgutil
 import re
@@ -26,7 +30,7 @@ import pytest
 import iterorder
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [path for name in ("README.md", "CONTRIBUTING.md", "docs/*.md") for path in sorted(ROOT.glob(name))]
+PAGES = [path for name in ("README.md", "CONTRIBUTING.md", "docs/**/*.md") for path in sorted(ROOT.glob(name))]
 REQUIRED = {"iterorder", "numpy", "numba", "llvmlite", "scipy", "matplotlib", "rich"}
 COMMAND_LIMIT_SECONDS = 300  # one that takes longer belongs in a no-run block
 
@@ -117,11 +121,11 @@ COMMANDS = [command for block in BLOCKS for command in commands_of(block)]
 
 @dataclass
 class Session:
-    """What the blocks of one file share, and how many of them have run."""
+    """What the blocks of one file share, and what those that have run have printed."""
 
     folder: Path
     namespace: dict[str, object] = field(default_factory=lambda: {"__name__": "__main__"})
-    done: int = 0
+    printed: list[str] = field(default_factory=list)
 
 
 @pytest.fixture(scope="module")
@@ -130,14 +134,45 @@ def sessions(tmp_path_factory) -> dict[Path, Session]:
     return {path: Session(tmp_path_factory.mktemp(path.stem)) for path in PAGES}
 
 
-def run_up_to(block: Block, session: Session) -> None:
-    """Run a block after those above it that have not run yet: each can be selected alone."""
+def run_up_to(block: Block, session: Session) -> str:
+    """Run a block, after those above it that have not run yet, and return what it printed."""
     siblings = [other for other in PYTHON_BLOCKS if other.path == block.path]
-    for other in siblings[session.done : siblings.index(block) + 1]:
-        session.done += 1  # before it runs: a block that fails is not run again under the name of the next
+    place = siblings.index(block)
+    for other in siblings[len(session.printed) : place + 1]:
+        session.printed.append("")  # before it runs: a block that fails is not run again under the name of the next
         # The empty lines make line numbers, and the source that inspect finds, those of the file.
         source = "\n" * (other.line - 1) + other.text
-        exec(compile(source, str(other.path), "exec"), session.namespace)
+        with contextlib.redirect_stdout(io.StringIO()) as output:
+            exec(compile(source, str(other.path), "exec"), session.namespace)
+        session.printed[-1] = output.getvalue()
+    return session.printed[place]
+
+
+def output_of(block: Block) -> str | None:
+    """What a block prints according to the page: the text of the ``text output`` block that comes next, if one does."""
+    siblings = [other for other in BLOCKS if other.path == block.path]
+    later = siblings[siblings.index(block) + 1 :]
+    return later[0].text if later and later[0].info == "text output" else None
+
+
+def same_output(printed: str, expected: str) -> bool:
+    """Whether two outputs are the same but for one unit in the last digit shown, and for rounding below 10⁻¹².
+
+    Integers are compared exactly. Another processor has other roundings, never other maps.
+    """
+    number = r"(-?\d+\.\d*(?:e[+-]?\d+)?|-?\d+e[+-]?\d+)"
+    ours, theirs = re.split(number, printed), re.split(number, expected)
+    if len(ours) != len(theirs) or ours[::2] != theirs[::2]:
+        return False
+    return all(
+        abs(float(a) - float(b)) <= max(1.01 * unit_of(b), 1e-12) for a, b in zip(ours[1::2], theirs[1::2], strict=True)
+    )
+
+
+def unit_of(text: str) -> float:
+    """One in the last digit of a number as it is written."""
+    digits, _, power = text.partition("e")
+    return 10.0 ** (int(power or 0) - len(digits.partition(".")[2]))
 
 
 def test_readme_has_python_examples():
@@ -145,13 +180,28 @@ def test_readme_has_python_examples():
 
 
 @pytest.mark.parametrize("block", PYTHON_BLOCKS, ids=example_id)
-def test_python_block(block, sessions, monkeypatch, capsys):
+def test_python_block(block, sessions, monkeypatch):
     """It runs; what it prints is there, and no number of it is missing."""
     monkeypatch.chdir(sessions[block.path].folder)
-    run_up_to(block, sessions[block.path])
-    printed = capsys.readouterr().out
-    assert bool(printed.strip()) >= bool(re.search(r"^\s*print\(", block.text, re.MULTILINE))
-    assert not re.search(r"\b(nan|None)\b", printed), printed
+    printed, expected = run_up_to(block, sessions[block.path]), output_of(block)
+    if expected is None:
+        assert bool(printed.strip()) >= bool(re.search(r"^\s*print\(", block.text, re.MULTILINE))
+        assert not re.search(r"\b(nan|None)\b", printed), printed
+    else:
+        assert same_output(printed, expected), printed
+
+
+def test_every_output_belongs_to_a_block():
+    claimed = {id(text) for text in map(output_of, PYTHON_BLOCKS) if text is not None}
+    outputs = [block for block in BLOCKS if block.info == "text output"]
+    assert claimed == {id(block.text) for block in outputs}
+
+
+def test_outputs_are_compared_digit_by_digit():
+    assert same_output("W = 0.0124 in [1, 2.50e-03]\n", "W = 0.0125 in [1, 2.51e-03]\n")
+    assert same_output("floor 3.1e-15", "floor 8.2e-16")
+    for other in ("W = 0.0127 in [1, 2.50e-03]\n", "V = 0.0124 in [1, 2.50e-03]\n", "W = 0.0124 in [2, 2.50e-03]\n"):
+        assert not same_output("W = 0.0124 in [1, 2.50e-03]\n", other)
 
 
 def run_iterorder(words, folder):
@@ -173,11 +223,15 @@ def run_iterorder(words, folder):
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=example_id)
-def test_command(command, sessions, makefile_targets):
+def test_command(command, sessions, makefile_targets, monkeypatch):
     program, *arguments = command.words
     program = Path(program).name  # .venv/bin/iterorder is the same command
     folder = sessions[command.path].folder
     if program == "iterorder" and command.run:
+        above = [block for block in PYTHON_BLOCKS if block.path == command.path and block.line < command.line]
+        monkeypatch.chdir(folder)
+        if above:  # they may write the files that the command reads
+            run_up_to(above[-1], sessions[command.path])
         run_iterorder(arguments, folder)
     elif program == "iterorder":
         subcommand = [word for word in arguments[:1] if not word.startswith("-")]
