@@ -16,7 +16,7 @@ export MPLBACKEND = Agg
 .DELETE_ON_ERROR:
 # Two targets at once would install into one environment at once.
 .NOTPARALLEL:
-.PHONY: help reproduce test lint format benchmark clean
+.PHONY: help reproduce test lint format docs benchmark clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' Makefile
@@ -41,12 +41,16 @@ format: $(VENV)/installed-dev.stamp ## rewrite the sources in the house format
 	$(BIN)/python -m ruff check --fix
 	$(BIN)/python -m ruff format
 
+# Material announces the end of its own support with every build, in the words of a warning; the variable is its switch.
+docs: $(VENV)/installed-docs.stamp ## build the documentation into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 benchmark: $(VENV)/installed-benchmark.stamp ## measure side by side with the peers
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
 # The stamps go too, so that the next target installs again; the environment itself is left, as others may be at work in it.
 clean: ## remove reports, caches and build products
-	rm -rf reports build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis $(VENV)/*.stamp
+	rm -rf reports site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis $(VENV)/*.stamp
 	find iterorder scripts tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # Version managers put stubs on the path that only print an error, and some systems split venv off: a candidate is tried, not looked up.
