@@ -1,0 +1,70 @@
+"""The pages of docs/: every public name and every page is listed, and the hooks that prepare them for the site."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import iterorder
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+import mkdocs_hooks  # noqa: E402
+
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+LISTED = {
+    target for page in PAGES for target in re.findall(r"^::: ([\w.]+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+}
+
+
+def prepared(markdown: str) -> str:
+    return mkdocs_hooks.on_page_markdown(markdown, None, None, None)
+
+
+def rendered(html: str, uri: str = "api/maps.md") -> str:
+    page = SimpleNamespace(file=SimpleNamespace(src_uri=uri))
+    return mkdocs_hooks.on_page_content(html, page, None, None)
+
+
+@pytest.mark.parametrize("name", [name for name in iterorder.__all__ if not name.startswith("__")])
+def test_every_public_name_is_in_the_reference(name):
+    value = getattr(iterorder, name)
+    place = "iterorder.maps.gallery" if value is iterorder.gallery else f"{value.__module__}.{name}"
+    # A module lists all of its names at once.
+    assert place in LISTED or place.rpartition(".")[0] in LISTED
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_page_is_in_the_navigation_and_has_its_figures(page):
+    name = page.relative_to(ROOT / "docs").as_posix()
+    assert re.search(rf": {re.escape(name)}$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    for target in re.findall(r"\]\(([./]*/figures/[^)]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).resolve().is_file()
+
+
+def test_figures_outside_of_the_pages_are_found_inside_the_site():
+    assert prepared("![x](../figures/risk.png)") == "![x](figures/risk.png)"
+    assert prepared("![x](../../figures/risk.png)") == "![x](../figures/risk.png)"
+    assert prepared("[x](figures/risk.png) [y](../gallery.md)") == "[x](figures/risk.png) [y](../gallery.md)"
+
+
+def test_marks_for_the_tests_are_taken_off_the_blocks():
+    for marked in ("console no-run", "text output"):
+        language = marked.partition(" ")[0]
+        assert prepared(f"```{marked}\n$ x\n```\n") == f"```{language}\n$ x\n```\n"
+    assert prepared("```python\nx\n```\n") == "```python\nx\n```\n"
+
+
+def test_footnotes_and_shapes_of_docstrings_are_written_plainly():
+    assert rendered("<p>.. [1] Villani</p>") == "<p>[1] Villani</p>"
+    assert rendered("as in [2]_.") == "as in [2]."
+    assert rendered("<code>(array_like, shape(n, d))</code>") == "<code>array_like, shape (n, d)</code>"
+    assert rendered("<code>(float or ndarray, shape(k))</code>") == "<code>float or ndarray, shape (k,)</code>"
+    assert rendered("<code>(array_like, shape(m) or (m, d))</code>") == "<code>array_like, shape (m,) or (m, d)</code>"
+    assert rendered("<code>shape(x)</code>") == "<code>shape(x)</code>"
+    assert rendered("as in [2]_.", "gallery.md") == "as in [2]_."
