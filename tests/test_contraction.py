@@ -8,8 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from iterorder.maps import LinearRegressionSGD, LogisticRegressionSGD
-from iterorder.theory import step_draws
+from iterorder.maps import GaussianRegressionSGD, LinearRegressionSGD, LogisticRegressionSGD, gallery
+from iterorder.theory import step_draws, theory
 from iterorder.theory.contraction import contraction, lipschitz_constants
 from iterorder.theory.step_draws import all_steps
 from tests import naive_theory
@@ -68,3 +68,19 @@ def test_breast_cancer_rows():
     maps = LogisticRegressionSGD(features, labels, 0.0189, ridge=0.1)  # below 2/(422/4 + ridge): contracts
     assert contraction(maps, math.inf).value == pytest.approx(1 - 0.0189 * 0.1, rel=4 * EPS)
     assert contraction(LogisticRegressionSGD(features, labels, 0.0191, ridge=0.1), math.inf).value > 1.0
+
+
+def test_gaussian_features_on_the_line_are_exact():
+    """E|1 − g²| = 4φ(1) and E(1 − g²)² = 2; in more dimensions constants are drawn."""
+    maps = GaussianRegressionSGD([1.0], 1.0, 1.0)
+    found = contraction(maps, 1)
+    assert found.exact
+    assert found.value == pytest.approx(4.0 * math.exp(-0.5) / math.sqrt(2.0 * math.pi), rel=1e-12)
+    assert contraction(maps, 2).value == pytest.approx(math.sqrt(2.0), rel=1e-12)
+    assert not contraction(GaussianRegressionSGD([1.0, 0.5], 1.0, 1.0), 1).exact
+
+
+def test_reasons_without_a_largest_constant():
+    assert "depends on the draw" in theory(gallery.vervaat()).reasons["lipschitz_max"]
+    assert "unbounded" in theory(GaussianRegressionSGD([1.0], 1.0, 1.0)).reasons["lipschitz_max"]
+    assert "give a bound" in theory(gallery.double_well(0.1, 0.2)).reasons["lipschitz_max"]

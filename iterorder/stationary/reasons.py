@@ -19,6 +19,8 @@ EPS = float(np.finfo(np.float64).eps)
 SETTLE, FOLLOW, REPLICAS = 512, 64, 256
 # The difference, the smallest that rounding leaves some digits of, and the largest that is small: all per unit of size.
 SMALL, FLOOR, CEILING = 1e-6, 1e4 * EPS, 1e-3
+# A difference of 10⁻⁶ is rounded to ten digits: so many decimals of its growth per step are known.
+DIGITS = 9
 # The shrinking of distances by far more than what would have been needed shows that close paths do meet.
 CLEARLY = 2.0
 # What is left of distances after a doubling of the steps, where they are said to shrink.
@@ -78,7 +80,8 @@ def why_not(
     elif math.isnan(exponent):
         told = "the Lyapunov exponent cannot be measured, for paths leave the finite numbers"
     else:
-        told = f"the Lyapunov exponent, measured over at most {FOLLOW} steps while paths are close, is {exponent:.3g}"
+        shown = round(exponent, DIGITS) + 0.0  # no minus zero
+        told = f"the Lyapunov exponent, measured over at most {FOLLOW} steps while paths are close, is {shown:.3g}"
     advice = "give a larger tol or max_steps, a smaller step size or a ridge"
     if known is not None and known.low >= 0.0:
         reason = "backward iterates converge where it is negative, so the search stopped early"

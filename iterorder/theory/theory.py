@@ -11,6 +11,7 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.maps.base import RandomMaps
+from iterorder.maps.gaussian_regression import GaussianRegressionSGD
 from iterorder.shown import shown
 from iterorder.theory.contraction import contraction
 from iterorder.theory.families import analyse
@@ -188,6 +189,10 @@ def theory(maps: RandomMaps, *, seed=0, effort: str = "quick") -> Theory:
 
 def _lipschitz_max(maps: RandomMaps) -> Estimate:
     bound = maps.lipschitz_max
-    if bound is None:
-        raise Undefined("no Lipschitz constant is known for these maps: give a bound")
-    return Estimate.of(bound)
+    if bound is not None:
+        return Estimate.of(bound)
+    if callable(getattr(maps, "lipschitz_bound", None)):
+        raise Undefined("the bound that was given depends on the draw: contraction(p) is a mean of it")
+    if isinstance(maps, GaussianRegressionSGD):
+        raise Undefined("Gaussian features are unbounded, and so are the Lipschitz constants")
+    raise Undefined("no Lipschitz constant is known for these maps: give a bound")
