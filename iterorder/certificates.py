@@ -44,6 +44,11 @@ class SureCertificate:
         return min(n, MAX_STEPS)
 
 
+def rounding_margin(maps: RandomMaps) -> float:
+    """A factor for Lipschitz bounds, which are themselves computed with about `dim` roundings."""
+    return 1.0 + 8.0 * maps.dim * float(np.finfo(np.float64).eps)
+
+
 def sure_certificate(maps: RandomMaps, x0: np.ndarray) -> SureCertificate:
     """The certificate of a system whose maps all contract.
 
@@ -63,8 +68,8 @@ def sure_certificate(maps: RandomMaps, x0: np.ndarray) -> SureCertificate:
             "tol needs a sure certificate, which maps with a step-size schedule do not have: give tol=0 (exact)"
         )
     c = maps.lipschitz_max
-    if c is not None:  # the bound itself was computed with about `dim` roundings
-        c *= 1.0 + 8.0 * maps.dim * np.finfo(np.float64).eps
+    if c is not None:
+        c *= rounding_margin(maps)
     if c is None or not c < 1.0:
         raise NotContractiveError(_without_bound(maps, c))
     if isinstance(maps.sampling_law, FreshNoise):

@@ -47,14 +47,8 @@ class Flow(NamedTuple):
 def second_moment_flow(maps: RandomMaps, x0: np.ndarray) -> Flow:
     """The flow of a mean-square stable affine system; raises Undefined where there is none."""
     if isinstance(maps, GaussianRegressionSGD):
-        h, lam = maps.step_size, maps.eigenvalues
-
-        def apply(c):
-            drift = h * lam[:, None] * c
-            return c - drift - drift.T + h * h * (2.0 * lam[:, None] * c * lam + (lam @ np.diag(c)) * np.diag(lam))
-
-        covariance = GaussianAnalysis(maps, 0, "quick").covariance()
-        return Flow(_from_above(apply), covariance + np.outer(x0, x0))
+        system = GaussianAnalysis(maps, 0, "quick")
+        return Flow(_from_above(system.mean_square), system.covariance() + np.outer(x0, x0))
     items = affine_items(maps)
     if items is None:
         raise Undefined("the maps are not affine")

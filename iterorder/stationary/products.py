@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from iterorder.certificates import rounding_margin
 from iterorder.errors import InvalidInputError, MapCompilationError
 from iterorder.maps import AffineMaps, CustomMaps, QuadraticSGD, RandomMaps
 from iterorder.noise import uniforms
@@ -36,7 +37,7 @@ def product_maps(maps: RandomMaps) -> RandomMaps | float:
 
     The constants are computed with about d roundings; those of a batch are at most the mean of its items'.
     """
-    margin = 1.0 + 8.0 * maps.dim * EPS
+    margin = rounding_margin(maps)
     law = maps.sampling_law
     if isinstance(maps, CustomMaps):
         bound = maps.lipschitz_bound
@@ -78,7 +79,7 @@ def _compiled_products(maps: CustomMaps) -> CustomMaps:
             noise=maps.noise,
             noise_dim=maps.noise_dim,
             n_maps=maps.n_maps,
-            params=(1.0 + 8.0 * maps.dim * EPS,),
+            params=(rounding_margin(maps),),
         )
     except (MapCompilationError, TypeError, AttributeError) as error:
         raise MapCompilationError(

@@ -42,6 +42,12 @@ class GaussianAnalysis(Analysis):
         np.fill_diagonal(pairs, 0.0)
         return Estimate.of(max(float(np.linalg.eigvalsh(diagonal)[-1]), float(np.abs(pairs).max())))
 
+    def mean_square(self, matrix: np.ndarray) -> np.ndarray:
+        """E[A C Aᵀ] of a symmetric C, shape (d, d): by Isserlis' formula for the fourth moments of the features."""
+        c = self._curvatures
+        drift = c[:, None] * matrix
+        return matrix - drift - drift.T + 2.0 * c[:, None] * matrix * c + float(c @ np.diag(matrix)) * np.diag(c)
+
     def mean_square_stable(self) -> bool:
         """hλ_max < 1 and S = ½Σ hλ/(1 − hλ) < 1, and every direction has data."""
         c = self._curvatures
