@@ -14,7 +14,7 @@ from iterorder.maps import AffineMaps, LinearRegressionSGD, QuadraticSGD, galler
 from iterorder.simulate import simulate
 from iterorder.theory.affine import commuting as commuting_module
 from iterorder.theory.affine import moments
-from iterorder.theory.affine.commuting import commuting_epoch
+from iterorder.theory.affine.commuting import CommutingEpoch
 from iterorder.theory.affine.half_vectorisation import from_half, to_half
 from iterorder.theory.affine.items import affine_items
 from iterorder.theory.affine.law import step_law
@@ -197,7 +197,8 @@ def commuting(n, dim, spread, random):
 def test_reshuffling_of_commuting_maps_against_all_permutations(n, dim, h, seed):
     """Factors of both signs: |1 − hλ| up to 1.4."""
     maps = QuadraticSGD(*commuting(n, dim, (0.1, 4.0), np.random.default_rng(seed)), h, sampling="reshuffle")
-    increment, mean, covariance = commuting_epoch(affine_items(maps))
+    epoch = CommutingEpoch.of(affine_items(maps))
+    increment, mean, covariance = epoch.increment(), epoch.mean_offset(), epoch.offset_covariance()
     listed = naive_theory.epoch_maps(maps)
     offsets = np.array([offset for _, _, offset in listed])
     size = np.abs(offsets).max() + 1.0
@@ -226,20 +227,39 @@ def test_reshuffling_of_many_commuting_maps_against_simulation():
         assert abs(spread.mean() - direction @ independent @ direction) > 4.5 * error  # the wrong law
 
 
-def test_quadrature_agrees_with_the_formula_of_equal_curvatures():
-    """A curvature that differs in the tenth digit changes the way, and the law by as little."""
-    minimizers = RNG.normal(size=200)
-    equal = known(QuadraticSGD(np.ones(200), minimizers, 1e-2, sampling="reshuffle")).covariance()
-    nearly = known(QuadraticSGD(np.append(np.ones(199), 1.0 + 1e-10), minimizers, 1e-2, sampling="reshuffle"))
-    np.testing.assert_allclose(nearly.covariance(), equal, rtol=1e-8)
+@pytest.mark.parametrize(
+    ("n", "h"), [(100, 1.5), (200, 1e-2), (300, 1e-3), (1000, 0.9), (1000, 1.9), (10_000, 0.05), (30_000, 0.9)]
+)
+def test_quadrature_agrees_with_the_formula_of_equal_curvatures(n, h):
+    """A curvature that differs in the tenth digit changes the way, and the law by as little.
+
+    With many maps or large steps nearly all of the integrals lies in layers of width 1/(nh) at an end.
+    """
+    minimizers = np.random.default_rng(n).normal(size=n) + 1.0
+    equal = known(QuadraticSGD(np.ones(n), minimizers, h, sampling="reshuffle"))
+    nearly = known(QuadraticSGD(np.append(np.ones(n - 1), 1.0 + 1e-10), minimizers, h, sampling="reshuffle"))
+    np.testing.assert_allclose(nearly.mean(), equal.mean(), rtol=1e-8)
+    np.testing.assert_allclose(nearly.covariance(), equal.covariance(), rtol=1e-7)
+
+
+@pytest.mark.parametrize("n", [4, 5, 6, 7])
+@pytest.mark.parametrize("factor", [-1.0, 0.0])
+def test_factors_that_vanish_at_a_node(n, factor):
+    """1 − y(1 − a) is zero at y = ½ for a = −1, and at y = 1 for a = 0."""
+    curvatures = np.append(1.0 - factor, np.random.default_rng(n).uniform(0.5, 1.5, n - 1))
+    maps = QuadraticSGD(curvatures, np.arange(float(n)), 1.0, sampling="reshuffle")
+    assert_moments(known(maps), naive_theory.epoch_maps(maps))
 
 
 def test_reshuffling_beyond_reach_is_refused(monkeypatch):
     maps = QuadraticSGD(np.linspace(1.0, 2.0, 40), np.arange(40.0), 0.1, sampling="reshuffle")
+    mean = known(maps).mean()
     assert known(maps).covariance() > 0.0
-    monkeypatch.setattr(commuting_module, "MAX_FACTORS", 100)
-    with pytest.raises(Undefined, match="commute with batches of one"):
+    monkeypatch.setattr(commuting_module, "MAX_FACTORS", 2_000)
+    with pytest.raises(Undefined, match="take too long for 40 maps"):
         known(maps).covariance()
+    assert known(maps).mean() == mean  # which takes less
+    assert known(maps).mean_square_stable()
 
 
 # ---------------------------------------------------------------------------------------------------- real data

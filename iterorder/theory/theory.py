@@ -121,7 +121,8 @@ def theory(maps: RandomMaps, *, seed=0, effort: str = "quick") -> Theory:
     Affine families (`AffineMaps`, `QuadraticSGD`, `LinearRegressionSGD`) have exact moments by linear solves, with
     ridge, batches of distinct points and finite data; logistic regression has bounds, the Lyapunov exponent along its
     chain and its cycle. An `Optimizer` of constant step size is as affine as its maps. Moments of random reshuffling
-    exist in closed form where all linear parts are equal (C12) or at most 5040 orders can be listed.
+    exist where all linear parts are equal (C12), where they commute and batches hold one item, and where at most 5040
+    orders can be listed.
 
     Parameters
     ----------

@@ -1,119 +1,194 @@
 """Random reshuffling of maps that commute: the exact moments of an epoch, from integrals over times of arrival.
 
 The linear part a = ∏ a_i of an epoch does not depend on the order; the offset is b = Σ_j r_j ∏_{k after j} a_k. A
-random order is that of independent uniform times, given which every factor stands by itself:
+random order is that of independent uniform times, given which every factor stands by itself. With y the time that is
+left after the later and z the time between two arrivals,
 
-    E b        = Σ_j r_j ∫ ∏_{i≠j} [t + (1−t) a_i] dt
-    E b_p b_q  = Σ_j r_jp r_jq ∫ ∏_{i≠j} [t + (1−t) a_ip a_iq] dt + R_pq + R_qp
-    R_pq       = Σ_{j≠k} ∫∫_{t<s} r_jp a_kp r_kq ∏_{i≠j,k} [t + (s−t) a_ip + (1−s) a_ip a_iq] dt ds
+    E b        = Σ_j r_j ∫ ∏_{i≠j} [1 − y(1 − a_i)] dy
+    E b_p b_q  = Σ_j r_jp r_jq ∫ ∏_{i≠j} [1 − y(1 − a_ip a_iq)] dy + R_pq + R_qp
+    R_pq       = Σ_{j≠k} r_jp a_kp r_kq ∫∫ ∏_{i≠j,k} [1 − z(1 − a_ip) − y(1 − a_ip a_iq)] dz dy
 
-with j at time t before k at time s. The integrands are polynomials of degree below n in each time.
+over 0 ≤ y ≤ 1 and 0 ≤ z ≤ 1 − y. The integrands are polynomials of degree below n in each variable.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from iterorder.theory.affine.items import Items
 from iterorder.theory.affine.triangular import common_eigenbasis
+from iterorder.theory.undefined import Undefined
 
-EPS = float(np.finfo(np.float64).eps)
-#: Most factors that are multiplied, some ten nanoseconds each.
-MAX_FACTORS = 2**28
-#: Nodes of the first quadrature; they are doubled until two agree, or it is exact.
-FIRST_NODES = 16
+#: Up to so many maps Gauss's quadrature is exact with n/2 + 1 nodes.
+FEW = 128
+#: Most factors that are multiplied for all moments together, some ten nanoseconds each.
+MAX_FACTORS = 2**29
+#: Nodes of a panel, and those of a first pass that has to agree to so many digits: the second has about twice as many.
+NODES, FIRST_NODES, AGREEMENT = 12, 8, 1e-6
+#: Where all maps contract the integrands are below e^(−y·Σ(1−|a|)): beyond this exponent nothing is left.
+NEGLIGIBLE = 48.0
 
-Integral = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Rule = tuple[np.ndarray, np.ndarray]
 
 
-def commuting_epoch(items: Items) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """An epoch in random order, batches of one: increment (d, d), mean (d,) and covariance (d, d) of the offset.
+@dataclass(frozen=True, eq=False)
+class CommutingEpoch:
+    """The map of an epoch in random order, batches of one, in a basis in which all maps are diagonal.
 
-    The covariance is right to about 64·eps·(Σ_j |r_j|)², r_j the moves from the fixed point of the mean map.
-    None where the maps do not commute, are too many, or their products leave the range of floating point.
+    Attributes
+    ----------
+    basis : ndarray, shape (d, d)
+        Its columns.
+    steps : ndarray, shape (n, d)
+        a_i − 1.
+    offsets : ndarray, shape (n, d)
     """
-    n, dim = items.n_items, items.dim
-    basis = common_eigenbasis(items) if n > 1 else None
-    if basis is None:
-        return None
-    increments, offsets = items.batch_maps(np.arange(n)[:, None])
-    steps, offsets = np.einsum("ki,nkl,li->ni", basis, increments, basis), offsets @ basis
-    increment = np.zeros(dim)
-    for step in steps:  # ∏(1 + d_i) − 1 without the loss of digits in 1 + d
-        increment = increment + step + increment * step
-    mean = _mean(steps, offsets)
-    if mean is None:
-        return None
-    # Around the fixed point of the mean map the sum of the moves nearly vanishes, and the least is lost.
-    moving = np.where(increment != 0.0, increment, 1.0)
-    residuals = steps * np.where(increment != 0.0, -mean / moving, 0.0) + offsets
-    left, moments = _mean(steps, residuals), _second_moments(steps, residuals)
-    if left is None or moments is None:
-        return None
-    covariance = basis @ (moments - np.outer(left, left)) @ basis.T
-    return basis @ np.diag(increment) @ basis.T, basis @ mean, 0.5 * (covariance + covariance.T)
 
+    basis: np.ndarray
+    steps: np.ndarray
+    offsets: np.ndarray
 
-def _converged(integral: Integral, n: int, tolerance, work: Callable[[int], int]) -> np.ndarray | None:
-    """An integral of polynomials of degree below n by Gauss's quadrature; None where it is too large, or not finite."""
-    exact, nodes, before = n // 2 + 1, FIRST_NODES, None
-    while work(min(nodes, exact)) <= MAX_FACTORS:
-        points, weights = np.polynomial.legendre.leggauss(min(nodes, exact))
-        with np.errstate(all="ignore"):
-            value = integral(0.5 * (points + 1.0), 0.5 * weights)
-        if not np.isfinite(value).all():
+    @classmethod
+    def of(cls, items: Items) -> CommutingEpoch | None:
+        """None where the maps do not commute."""
+        basis = common_eigenbasis(items) if items.n_items > 1 else None
+        if basis is None:
             return None
-        if nodes >= exact or (before is not None and (np.abs(value - before) <= tolerance).all()):
-            return value
-        nodes, before = 2 * nodes, value
-    return None
+        increments, offsets = items.batch_maps(np.arange(items.n_items)[:, None])
+        return cls(basis, np.einsum("ki,nkl,li->ni", basis, increments, basis), offsets @ basis)
+
+    def increment(self) -> np.ndarray:
+        """∏(1 + d_i) − 1 of the coordinates, without the loss of digits in 1 + d, shape (d, d)."""
+        return self.basis @ np.diag(self._increment()) @ self.basis.T
+
+    def mean_offset(self) -> np.ndarray:
+        """E b, shape (d,).
+
+        Raises
+        ------
+        Undefined
+            If the integral takes too long, or is not finite.
+        """
+        return self.basis @ self._mean(self.offsets)
+
+    def offset_covariance(self) -> np.ndarray:
+        """The covariance of b, shape (d, d); raises Undefined as `mean_offset` does."""
+        # Around the fixed point of the mean map b has the mean zero, but for the square of a rounding.
+        increment, mean = self._increment(), self._mean(self.offsets)
+        moving = np.where(increment != 0.0, increment, 1.0)
+        residuals = self.steps * np.where(increment != 0.0, -mean / moving, 0.0) + self.offsets
+        dim = self.steps.shape[1]
+        moments = np.empty((dim, dim))
+        for p in range(dim):
+            for q in range(p + 1):
+                pair = self.steps[:, [p, q]], residuals[:, [p, q]]
+                moments[p, q] = moments[q, p] = _second_moment(*pair, p == q, MAX_FACTORS * 2 // (dim * (dim + 1)))
+        covariance = self.basis @ moments @ self.basis.T
+        return 0.5 * (covariance + covariance.T)
+
+    def _increment(self) -> np.ndarray:
+        increment = np.zeros(self.steps.shape[1])
+        for step in self.steps:
+            increment = increment + step + increment * step
+        return increment
+
+    def _mean(self, residuals) -> np.ndarray:
+        columns = zip(self.steps.T, residuals.T, strict=True)
+        return np.array([_single(steps, column, MAX_FACTORS) for steps, column in columns])
 
 
-def _mean(steps, residuals) -> np.ndarray | None:
-    """E b of each coordinate: factors 1 + (1−t) d_i, steps d_i = a_i − 1."""
+def _single(steps, residuals, most: int) -> float:
+    """Σ_j r_j ∫ ∏_{i≠j} (1 + y·d_i) dy."""
 
-    def integral(nodes, weights):
-        factors = 1.0 + (1.0 - nodes)[:, None, None] * steps
-        return weights @ (factors.prod(axis=1) * (residuals / factors).sum(axis=1))
+    def integral(rule: Rule) -> tuple[float, float]:
+        y, weights = rule
+        factors = 1.0 + y[:, None] * steps
+        terms, products = residuals / factors, factors.prod(axis=1)
+        return weights @ (products * terms.sum(axis=1)), weights @ np.abs(products[:, None] * terms).sum(axis=1)
 
-    return _converged(integral, len(steps), 16.0 * EPS * np.abs(residuals).sum(axis=0), lambda m: m * steps.size)
-
-
-def _second_moments(steps, residuals) -> np.ndarray | None:
-    """E b bᵀ."""
-    moments = np.empty((steps.shape[1], steps.shape[1]))
-    for p in range(len(moments)):
-        for q in range(p + 1):
-            moment = _second_moment(steps[:, [p, q]], residuals[:, [p, q]], p == q)
-            if moment is None:
-                return None
-            moments[p, q] = moments[q, p] = moment
-    return moments
+    return _trusted(lambda nodes: (_rule(steps, nodes),), integral, len(steps), most)
 
 
-def _second_moment(steps, residuals, equal: bool) -> np.ndarray | None:
+def _second_moment(steps, residuals, equal: bool, most: int) -> float:
     """E b_p b_q of two coordinates: each item with itself, and pairs in both orders."""
     both = steps.sum(axis=1) + steps.prod(axis=1)  # a_p a_q − 1
-    squares, sizes = residuals.prod(axis=1), np.abs(residuals).sum(axis=0)
-
-    def integral(nodes, weights):
-        factors = 1.0 + (1.0 - nodes)[:, None] * both
-        alone = weights @ (factors.prod(axis=1) * (squares / factors).sum(axis=1))
-        pairs = _pairs(steps, residuals, both, nodes, weights)
-        return alone + pairs + (pairs if equal else _pairs(steps[:, ::-1], residuals[:, ::-1], both, nodes, weights))
-
-    return _converged(integral, len(steps), 16.0 * EPS * sizes.prod(), lambda m: m * m * len(steps))
+    alone = _single(both, residuals.prod(axis=1), most)
+    pairs = _pairs(steps, residuals, both, most)
+    return alone + pairs + (pairs if equal else _pairs(steps[:, ::-1], residuals[:, ::-1], both, most))
 
 
-def _pairs(steps, residuals, both, nodes, weights) -> float:
-    """R_pq with t = s·w, so that a factor is 1 + s(1−w) d_p + (1−s)(a_p a_q − 1)."""
-    early, late = residuals[:, 0], (1.0 + steps[:, 0]) * residuals[:, 1]
-    total = 0.0
-    for s, weight in zip(nodes, weights, strict=True):
-        factors = 1.0 + (1.0 - s) * both + (s * (1.0 - nodes))[:, None] * steps[:, 0]
-        inverse = 1.0 / factors
-        pairs = (inverse @ early) * (inverse @ late) - inverse**2 @ (early * late)
-        total += weight * s * (weights @ (factors.prod(axis=1) * pairs))
-    return float(total)
+def _pairs(steps, residuals, both, most: int) -> float:
+    """R_pq, with z = (1 − y)·v over 0 ≤ v ≤ 1."""
+    between = steps[:, 0]
+    early, late = residuals[:, 0], (1.0 + between) * residuals[:, 1]
+
+    def rules(nodes: int) -> tuple[Rule, Rule]:
+        left = _rule(both, nodes)
+        # Up to y = ½ the layer in v is at most twice that in z.
+        return left, _rule(between, nodes, 2.0 if left[0].max() <= 0.5 else math.inf)
+
+    def integral(left: Rule, rule: Rule) -> tuple[float, float]:
+        total = size = 0.0
+        for y, weight in zip(*left, strict=True):
+            factors = 1.0 + y * both + ((1.0 - y) * rule[0])[:, None] * between
+            inverse, weights = 1.0 / factors, weight * (1.0 - y) * rule[1] * factors.prod(axis=1)
+            squares = inverse**2
+            total += weights @ ((inverse @ early) * (inverse @ late) - squares @ (early * late))
+            size += np.abs(weights) @ np.sqrt((squares @ early**2) * (squares @ late**2))
+        return float(total), float(size)
+
+    return _trusted(rules, integral, len(steps), most)
+
+
+def _trusted(
+    rules: Callable[[int], tuple[Rule, ...]], integral: Callable[..., tuple[float, float]], n: int, most: int
+) -> float:
+    """An integral, which comes with the size of its terms, by its rules: for many maps only where fewer nodes agree."""
+    last = rules(NODES)
+    if n * math.prod(len(rule[0]) for rule in last) > most:
+        raise Undefined(f"the moments of random reshuffling are integrals that take too long for {n} maps: give fewer")
+    with np.errstate(all="ignore"):
+        value, size = integral(*last)
+        first = value if n <= FEW else integral(*rules(FIRST_NODES))[0]
+    if not (math.isfinite(value) and abs(value - first) <= AGREEMENT * max(abs(value), size)):
+        raise Undefined(f"the integrals for the moments of random reshuffling of {n} maps are not resolved")
+    return float(value)
+
+
+def _rule(steps, nodes: int, widened: float = 1.0) -> Rule:
+    """Nodes and weights for ∏(1 + y·d_i) over 0 ≤ y ≤ 1.
+
+    For many maps the weight sits in layers of width 1/Σ|d_i| at the ends, which panels of doubling width resolve; where
+    all maps contract only at y = 0, and nothing is left beyond a multiple (`widened`) of that width.
+    """
+    n = len(steps)
+    if n <= FEW:
+        exact = n // 2 + 1
+        return _on(np.array([0.0, 1.0]), exact + exact % 2)  # an odd number has a node at ½, where 1 + y·d may vanish
+    slopes = np.abs(1.0 + steps)
+    if (slopes > 1.0).any():
+        # A product of factors that grow and fall has its largest value anywhere inside: only the exact rule is safe.
+        return _on(np.array([0.0, 1.0]), n // 2 + 2 - n // 2 % 2)
+    kept = float((1.0 - slopes).sum())
+    end = min(1.0, widened * NEGLIGIBLE / kept) if kept > 0.0 else 1.0
+    width = min(end, 2.0 / max(1e-300, float(np.abs(steps).sum())))
+    edges = [0.0, width]
+    while edges[-1] < end:
+        edges.append(min(end, 2.0 * edges[-1]))
+    cuts = np.array(edges)
+    if end == 1.0 and len(edges) > 2:
+        half = cuts[cuts < 0.5]
+        cuts = np.concatenate([half, [0.5], (1.0 - half)[::-1]])
+    return _on(cuts, nodes)
+
+
+def _on(cuts: np.ndarray, nodes: int) -> Rule:
+    """Gauss's rule on each of the panels between the cuts."""
+    points, weights = np.polynomial.legendre.leggauss(nodes)
+    widths = np.diff(cuts)
+    places = cuts[:-1, None] + widths[:, None] * 0.5 * (points + 1.0)
+    return places.ravel(), (0.5 * widths[:, None] * weights).ravel()

@@ -10,7 +10,7 @@ import numpy as np
 
 from iterorder.sampling import Sampling
 from iterorder.theory.affine.chunks import CHUNK_ENTRIES, chunks
-from iterorder.theory.affine.commuting import commuting_epoch
+from iterorder.theory.affine.commuting import CommutingEpoch
 from iterorder.theory.affine.items import DenseItems, Items
 from iterorder.theory.affine.law import AffineLaw
 from iterorder.theory.step_draws import MAX_LISTED, all_epochs, count_arrangements
@@ -40,10 +40,10 @@ def epoch_law(sampling: Sampling, items: Items) -> AffineLaw:
         return AffineLaw(DenseItems(increment[None], offset[None]), np.ones(1))
     if items.equal:
         return _equal_linear_parts(sampling, items)
-    commuting = commuting_epoch(items) if sampling.batch_size == 1 else None
+    commuting = CommutingEpoch.of(items) if sampling.batch_size == 1 else None
     if commuting is not None:
-        increment, offset, covariance = commuting
-        return AffineLaw(DenseItems(increment[None], offset[None]), np.ones(1), 1.0, covariance)
+        one_map = DenseItems(commuting.increment()[None], commuting.mean_offset()[None])
+        return AffineLaw(one_map, np.ones(1), 1.0, commuting.offset_covariance)
     count = count_arrangements(sampling.n_items, sampling.batch_size, sampling.batches_per_epoch)
     if count > MAX_LISTED or count * max(items.dim**2, sampling.n_items) > CHUNK_ENTRIES:
         orders = f"{count:.0f}" if count < 1e6 else f"{count:.1e}" if np.isfinite(count) else "more than 1e20"

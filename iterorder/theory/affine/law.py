@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,14 +26,14 @@ class AffineLaw:
     weights : ndarray, shape (n,)
     single_share : float in [0, 1]
         The f above: 1 for batches of one item, 0 when a batch holds all items.
-    offset_covariance : ndarray, shape (d, d), optional
-        Covariance of the offset where it is not that of the items (random reshuffling).
+    offset_covariance : ndarray, shape (d, d), or function, optional
+        Covariance of the offset where it is not that of the items (random reshuffling); a function where it takes long.
     """
 
     items: Items
     weights: np.ndarray
     single_share: float = 1.0
-    offset_covariance: np.ndarray | None = None
+    offset_covariance: np.ndarray | Callable[[], np.ndarray] | None = None
 
     @property
     def dim(self) -> int:
@@ -46,8 +47,9 @@ class AffineLaw:
 
     def noise_covariance(self, mean) -> np.ndarray:
         """E rrᵀ of r = D m + b at the stationary mean m, where E r = 0, shape (d, d)."""
-        if self.offset_covariance is not None:
-            return self.offset_covariance
+        given = self.offset_covariance
+        if given is not None:
+            return given() if callable(given) else given
         residuals = self.items.residuals(mean)
         # E r = 0 up to the rounding of m: without its square the covariance does not see that rounding.
         residuals = residuals - self.weights @ residuals
