@@ -10,7 +10,6 @@ import pytest
 
 import iterorder as ito
 from iterorder.theory import blocks
-from iterorder.theory.affine.items import affine_items
 from iterorder.theory.contraction import contraction
 from iterorder.theory.undefined import Undefined
 from tests import naive_theory
@@ -98,6 +97,36 @@ def test_a_mean_that_single_draws_carry_is_refused():
     assert contraction(maps, 2, block=10).value == pytest.approx(((0.01 + 2.25) / 2) ** 5, rel=1e3 * EPS)
 
 
+@pytest.mark.parametrize("dim", [1, 2])
+def test_long_blocks_keep_to_the_range_of_floating_point(dim):
+    doubling = ito.AffineMaps([2.0 * np.eye(dim)], np.zeros((1, dim)))
+    assert contraction(doubling, 1, block=1000).value == pytest.approx(2.0**1000, rel=1e-12)
+    with pytest.raises(Undefined, match="beyond the range"):
+        contraction(doubling, 1, block=2000)
+    halving = ito.AffineMaps(RNG.uniform(0.45, 0.5, 200)[:, None, None] * np.eye(dim), np.zeros((200, dim)))
+    assert 0.0 < contraction(halving, 1, block=500).value < 0.5**500
+    assert contraction(halving, 1, block=5000).value == 0.0  # below 10⁻³⁰⁸
+    huge = ito.AffineMaps([1e30 * np.eye(dim)], np.zeros((1, dim)))
+    with pytest.raises(Undefined, match="linear parts exceed the range"):
+        contraction(huge, 1, block=20)
+    steep = ito.LogisticRegressionSGD(10.0 * RNG.normal(size=(5, dim)), [1, -1, 1, -1, 1], 1.0)
+    with pytest.raises(Undefined, match="beyond the range"):
+        contraction(steep, 2, block=2000)
+
+
+def test_the_first_steps_of_an_epoch_are_listed():
+    maps = ito.LinearRegressionSGD(RNG.normal(size=(10, 2)), RNG.normal(size=10), 0.3, sampling="reshuffle")
+    found = contraction(maps, 2, block=2)  # 90 ordered pairs of 3.6 million orders
+    assert found.exact
+    pairs = [
+        maps.apply(maps.apply(np.eye(2), i), j) - maps.apply(maps.apply(np.zeros(2), i), j)
+        for i, j in itertools.permutations(range(10), 2)
+    ]
+    expected = math.sqrt(np.mean([np.linalg.norm(pair, 2) ** 2 for pair in pairs]))
+    assert found.value == pytest.approx(expected, rel=1e3 * EPS)
+    assert contraction(maps, math.inf, block=2).value == pytest.approx(max(np.linalg.norm(x, 2) for x in pairs))
+
+
 def test_maps_that_are_not_affine_have_powers():
     maps = logistic(3)
     single = contraction(maps, 1.5)
@@ -108,10 +137,12 @@ def test_maps_that_are_not_affine_have_powers():
     assert contraction(reshuffled, math.inf, block=3).value == pytest.approx(reshuffled.lipschitz_max**3, rel=1e-6)
 
 
-def test_a_long_block_in_many_dimensions_takes_fewer_draws():
+def test_a_long_block_in_many_dimensions_takes_fewer_draws(monkeypatch):
     maps = ito.LinearRegressionSGD(RNG.normal(size=(500, 40)), RNG.normal(size=500), 0.01)
-    count = len(blocks._drawn_norms(maps.sampling_law, affine_items(maps), 40, 0, "quick"))
-    assert blocks.MIN_DRAWS <= count < blocks.DRAWS["quick"]
+    counts = []
+    monkeypatch.setattr(blocks, "_log_norms", lambda items, steps, count: counts.append(count) or np.zeros(count))
+    contraction(maps, 1, block=40)
+    assert blocks.MIN_DRAWS <= counts[0] < blocks.DRAWS["quick"]
 
 
 @pytest.mark.parametrize("block", [0, -1, 1.5, "2", True])

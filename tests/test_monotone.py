@@ -53,6 +53,43 @@ def test_known_systems():
     np.testing.assert_allclose(ergodic_intervals(never, -1.0, 3.0), [[0.0, 0.0]], atol=4 * EPS)
 
 
+def pull_and_push(x, draw, params, out):
+    """x/2, or cx/(1 + x), which fixes 0 with slope c."""
+    out[0] = 0.5 * x[0] if draw[0] == 0 else params[0] * x[0] / (1.0 + x[0])
+
+
+@pytest.mark.parametrize(("slope", "laws"), [(3.0, [[0.0, 0.0], [0.0, 2.0]]), (1.5, [[0.0, 0.0]])])
+def test_a_common_fixed_point_that_repels_on_average_leaves_room_for_a_law(slope, laws):
+    """E log of the slopes is ½ log(c/2): positive for 3, and paths stay away from 0; negative for 1.5, and they die."""
+    maps = ito.CustomMaps(pull_and_push, dim=1, noise="index", n_maps=2, params=(slope,))
+    np.testing.assert_allclose(ergodic_intervals(maps, 0.0, 3.0), laws, rtol=0, atol=64 * EPS)
+    late = ito.simulate(maps, [1.0], 4000, n_replicas=2000, seed=1).states[:, 0, 0]
+    # Far from zero with c = 3; below exp(4000·log(.75)/2 + 6 deviations) with c = 1.5.
+    assert (np.median(late) > 0.1) == (len(laws) == 2)
+    assert (np.median(late) < 1e-100) == (len(laws) == 1)
+
+
+def test_a_common_fixed_point_that_neither_attracts_nor_repels_is_refused():
+    maps = ito.CustomMaps(pull_and_push, dim=1, noise="index", n_maps=2, params=(2.0,))
+    with pytest.raises(ito.InvalidInputError, match="not decided"):
+        ergodic_intervals(maps, 0.0, 3.0)
+
+
+def three_points(x, draw, params, out):
+    y = (x[0] - params[1]) / params[0]
+    out[0] = params[1] + params[0] * (y - 0.1 * y * (y - 1.0) * (y + 1.0))
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e-9, 1e9])
+@pytest.mark.parametrize("shift", [0.0, 3.0])
+def test_scale_and_place_do_not_matter(scale, shift):
+    centre = shift * scale
+    maps = ito.CustomMaps(three_points, dim=1, noise="index", n_maps=1, params=(scale, centre))
+    found = ergodic_intervals(maps, centre - 1.2 * scale, centre + 1.2 * scale)
+    expected = np.array([[-1.0, -1.0], [0.0, 0.0], [1.0, 1.0]])
+    np.testing.assert_allclose((found - centre) / scale, expected, rtol=0, atol=1e4 * EPS)
+
+
 def interpolated(x, draw, params, out):
     table = params[0]
     k = min(int(x[0]), table.shape[1] - 2)
@@ -97,6 +134,8 @@ def test_agrees_with_the_closed_classes_of_a_chain_on_integers(tables):
         (ito.QuadraticSGD([1.0, 1.0], [0.0, 1.0], 0.5, sampling="cyclic"), 0.0, 1.0, "cyclic noise"),
         (ito.gallery.double_well(0.1, 0.2), -1.0, 1.0, r"lead out of \[-1, 1\], to -1\.02 and 1\.02"),
         (ito.gallery.double_well(0.9, 0.2), -1.1, 1.1, "map 0 falls between"),
+        (ito.AffineMaps([[[0.5]], [[0.5]], [[-0.5]]], [[0.0]] * 3, [0.5, 0.0, 0.5]), -1.0, 1.0, "map 2 falls"),
+        (ito.AffineMaps([[[1.0]]], [[0.0]]), -1.0, 1.0, "fix every point near -1"),
         (ito.gallery.two_point_quadratic(0.3), 1.0, 1.0, "give low < high"),
         (ito.gallery.two_point_quadratic(0.3), 0.0, math.inf, "high"),
         ("maps", 0.0, 1.0, "maps is a str"),

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import iterorder as ito
-from iterorder.theory.affine.items import affine_items
+from iterorder.theory.affine.items import DenseItems, affine_items
 from tests import naive
 from tests.systems import OPTIMIZED, SYSTEMS
 
@@ -90,6 +90,36 @@ def test_items_are_the_maps(name):
     bound = 64 * maps.dim * EPS * (1 + np.abs(images).max()) / maps.maps.step_size
     np.testing.assert_allclose(x + items.residuals(x), images, rtol=0, atol=bound)
     assert affine_items(ito.Optimizer(maps.maps, schedule=[1.0, 0.5])) is None
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.7])
+@pytest.mark.parametrize("name", ["linear d=3 batch 2", "quadratic d=2 batch"])
+def test_items_are_those_of_the_written_out_maps(name, momentum):
+    """Every operation against full matrices: the plain steps are divided by their size, which costs digits."""
+    losses = SYSTEMS[name]
+    maps = ito.Optimizer(losses, momentum=momentum, weight_decay=0.3, schedule=[0.5])
+    items, rng = affine_items(maps), np.random.default_rng(7)
+    singles = np.arange(items.n_items)[:, None]
+    written = DenseItems(*items.batch_maps(singles))
+    weights = rng.dirichlet(np.ones(items.n_items))
+    root = rng.normal(size=(maps.dim, maps.dim))
+    rows, vectors = rng.integers(0, items.n_items, (5, 3)), rng.normal(size=(5, 2, maps.dim))
+    pairs = [
+        (items.mean_increment(weights), written.mean_increment(weights)),
+        (items.mean_offset(weights), written.mean_offset(weights)),
+        (items.mean_square(root @ root.T, weights), written.mean_square(root @ root.T, weights)),
+        (items.mean_square_matrix(weights), written.mean_square_matrix(weights)),
+        (items.residuals(root[0]), written.residuals(root[0])),
+        (items.batch_linear_parts(rows), written.batch_linear_parts(rows)),
+        (items.push(vectors, rows), written.push(vectors, rows)),
+        (items.norms(), written.norms()),
+        (items.select([1, 0]).mean_offset(np.ones(2)), written.select([1, 0]).mean_offset(np.ones(2))),
+    ]
+    for found, expected in pairs:
+        size = np.abs(expected).max() + 1.0
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e3 * EPS * size / losses.step_size**2)
+    assert items.equal == written.equal
+    assert (items.dim, items.n_items) == (written.dim, written.n_items)
 
 
 def test_exact_moments_of_heavy_ball():
@@ -224,7 +254,7 @@ def test_survives_pickle_and_file(tmp_path):
         ({"momentum": -0.1}, "momentum is -0.1"),
         ({"weight_decay": math.nan}, "weight_decay"),
         ({"schedule": "exponential"}, "schedule is 'exponential': give 'constant', 'linear', 'cosine'"),
-        ({"schedule": "cosine"}, "horizon is None"),
+        ({"schedule": "cosine"}, "schedule is 'cosine' without a horizon"),
         ({"schedule": "linear", "horizon": 0}, "horizon is 0"),
         ({"horizon": 10}, "horizon is 10: it is for schedule"),
         ({"schedule": []}, "schedule"),

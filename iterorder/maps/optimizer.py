@@ -201,6 +201,10 @@ def _as_schedule(schedule, horizon) -> tuple[str | np.ndarray, int | None]:
     if isinstance(schedule, str):
         if schedule not in SCHEDULES:
             raise InvalidInputError(f"schedule is {schedule!r}: give {known}, or an array of factors")
+        if schedule != "constant" and horizon is None:
+            raise InvalidInputError(
+                f"schedule is {schedule!r} without a horizon: give horizon=, the steps that it takes"
+            )
         if schedule != "constant":
             return schedule, as_int("horizon", horizon, low=1, high=MAX_HORIZON)
     if horizon is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -21,6 +22,8 @@ WORK = {"quick": 2.0e9, "full": 3.2e10}
 MIN_DRAWS = 256
 #: A single block that makes up this share of the sum of p-th powers carries the mean: the sample does not know it.
 HEAVY = 0.05
+#: Factors after which products are brought back to size one, and the log of the largest number.
+RESCALED, LARGEST = 16, math.log(np.finfo(np.float64).max)
 
 
 def block_contraction(maps: RandomMaps, items: Items, p: float, length: int, *, seed: int, effort: str) -> Estimate:
@@ -42,7 +45,7 @@ def block_contraction(maps: RandomMaps, items: Items, p: float, length: int, *, 
     Raises
     ------
     Undefined
-        If the blocks cannot be listed and p is infinite, or single blocks carry the mean.
+        If the blocks cannot be listed and p is infinite, single blocks carry the mean, or it is too large a number.
 
     Examples
     --------
@@ -56,28 +59,35 @@ def block_contraction(maps: RandomMaps, items: Items, p: float, length: int, *, 
     """
     listed = _listed(maps.sampling_law, length, items.dim)
     if listed is not None:
-        norms = np.linalg.norm(_products(items, listed[0]), 2, axis=(1, 2))
-        return Estimate.of(_power_mean(norms, listed[1], p))
+        rows, weights = listed
+        logs = _log_norms(items, np.swapaxes(rows, 0, 1), len(rows))
+        return Estimate.of(_power_mean(logs[weights > 0.0], weights[weights > 0.0], p)[0])
     if math.isinf(p):
         raise Undefined(f"the products of {length} maps are too many to list for the largest of their norms")
-    norms = _drawn_norms(maps.sampling_law, items, length, seed, effort)
-    powers = (norms / norms.max()) ** p
-    count, total = len(norms), float(powers.sum())
-    if HEAVY * total < 1.0:
+    count = min(DRAWS[effort], max(MIN_DRAWS, int(WORK[effort] / (items.dim**3 * length))))
+    steps = (rows for drawn in draw_blocks(maps.sampling_law, seed, count, length) for rows in drawn)
+    logs = _log_norms(items, steps, count)
+    value, powers = _power_mean(logs, np.full(count, 1.0 / count), p)
+    total = float(powers.sum())
+    if value > 0.0 and not HEAVY * total >= 1.0:
         raise Undefined(
             f"one of {count} drawn products of {length} maps makes up {1.0 / total:.0%} of the mean of their norms to "
             f"the power {p:g}: Monte Carlo does not know this mean; give fewer maps or a smaller p"
         )
     mean, error = total / count, float(powers.std(ddof=1)) / math.sqrt(count)
-    value = float(norms.max()) * mean ** (1.0 / p)
-    return Estimate.from_mean(value, value * error / (p * mean))
+    return Estimate.from_mean(value, value * error / (p * mean) if value > 0.0 else 0.0)
 
 
-def _power_mean(norms, weights, p: float) -> float:
-    largest = float(norms[weights > 0.0].max())
-    if math.isinf(p) or largest == 0.0:
-        return largest
-    return largest * float(weights @ (norms / largest) ** p) ** (1.0 / p)
+def _power_mean(logs: np.ndarray, weights: np.ndarray, p: float) -> tuple[float, np.ndarray]:
+    """(Σ w·norm^p)^(1/p) from the logs of the norms, and the p-th powers of the norms over the largest."""
+    largest = float(logs.max())
+    if largest == -math.inf:
+        return 0.0, np.zeros(len(logs))
+    powers = np.exp(p * (logs - largest)) if math.isfinite(p) else (logs == largest).astype(float)
+    log_mean = largest + (math.log(float(weights @ powers)) / p if math.isfinite(p) else 0.0)
+    if log_mean > LARGEST:
+        raise Undefined(f"the mean is exp({log_mean:.6g}), beyond the range of floating point: give fewer maps")
+    return math.exp(log_mean), powers
 
 
 def _listed(law: Sampling, length: int, dim: int) -> tuple[np.ndarray, np.ndarray] | None:
@@ -86,10 +96,10 @@ def _listed(law: Sampling, length: int, dim: int) -> tuple[np.ndarray, np.ndarra
         steps = np.arange(length) % law.batches_per_epoch * law.batch_size
         return (steps[:, None] + np.arange(law.batch_size))[None], np.ones(1)
     if law.kind == "reshuffle":
-        epochs = count_arrangements(law.n_items, law.batch_size, law.batches_per_epoch)
-        if length > law.batches_per_epoch or not _fits(epochs, length, dim, law.batch_size):
+        orders = count_arrangements(law.n_items, law.batch_size, min(length, law.batches_per_epoch))
+        if length > law.batches_per_epoch or not _fits(orders, length, dim, law.batch_size):
             return None
-        rows = all_epochs(law)[:, :length]
+        rows = all_epochs(law, length)
         return rows, np.full(len(rows), 1.0 / len(rows))
     single = all_steps(law)
     if single is None or length * math.log(len(single[0])) > math.log(MAX_LISTED + 1.0):
@@ -104,28 +114,30 @@ def _fits(count: float, length: int, dim: int, size: int) -> bool:
     return count <= MAX_LISTED and count * max(dim**2, length * size) <= CHUNK_ENTRIES
 
 
-def _products(items: Items, rows: np.ndarray) -> np.ndarray:
-    """A_k ⋯ A_1 of blocks of draws (M, k, B)."""
-    products = np.broadcast_to(np.eye(items.dim), (len(rows), items.dim, items.dim))
-    for step in range(rows.shape[1]):
-        products = items.batch_linear_parts(rows[:, step]) @ products
-    return products
+def _log_norms(items: Items, steps: Iterable[np.ndarray], count: int) -> np.ndarray:
+    """log‖A_k ⋯ A_1‖ of `count` blocks, from their draws of each step in turn, rows (count, B); −inf for zero.
 
-
-def _drawn_norms(law: Sampling, items: Items, length: int, seed: int, effort: str) -> np.ndarray:
-    count = min(DRAWS[effort], max(MIN_DRAWS, int(WORK[effort] / (items.dim**3 * length))))
-    products = np.broadcast_to(np.eye(items.dim), (count, items.dim, items.dim)).copy()
-    with np.errstate(over="ignore", invalid="ignore"):
-        for drawn in draw_blocks(law, seed, count, length):
-            for rows in drawn:
-                _multiply(items, rows, products)
-    if not np.isfinite(products).all():
-        raise Undefined(f"products of {length} linear parts exceed the range of floating point")
-    return np.linalg.norm(products, 2, axis=(1, 2))
-
-
-def _multiply(items: Items, rows: np.ndarray, products: np.ndarray) -> None:
+    What the products have grown or shrunk by is divided out now and then: thousands of factors leave floating point.
+    """
+    products, logs = np.broadcast_to(np.eye(items.dim), (count, items.dim, items.dim)).copy(), np.zeros(count)
     part = max(1, CHUNK_ENTRIES // items.dim**2)
-    for first in range(0, len(rows), part):
-        some = slice(first, first + part)
-        products[some] = items.batch_linear_parts(rows[some]) @ products[some]
+    for k, rows in enumerate(steps):
+        for first in range(0, count, part):
+            some = slice(first, first + part)
+            with np.errstate(over="ignore", invalid="ignore"):  # found when they are divided out
+                products[some] = items.batch_linear_parts(rows[some]) @ products[some]
+        if k % RESCALED == RESCALED - 1:
+            logs += _divide_out(products)
+    logs += _divide_out(products)
+    with np.errstate(divide="ignore"):
+        return logs + np.log(np.linalg.norm(products, 2, axis=(1, 2)))
+
+
+def _divide_out(products: np.ndarray) -> np.ndarray:
+    """Divide by the largest entry, and return the log of it."""
+    largest = np.abs(products).max(axis=(1, 2))
+    if not np.isfinite(largest).all():
+        raise Undefined(f"the products of {RESCALED} linear parts exceed the range of floating point")
+    largest = np.where(largest > 0.0, largest, 1.0)
+    products /= largest[:, None, None]
+    return np.log(largest)

@@ -18,7 +18,7 @@ from iterorder.maps.quadratic import QuadraticSGD
 from iterorder.sampling import FreshNoise, Sampling
 from iterorder.theory.affine.chunks import chunks
 from iterorder.theory.affine.items import affine_items
-from iterorder.theory.blocks import block_contraction
+from iterorder.theory.blocks import LARGEST, block_contraction
 from iterorder.theory.gaussian import abs_moment
 from iterorder.theory.step_draws import all_steps, draw_blocks
 from iterorder.theory.undefined import Undefined
@@ -26,7 +26,7 @@ from iterorder.validation import as_int
 
 #: Batches drawn where they are too many to list.
 DRAWS = {"quick": 4096, "full": 65536}
-#: The longest block: a thousand factors are followed in milliseconds in few dimensions.
+#: The longest block: that many steps of 4096 drawn blocks take some seconds in one dimension.
 MAX_BLOCK = 100_000
 
 
@@ -162,6 +162,8 @@ def _of_block(maps: RandomMaps, p: float, length: int, seed: int, effort: str) -
     single = contraction(maps, p, seed=seed, effort=effort)
     if maps.sampling_law.kind != "iid" and not math.isinf(p):
         raise Undefined("the maps of a block are not independent: only p = inf bounds their product")
+    if length * math.log(max(single.high, 1.0)) > LARGEST:
+        raise Undefined(f"the bound {single.high:.6g}^{length} is beyond the range of floating point: give fewer maps")
     error = length * single.value ** (length - 1) * single.standard_error
     return Estimate(single.value**length, error, single.low**length, single.high**length, single.exact)
 

@@ -7,11 +7,14 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.maps.base import RandomMaps
 from iterorder.sampling import FreshNoise
+from iterorder.theory.step_draws import all_steps
 from iterorder.validation import as_float, as_int
 
 EPS = float(np.finfo(np.float64).eps)
 #: Points of the grid on which fixed points are looked for.
 POINTS = 2001
+#: E log of slopes that is computed from differences is zero below this.
+UNDECIDED = 1e-6
 #: Most values of the maps that are computed on the grid.
 MAX_VALUES = 2**26
 
@@ -21,7 +24,9 @@ def ergodic_intervals(maps: RandomMaps, low, high, *, n_points: int = POINTS) ->
 
     With T_min and T_max the smallest and the largest image of a point, [l, u] is invariant iff T_min(l) ≥ l and
     T_max(u) ≤ u. In a minimal one the largest images lead from l to u, and the smallest from u to l; then the maps
-    split [1]_: the law on it is unique, and approached geometrically. Elsewhere paths are transient.
+    split [1]_: the law on it is unique, and approached geometrically. Elsewhere paths are transient, but for one case:
+    beside a point p that all maps fix, paths may neither leave [p, u] nor reach p. Where they are driven away from p,
+    E log of the slopes at p being positive, there is a law on (p, u], too.
 
     Parameters
     ----------
@@ -37,13 +42,13 @@ def ergodic_intervals(maps: RandomMaps, low, high, *, n_points: int = POINTS) ->
     -------
     ndarray, shape (k, 2)
         The ends of the k intervals, increasing; k is the number of ergodic laws on [low, high]. Equal ends are a common
-        fixed point.
+        fixed point p, and another interval that ends there stands for a law without p.
 
     Raises
     ------
     InvalidInputError
         If the dimension is not one, the noise is continuous or goes by epochs, a map falls somewhere on the interval or
-        leads out of it.
+        leads out of it, extreme images fix a whole stretch, or the slopes at a common fixed point decide nothing.
 
     References
     ----------
@@ -67,10 +72,12 @@ def ergodic_intervals(maps: RandomMaps, low, high, *, n_points: int = POINTS) ->
     _check(maps, n_points)
     grid = np.linspace(low, high, n_points)
     images = _images(maps, grid)
-    _check_increasing_into(images, grid)
+    _check_increasing_into(images, grid, maps)
     smallest, largest = _Envelope(maps, grid, images, -1), _Envelope(maps, grid, images, 1)
     found = {_settled(bottom, smallest, largest) for bottom in smallest.fixed_points}
-    return np.array(sorted(interval for interval in found if interval is not None)).reshape(-1, 2)
+    settled = [interval for interval in found if interval is not None]
+    beside = [law for low, high in settled if low == high for law in _beside(low, smallest, largest)]
+    return np.array(sorted(settled + beside)).reshape(-1, 2)
 
 
 class _Envelope:
@@ -78,6 +85,8 @@ class _Envelope:
 
     def __init__(self, maps: RandomMaps, grid, images, side: int) -> None:
         self.maps, self.side = maps, side
+        # Two fixed points within a cell of the grid are not told apart; a computed one is known far better.
+        self.same = 1e-3 * float(grid[1] - grid[0])
         self.rounding = 64.0 * EPS * (np.abs(grid).max() + np.abs(images).max())
         moves = _extreme(maps, images, side) - grid
         moves[np.abs(moves) <= self.rounding] = 0.0
@@ -90,18 +99,25 @@ class _Envelope:
     def _between(self, grid, moves) -> np.ndarray:
         from scipy.optimize import brentq
 
-        at = list(grid[moves == 0.0])
+        fixed = moves == 0.0
+        if (stretch := np.flatnonzero(fixed[:-1] & fixed[1:])).size:
+            k = stretch[0]
+            raise InvalidInputError(
+                f"the {'largest' if self.side > 0 else 'smallest'} images fix every point near {grid[k]:.6g}: where a "
+                "stretch stays as it is, laws are not counted"
+            )
+        at = list(grid[fixed])
         for k in np.flatnonzero(moves[:-1] * moves[1:] < 0.0):
             at.append(brentq(self.move, grid[k], grid[k + 1], xtol=4.0 * EPS * np.abs(grid).max(), rtol=4.0 * EPS))
         return np.array(sorted(at))
 
     def reached(self, x: float) -> float | None:
         """Where the images of x tend to: x itself, where its extreme image is not beyond; None where none was found."""
-        # A fixed point that was computed moves by its own rounding, times the slope.
-        same = 16.0 * np.sqrt(EPS) * (1.0 + abs(x))
+        distances = np.abs(self.fixed_points - x)
+        if distances.size and distances.min() <= self.same:
+            return float(self.fixed_points[distances.argmin()])
         if self.side * self.move(x) <= self.rounding:
-            near = self.fixed_points[np.abs(self.fixed_points - x) <= same]
-            return float(near[0]) if near.size else x
+            return x
         beyond = self.fixed_points[self.side * (self.fixed_points - x) > 0.0]
         return float(beyond.min() if self.side > 0 else beyond.max()) if beyond.size else None
 
@@ -117,6 +133,44 @@ def _settled(bottom: float, smallest: _Envelope, largest: _Envelope) -> tuple[fl
             return bottom, top
         bottom = back
     return None
+
+
+def _beside(point: float, smallest: _Envelope, largest: _Envelope) -> list[tuple[float, float]]:
+    """The laws on intervals that end at a common fixed point, which paths leave and come back to but never reach."""
+    laws = []
+    for outer, inner in ((largest, smallest), (smallest, largest)):
+        near = point + outer.side * outer.same
+        outward, inward = outer.side * outer.move(near), -outer.side * inner.move(near)
+        if not (outward > outer.rounding and inward > inner.rounding):
+            continue
+        end = outer.reached(near + outer.side * outer.same)
+        if end is None or inner.reached(end) != point:
+            continue
+        growth = _growth(outer.maps, point, near)
+        if abs(growth) < UNDECIDED:
+            raise InvalidInputError(
+                f"all maps fix {point:.6g}, and E log of their slopes there is zero to rounding: whether there is "
+                "another law beside it is not decided"
+            )
+        if growth > 0.0:
+            laws.append((min(point, end), max(point, end)))
+    return laws
+
+
+def _growth(maps: RandomMaps, point: float, near: float) -> float:
+    """E log of the one-sided slopes at a common fixed point, over the draws of one step."""
+    listed = all_steps(maps.sampling_law)
+    if listed is None:
+        raise InvalidInputError(
+            f"all maps fix {point:.6g}, and the batches are too many for E log of their slopes there: whether there is "
+            "another law beside it is not decided"
+        )
+    rows, weights = listed
+    places = np.array([[point], [near]])
+    images = np.array([maps.apply(places, row if len(row) > 1 else int(row[0]))[:, 0] for row in rows])
+    slopes = np.abs(images[:, 1] - images[:, 0]) / abs(near - point)
+    with np.errstate(divide="ignore"):
+        return float(weights @ np.log(slopes))
 
 
 def _check(maps, n_points: int) -> None:
@@ -148,13 +202,14 @@ def _extreme(maps: RandomMaps, images: np.ndarray, side: int) -> np.ndarray:
     return (ordered[:size] if side < 0 else ordered[-size:]).mean(axis=0)
 
 
-def _check_increasing_into(images: np.ndarray, grid: np.ndarray) -> None:
+def _check_increasing_into(images: np.ndarray, grid: np.ndarray, maps: RandomMaps) -> None:
     rounding = 64.0 * EPS * (np.abs(grid).max() + np.abs(images).max())
     if not np.isfinite(images).all():
         raise InvalidInputError("a map leads out of the finite numbers between low and high: give a smaller interval")
     falls = np.diff(images, axis=1) < -rounding
     if falls.any():
-        item, k = np.argwhere(falls)[0]
+        place, k = np.argwhere(falls)[0]
+        item = np.flatnonzero(maps.sampling_law.weights > 0.0)[place]
         raise InvalidInputError(
             f"map {item} falls between {grid[k]:.6g} and {grid[k + 1]:.6g}: only increasing maps are monotone; "
             "give a smaller interval or step size"

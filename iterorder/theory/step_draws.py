@@ -60,8 +60,8 @@ def count_arrangements(n_items: int, size: int, n_batches: int) -> float:
     return float(round(math.exp(logarithm))) if logarithm < math.log(1e20) else math.inf
 
 
-def all_epochs(sampling: Sampling) -> np.ndarray:
-    """Every epoch of random reshuffling, all equally likely, shape (M, steps of an epoch, batch_size).
+def all_epochs(sampling: Sampling, steps: int | None = None) -> np.ndarray:
+    """Every epoch of random reshuffling, or its first steps, all equally likely, shape (M, steps, batch_size).
 
     Examples
     --------
@@ -79,7 +79,7 @@ def all_epochs(sampling: Sampling) -> np.ndarray:
             for tail in orders(rest, steps - 1):
                 yield [batch, *tail]
 
-    return np.array(list(orders(tuple(range(sampling.n_items)), sampling.batches_per_epoch)))
+    return np.array(list(orders(tuple(range(sampling.n_items)), steps or sampling.batches_per_epoch)))
 
 
 def draw_blocks(sampling: Sampling, seed: int, n_replicas: int, n_steps: int) -> Iterator[np.ndarray]:

@@ -215,18 +215,10 @@ def affine_items(maps: RandomMaps) -> Items | None:
     return None
 
 
-def _with_state(maps: Optimizer) -> DenseItems | None:
-    """x → x − h·decay·x − h·v, v → momentum·v + Hx + g: the maps of (x, v), or of x, where the gradient is affine."""
+def _with_state(maps: Optimizer) -> Items | None:
+    from iterorder.theory.affine.optimizer_items import OptimizerItems
+
     steps = affine_items(maps.maps)
     if steps is None:
         return None
-    increments, offsets = steps.batch_maps(np.arange(steps.n_items)[:, None])  # −h₀H and −h₀g
-    h, h0, n = float(maps.step_sizes[0]), maps.maps.step_size, steps.n_items
-    identity = np.broadcast_to(np.eye(steps.dim), increments.shape)
-    of_place = (h / h0) * increments - h * maps.weight_decay * identity
-    if not maps.momentum:
-        return DenseItems(of_place, (h / h0) * offsets)
-    of_velocity = -h * maps.momentum * identity
-    below = [-increments / h0, (maps.momentum - 1.0) * identity]
-    blocks = np.block([[of_place, of_velocity], below])
-    return DenseItems(blocks, np.concatenate([(h / h0) * offsets, -offsets / h0], axis=1).reshape(n, -1))
+    return OptimizerItems(steps, maps.maps.step_size, float(maps.step_sizes[0]), maps.momentum, maps.weight_decay)

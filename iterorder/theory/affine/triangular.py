@@ -8,6 +8,7 @@ import numpy as np
 
 from iterorder.theory.affine.chunks import chunks
 from iterorder.theory.affine.items import Items
+from iterorder.theory.affine.optimizer_items import OptimizerItems
 from iterorder.theory.affine.rank_one import RankOneItems
 
 EPS = float(np.finfo(np.float64).eps)
@@ -66,6 +67,8 @@ def common_diagonals(items: Items) -> Diagonals | None:
     >>> sorted(common_diagonals(DenseItems(flip - np.eye(2), np.zeros((2, 2)), flip)).entries[1].round(12).tolist())
     [-2.0, 2.0]
     """
+    if isinstance(items, OptimizerItems) and items.n_items > 2 and common_diagonals(items.select(slice(0, 2))) is None:
+        return None  # two refute almost every family, and the rest need not be written out
     coefficients = _coefficients(items)
     if isinstance(items, RankOneItems):
         return _of_rank_one(items, np.linalg.eigh(items.mean_increment(coefficients))[1])
