@@ -45,7 +45,9 @@ def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
         row("Barnsley's fern", gallery.barnsley_fern(), 150),
         row("random affine maps, d=3", random_affine(stream(seed, "C3", "matrices")), 100),
         *judge.where_available(
-            "diabetes", lambda: [row("diabetes, h=0.05, batch 1", diabetes_regression(0.05), 20_000)]
+            # At h = 0.05 the tails are so heavy that one sample in hundreds is too skew for a test of its mean.
+            "diabetes",
+            lambda: [row("diabetes, h=0.02, batch 1", diabetes_regression(0.02), 20_000)],
         ),
         *judge.where_available("breast cancer", lambda: [_logistic(judge, stream(seed, "C3", "logistic"), effort)]),
         row(

@@ -32,10 +32,10 @@ def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
     name, own_seed = "two quadratics, unit variance, h=0.3", stream(seed, "C15", "scalar")
 
     def diabetes_rows() -> list[ClaimRow]:
-        maps = diabetes_regression(0.05, ridge=0.1)
+        maps = diabetes_regression(0.02, ridge=0.1)  # at 0.05 one sample in hundreds is too skew for a test of its mean
         curvature = maps.features.T @ maps.features / len(maps.features) + maps.ridge * np.eye(maps.dim)
         part = stream(seed, "C15", "diabetes")
-        return _rows(judge, "diabetes, ridge 0.1, h=0.05", maps, curvature, 2_000, replicas(effort, 8_000), part)
+        return _rows(judge, "diabetes, ridge 0.1, h=0.02", maps, curvature, 2_000, replicas(effort, 8_000), part)
 
     return [
         *_rows(judge, name, scalar, square, 300, replicas(effort, 20_000), own_seed),
