@@ -254,6 +254,22 @@ def test_factors_that_vanish_at_a_node(n, factor):
     assert_epoch(QuadraticSGD(curvatures, np.arange(float(n)), 1.0, sampling="reshuffle"))
 
 
+def test_reshuffling_with_maps_that_expand():
+    """The exact rule up to a thousand maps; against a simulation, as no order dominates."""
+    random = np.random.default_rng(19)
+    slopes, offsets = random.uniform(0.8, 1.15, 300), random.normal(size=300)
+    maps = AffineMaps(slopes[:, None, None], offsets[:, None], sampling="reshuffle")
+    found = known(maps)
+    states = simulate(maps, found.mean(), 5 * 300, n_replicas=20_000, seed=20).states[:, 0, 0]
+    deviations = states - found.mean()[0]
+    assert abs(deviations.mean()) < 4.5 * deviations.std() / math.sqrt(20_000)
+    squares = deviations**2
+    assert abs(squares.mean() - found.covariance()[0, 0]) < 4.5 * squares.std() / math.sqrt(20_000)
+    many = AffineMaps(np.tile(slopes, 4)[:, None, None], np.tile(offsets, 4)[:, None], sampling="reshuffle")
+    with pytest.raises(Undefined, match="some of which expand"):
+        known(many).mean()
+
+
 def test_reshuffling_beyond_reach_is_refused(monkeypatch):
     maps = QuadraticSGD(np.linspace(1.0, 2.0, 40), np.arange(40.0), 0.1, sampling="reshuffle")
     mean = known(maps).mean()

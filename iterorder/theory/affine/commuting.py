@@ -25,6 +25,8 @@ from iterorder.theory.undefined import Undefined
 
 #: Up to so many maps Gauss's quadrature is exact with n/2 + 1 nodes.
 FEW = 128
+#: And so many where some maps expand, for which there is no other rule: its nodes take n³ operations.
+MANY = 1024
 #: Most factors that are multiplied for all moments together, some ten nanoseconds each.
 MAX_FACTORS = 2**29
 #: Nodes of a panel, and those of a first pass that has to agree to so many digits: the second has about twice as many.
@@ -172,6 +174,8 @@ def _rule(steps, nodes: int, widened: float = 1.0) -> Rule:
     slopes = np.abs(1.0 + steps)
     if (slopes > 1.0).any():
         # A product of factors that grow and fall has its largest value anywhere inside: only the exact rule is safe.
+        if n > MANY:
+            raise Undefined(f"the moments of random reshuffling of {n} maps, some of which expand, take too long")
         return _on(np.array([0.0, 1.0]), n // 2 + 2 - n // 2 % 2)
     kept = float((1.0 - slopes).sum())
     end = min(1.0, widened * NEGLIGIBLE / kept) if kept > 0.0 else 1.0
