@@ -130,7 +130,12 @@ def test_the_first_steps_of_an_epoch_are_listed():
 def test_maps_that_are_not_affine_have_powers():
     maps = logistic(3)
     single = contraction(maps, 1.5)
-    assert contraction(maps, 1.5, block=7).value == pytest.approx(single.value**7)
+    bound = contraction(maps, 1.5, block=7)
+    assert bound.value == pytest.approx(single.value**7)
+    assert (bound.low, bound.exact) == (0.0, False)  # an upper bound, and not the mean itself
+    fresh = contraction(ito.GaussianRegressionSGD([1.0, 2.0], 1.0, 0.2), 2, block=5)
+    assert (fresh.low, fresh.exact) == (0.0, False)
+    assert contraction(ito.GaussianRegressionSGD([1.0], 1.0, 1.0), 2, block=3).value == pytest.approx(2.0**1.5)
     reshuffled = logistic(3, sampling="reshuffle")
     with pytest.raises(Undefined, match="not independent"):
         contraction(reshuffled, 2, block=3)

@@ -113,7 +113,8 @@ def _coupled(judge: Judge, entry: Entry, n: int, count: int, seed: int) -> list[
         return []
     bounds, block = [single.high**n], known.contraction(1, block=n)
     if block is not None:  # of momentum and of least squares far below the power of the first
-        bounds.append(block.value + MARGIN * (0.0 if block.exact else block.standard_error))
+        drawn = MARGIN * block.standard_error if math.isfinite(block.standard_error) else 0.0
+        bounds.append(block.value + drawn if block.low > 0.0 else block.high)
     coupling = coupling_distance(
         maps, entry.x0, entry.x0 + 1.0, n, order=FORWARD, n_replicas=count, seed=seed, p=1, save_steps=[n]
     )

@@ -86,6 +86,8 @@ def why_not(
     if known is not None and known.low >= 0.0:
         reason = "backward iterates converge where it is negative, so the search stopped early"
         return NotContractiveError(f"no sample can be certified to {tol:g}; {told}: {reason}; {advice}")
+    if known is None and round(exponent, DIGITS) == 0.0:
+        advice = "nothing contracts at a geometric rate, and a smaller step size or other maps are needed for that"
     start = f"not every sample is certified to {tol:g} within max_steps={max_steps}"
     if isinstance(found, NeverMetError):
         if found.early:

@@ -109,7 +109,7 @@ def contraction(maps: RandomMaps, p, *, block: int = 1, seed: int = 0, effort: s
     p : float in [1, inf]
     block : int ≥ 1
         The contraction of so many maps in a row, (E Lip(T_k∘…∘T_1)^p)^(1/p): from the products of their linear parts
-        for affine maps, r_p^k for others that are drawn independently.
+        for finitely many affine maps. For others the upper bound r_p^k, with ``low`` zero, where draws are independent.
     seed : int in [0, 2⁶⁴)
     effort : {"quick", "full"}
         4096 or 65536 drawn batches, where more than 5040 exist; those are exact.
@@ -164,8 +164,9 @@ def _of_block(maps: RandomMaps, p: float, length: int, seed: int, effort: str) -
         raise Undefined("the maps of a block are not independent: only p = inf bounds their product")
     if length * math.log(max(single.high, 1.0)) > LARGEST:
         raise Undefined(f"the bound {single.high:.6g}^{length} is beyond the range of floating point: give fewer maps")
-    error = length * single.value ** (length - 1) * single.standard_error
-    return Estimate(single.value**length, error, single.low**length, single.high**length, single.exact)
+    if isinstance(maps, GaussianRegressionSGD) and maps.dim == 1 and math.isfinite(p):
+        return Estimate.of(single.value**length)  # numbers: the product of independent constants
+    return Estimate(single.value**length, math.nan, 0.0, single.high**length, False)
 
 
 def _power_mean(constants, weights, p) -> float:

@@ -95,7 +95,8 @@ class Theory:
         p : float in [1, inf]
         block : int ≥ 1
             Of so many maps in a row, (E Lip(T_k∘…∘T_1)^p)^(1/p): blocks can contract where single maps do not, as
-            those of batch-1 least squares in d > 1. W_p(X_nk, π) ≤ (that)^n·W_p(x0, π) with independent draws.
+            those of batch-1 least squares in d > 1. W_p(X_nk, π) ≤ (that)^n·W_p(x0, π) with independent draws. Of
+            maps that are not affine, or fresh data, it is only the upper bound r_p^k, with ``low`` zero.
 
         Returns
         -------
