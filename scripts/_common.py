@@ -8,10 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from iterorder import Estimate, LinearRegressionSGD, LogisticRegressionSGD, QuadraticSGD
+from iterorder import Estimate, LogisticRegressionSGD
 from iterorder.datasets import breast_cancer
-
-SGDMaps = QuadraticSGD | LinearRegressionSGD | LogisticRegressionSGD
+from iterorder.maps.descent import SGDMaps
 
 EFFORTS = ("quick", "full")
 #: Where figures go unless another folder is given: beside scripts/, wherever the command is run from.

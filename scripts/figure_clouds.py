@@ -12,12 +12,13 @@ from math import factorial, prod
 from pathlib import Path
 
 import numpy as np
-from _common import SGDMaps, cancer_logistic, described, main, principal_direction
+from _common import cancer_logistic, described, main, principal_direction
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from iterorder import Window, gallery, simulate
+from iterorder.maps.descent import SGDMaps
 from iterorder.orders import BACKWARD, FORWARD, Order
 from iterorder.plotting import ORDER_COLORS, PAGE, house_style, order_color, panel_title, save_figure
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from _common import SGDMaps, described, few_features_logistic, main, number
+from _common import described, few_features_logistic, main, number
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from iterorder import LinearRegressionSGD, QuadraticSGD, simulate
 from iterorder.datasets import diabetes
+from iterorder.maps.descent import SGDMaps
 from iterorder.orders import BACKWARD, FORWARD, Order
 from iterorder.plotting import ORDER_COLORS, PAGE, house_style, panel_title, save_figure
 from iterorder.theory import Theory, theory

@@ -14,7 +14,7 @@ from iterorder.errors import DivergenceError
 from iterorder.gate.systems_file import Entry
 from iterorder.orders import BACKWARD, FORWARD
 from iterorder.simulate import simulate
-from iterorder.theory import theory
+from iterorder.theory import Theory, theory
 
 #: Statistical tests of one system.
 TESTS = 5
@@ -53,6 +53,7 @@ def _judged(entry: Entry, level: float, seed: int, count: int) -> list[ClaimRow]
     epoch = 1 if law.kind == "iid" else law.batches_per_epoch
     # Epoch ends: with reshuffling the laws agree there only.
     short, long = -(-SHORT // epoch) * epoch, -(-LONG // epoch) * epoch
+    known = theory(maps, seed=seed)
     parts = [stream(seed, f"C{k}", name) for k in (1, 2, 3, 4, 5)]
 
     def states(order, n, part, saves=None) -> np.ndarray:
@@ -81,13 +82,13 @@ def _judged(entry: Entry, level: float, seed: int, count: int) -> list[ClaimRow]
         rows += [settles, *(ClaimRow.skipped(claim, name, reason) for claim in ("C3", "C4"))]
     else:
         rows.append(settles)
-        if theory(maps, seed=seed).common_fixed_point is None:
+        if known.common_fixed_point is None:
             quantity = "sup|F − F'| of forward moves, n and 2n"
             rows.append(judge[3].same_law(name, quantity, kept[:, None], before[:, None], rounding=rounding))
         rows.append(
             judge[4].same_law(name, f"sup|F_Z − F_X|, n = {2 * long}", limits[:, 1], paths[:, 0], rounding=rounding)
         )
-    return rows + _coupled(judge[5], entry, short, count, parts[4])
+    return rows + _coupled(judge[5], entry, known, short, count, parts[4])
 
 
 def _moves(pair: np.ndarray) -> np.ndarray:
@@ -105,9 +106,9 @@ def _unsettled(growth: float, n: int) -> str:
     return "backward iterates go on moving as far as forward ones: the maps do not contract on average, or very slowly"
 
 
-def _coupled(judge: Judge, entry: Entry, n: int, count: int, seed: int) -> list[ClaimRow]:
+def _coupled(judge: Judge, entry: Entry, known: Theory, n: int, count: int, seed: int) -> list[ClaimRow]:
     """E‖X_n − Y_n‖ ≤ E Lip(T_n∘…∘T_1)·‖x − y‖, where Lipschitz constants are known and steps independent."""
-    maps, known = entry.maps, theory(entry.maps, seed=seed)
+    maps = entry.maps
     single = known.contraction(1) if maps.sampling_law.kind == "iid" else None
     if single is None:
         return []

@@ -91,11 +91,11 @@ class LogisticRegressionSGD(SGDMaps):
         x = self._states(x)
         rows = self._items(draw)
         signed = self.labels[rows, None] * self.features[rows]
-        return self.ridge * x - _slopes(x @ signed.T) @ signed / len(rows)
+        return self.ridge * x - slopes_at(x @ signed.T) @ signed / len(rows)
 
     def gradients(self, x) -> np.ndarray:
         """ridge·x − y_i·a_i·σ(−y_i·a_iᵀx) for every row i, shape (n, dim)."""
-        slopes = self.labels * _slopes(self.labels * (self.features @ x))
+        slopes = self.labels * slopes_at(self.labels * (self.features @ x))
         return self.ridge * x - slopes[:, None] * self.features
 
     def curvature_range(self, draw=None) -> tuple[float, float]:
@@ -108,8 +108,8 @@ class LogisticRegressionSGD(SGDMaps):
         return self.ridge + low, self.ridge + high * largest
 
 
-def _slopes(margins) -> np.ndarray:
-    """σ(−z) as exp(−log(1+e^z)): no overflow for any margin."""
+def slopes_at(margins) -> np.ndarray:
+    """The slopes of the loss, σ(−z) as exp(−log(1+e^z)): no overflow for any margin."""
     return np.exp(-np.logaddexp(0.0, margins))
 
 

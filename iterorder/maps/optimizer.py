@@ -172,14 +172,10 @@ class Optimizer(RandomMaps):
         return self._largest_norm(self.maps.curvature_range(), (self.step_sizes.min(), self.step_sizes.max()))
 
     def _largest_norm(self, curvatures, step_sizes) -> float:
-        keep = [1.0 - h * (self.weight_decay + c) for h in step_sizes for c in curvatures]
+        kept = [(1.0 - h * (self.weight_decay + c), h, c) for h in step_sizes for c in curvatures]
         if not self.momentum:
-            return float(np.abs(keep).max())
-        blocks = [
-            [[1.0 - h * (self.weight_decay + c), -h * self.momentum], [c, self.momentum]]
-            for h in step_sizes
-            for c in curvatures
-        ]
+            return max(abs(keep) for keep, _, _ in kept)
+        blocks = [[[keep, -h * self.momentum], [c, self.momentum]] for keep, h, c in kept]
         return float(np.linalg.norm(blocks, 2, axis=(1, 2)).max())
 
     def _split(self, draw) -> tuple[float, int | np.ndarray]:
@@ -198,18 +194,18 @@ class Optimizer(RandomMaps):
 
 def _as_schedule(schedule, horizon) -> tuple[str | np.ndarray, int | None]:
     known = ", ".join(repr(name) for name in SCHEDULES)
-    if isinstance(schedule, str):
-        if schedule not in SCHEDULES:
-            raise InvalidInputError(f"schedule is {schedule!r}: give {known}, or an array of factors")
-        if schedule != "constant" and horizon is None:
+    named = isinstance(schedule, str)
+    if named and schedule not in SCHEDULES:
+        raise InvalidInputError(f"schedule is {schedule!r}: give {known}, or an array of factors")
+    if named and schedule != "constant":
+        if horizon is None:
             raise InvalidInputError(
                 f"schedule is {schedule!r} without a horizon: give horizon=, the steps that it takes"
             )
-        if schedule != "constant":
-            return schedule, as_int("horizon", horizon, low=1, high=MAX_HORIZON)
+        return schedule, as_int("horizon", horizon, low=1, high=MAX_HORIZON)
     if horizon is not None:
         raise InvalidInputError(f"horizon is {horizon!r}: it is for schedule='linear' and 'cosine' only")
-    if isinstance(schedule, str):
+    if named:
         return schedule, None
     factors = as_floats("schedule", schedule, ndim=(1,))
     if not 1 <= len(factors) <= MAX_HORIZON:

@@ -38,17 +38,22 @@ EPS = float(np.finfo(np.float64).eps)
 
 
 class Flow(NamedTuple):
-    """Second moments of an affine system: C → E[A C Aᵀ] of one epoch, and M = E(Z − x0)(Z − x0)ᵀ."""
+    """Second moments of an affine system: C → E[A C Aᵀ] of one epoch, M = E(Z − x0)(Z − x0)ᵀ, and how fast they decay.
+
+    `decay` is the mean-square contraction of an epoch, the root of the spectral radius of that operator; 0 if unknown.
+    """
 
     apply: Callable[[np.ndarray], np.ndarray]
     start: np.ndarray
+    decay: float = 0.0
 
 
 def second_moment_flow(maps: RandomMaps, x0: np.ndarray) -> Flow:
     """The flow of a mean-square stable affine system; raises Undefined where there is none."""
     if isinstance(maps, GaussianRegressionSGD):
         system = GaussianAnalysis(maps, 0, "quick")
-        return Flow(_from_above(system.mean_square), system.covariance() + np.outer(x0, x0))
+        decay = math.sqrt(system.mean_square_radius().value)
+        return Flow(_from_above(system.mean_square), system.covariance() + np.outer(x0, x0), decay)
     items = affine_items(maps)
     if items is None:
         raise Undefined("the maps are not affine")
@@ -58,7 +63,7 @@ def second_moment_flow(maps: RandomMaps, x0: np.ndarray) -> Flow:
         raise Undefined("the system is not mean-square stable")
     mean = fixed_point_of_mean(law)
     start = moments.solve(law.noise_covariance(mean)) + np.outer(mean - x0, mean - x0)
-    return Flow(_from_above(lambda c: c + moments.apply(c)), start)
+    return Flow(_from_above(lambda c: c + moments.apply(c)), start, math.sqrt(1.0 + moments.excess))
 
 
 def _from_above(apply):
@@ -75,12 +80,12 @@ def _from_above(apply):
     return bounded
 
 
-def epochs_to(flow: Flow, target: float, most: int, decay: float = 0.0) -> tuple[int, float]:
+def epochs_to(flow: Flow, target: float, most: int) -> tuple[int, float]:
     """The epochs n after which E‖Z_n − Z‖² = tr Lⁿ(M) is at most `target`, and a bound of it there.
 
     From some j on the decay is bounded by a geometric one: if L^j(Y) ≤ q·Y in the semidefinite order, which L keeps,
     for a Y ≥ L^j(M), then tr L^(jk)(Y) ≤ q^k·tr Y. Y is L^j(M) with a small multiple of the identity, so that it has an
-    inverse. A known `decay`, the root of the spectral radius of L, spares applications that would not be enough.
+    inverse. A known decay spares applications that would not be enough.
 
     Raises
     ------
@@ -97,7 +102,7 @@ def epochs_to(flow: Flow, target: float, most: int, decay: float = 0.0) -> tuple
             found = _geometric(half, current, _repeated(flow.apply, dust, n // 2), n // 2, target)
             if found is not None and found[0] <= most:
                 return found
-            if n == MANY and _hopeless(half, current, n, decay, target, most):
+            if n == MANY and _hopeless(half, current, n, flow.decay, target, most):
                 break
         current = flow.apply(current)
         n += 1

@@ -70,10 +70,19 @@ def _finite(*states: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def why_not(
-    maps: RandomMaps, x0: np.ndarray, tol: float, *, seed: int, max_steps: int, found: Exception
+    maps: RandomMaps,
+    x0: np.ndarray,
+    tol: float,
+    *,
+    seed: int,
+    max_steps: int,
+    known: Estimate | None,
+    found: Exception,
 ) -> NotContractiveError:
-    """The error of a sample that cannot be certified; `found` is what the search for meeting starts ended with."""
-    known = known_exponent(maps, seed)
+    """The error of a sample that cannot be certified.
+
+    `known` is the Lyapunov exponent, if it is, and `found` what the search for meeting starts ended with.
+    """
     exponent = measured_exponent(maps, x0, seed) if known is None else known.value
     if known is not None:
         told = f"the Lyapunov exponent is {known}"

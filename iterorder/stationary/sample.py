@@ -10,6 +10,7 @@ import numpy as np
 
 from iterorder.certificates import sure_certificate
 from iterorder.errors import DivergenceError, InvalidInputError, NotContractiveError
+from iterorder.estimate import Estimate
 from iterorder.maps import AffineMaps, LinearRegressionSGD, QuadraticSGD, RandomMaps
 from iterorder.noise import MAX_REPLICAS
 from iterorder.request import as_system, check_memory
@@ -19,7 +20,6 @@ from iterorder.stationary.coalescence import meet
 from iterorder.stationary.probability import epochs_to, mean_contraction, second_moment_flow
 from iterorder.stationary.products import NotReachedError, check_bounds, epoch_of, steps_to
 from iterorder.stationary.reasons import known_exponent, why_not
-from iterorder.theory.families import analyse
 from iterorder.theory.undefined import Undefined
 from iterorder.validation import MAX_STEPS, as_choice, as_float, as_floats, as_int, as_seed
 
@@ -180,12 +180,13 @@ def stationary_sample(
             continue
         if found is not None:
             return found
+    known = known_exponent(maps, seed)
     try:
-        return _coalesced(maps, start, n_samples, tol, seed, max_steps)
+        return _coalesced(maps, start, n_samples, tol, seed, max_steps, known)
     except (NotReachedError, RoundingError) as error:
         if isinstance(failure or error, RoundingError):
             raise InvalidInputError(str(failure or error)) from None
-        raise why_not(maps, start, tol, seed=seed, max_steps=max_steps, found=error) from None
+        raise why_not(maps, start, tol, seed=seed, max_steps=max_steps, known=known, found=error) from None
 
 
 class RoundingError(Exception):
@@ -220,25 +221,20 @@ def _probable(maps, start, n_samples, tol, delta, seed, max_steps) -> Stationary
     except Undefined:
         return _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps)
     second = float(np.trace(flow.start))
-    shrink, size = _decay(maps, seed), float(np.linalg.norm(start)) + math.sqrt(second)
+    size = float(np.linalg.norm(start)) + math.sqrt(second)
     if maps.dim == 1 and isinstance(maps, (AffineMaps, QuadraticSGD, LinearRegressionSGD)):
         distance = math.sqrt(second / delta)
         threshold = math.inf if distance == 0.0 else TRUNCATION * tol / distance
         n_steps, products = steps_to(maps, threshold, n_samples, seed=seed, max_steps=max_steps)
-        plan = _Plan("probability", n_steps, products * distance, shrink, size)
+        plan = _Plan("probability", n_steps, products * distance, flow.decay, size)
         return _finished(maps, start, plan, seed, tol)
     try:
-        epochs, moment = epochs_to(flow, delta * (TRUNCATION * tol) ** 2, max_steps // epoch, shrink)
+        epochs, moment = epochs_to(flow, delta * (TRUNCATION * tol) ** 2, max_steps // epoch)
     except Undefined:
         raise NotReachedError from None
     n_steps = np.full(n_samples, epochs * epoch)
-    plan = _Plan("probability", n_steps, np.full(n_samples, math.sqrt(moment / delta)), shrink, size)
+    plan = _Plan("probability", n_steps, np.full(n_samples, math.sqrt(moment / delta)), flow.decay, size)
     return _finished(maps, start, plan, seed, tol)
-
-
-def _decay(maps, seed) -> float:
-    """The mean-square contraction of an epoch: the root of the spectral radius of C → E[A C Aᵀ]."""
-    return math.sqrt(analyse(maps, seed=seed, effort="quick").mean_square_radius().value)
 
 
 def _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps) -> StationarySample | None:
@@ -255,8 +251,7 @@ def _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps) -> Statio
     return _finished(maps, start, plan, seed, tol)
 
 
-def _coalesced(maps, start, n_samples, tol, seed, max_steps) -> StationarySample:
-    known = known_exponent(maps, seed)
+def _coalesced(maps, start, n_samples, tol, seed, max_steps, known: Estimate | None) -> StationarySample:
     slowest = -math.inf if known is None else min(known.low, 0.0)
     points, distances, n_steps = meet(
         maps, start, n_samples, TRUNCATION * tol, seed=seed, max_steps=max_steps, slowest=slowest

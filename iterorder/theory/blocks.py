@@ -16,7 +16,8 @@ from iterorder.theory.affine.items import Items
 from iterorder.theory.step_draws import MAX_LISTED, all_epochs, all_steps, count_arrangements, draw_blocks
 from iterorder.theory.undefined import Undefined
 
-#: Blocks drawn where they are too many to list; fewer where their products take more multiplications than this.
+#: Draws of single maps, or of blocks, where they are too many to list; of blocks fewer where their products take more
+#: multiplications than `WORK`.
 DRAWS = {"quick": 4096, "full": 65536}
 WORK = {"quick": 2.0e9, "full": 3.2e10}
 MIN_DRAWS = 256

@@ -18,14 +18,12 @@ from iterorder.maps.quadratic import QuadraticSGD
 from iterorder.sampling import FreshNoise, Sampling
 from iterorder.theory.affine.chunks import chunks
 from iterorder.theory.affine.items import affine_items
-from iterorder.theory.blocks import LARGEST, block_contraction
+from iterorder.theory.blocks import DRAWS, LARGEST, block_contraction
 from iterorder.theory.gaussian import abs_moment
 from iterorder.theory.step_draws import all_steps, draw_blocks
 from iterorder.theory.undefined import Undefined
 from iterorder.validation import as_int
 
-#: Batches drawn where they are too many to list.
-DRAWS = {"quick": 4096, "full": 65536}
 #: The longest block: that many steps of 4096 drawn blocks take some seconds in one dimension.
 MAX_BLOCK = 100_000
 

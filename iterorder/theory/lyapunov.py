@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -217,12 +218,7 @@ def _logistic_exponent(maps: LogisticRegressionSGD, seed: int, effort: str) -> E
     if law.kind == "cyclic" or law.batch_size == law.n_items:
         with contextlib.suppress(Undefined):  # a chain without randomness that does not settle is still a chain
             return Estimate.of(logistic_cycle(maps).exponent)
-    cost = replica_cost(maps.dim, maps.dim, law.batch_size)
-    try:
-        tangent = logistic_tangent(maps, _replicas(cost), seed)
-    except InvalidInputError as error:
-        raise Undefined(f"no stationary law is known: {error}") from None
-    return monte_carlo_exponent(tangent, law, cost, seed=seed, effort=effort)
+    return _along_chain(lambda replicas: logistic_tangent(maps, replicas, seed), maps, maps.dim, seed, effort)
 
 
 def _optimizer_exponent(maps: Optimizer, seed: int, effort: str) -> Estimate:
@@ -235,9 +231,16 @@ def _optimizer_exponent(maps: Optimizer, seed: int, effort: str) -> Estimate:
         raise NoLawReachedError(
             f"no stationary law is reached: far out every map multiplies by a factor of {radius:.6g}"
         )
-    cost = replica_cost(maps.dim, losses.dim, losses.batch_size)
+    return _along_chain(lambda replicas: optimizer_tangent(maps, replicas, seed), maps, losses.dim, seed, effort)
+
+
+def _along_chain(
+    tangent_of: Callable[[int], Tangent], maps: RandomMaps, entries: int, seed: int, effort: str
+) -> Estimate:
+    """By Monte Carlo, from a start that needs a minimiser; `entries` numbers for each item."""
+    cost = replica_cost(maps.dim, entries, maps.sampling_law.batch_size)
     try:
-        tangent = optimizer_tangent(maps, _replicas(cost), seed)
+        tangent = tangent_of(_replicas(cost))
     except InvalidInputError as error:
         raise Undefined(f"no stationary law is known: {error}") from None
     return monte_carlo_exponent(tangent, maps.sampling_law, cost, seed=seed, effort=effort)

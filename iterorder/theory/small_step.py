@@ -7,7 +7,7 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.maps.descent import SGDMaps
 from iterorder.maps.linear_regression import LinearRegressionSGD
-from iterorder.maps.logistic_regression import LogisticRegressionSGD
+from iterorder.maps.logistic_regression import LogisticRegressionSGD, slopes_at
 from iterorder.maps.quadratic import QuadraticSGD
 
 EPS = float(np.finfo(np.float64).eps)
@@ -147,8 +147,8 @@ def small_step_bias(maps: SGDMaps) -> np.ndarray:
 
 
 def _slopes(maps: LogisticRegressionSGD, x) -> np.ndarray:
-    """σ(−y aᵀx) of every point, as exp(−log(1+e^z)): no overflow for any margin."""
-    return np.exp(-np.logaddexp(0.0, maps.labels * (maps.features @ x)))
+    """σ(−y aᵀx) of every point."""
+    return slopes_at(maps.labels * (maps.features @ x))
 
 
 def _check_convex(hessian) -> None:

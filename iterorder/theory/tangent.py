@@ -91,17 +91,22 @@ class LogisticTangent:
 
     def advance(self, rows) -> np.ndarray:
         """Step and push: the slopes σ(−z) of the loss move the state, their derivatives the vectors."""
+        pushed = self._pushed(self._rows, rows)
+        self._rows *= self._shrink
+        self._rows += self._rate * pushed
+        return orthonormalise(self._rows[:, 1:], 0.0)
+
+    def _pushed(self, place, rows) -> np.ndarray:
+        """Minus the gradients of the losses of a draw, and their derivatives along the vectors, both without ridge."""
         a = self._signed[rows]  # y² = 1: the sign drops out of a aᵀ
-        products = self._rows @ np.swapaxes(a, 1, 2)  # (R, 1 + k, B): margins, and components of the vectors
+        products = place @ np.swapaxes(a, 1, 2)  # (R, 1 + k, B): margins, and components of the vectors
         slopes = 1.0 / (1.0 + np.exp(products[:, 0]))
         products[:, 1:] *= (slopes * (slopes - 1.0))[:, None]
         products[:, 0] = slopes
-        self._rows *= self._shrink
-        self._rows += self._rate * (products @ a)
-        return orthonormalise(self._rows[:, 1:], 0.0)
+        return products @ a
 
 
-class OptimizerTangent:
+class OptimizerTangent(LogisticTangent):
     """States (x, v) of logistic regression with momentum, or x alone, with their tangent vectors.
 
     The derivative of a step at x: v → momentum·v + Hx, x → (1 − h·decay)·x − h·v with the new v, H the Hessian there.
@@ -118,24 +123,14 @@ class OptimizerTangent:
     def __init__(self, maps: Optimizer, states, frames) -> None:
         losses = maps.maps
         assert isinstance(losses, LogisticRegressionSGD)
+        super().__init__(losses, states, frames)
         self._maps, self._dim, self._ridge = maps, losses.dim, losses.ridge
-        self._signed, self._step_size = losses.labels[:, None] * losses.features, float(maps.step_sizes[0])
-        self._rows = np.concatenate([states[:, None], frames], axis=1)
-        orthonormalise(self._rows[:, 1:], 0.0)
-
-    @property
-    def n_replicas(self) -> int:
-        """The number of replicas."""
-        return len(self._rows)
+        self._step_size = float(maps.step_sizes[0])
 
     def advance(self, rows) -> np.ndarray:
         """Step and push: the gradient of the loss enters the state, its derivative the vectors."""
-        a, place = self._signed[rows], self._rows[:, :, : self._dim]
-        products = place @ np.swapaxes(a, 1, 2)
-        slopes = 1.0 / (1.0 + np.exp(products[:, 0]))
-        products[:, 1:] *= (slopes * (1.0 - slopes))[:, None]
-        products[:, 0] = -slopes
-        velocity = products @ a / rows.shape[1] + self._ridge * place
+        place = self._rows[:, :, : self._dim]
+        velocity = self._ridge * place - self._pushed(place, rows) / rows.shape[1]
         if self._maps.momentum:
             velocity += self._maps.momentum * self._rows[:, :, self._dim :]
             self._rows[:, :, self._dim :] = velocity

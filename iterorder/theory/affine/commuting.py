@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -65,7 +66,7 @@ class CommutingEpoch:
 
     def increment(self) -> np.ndarray:
         """∏(1 + d_i) − 1 of the coordinates, without the loss of digits in 1 + d, shape (d, d)."""
-        return self.basis @ np.diag(self._increment()) @ self.basis.T
+        return self.basis @ np.diag(self._increment) @ self.basis.T
 
     def mean_offset(self) -> np.ndarray:
         """E b, shape (d,).
@@ -75,14 +76,13 @@ class CommutingEpoch:
         Undefined
             If the integral takes too long, or is not finite.
         """
-        return self.basis @ self._mean(self.offsets)
+        return self.basis @ self._mean
 
     def offset_covariance(self) -> np.ndarray:
         """The covariance of b, shape (d, d); raises Undefined as `mean_offset` does."""
         # Around the fixed point of the mean map b has the mean zero, but for the square of a rounding.
-        increment, mean = self._increment(), self._mean(self.offsets)
-        moving = np.where(increment != 0.0, increment, 1.0)
-        residuals = self.steps * np.where(increment != 0.0, -mean / moving, 0.0) + self.offsets
+        moving = np.where(self._increment != 0.0, self._increment, 1.0)
+        residuals = self.steps * np.where(self._increment != 0.0, -self._mean / moving, 0.0) + self.offsets
         dim = self.steps.shape[1]
         moments = np.empty((dim, dim))
         for p in range(dim):
@@ -92,14 +92,16 @@ class CommutingEpoch:
         covariance = self.basis @ moments @ self.basis.T
         return 0.5 * (covariance + covariance.T)
 
+    @cached_property
     def _increment(self) -> np.ndarray:
         increment = np.zeros(self.steps.shape[1])
         for step in self.steps:
             increment = increment + step + increment * step
         return increment
 
-    def _mean(self, residuals) -> np.ndarray:
-        columns = zip(self.steps.T, residuals.T, strict=True)
+    @cached_property
+    def _mean(self) -> np.ndarray:
+        columns = zip(self.steps.T, self.offsets.T, strict=True)
         return np.array([_single(steps, column, MAX_FACTORS) for steps, column in columns])
 
 
@@ -190,9 +192,15 @@ def _rule(steps, nodes: int, widened: float = 1.0) -> Rule:
     return _on(cuts, nodes)
 
 
+@lru_cache(maxsize=16)
+def _gauss(nodes: int) -> Rule:
+    """On [−1, 1]; many nodes take seconds, and every pair of coordinates has the same."""
+    return np.polynomial.legendre.leggauss(nodes)
+
+
 def _on(cuts: np.ndarray, nodes: int) -> Rule:
     """Gauss's rule on each of the panels between the cuts."""
-    points, weights = np.polynomial.legendre.leggauss(nodes)
+    points, weights = _gauss(nodes)
     widths = np.diff(cuts)
     places = cuts[:-1, None] + widths[:, None] * 0.5 * (points + 1.0)
     return places.ravel(), (0.5 * widths[:, None] * weights).ravel()
