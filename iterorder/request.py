@@ -20,6 +20,7 @@ from iterorder.maps import (
 )
 from iterorder.noise import MAX_REPLICAS
 from iterorder.orders import Order, as_order
+from iterorder.progress import Progress, as_progress
 from iterorder.validation import MAX_STEPS, as_choice, as_float, as_floats, as_int, as_seed
 
 FAMILIES = (
@@ -46,7 +47,7 @@ class Request:
     first_step: int
     first_replica: int
     tol: float
-    progress: bool
+    progress: Progress
 
 
 def checked_request(
@@ -94,7 +95,7 @@ def checked_request(
         first_step=first_step,
         first_replica=as_int("first_replica", first_replica, low=0, high=last_start),
         tol=as_float("tol", tol, low=0.0),
-        progress=bool(progress),
+        progress=as_progress(progress),
     )
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 
 from iterorder.certificates import sure_certificate
 from iterorder.errors import DivergenceError
 from iterorder.maps import AffineMaps, LinearRegressionSGD, QuadraticSGD, RandomMaps
 from iterorder.orders import BACKWARD, FORWARD, Order, Window
+from iterorder.progress import Progress, part, reported
 from iterorder.request import Request, checked_request
 from iterorder.trajectory import Trajectory
 
@@ -33,7 +31,7 @@ def simulate(
     backend: str = "cpu",
     dtype="float64",
     tol: float = 0.0,
-    progress: bool = False,
+    progress: Progress = False,
 ) -> Trajectory:
     """Compose random maps in a given order, for many replicas at once.
 
@@ -59,8 +57,9 @@ def simulate(
     dtype : {"float64", "float32"}
     tol : float ≥ 0
         Euclidean error that a sure certificate may use to cut backward work; zero is exact. Other orders ignore it.
-    progress : bool
-        Show a progress bar on standard error.
+    progress : bool or function
+        True: show how far the run is (a bar in a terminal or a notebook, sparse lines on standard error elsewhere). A
+        function is called with the finished share of the whole run, up to 1; an exception that it raises ends the run.
 
     Returns
     -------
@@ -130,7 +129,7 @@ def _execute(request: Request) -> Trajectory:
     states = np.empty((n_replicas, len(saves), dim), request.x0.dtype)
     diverged = np.full(n_replicas, -1, np.int64)
     bounds = np.zeros((1, len(saves)))
-    with _progress_bar(request.progress, str(request.order)) as report:
+    with reported(request.progress, str(request.order)) as report:
         if request.order == FORWARD:
             cpu.run_forward(system, draws, place, request.x0, saves, states, diverged, report)
         elif request.order == BACKWARD:
@@ -183,16 +182,18 @@ def _anchored(request, system, draws, place, states, diverged, report) -> None:
     early = saves[saves < start]
     to_anchor = np.append(early, start)
     forward = np.empty((len(states), len(to_anchor), states.shape[2]), states.dtype)
-    cpu.run_forward(system, draws, place, request.x0, to_anchor, forward, diverged, report)
-    states[:, : len(early)] = forward[:, :-1]
     late = saves[saves >= start] - start
+    algorithm = _algorithm(request.maps, late, len(states))
+    share = start / max(1, start + _work(algorithm, request.maps, late))
+    cpu.run_forward(system, draws, place, request.x0, to_anchor, forward, diverged, part(report, 0.0, share))
+    states[:, : len(early)] = forward[:, :-1]
     later_noise = place._replace(first_step=place.first_step + start)
     anchor = np.ascontiguousarray(forward[:, -1])
-    part = np.empty((len(states), len(late), states.shape[2]), states.dtype)
+    ends = np.empty((len(states), len(late), states.shape[2]), states.dtype)
     settled = np.full(len(states), -1, np.int64)
-    algorithm = _algorithm(request.maps, late, len(states))
-    cpu.run_backward(algorithm, system, draws, later_noise, anchor, late, part, settled, report)
-    states[:, len(early) :] = part
+    rest = part(report, share, 1.0)
+    cpu.run_backward(algorithm, system, draws, later_noise, anchor, late, ends, settled, rest)
+    states[:, len(early) :] = ends
     newly = (diverged < 0) & (settled >= 0)
     diverged[newly] = settled[newly] + start
     # Found at any step before the anchor, told of the next saved one like everywhere but in the forward order.
@@ -208,13 +209,18 @@ def _algorithm(maps: RandomMaps, saves: np.ndarray, n_replicas: int) -> str:
     replicas side by side in the lanes of a vector; the sweep has the saved iterates of one replica there, reads the
     data once, and goes on with one of those that have met. Those two give the same bits.
     """
-    maps_applied = sum(saves.tolist())  # in Python's integers: n may be 2⁶²
+    maps_applied = _work("each", maps, saves)
     affine = isinstance(maps, (AffineMaps, QuadraticSGD, LinearRegressionSGD))
-    if affine and maps_applied > (maps.dim + 2) * int(saves[-1]):
+    if affine and maps_applied > _work("incremental", maps, saves):
         return "incremental"
     each = -(-n_replicas // LANES) * maps_applied
     sweep = n_replicas * sum(saves[::-LANES].tolist())
     return "sweep" if len(saves) >= LANES or sweep < each else "each"
+
+
+def _work(algorithm: str, maps: RandomMaps, saves: np.ndarray) -> int:
+    """Maps that an algorithm applies for each replica, in the time of one; in Python's integers, for n may be 2⁶²."""
+    return (maps.dim + 2) * int(saves[-1]) if algorithm == "incremental" else sum(saves.tolist())
 
 
 def _checked(trajectory: Trajectory) -> Trajectory:
@@ -229,18 +235,3 @@ def _checked(trajectory: Trajectory) -> Trajectory:
             trajectory,
         )
     return trajectory
-
-
-@contextmanager
-def _progress_bar(show: bool, title: str) -> Iterator:
-    """A function that takes the finished share, or None where no bar is wanted."""
-    if not show:
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=1.0)
-        yield lambda share: bar.update(task, completed=min(1.0, share))

@@ -1,4 +1,4 @@
-"""What a run returns: its file, its xarray form; interruption, memory, progress."""
+"""What a run returns: its file, its xarray form; interruption and memory."""
 
 from __future__ import annotations
 
@@ -118,18 +118,6 @@ def test_to_xarray_says_what_to_install(monkeypatch):
     run = ito.simulate(SYSTEMS["fern"], [0.0, 0.0], 5, seed=1)
     with pytest.raises(ito.BackendUnavailableError, match=r"iterorder\[store\]"):
         run.to_xarray()
-
-
-def test_progress_is_shown_on_standard_error_only(capsys, monkeypatch):
-    monkeypatch.setenv("FORCE_COLOR", "1")  # rich draws bars on terminals only
-    maps = SYSTEMS["linear d=10 ridge"]
-    quiet = ito.simulate(maps, np.zeros(10), 2000, n_replicas=64, seed=1)
-    assert capsys.readouterr() == ("", "")
-    shown = ito.simulate(maps, np.zeros(10), 2000, n_replicas=64, seed=1, progress=True)
-    out, error = capsys.readouterr()
-    assert out == ""
-    assert "forward" in error
-    np.testing.assert_array_equal(quiet.states, shown.states)
 
 
 def run_script(script, **options):
