@@ -118,6 +118,20 @@ def test_license_is_apache_2():
     assert metadata["project"]["license"] == "Apache-2.0"
 
 
+def test_oldest_versions_are_those_of_the_ranges():
+    """What continuous integration installs as the oldest is the lower end of every range that its run installs."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["data"], *extras["transport"], *extras["test"]]
+    floors = dict(re.findall(r"^([\w-]+)>=([\d.]+)", "\n".join(wanted), re.MULTILINE))
+    text = (ROOT / ".ci" / "oldest.txt").read_text(encoding="utf-8").partition("# ---")[0]
+    listed = dict(re.findall(r"^([\w-]+)==([\d.]+)", text, re.MULTILINE))
+    assert listed.keys() == floors.keys()
+    for name, version in listed.items():
+        assert version.split(".")[: floors[name].count(".") + 1] == floors[name].split("."), name
+        assert set(version.split(".")[floors[name].count(".") + 1 :]) <= {"0"}, name
+
+
 @pytest.mark.parametrize("picture", FIGURES, ids=lambda path: path.stem)
 def test_figure_is_small_and_complete(picture):
     assert picture.stat().st_size < FIGURE_LIMIT_BYTES
