@@ -21,7 +21,7 @@ from iterorder.maps import (
 from iterorder.noise import MAX_REPLICAS
 from iterorder.orders import Order, as_order
 from iterorder.progress import Progress, as_progress
-from iterorder.validation import MAX_STEPS, as_choice, as_float, as_floats, as_int, as_seed
+from iterorder.validation import MAX_STEPS, as_choice, as_float, as_floats, as_int, as_integers, as_seed
 
 FAMILIES = (
     AffineMaps,
@@ -119,14 +119,7 @@ def _as_save_steps(save_steps, n_steps: int) -> np.ndarray:
         return np.array([n_steps], np.int64)
     if isinstance(save_steps, str):
         return np.arange(n_steps + 1, dtype=np.int64)
-    try:
-        steps = np.asarray(save_steps)
-    except ValueError as error:  # ragged nested lists
-        raise InvalidInputError(f"save_steps is {save_steps!r}: give increasing integers, 'all' or None") from error
-    if steps.dtype.kind not in "iu" or steps.ndim != 1 or steps.size == 0:
-        raise InvalidInputError(
-            f"save_steps has dtype {steps.dtype} and shape {steps.shape}: give increasing integers, 'all' or None"
-        )
+    steps = as_integers("save_steps", save_steps, "give increasing integers, 'all' or None")
     outside = (steps < 0) | (steps > n_steps)
     if outside.any():
         raise InvalidInputError(f"save_steps holds {steps[outside][0]}: every step must lie in [0, {n_steps}]")

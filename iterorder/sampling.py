@@ -8,7 +8,7 @@ import numpy as np
 
 from iterorder import noise
 from iterorder.errors import InvalidInputError
-from iterorder.validation import MAX_STEPS, as_choice, as_floats, as_int, as_seed, read_only
+from iterorder.validation import MAX_STEPS, as_choice, as_floats, as_int, as_key, read_only
 
 SAMPLINGS = ("iid", "reshuffle", "cyclic")
 MAX_ITEMS = 2**31 - 1
@@ -67,7 +67,7 @@ class Sampling:
 
     def draw(self, seed, replica, step) -> int | np.ndarray:
         """The item of one step (an int), or its items (int64, shape (batch_size,)); steps count from 0."""
-        seed = as_seed(seed)
+        seed = as_key(seed)
         replica = as_int("replica", replica, low=0, high=noise.MAX_REPLICAS - 1)
         step = as_int("step", step, low=0, high=MAX_STEPS)
         items = self._items(seed, replica, step)
@@ -117,7 +117,7 @@ class FreshNoise:
 
     def draw(self, seed, replica, step) -> np.ndarray:
         """The floats of one step, behind the index where there is one, shape (count,) or (1 + count,)."""
-        seed = as_seed(seed)
+        seed = as_key(seed)
         replica = as_int("replica", replica, low=0, high=noise.MAX_REPLICAS - 1)
         step = as_int("step", step, low=0, high=MAX_STEPS)
         return self.draws(seed, replica, step)

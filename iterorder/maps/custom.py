@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from iterorder.arrays import as_array
 from iterorder.errors import InvalidInputError
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.trial import check_body, try_body
 from iterorder.sampling import FreshNoise, Sampling
-from iterorder.validation import as_choice, as_float, as_int, read_only
+from iterorder.validation import as_choice, as_float, as_floats, as_int, read_only
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -234,12 +235,9 @@ class CustomMaps(RandomMaps):
                 raise InvalidInputError(f"draw is {draw!r}: one index is drawn at a time")
             return items
         wanted = self.noise_dim + (self.noise == "index+normal")
-        try:
-            values = np.asarray(draw, np.float64)
-        except (TypeError, ValueError) as error:
-            raise InvalidInputError(f"draw is {draw!r}: give {wanted} numbers") from error
-        if values.shape != (wanted,) or not np.isfinite(values).all():
-            raise InvalidInputError(f"draw is {draw!r}: give {wanted} finite numbers")
+        values = as_floats("draw", draw)
+        if values.shape != (wanted,):
+            raise InvalidInputError(f"draw is {draw!r}: give {wanted} numbers")
         if self.noise == "index+normal":
             self._items(int(values[0]))
         return values
@@ -275,10 +273,7 @@ def _parameter(k: int, value):
         return as_int(f"params[{k}]", value, low=-(2**63), high=2**63 - 1)
     if isinstance(value, numbers.Real):
         return float(value)
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise InvalidInputError(f"params[{k}] is not a rectangular array ({error})") from error
+    array = as_array(f"params[{k}]", value)
     if array.dtype.kind not in "fiub":
         raise InvalidInputError(f"params[{k}] has dtype {array.dtype}: give real numbers")
     return read_only(array.astype(np.float64 if array.dtype.kind == "f" else np.int64))

@@ -11,7 +11,7 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.descent import SGDMaps
-from iterorder.validation import MAX_STEPS, as_float, as_floats, as_int, read_only
+from iterorder.validation import MAX_STEPS, as_float, as_floats, as_int, as_integers, read_only
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -182,12 +182,10 @@ class Optimizer(RandomMaps):
         """The step size and the items of a draw."""
         if self.time_homogeneous:
             return float(self.step_sizes[0]), draw
-        try:
-            numbers = np.asarray(draw)
-        except ValueError:  # ragged nested lists
-            numbers = np.empty(0)
-        if numbers.dtype.kind not in "iu" or numbers.ndim != 1 or numbers.size < 2:
-            raise InvalidInputError(f"draw is {draw!r}: give an array of the step number and the items")
+        wanted = "give an array of the step number and the items"
+        numbers = as_integers("draw", draw, wanted)
+        if numbers.size < 2:
+            raise InvalidInputError(f"draw is {draw!r}: {wanted}")
         step = as_int("the step number of draw", int(numbers[0]), low=0, high=MAX_STEPS)
         return float(self.step_sizes[min(step, len(self.step_sizes) - 1)]), numbers[1:]
 
