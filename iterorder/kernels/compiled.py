@@ -20,7 +20,7 @@ from iterorder.kernels.incremental import incremental, incremental_steps_of, new
 from iterorder.kernels.lanes import LANES
 from iterorder.kernels.steps import steps_of
 from iterorder.kernels.sweep import CHUNK, PACKED_CHUNK, backward_sweep, new_sweep
-from iterorder.kernels.targets import address_of, overload_of
+from iterorder.kernels.targets import address_of, entry_of
 from iterorder.maps import AffineMaps, CustomMaps, GaussianRegressionSGD
 from iterorder.maps.gaussian_regression import gaussian_step
 
@@ -163,4 +163,4 @@ def kernel(function, dtype: np.dtype):
         ),
         mark_diverged: (example.states, example.saves, example.diverged),
     }[function]
-    return overload_of(function, *arguments).entry_point
+    return entry_of(function, *arguments)
