@@ -18,6 +18,7 @@ from iterorder.maps import (
     QuadraticSGD,
     RandomMaps,
 )
+from iterorder.maps.family import family_of
 from iterorder.noise import MAX_REPLICAS
 from iterorder.orders import Order, as_order
 from iterorder.progress import Progress, as_progress
@@ -131,10 +132,17 @@ def _as_save_steps(save_steps, n_steps: int) -> np.ndarray:
 
 
 def as_system(maps) -> RandomMaps:
-    """A random-map system that the kernels know. Subclasses are refused: the kernels would not see what they change."""
-    if type(maps) not in FAMILIES:
-        names = ", ".join(family.__name__ for family in FAMILIES)
-        raise InvalidInputError(f"maps is a {type(maps).__name__}: give one of {names}")
+    """A random-map system that the kernels know; a subclass that changes what they compute is refused."""
+    family_of("maps", maps, FAMILIES)
+    return maps
+
+
+def as_maps(maps, name: str = "maps") -> RandomMaps:
+    """A random-map system of any family, those that the kernels do not know included; but no changed one of a known."""
+    if not isinstance(maps, RandomMaps):
+        raise InvalidInputError(f"{name} is a {type(maps).__name__}: give a system of random maps, such as AffineMaps")
+    if isinstance(maps, FAMILIES):
+        family_of(name, maps, FAMILIES)
     return maps
 
 

@@ -83,6 +83,8 @@ class Sampling:
         slots = np.arange(position * size, (position + 1) * size)
         if self.kind == "cyclic":
             return slots
+        if self.kind != "reshuffle":
+            raise ValueError(f"no way to draw by {self.kind!r} sampling")
         if self.n_items > noise.FISHER_YATES_MAX:
             return noise.feistel(slots, seed, replica, epoch, self.n_items)
         return noise.permutation(seed, replica, epoch, self.n_items)[slots]
@@ -128,6 +130,8 @@ class FreshNoise:
             return noise.uniforms(seed, replica, step, self.count)
         if self.noise == "normal":
             return noise.normals(seed, replica, step, self.count)
+        if self.noise != "index+normal":
+            raise ValueError(f"no way to draw {self.noise!r} noise")
         index = noise.indices(seed, replica, step, self.n_items)[..., None]
         return np.concatenate([index, noise.normals_beside_index(seed, replica, step, self.count)], axis=-1)
 

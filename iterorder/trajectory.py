@@ -14,6 +14,7 @@ from iterorder._version import __version__
 from iterorder.errors import BackendUnavailableError, InvalidInputError
 from iterorder.files import as_path, whole_file
 from iterorder.maps import RandomMaps
+from iterorder.maps.family import family_of
 from iterorder.noise import MAX_REPLICAS
 from iterorder.orders import Order, Window, as_order
 from iterorder.shown import call, shown, span
@@ -246,9 +247,10 @@ def _from_parts(header: dict, arrays: dict[str, np.ndarray]) -> Trajectory:
 
 def _described(maps: RandomMaps, prefix: str) -> tuple[dict, dict[str, np.ndarray]]:
     """What rebuilds a family of maps: its name and parameters, and its arrays by names that begin with the prefix."""
+    family = family_of("maps", maps, tuple(getattr(families, name) for name in FAMILIES))
     parameters: dict[str, object] = {}
     arrays: dict[str, np.ndarray] = {}
-    for item in dataclasses.fields(maps):  # type: ignore[arg-type]
+    for item in dataclasses.fields(family):  # type: ignore[arg-type]
         value = getattr(maps, item.name)
         if isinstance(value, np.ndarray):
             arrays[prefix + item.name] = value
@@ -257,7 +259,7 @@ def _described(maps: RandomMaps, prefix: str) -> tuple[dict, dict[str, np.ndarra
             arrays |= inner
         else:
             parameters[item.name] = value
-    return {"family": type(maps).__name__, "parameters": parameters}, arrays
+    return {"family": family.__name__, "parameters": parameters}, arrays
 
 
 def _rebuilt(description: dict, arrays: dict[str, np.ndarray], prefix: str) -> RandomMaps:

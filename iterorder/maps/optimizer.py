@@ -11,11 +11,17 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.descent import SGDMaps
+from iterorder.maps.family import family_of
+from iterorder.maps.linear_regression import LinearRegressionSGD
+from iterorder.maps.logistic_regression import LogisticRegressionSGD
+from iterorder.maps.quadratic import QuadraticSGD
 from iterorder.validation import MAX_STEPS, as_float, as_floats, as_int, as_integers, read_only
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+#: The families whose gradients the kernels and the theory of optimisers know.
+LOSSES = (QuadraticSGD, LinearRegressionSGD, LogisticRegressionSGD)
 SCHEDULES = ("constant", "linear", "cosine")
 #: The longest schedule: its step sizes are kept in memory (80 MB).
 MAX_HORIZON = 10_000_000
@@ -97,10 +103,7 @@ class Optimizer(RandomMaps):
         ) -> None: ...
 
     def __post_init__(self) -> None:
-        if not isinstance(self.maps, SGDMaps):
-            raise InvalidInputError(
-                f"maps is a {type(self.maps).__name__}: give QuadraticSGD, LinearRegressionSGD or LogisticRegressionSGD"
-            )
+        family_of("maps", self.maps, LOSSES)
         momentum = as_float("momentum", self.momentum, low=0.0)
         if not momentum < 1.0:
             raise InvalidInputError(f"momentum is {momentum!r}: give a number in [0, 1), such as 0.9")
