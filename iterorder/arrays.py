@@ -8,6 +8,8 @@ from iterorder.errors import InvalidInputError
 
 #: What a list may hold without being looked at: no array, and so no mask.
 PLAIN = {int, float, bool, complex, str, bytes, type(None)}
+#: Where results of this package hold their numbers.
+RESULTS = ("points", "states", "distance")
 #: DLPack's number of the main memory.
 MAIN_MEMORY = 1
 
@@ -30,7 +32,7 @@ def as_array(name: str, value) -> np.ndarray:
     try:
         if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
             return np.from_dlpack(value)
-        return np.asarray(value)
+        array = np.asarray(value)
     except (ValueError, TypeError, RuntimeError, BufferError, AttributeError) as error:
         if hasattr(value, "__array__") or hasattr(value, "__dlpack__"):
             raise _not_converted(name, value, error) from error
@@ -39,12 +41,17 @@ def as_array(name: str, value) -> np.ndarray:
                 f"{name} is not a rectangular array ({error}): give rows of equal length"
             ) from error
         raise InvalidInputError(f"{name} cannot be read ({_first_line(error)}): give numbers") from error
+    if array.dtype == object and array.ndim == 0 and not isinstance(value, np.ndarray):
+        raise InvalidInputError(f"{name} is a {type(value).__name__}: give {_numbers_of(name, value)}")
+    return array
 
 
 def _check_masks(name: str, value) -> None:
     """Refuse masked entries, those of masked arrays in lists too."""
     if isinstance(value, np.ma.MaskedArray):
         if np.ma.is_masked(value):
+            if value.ndim == 0:
+                raise InvalidInputError(f"{name} is masked: give a number")
             masked, size = int(np.ma.getmaskarray(value).sum()), value.size
             raise InvalidInputError(
                 f"{name} is a masked array with {masked} of {size} entries masked, and no entry can be left out: give "
@@ -60,6 +67,13 @@ def _is_sparse(value) -> bool:
     return (
         hasattr(value, "nnz") and hasattr(value, "shape") and (hasattr(value, "toarray") or hasattr(value, "todense"))
     )
+
+
+def _numbers_of(name: str, value) -> str:
+    """What to give in place of an object that is no array: the numbers that it holds, where it is a result."""
+    held = (attribute for attribute in RESULTS if isinstance(getattr(value, attribute, None), np.ndarray))
+    attribute = next(held, None)
+    return "an array or a list of numbers" + (f", such as {name}.{attribute}" if attribute else "")
 
 
 def _not_converted(name: str, value, error: Exception) -> InvalidInputError:

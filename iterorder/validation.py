@@ -107,7 +107,9 @@ def as_seed(seed) -> int:
     try:
         return as_int("seed", seed, low=0, high=MAX_SEED)
     except InvalidInputError as error:
-        raise InvalidInputError(f"{error}, a numpy.random.SeedSequence, or a numpy.random.Generator") from None
+        raise InvalidInputError(
+            f"{error}; a numpy.random.SeedSequence and a numpy.random.Generator are seeds too"
+        ) from None
 
 
 def as_key(seed) -> int:

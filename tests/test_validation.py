@@ -82,6 +82,12 @@ class WithGradient:
         return (1, 0)
 
 
+class HasPoints:
+    """A result, given where its numbers are meant."""
+
+    points = np.ones((3, 1))
+
+
 # --------------------------------------------------------------------------------------------------------------- masks
 
 USES = {
@@ -142,7 +148,7 @@ def test_a_masked_array_without_a_masked_entry_is_data():
 
 @pytest.mark.parametrize("read", [as_float, lambda name, value: as_int(name, value, low=0, high=9)])
 def test_a_masked_number_is_refused(read):
-    with pytest.raises(ito.InvalidInputError, match="p is a masked array with 1 of 1"):
+    with pytest.raises(ito.InvalidInputError, match="p is masked: give a number"):
         read("p", np.ma.masked_array(5, True))
     assert read("p", np.ma.masked_array(5, False)) == 5
 
@@ -176,8 +182,11 @@ def test_pandas_and_xarray_are_read():
         (OnDevice(), r"u is a tests\.OnDevice that NumPy cannot read \(Implicit .*u\.get\(\)"),
         (TensorOnDevice(), r"u is a tests\.TensorOnDevice .*u\.cpu\(\)"),
         (WithGradient(), r"u is a tests\.WithGradient .*u\.detach\(\)"),
-        ({1.0, 2.0}, "u has dtype object"),
-        ((k for k in range(3)), "u has dtype object"),
+        ({1.0, 2.0}, "u is a set: give an array or a list of numbers$"),
+        ((k for k in range(3)), "u is a generator: give an array or a list of numbers$"),
+        (None, "u is a NoneType: give an array or a list of numbers$"),
+        (np.array([1.0, None]), "u has dtype object"),
+        (HasPoints(), r"u is a HasPoints: give an array or a list of numbers, such as u\.points"),
     ],
 )
 def test_what_cannot_be_read_is_refused_by_name(value, message):
@@ -236,7 +245,9 @@ def test_a_sequence_of_many_words_gives_its_first():
 
 @pytest.mark.parametrize("seed", [None, 1.5, "1", -1, 2**64, [1], np.random])
 def test_what_is_no_seed_is_told_what_is(seed):
-    with pytest.raises(ito.InvalidInputError, match=r"seed is .*SeedSequence, or a numpy\.random\.Generator"):
+    with pytest.raises(
+        ito.InvalidInputError, match=r"seed is .*SeedSequence and a numpy\.random\.Generator are seeds too"
+    ):
         ito.simulate(TWO, [0.0], 1, seed=seed)
 
 
