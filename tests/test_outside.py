@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 import types
+from math import sqrt
 
 import numba
 import numpy as np
@@ -90,6 +91,20 @@ def reads_through_a_recursion(x, draw, params, out):
 
 def reads_through_a_signature(x, draw, params, out):
     out[0] = scaled_as_declared(x[0])
+
+
+@numba.njit
+def turned(value):
+    return turn(value)
+
+
+@numba.vectorize
+def root(value):
+    return sqrt(value) + math.pi
+
+
+def calls_what_reads_functions_alone(x, draw, params, out):
+    out[0] = root(2.0) * x[0]
 
 
 def reads_inside(x, draw, params, out):
@@ -184,6 +199,38 @@ def test_functions_and_absent_values_are_kept_too(monkeypatch):
     images = [ito.simulate(one, [0.5], 1, seed=0).states.item() for one in (maps, cosine, zero)]
     np.testing.assert_allclose(images, [math.sin(0.5), math.cos(0.5), 0.0], rtol=4 * np.finfo(float).eps)
     assert [one.apply([0.5], [0.5]).item() for one in (maps, cosine, zero)] == [math.sin(0.5), math.cos(0.5), 0.0]
+
+
+def test_a_function_that_a_helper_reads_is_kept(monkeypatch):
+    def body(x, draw, params, out):
+        out[0] = turned(x[0])
+
+    sine = ito.CustomMaps(body, dim=1)
+    monkeypatch.setitem(globals(), "turn", math.cos)
+    cosine = ito.CustomMaps(body, dim=1)
+    images = [one.apply([0.5], [0.5]).item() for one in (sine, cosine)]
+    np.testing.assert_allclose(images, [math.sin(0.5), math.cos(0.5)], rtol=4 * np.finfo(float).eps)
+
+
+@pytest.mark.parametrize("kind", [float, np.float64, np.float32, int])
+def test_numbers_of_every_type_are_kept(kind):
+    """NumPy's numbers name the package that they come from, as its functions do."""
+    set_everywhere(kind(2))
+    maps = ito.CustomMaps(reads_through_a_helper, dim=1)
+    set_everywhere(kind(3))
+    assert [
+        maps.apply([1.0], [0.5]).item(),
+        ito.CustomMaps(reads_through_a_helper, dim=1).apply([1.0], [0.5]).item(),
+    ] == [
+        2.0,
+        3.0,
+    ]
+
+
+def test_what_reads_functions_of_settled_packages_alone_is_used_as_it_is():
+    """The control of the refusals."""
+    maps = ito.CustomMaps(calls_what_reads_functions_alone, dim=1)
+    assert maps.apply([1.0], [0.5]).item() == pytest.approx(math.sqrt(2.0) + math.pi)
 
 
 def test_a_variable_of_an_enclosing_function_is_kept():

@@ -77,7 +77,8 @@ def read_outside(function: types.FunctionType, kept: Outside | None = None, *, t
 
 def with_outside(function: types.FunctionType, outside: Outside) -> types.FunctionType:
     """The function with globals and closures that hold what was read, and change no more: one for equal values."""
-    return _with_outside(function, outside)
+    copies = any(True for _ in outside.held(MUTABLE))
+    return (_with_outside.__wrapped__ if copies else _with_outside)(function, outside)  # arrays are not kept alive
 
 
 @lru_cache(maxsize=256)
@@ -121,7 +122,7 @@ def _read(values: dict, names: dict[str, set], kept: Outside | None, through: tu
                     "from outside cannot be kept: make one of them"
                 )
             found = read_outside(body, before, through=through)
-            if any(not _is_settled(item) for item in found.values.values()) or found.inner:
+            if not all(isinstance(item, types.ModuleType) and is_settled(item) for item in found.values.values()):
                 inner[name] = found
     return Outside(values, inner)
 
@@ -243,8 +244,10 @@ def _is_data(value) -> bool:
     return all(isinstance(item, (*CONSTANTS, *MUTABLE, tuple)) for item in _items(value))
 
 
-def _is_settled(value) -> bool:
-    """Whether a value is part of a package that does not change."""
+def is_settled(value) -> bool:
+    """Whether this is a module or a function of a package that does not change."""
+    if _is_data(value) or not (isinstance(value, types.ModuleType) or callable(value)):
+        return False
     name = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None)
     return isinstance(name, str) and name.partition(".")[0] in SETTLED
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from iterorder.errors import MapCompilationError
-from iterorder.maps.outside import MUTABLE, Outside, is_compiled, read_outside
+from iterorder.maps.outside import MUTABLE, Outside, is_compiled, is_settled, read_outside
 
 ARGUMENTS = ("x", "draw", "params", "out")
 #: A NaN that no calculation produces: what is still there after a run was not written.
@@ -70,12 +70,13 @@ def _check_helpers(step: Callable, outside: Outside) -> None:
         if isinstance(value, types.ModuleType) or is_compiled(value):
             _check_helpers(step, inner)
             continue
-        read = ", ".join(repr(item) for item in inner.values)
-        raise failure(
-            step,
-            f"calls {name!r}, which reads {read} from outside, whose later changes it would not see",
-            f"decorate the function {name} with @numba.njit, or give it what it reads as an argument, from params",
-        )
+        read = [repr(item) for item, value in inner.values.items() if not is_settled(value)]
+        if read:
+            raise failure(
+                step,
+                f"calls {name!r}, which reads {', '.join(read)} from outside, whose later changes it would not see",
+                f"decorate the function {name} with @numba.njit, or give it what it reads as an argument, from params",
+            )
 
 
 def _line_of(step: Callable, instruction: dis.Instruction) -> int | None:
