@@ -292,6 +292,22 @@ def test_the_line_inside_of_a_closure():
         ito.CustomMaps(body, dim=1)
 
 
+@numba.njit
+def clipped(value):
+    return np.clip(value, 0.0, 1.0)
+
+
+def test_the_fault_of_a_helper_is_told_at_its_call():
+    def body(x, draw, params, out):
+        y = 0.5 * x[0]
+        out[0] = clipped(y)
+
+    line = body.__code__.co_firstlineno + 2
+    message = rf"test_custom.py:{line}\) calls a function that cannot be compiled: Unknown attribute(.|\n)*min\(max\("
+    with pytest.raises(ito.MapCompilationError, match=message):
+        ito.CustomMaps(body, dim=1)
+
+
 def test_without_a_source_the_function_is_named():
     names = {}
     exec("def typed(x, draw, params, out):\n    y = 0.5\n    out[0] = float(str(y))\n", names)

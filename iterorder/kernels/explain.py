@@ -32,6 +32,7 @@ HINTS = (
     (r"Untyped global name '(\w+)'", "give what you need of {0} in params"),
     (r"getitem[^\n]*Tuple", "parameters of different types need constant indices: params[0], not params[k]"),
     (r"\bnp_clip\b|np\.clip\b", "np.clip is for arrays: of numbers, write min(max(value, low), high)"),
+    (r"convert string to float", "compiled code has no text: keep numbers as numbers"),
     (r"readonly array", "only out may be written: x, draw and params are read-only"),
     (r"Cannot unify", "a variable changes its type, often from an integer to a float: begin with 0.0"),
     (r"random", "draw nothing yourself: `draw` holds the noise, so that both orders meet the same maps"),
@@ -51,19 +52,28 @@ def explained(step: FunctionType, error: Exception, compiles: Callable[[Function
             return True
         return False
 
-    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
-    found = next((match for pattern in REASONS if (match := re.search(pattern, text))), None)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    reason = found.group(0).strip() if found else (lines[0] if lines else type(error).__name__)
-    hint = "use numbers, loops, branches, math.… and NumPy functions of numbers"
-    for pattern, advice in HINTS:
-        if match := re.search(pattern, text):
-            hint = advice.format(*match.groups())
-            break
-    line = _line(step, text)
+    reason, hint = reason_and_hint(error)
+    line = _line(step, _plain_text(error))
     if line in (None, step.__code__.co_firstlineno):  # Numba names the function where it knows no better
         line = failing_line(step, fails)
     return failure(step, f"cannot be compiled: {reason}", hint, line)
+
+
+def reason_and_hint(error: Exception) -> tuple[str, str]:
+    """The sentence of the compiler that says most, and what to do."""
+    text = _plain_text(error)
+    found = next((match for pattern in REASONS if (match := re.search(pattern, text))), None)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    reason = found.group(0).strip() if found else (lines[0] if lines else type(error).__name__)
+    for pattern, advice in HINTS:
+        if match := re.search(pattern, text):
+            return reason, advice.format(*match.groups())
+    return reason, "use numbers, loops, branches, math.… and NumPy functions of numbers"
+
+
+def _plain_text(error: Exception) -> str:
+    """What an error says, without the colours of a terminal."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", str(error))
 
 
 def makes_arrays(body) -> bool:

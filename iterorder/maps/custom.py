@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iterorder.arrays import as_array
 from iterorder.errors import InvalidInputError
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.outside import Outside, body_of, read_outside, with_outside
+from iterorder.maps.parameters import law_of, params_of
 from iterorder.maps.trial import check_body, try_body
-from iterorder.sampling import FreshNoise, Sampling
-from iterorder.validation import as_choice, as_float, as_floats, as_int, read_only
+from iterorder.sampling import FreshNoise
+from iterorder.validation import as_choice, as_float, as_floats, as_int
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,7 +135,7 @@ class CustomMaps(RandomMaps):
         assert isinstance(step, FunctionType)
         dim = as_int("dim", dim, low=1, high=MAX_DIM)
         noise = as_choice("noise", noise, NOISES)
-        law = _law(noise, noise_dim, n_maps)
+        law = law_of(noise, noise_dim, n_maps)
         fields = {
             "step": step,
             "_outside": outside,
@@ -143,7 +143,7 @@ class CustomMaps(RandomMaps):
             "noise": noise,
             "noise_dim": law.count if isinstance(law, FreshNoise) else 1,
             "n_maps": law.n_items or None,
-            "params": _params(params),
+            "params": params_of(params),
             "body": with_outside(step, outside),
             **_bound(lipschitz),
             "sampling_law": law,
@@ -273,37 +273,6 @@ class CustomMaps(RandomMaps):
         if self.noise == "index":
             return np.atleast_1d(np.asarray(draw, np.int64))
         return IndexAndNormals(draw) if self.noise == "index+normal" else draw
-
-
-def _law(noise: str, noise_dim, n_maps) -> Sampling | FreshNoise:
-    if (n_maps is not None) != noise.startswith("index"):
-        raise InvalidInputError(
-            f"n_maps is {n_maps!r} with noise={noise!r}: give the number of maps with 'index' and 'index+normal' only"
-        )
-    if noise == "index":
-        if noise_dim != 1:
-            raise InvalidInputError(f"noise_dim is {noise_dim!r} with noise='index': a draw is one integer")
-        return Sampling.validated(as_int("n_maps", n_maps, low=1, high=2**31 - 1))
-    return FreshNoise.validated(noise, noise_dim, n_maps)
-
-
-def _params(params) -> tuple:
-    if not isinstance(params, (tuple, list)):
-        raise InvalidInputError(f"params is a {type(params).__name__}: give a tuple of arrays and numbers")
-    return tuple(_parameter(k, value) for k, value in enumerate(params))
-
-
-def _parameter(k: int, value):
-    if isinstance(value, (bool, np.bool_)):
-        raise InvalidInputError(f"params[{k}] is {value!r}: give an array or a number, not a truth value")
-    if isinstance(value, numbers.Integral):
-        return as_int(f"params[{k}]", value, low=-(2**63), high=2**63 - 1)
-    if isinstance(value, numbers.Real):
-        return float(value)
-    array = as_array(f"params[{k}]", value)
-    if array.dtype.kind not in "fiub":
-        raise InvalidInputError(f"params[{k}] has dtype {array.dtype}: give real numbers")
-    return read_only(array.astype(np.float64 if array.dtype.kind == "f" else np.int64))
 
 
 def _bound(lipschitz) -> dict[str, object]:

@@ -171,6 +171,11 @@ def _of_trial(step: Callable, error: Exception) -> MapCompilationError:
     message = str(error).splitlines()[0] if str(error) else ""
     if "read-only" in message:
         return failure(step, "writes to x, draw or params", "only out may be written: copy what you change", line)
+    if type(error).__module__.partition(".")[0] == "numba":  # of a function that the step calls
+        from iterorder.kernels.explain import reason_and_hint
+
+        reason, hint = reason_and_hint(error)
+        return failure(step, f"calls a function that cannot be compiled: {reason}", hint, line)
     hint = "run it by hand: step(x, draw, params, out) with NumPy arrays of the sizes given"
     if isinstance(error, IndexError):
         hint = "out and x have dim entries, draw has noise_dim (one more with 'index+normal'), params what you gave"
