@@ -12,6 +12,14 @@ from typing import BinaryIO
 from iterorder.errors import InvalidInputError
 
 
+def as_path(value) -> Path:
+    """What a user gave as `path`."""
+    try:
+        return Path(value)
+    except TypeError:
+        raise InvalidInputError(f"path is {value!r}: give the name of a file, a str or a pathlib.Path") from None
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A binary file to write to, beside `path` until the block ends, then renamed to it.

@@ -49,7 +49,7 @@ import math
 import numpy as np
 
 from iterorder.errors import InvalidInputError
-from iterorder.validation import MAX_STEPS, as_int, as_seed
+from iterorder.validation import MAX_STEPS, as_int, as_key
 
 DRAW, SHUFFLE, FEISTEL, NORMALS = 0, 1, 2, 3
 PURPOSE_SHIFT = 24
@@ -81,7 +81,7 @@ def words(seed, block, replica, stream=0) -> np.ndarray:
     >>> [hex(int(w)) for w in words(0, 0, 0)]
     ['0x6627e8d5', '0xe169c58d', '0xbc57ac4c', '0x9b00dbd8']
     """
-    seed = as_seed(seed)
+    seed = as_key(seed)
     block, replica, stream = (np.asarray(v, np.uint64) for v in (block, replica, stream))
     c0, c1, c2, c3 = np.broadcast_arrays(block & _LOW, block >> _HALF, replica, stream)
     k0, k1 = seed & 0xFFFFFFFF, seed >> 32

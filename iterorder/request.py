@@ -18,10 +18,11 @@ from iterorder.maps import (
     QuadraticSGD,
     RandomMaps,
 )
+from iterorder.maps.family import family_of
 from iterorder.noise import MAX_REPLICAS
 from iterorder.orders import Order, as_order
 from iterorder.progress import Progress, as_progress
-from iterorder.validation import MAX_STEPS, as_choice, as_float, as_floats, as_int, as_seed
+from iterorder.validation import MAX_STEPS, as_choice, as_float, as_floats, as_int, as_integers, as_seed
 
 FAMILIES = (
     AffineMaps,
@@ -119,14 +120,7 @@ def _as_save_steps(save_steps, n_steps: int) -> np.ndarray:
         return np.array([n_steps], np.int64)
     if isinstance(save_steps, str):
         return np.arange(n_steps + 1, dtype=np.int64)
-    try:
-        steps = np.asarray(save_steps)
-    except ValueError as error:  # ragged nested lists
-        raise InvalidInputError(f"save_steps is {save_steps!r}: give increasing integers, 'all' or None") from error
-    if steps.dtype.kind not in "iu" or steps.ndim != 1 or steps.size == 0:
-        raise InvalidInputError(
-            f"save_steps has dtype {steps.dtype} and shape {steps.shape}: give increasing integers, 'all' or None"
-        )
+    steps = as_integers("save_steps", save_steps, "give increasing integers, 'all' or None")
     outside = (steps < 0) | (steps > n_steps)
     if outside.any():
         raise InvalidInputError(f"save_steps holds {steps[outside][0]}: every step must lie in [0, {n_steps}]")
@@ -138,10 +132,17 @@ def _as_save_steps(save_steps, n_steps: int) -> np.ndarray:
 
 
 def as_system(maps) -> RandomMaps:
-    """A random-map system that the kernels know. Subclasses are refused: the kernels would not see what they change."""
-    if type(maps) not in FAMILIES:
-        names = ", ".join(family.__name__ for family in FAMILIES)
-        raise InvalidInputError(f"maps is a {type(maps).__name__}: give one of {names}")
+    """A random-map system that the kernels know; a subclass that changes what they compute is refused."""
+    family_of("maps", maps, FAMILIES)
+    return maps
+
+
+def as_maps(maps, name: str = "maps") -> RandomMaps:
+    """A random-map system of any family, those that the kernels do not know included; but no changed one of a known."""
+    if not isinstance(maps, RandomMaps):
+        raise InvalidInputError(f"{name} is a {type(maps).__name__}: give a system of random maps, such as AffineMaps")
+    if isinstance(maps, FAMILIES):
+        family_of(name, maps, FAMILIES)
     return maps
 
 

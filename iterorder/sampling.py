@@ -8,7 +8,7 @@ import numpy as np
 
 from iterorder import noise
 from iterorder.errors import InvalidInputError
-from iterorder.validation import MAX_STEPS, as_choice, as_floats, as_int, as_seed, read_only
+from iterorder.validation import MAX_STEPS, as_choice, as_floats, as_int, as_key, read_only
 
 SAMPLINGS = ("iid", "reshuffle", "cyclic")
 MAX_ITEMS = 2**31 - 1
@@ -67,7 +67,7 @@ class Sampling:
 
     def draw(self, seed, replica, step) -> int | np.ndarray:
         """The item of one step (an int), or its items (int64, shape (batch_size,)); steps count from 0."""
-        seed = as_seed(seed)
+        seed = as_key(seed)
         replica = as_int("replica", replica, low=0, high=noise.MAX_REPLICAS - 1)
         step = as_int("step", step, low=0, high=MAX_STEPS)
         items = self._items(seed, replica, step)
@@ -83,6 +83,8 @@ class Sampling:
         slots = np.arange(position * size, (position + 1) * size)
         if self.kind == "cyclic":
             return slots
+        if self.kind != "reshuffle":
+            raise ValueError(f"no way to draw by {self.kind!r} sampling")
         if self.n_items > noise.FISHER_YATES_MAX:
             return noise.feistel(slots, seed, replica, epoch, self.n_items)
         return noise.permutation(seed, replica, epoch, self.n_items)[slots]
@@ -117,7 +119,7 @@ class FreshNoise:
 
     def draw(self, seed, replica, step) -> np.ndarray:
         """The floats of one step, behind the index where there is one, shape (count,) or (1 + count,)."""
-        seed = as_seed(seed)
+        seed = as_key(seed)
         replica = as_int("replica", replica, low=0, high=noise.MAX_REPLICAS - 1)
         step = as_int("step", step, low=0, high=MAX_STEPS)
         return self.draws(seed, replica, step)
@@ -128,6 +130,8 @@ class FreshNoise:
             return noise.uniforms(seed, replica, step, self.count)
         if self.noise == "normal":
             return noise.normals(seed, replica, step, self.count)
+        if self.noise != "index+normal":
+            raise ValueError(f"no way to draw {self.noise!r} noise")
         index = noise.indices(seed, replica, step, self.n_items)[..., None]
         return np.concatenate([index, noise.normals_beside_index(seed, replica, step, self.count)], axis=-1)
 

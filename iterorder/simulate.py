@@ -45,7 +45,8 @@ def simulate(
     n_steps : int in [0, 2⁶²]
     order : {"forward", "backward"} or Window
     n_replicas : int ≥ 1
-    seed : int in [0, 2⁶⁴) or numpy SeedSequence
+    seed : int in [0, 2⁶⁴), numpy SeedSequence, or numpy Generator
+        A generator is advanced by one draw of 64 bits; ``Trajectory.seed`` is the integer that was used.
     save_steps : increasing ints in [0, n_steps], "all" or None
         None saves the last state, "all" those after 0, 1, …, n_steps steps.
     noise : {"independent", "shared"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +12,9 @@ import numpy as np
 from iterorder import maps as families
 from iterorder._version import __version__
 from iterorder.errors import BackendUnavailableError, InvalidInputError
-from iterorder.files import whole_file
+from iterorder.files import as_path, whole_file
 from iterorder.maps import RandomMaps
+from iterorder.maps.family import family_of
 from iterorder.noise import MAX_REPLICAS
 from iterorder.orders import Order, Window, as_order
 from iterorder.shown import call, shown, span
@@ -24,6 +24,24 @@ if TYPE_CHECKING:
     import xarray
 
 SCHEMA = "iterorder.trajectory/1"
+#: How a file of another kind begins, and what it is.
+MAGIC = {
+    b"\x93NUMPY": "a single array, a .npy file",
+    b"\x89HDF": "an HDF5 or NetCDF file",
+    b"CDF": "a NetCDF file",
+    b"PAR1": "a Parquet file",
+    b"\x80": "a pickle, and those are never loaded",
+}
+#: Suffixes that say another format, and what writes it.
+FOREIGN = {
+    **dict.fromkeys((".nc", ".nc4", ".cdf", ".h5", ".hdf5"), "run.to_xarray().to_netcdf(path)"),
+    ".zarr": "run.to_xarray().to_zarr(path)",
+    ".npy": "np.save(path, run.states)",
+    ".mat": "scipy.io.savemat(path, {'states': run.states})",
+    **dict.fromkeys((".pkl", ".pickle"), "pickle.dump(run, file)"),
+    **dict.fromkeys((".csv", ".tsv", ".txt"), "np.savetxt(path, run.states[:, -1])"),
+    **dict.fromkeys((".json", ".parquet", ".feather", ".arrow", ".xlsx"), "run.to_xarray().to_dataframe()"),
+}
 #: What a file may name: no other attribute of `iterorder.maps` is looked up.
 FAMILIES = (
     "AffineMaps",
@@ -86,6 +104,10 @@ class Trajectory:
         facts |= {name: str(getattr(self, name)) for name in ("first_step", "first_replica") if getattr(self, name)}
         return call("Trajectory", facts)
 
+    def __array__(self, dtype=None, copy: bool | None = None) -> np.ndarray:
+        """The states, for NumPy and what reads arrays as it does."""
+        return np.array(self.states, dtype=dtype, copy=copy)
+
     def to_xarray(self) -> xarray.Dataset:
         """The same data with named axes (replica, step, dim).
 
@@ -120,9 +142,19 @@ class Trajectory:
         Parameters
         ----------
         path : str or path-like
-            Used as it is; an existing file is replaced.
+            Used as it is, with any suffix or none but those of other formats; an existing file is replaced.
+
+        Raises
+        ------
+        InvalidInputError
+            If the suffix is that of another format, such as .nc or .csv, or there is no such folder.
         """
-        path = Path(path)
+        path = as_path(path)
+        if path.suffix.lower() in FOREIGN:
+            raise InvalidInputError(
+                f"path {path} has the suffix of another format, and what is written is a .npz file: give a name that "
+                f"ends with .npz, or write {FOREIGN[path.suffix.lower()]}"
+            )
         arrays = {
             "states": self.states,
             "save_steps": self.save_steps,
@@ -164,20 +196,28 @@ def load(path) -> Trajectory:
     InvalidInputError
         If the file is cut, is no trajectory, or comes from a newer schema.
     """
-    path = Path(path)
+    path = as_path(path)
     with open(path, "rb") as file:  # missing, a folder, not permitted: these errors speak for themselves
         try:
             header, arrays = _read(file)
             return _from_parts(header, arrays)
         except Exception as error:  # damaged bytes make NumPy, zipfile and json raise nearly anything
+            # NumPy advises to unpickle what it cannot read, which would run whatever code the file holds.
+            pickled = "allow_pickle" in str(error)
+            reason = "it holds pickled objects, which are never loaded" if pickled else error
             raise InvalidInputError(
-                f"{path} is cut or no trajectory ({error}): give a file that Trajectory.save wrote"
-            ) from error
+                f"{path} is cut or no trajectory ({reason}): give a file that Trajectory.save wrote"
+            ) from (None if pickled else error)
 
 
 def _read(file) -> tuple[dict, dict[str, np.ndarray]]:
+    start = file.read(8)
+    file.seek(0)
+    if not start.startswith(b"PK"):
+        known = (name for magic, name in MAGIC.items() if start.startswith(magic))
+        raise ValueError(f"it is {next(known, 'no .npz file')}" if start else "it is empty")
     with np.load(file, allow_pickle=False) as content:
-        if not isinstance(content, np.lib.npyio.NpzFile) or "header" not in content.files:
+        if "header" not in content.files:
             raise ValueError("it has no header")
         arrays = {name: content[name] for name in content.files}
     header = json.loads(arrays.pop("header").tobytes())
@@ -207,9 +247,10 @@ def _from_parts(header: dict, arrays: dict[str, np.ndarray]) -> Trajectory:
 
 def _described(maps: RandomMaps, prefix: str) -> tuple[dict, dict[str, np.ndarray]]:
     """What rebuilds a family of maps: its name and parameters, and its arrays by names that begin with the prefix."""
+    family = family_of("maps", maps, tuple(getattr(families, name) for name in FAMILIES))
     parameters: dict[str, object] = {}
     arrays: dict[str, np.ndarray] = {}
-    for item in dataclasses.fields(maps):  # type: ignore[arg-type]
+    for item in dataclasses.fields(family):  # type: ignore[arg-type]
         value = getattr(maps, item.name)
         if isinstance(value, np.ndarray):
             arrays[prefix + item.name] = value
@@ -218,7 +259,7 @@ def _described(maps: RandomMaps, prefix: str) -> tuple[dict, dict[str, np.ndarra
             arrays |= inner
         else:
             parameters[item.name] = value
-    return {"family": type(maps).__name__, "parameters": parameters}, arrays
+    return {"family": family.__name__, "parameters": parameters}, arrays
 
 
 def _rebuilt(description: dict, arrays: dict[str, np.ndarray], prefix: str) -> RandomMaps:

@@ -8,6 +8,7 @@ import operator
 
 import numpy as np
 
+from iterorder.arrays import as_array
 from iterorder.errors import InvalidInputError
 
 MAX_STEPS = 2**62
@@ -16,10 +17,7 @@ MAX_SEED = 2**64 - 1
 
 def as_floats(name: str, value, *, ndim: tuple[int, ...] | None = None, allow_empty: bool = False) -> np.ndarray:
     """`value` as a finite float64 array; integers and booleans are converted, everything else is refused."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:  # ragged nested lists
-        raise InvalidInputError(f"{name} is not a rectangular array ({error}): give rows of equal length") from error
+    array = as_array(name, value)
     if array.dtype.kind not in "fiub":
         raise InvalidInputError(f"{name} has dtype {array.dtype}: give real numbers (floats or integers)")
     array = array.astype(np.float64)
@@ -36,10 +34,28 @@ def as_floats(name: str, value, *, ndim: tuple[int, ...] | None = None, allow_em
     return array
 
 
+def as_integers(name: str, value, accepted: str) -> np.ndarray:
+    """`value` as a non-empty array of integers with one axis, of their own type; `accepted` ends the message.
+
+    Booleans and floats are refused, whole ones too: a step of 2.0 is more often a mistake than meant.
+    """
+    array = as_array(name, value)
+    if array.dtype.kind not in "iu" or array.ndim != 1 or array.size == 0:
+        raise InvalidInputError(f"{name} has dtype {array.dtype} and shape {array.shape}: {accepted}")
+    return array
+
+
+def _scalar(name: str, value):
+    """What an array without axes holds, of any library; everything else as it is."""
+    if isinstance(value, np.generic) or not hasattr(value, "__array__"):
+        return value
+    array = as_array(name, value)
+    return value if array.ndim else array[()]
+
+
 def as_float(name: str, value, *, low: float = -math.inf, strict: bool = False) -> float:
     """A finite real number above `low` (at or above it unless `strict`)."""
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value[()]
+    value = _scalar(name, value)
     try:
         finite = isinstance(value, numbers.Real) and math.isfinite(value)
     except OverflowError:  # an integer beyond every float
@@ -61,6 +77,7 @@ def _shown(value) -> str:
 
 def as_int(name: str, value, *, low: int, high: int) -> int:
     """An integer in [low, high]; booleans and floats are refused."""
+    value = _scalar(name, value)
     if isinstance(value, (bool, np.bool_)):
         raise InvalidInputError(f"{name} is {value!r}: give an integer, not a truth value")
     try:
@@ -73,10 +90,36 @@ def as_int(name: str, value, *, low: int, high: int) -> int:
 
 
 def as_seed(seed) -> int:
-    """The 64-bit Philox key: an int in [0, 2⁶⁴), or a numpy SeedSequence that generates one."""
-    if isinstance(seed, np.random.SeedSequence):
+    """The 64-bit Philox key of what a user gave as `seed`.
+
+    An int in [0, 2⁶⁴) is the key. A numpy SeedSequence, of any number of words, generates one, the same every time:
+    ``generate_state(1, uint64)[0]``. A numpy Generator, BitGenerator or RandomState gives the next 64 bits that it
+    draws, and so is advanced by one draw: the next call gets another key.
+    """
+    if isinstance(seed, np.random.bit_generator.ISeedSequence):
         return int(seed.generate_state(1, np.uint64)[0])
-    return as_int("seed", seed, low=0, high=MAX_SEED)
+    if isinstance(seed, np.random.BitGenerator):
+        seed = np.random.Generator(seed)
+    if isinstance(seed, np.random.Generator):
+        return int(seed.integers(2**64, dtype=np.uint64))
+    if isinstance(seed, np.random.RandomState):
+        return int(seed.randint(2**64, dtype=np.uint64))
+    try:
+        return as_int("seed", seed, low=0, high=MAX_SEED)
+    except InvalidInputError as error:
+        raise InvalidInputError(
+            f"{error}; a numpy.random.SeedSequence and a numpy.random.Generator are seeds too"
+        ) from None
+
+
+def as_key(seed) -> int:
+    """The seed of one draw, which is a function of its arguments: no generator, which changes with each call."""
+    if isinstance(seed, (np.random.Generator, np.random.BitGenerator, np.random.RandomState)):
+        raise InvalidInputError(
+            f"seed is a {type(seed).__name__}, which gives another seed at each call, and a draw is a function of its "
+            "arguments: give an integer in [0, 2⁶⁴) or a numpy.random.SeedSequence, such as that of the run (its .seed)"
+        )
+    return as_seed(seed)
 
 
 def as_choice(name: str, value, choices: tuple[str, ...]) -> str:

@@ -216,6 +216,105 @@ def test_the_line_of_what_is_refused(step, line):
     assert f"test_custom.py:{step.__code__.co_firstlineno + line})" in str(caught.value)
 
 
+def clips(x, draw, params, out):
+    y = 0.5 * x[0]
+    out[0] = np.clip(y, -1.0, 1.0)
+
+
+def clips_an_array(x, draw, params, out):
+    y = 0.5
+    out[:] = np.clip(x, -y, y)
+
+
+def multiplies(x, draw, params, out):
+    i = 1
+    out[:] = params[0][i] @ x
+
+
+def converts(x, draw, params, out):
+    y = 0.5
+    out[0] = float(str(y))
+
+
+def takes_a_norm(x, draw, params, out):
+    if x[0] > 100.0:
+        out[0] = 0.0
+    else:
+        for _ in range(2):
+            out[0] = x[0]
+            out[0] += np.linalg.norm(x)
+    out[0] += 1.0
+
+
+def keeps_a_dictionary(x, draw, params, out):
+    scale = 0.5
+
+    while scale < 0.4:
+        scale *= 2.0
+    found = {"a": scale}
+    out[0] = found["a"] * x[0]
+
+
+@numba.njit
+def formats(x, draw, params, out):
+    half = 0.5 * x[0]
+    out[0] = float(f"{half}")
+
+
+@pytest.mark.parametrize(
+    ("step", "line"),
+    [
+        (clips, 2),
+        (clips_an_array, 2),
+        (multiplies, 2),
+        (converts, 2),
+        (takes_a_norm, 6),
+        (keeps_a_dictionary, 5),
+        (formats, 3),  # counted from the decorator
+    ],
+)
+def test_the_line_of_what_does_not_compile(step, line):
+    """Numba names the def, or nothing; a mutant that repeats that is told by the line."""
+    plain = getattr(step, "py_func", step)
+    with pytest.raises(ito.MapCompilationError, match=r"cannot be compiled|allocates memory") as caught:
+        ito.CustomMaps(step, dim=2 if step in (clips_an_array, multiplies) else 1, params=(np.ones((2, 2, 2)),))
+    assert f"test_custom.py:{plain.__code__.co_firstlineno + line})" in str(caught.value)
+
+
+def test_the_line_inside_of_a_closure():
+    half = 0.5
+
+    def body(x, draw, params, out):
+        scale = half
+        out[0] = float(str(scale * x[0]))
+
+    with pytest.raises(ito.MapCompilationError, match=f"test_custom.py:{body.__code__.co_firstlineno + 2}"):
+        ito.CustomMaps(body, dim=1)
+
+
+@numba.njit
+def clipped(value):
+    return np.clip(value, 0.0, 1.0)
+
+
+def test_the_fault_of_a_helper_is_told_at_its_call():
+    def body(x, draw, params, out):
+        y = 0.5 * x[0]
+        out[0] = clipped(y)
+
+    line = body.__code__.co_firstlineno + 2
+    message = rf"test_custom.py:{line}\) calls a function that cannot be compiled: Unknown attribute(.|\n)*min\(max\("
+    with pytest.raises(ito.MapCompilationError, match=message):
+        ito.CustomMaps(body, dim=1)
+
+
+def test_without_a_source_the_function_is_named():
+    names = {}
+    exec("def typed(x, draw, params, out):\n    y = 0.5\n    out[0] = float(str(y))\n", names)
+    with pytest.raises(ito.MapCompilationError, match=r"'typed' \(<string>:1\) cannot be compiled"):
+        ito.CustomMaps(names["typed"], dim=1)
+
+
 def test_integers_that_wrap_around_are_found():
     """2⁷⁰ in plain Python, 0 in 64 bits."""
     with pytest.raises(ito.MapCompilationError, match=r"another number when compiled(.|\n)*wrap around"):

@@ -269,7 +269,7 @@ def test_bad_input(options, message):
 
 def test_bad_maps_and_draws():
     for maps in (ito.gallery.sierpinski(), ito.Optimizer(QUADRATIC), "sgd"):
-        with pytest.raises(ito.InvalidInputError, match="give QuadraticSGD"):
+        with pytest.raises(ito.InvalidInputError, match="give one of QuadraticSGD"):
             ito.Optimizer(maps)
     maps = ito.Optimizer(QUADRATIC, schedule="linear", horizon=5)
     for draw in (1, [0.0, 1.0], [[0, 1]], "x", [-1, 0], [1, 3]):

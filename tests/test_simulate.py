@@ -331,7 +331,7 @@ def test_a_subclass_is_refused_rather_than_ignored():
         def apply(self, x, draw):
             return super().apply(x, draw) + 1.0
 
-    with pytest.raises(ito.InvalidInputError, match="maps is a Shifted: give one of AffineMaps"):
+    with pytest.raises(ito.InvalidInputError, match="maps is a Shifted, which changes 'apply' of AffineMaps"):
         ito.simulate(Shifted([[[0.5]]], [[0.0]]), [0.0], 3, seed=1)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+import traceback
 
 import numpy as np
 import pytest
@@ -89,6 +91,83 @@ def test_pickled_objects_are_never_loaded(tmp_path):
     np.savez(path, header=np.array([{"schema": "iterorder.trajectory/1"}], object))
     with pytest.raises(ito.InvalidInputError):
         ito.load(path)
+
+
+def text_of(error):
+    """What a user sees of an error, its causes included."""
+    return "".join(traceback.format_exception(error))
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda path: path.write_bytes(b""), "it is empty"),
+        (lambda path: path.write_text("hello"), r"it is no \.npz file"),
+        (lambda path: np.save(path.open("wb"), np.zeros(3)), r"a single array, a \.npy file"),
+        (lambda path: np.save(path.open("wb"), np.array([{}], object)), r"a single array, a \.npy file"),
+        (lambda path: path.write_bytes(pickle.dumps({"states": 1})), "a pickle, and those are never loaded"),
+        (lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\n"), "an HDF5 or NetCDF file"),
+        (lambda path: path.write_bytes(b"PK\x05\x06" + bytes(18)), "it has no header"),
+        (
+            lambda path: np.savez(path, header=np.array([{}], object)),
+            "it holds pickled objects, which are never loaded",
+        ),
+        (lambda path: np.savez(path, other=np.array([{}], object)), "it has no header"),
+    ],
+)
+def test_no_foreign_file_brings_the_advice_to_unpickle(tmp_path, write, message):
+    """NumPy's own words for most of these are to set allow_pickle, which runs what the file holds."""
+    path = tmp_path / "foreign.npz"
+    write(path)
+    with pytest.raises(ito.InvalidInputError, match=message) as caught:
+        ito.load(path)
+    assert "allow_pickle" not in str(caught.value)
+    assert "allow_pickle=True" not in text_of(caught.value)
+
+
+def test_numpy_gives_that_advice(tmp_path):
+    """The control: the words that must not come."""
+    (tmp_path / "text").write_text("hello")
+    with pytest.raises(ValueError, match="allow_pickle"):
+        np.load(tmp_path / "text")
+
+
+@pytest.mark.parametrize("name", ["run.nc", "run.NC", "run.zarr", "run.csv", "run.npy", "run.pkl", "run.h5"])
+def test_a_suffix_of_another_format_is_refused(name, tmp_path):
+    run = ito.simulate(SYSTEMS["fern"], [0.0, 0.0], 2, seed=1)
+    with pytest.raises(ito.InvalidInputError, match=rf"{name} has the suffix of another format.*ends with \.npz, or"):
+        run.save(tmp_path / name)
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["noext", "run.npz", "h=0.25", "run.2026-01-31", ".hidden"])
+def test_other_names_are_used_as_they_are(name, tmp_path):
+    run = ito.simulate(SYSTEMS["fern"], [0.0, 0.0], 2, seed=1)
+    run.save(str(tmp_path / name))
+    assert os.listdir(tmp_path) == [name]
+    np.testing.assert_array_equal(ito.load(tmp_path / name).states, run.states)
+
+
+@pytest.mark.parametrize("path", [None, 5, ["run.npz"]])
+def test_what_is_no_path_is_named(path):
+    run = ito.simulate(SYSTEMS["fern"], [0.0, 0.0], 2, seed=1)
+    for use in (run.save, ito.load):
+        with pytest.raises(ito.InvalidInputError, match="path is "):
+            use(path)
+
+
+def test_a_trajectory_is_its_states_to_numpy():
+    run = ito.simulate(SYSTEMS["fern"], [0.0, 0.0], 5, n_replicas=3, seed=1, save_steps=[1, 5], dtype="float32")
+    np.testing.assert_array_equal(np.asarray(run), run.states)
+    assert np.asarray(run).dtype == np.float32
+    assert np.asarray(run, np.float64).dtype == np.float64
+    assert not np.shares_memory(np.array(run), run.states)
+    np.testing.assert_array_equal(np.mean(run, axis=0), run.states.mean(axis=0))
+    if np.lib.NumpyVersion(np.__version__) >= "2.0.0":
+        assert np.shares_memory(np.asarray(run), run.states)
+        assert np.shares_memory(np.array(run, copy=False), run.states)
+        with pytest.raises(ValueError, match="copy"):
+            np.array(run, dtype=np.float64, copy=False)
 
 
 def test_a_failed_save_leaves_the_old_file(saved, monkeypatch):

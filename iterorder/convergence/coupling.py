@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from iterorder.arrays import as_array
 from iterorder.convergence.norms import euclidean_norm, power_mean, scaled_powers
 from iterorder.convergence.replica_blocks import check_table_size, run_in_blocks
 from iterorder.errors import DivergenceError, InvalidInputError
@@ -123,7 +124,11 @@ def coupling_distance(
     maps, n_replicas, p, seed = as_system(maps), as_replicas(n_replicas), _as_power(p), as_seed(seed)
     starts = tuple(as_starts(name, value, n_replicas, maps.dim) for name, value in (("x0", x0), ("y0", y0)))
     order, n_steps = as_order(order), as_int("n_steps", n_steps, low=0, high=MAX_STEPS)
-    n_saved = n_steps + 1 if isinstance(save_steps, str) else np.size(0 if save_steps is None else save_steps)
+    n_saved = (
+        n_steps + 1
+        if isinstance(save_steps, str)
+        else as_array("save_steps", 0 if save_steps is None else save_steps).size
+    )
     check_table_size(n_replicas, n_saved)
     per_replica, size = np.empty((n_replicas, n_saved)), np.empty((n_replicas, n_saved))
     diverged = np.zeros(n_replicas, bool)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from iterorder.arrays import as_array
 from iterorder.convergence.coupling import CouplingDistance, relative_variance_of_mean
 from iterorder.convergence.fit_window import EPS, Curve, FitWindow, fit_window
 from iterorder.convergence.norms import scaled_powers
@@ -273,10 +274,7 @@ def _as_distances(distance) -> np.ndarray:
 
 def _as_numbers(name: str, values, accepted: str) -> np.ndarray:
     """One axis of real numbers, finite or not: a distance that overflowed is data."""
-    try:
-        array = np.asarray(values)
-    except ValueError as error:  # ragged nested lists
-        raise InvalidInputError(f"{name} is not a rectangular array ({error}): {accepted}") from error
+    array = as_array(name, values)
     if array.ndim != 1 or array.dtype.kind not in "fiu":
         raise InvalidInputError(f"{name} has dtype {array.dtype} and shape {array.shape}: {accepted}")
     return array

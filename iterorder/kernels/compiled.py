@@ -14,13 +14,13 @@ import numpy as np
 from iterorder.kernels import blocks, float_draws, systems
 from iterorder.kernels import draws as items
 from iterorder.kernels.backward import backward_each, backward_to, mark_diverged, sliding_window
-from iterorder.kernels.custom import MAX_LANE_DIM, compiled_body, constants_of, custom_steps, layout_of, memory_of
+from iterorder.kernels.custom import MAX_LANE_DIM, compiled_body, custom_steps, layout_of, memory_of
 from iterorder.kernels.forward import forward
 from iterorder.kernels.incremental import incremental, incremental_steps_of, new_carry
 from iterorder.kernels.lanes import LANES
 from iterorder.kernels.steps import steps_of
 from iterorder.kernels.sweep import CHUNK, PACKED_CHUNK, backward_sweep, new_sweep
-from iterorder.kernels.targets import address_of, overload_of
+from iterorder.kernels.targets import address_of, entry_of
 from iterorder.maps import AffineMaps, CustomMaps, GaussianRegressionSGD
 from iterorder.maps.gaussian_regression import gaussian_step
 
@@ -106,7 +106,7 @@ def _incremental_address(function, dtype: np.dtype) -> int:
 
 @systems.system_of.register
 def _(maps: CustomMaps, dtype) -> systems.System:
-    return _with_own_steps(maps.step, maps.dim, maps.noise, maps.noise_dim, maps.params, np.dtype(dtype))
+    return _with_own_steps(maps.body, maps.dim, maps.noise, maps.noise_dim, maps.params, np.dtype(dtype))
 
 
 @systems.system_of.register
@@ -118,17 +118,17 @@ def _with_own_steps(step, dim, noise, noise_dim, params, dtype: np.dtype) -> sys
     columns, scalar = dim <= MAX_LANE_DIM, dtype.type
     stride = dim if columns else systems.padded(dim, dtype)
     empty = np.zeros((1, stride), dtype)
-    address = _custom_address(step, constants_of(step), dim, noise, noise_dim, layout_of(params), dtype)
+    address = _custom_address(step, dim, noise, noise_dim, layout_of(params), dtype)
     return systems.System(
         systems.CUSTOM, columns, dim, stride, 1, empty, empty, scalar(1.0), scalar(1.0), memory_of(params), address
     )
 
 
 @lru_cache(maxsize=256)
-def _custom_address(step, constants, dim, noise, noise_dim, layout, dtype: np.dtype) -> int:
+def _custom_address(step, dim, noise, noise_dim, layout, dtype: np.dtype) -> int:
     """The compiled step of custom maps: the same for all whose parameters have the same types and shapes."""
     example, rows = _example(dtype), noise_dim + (noise == "index+normal")
-    body = compiled_body(step, constants, dim, noise, layout, dtype)
+    body = compiled_body(step, dim, noise, layout, dtype)
     steps = custom_steps(body, dim, noise, rows, layout)
     return address_of(steps, example.system, example.scratch, 0, 0, 0, 0)
 
@@ -163,4 +163,4 @@ def kernel(function, dtype: np.dtype):
         ),
         mark_diverged: (example.states, example.saves, example.diverged),
     }[function]
-    return overload_of(function, *arguments).entry_point
+    return entry_of(function, *arguments)

@@ -6,7 +6,6 @@ such plain indices, that the compiler keeps them in registers for a chunk of ste
 
 from __future__ import annotations
 
-import inspect
 import math
 import operator
 from functools import lru_cache
@@ -20,7 +19,7 @@ from numba.extending import intrinsic, lower_builtin, models, register_model
 from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import from_dtype
 
-from iterorder.kernels.explain import allocates, explained
+from iterorder.kernels.explain import allocates, explained, makes_arrays
 from iterorder.kernels.lanes import row_pointer
 from iterorder.kernels.targets import OPTIONS
 
@@ -256,23 +255,13 @@ def memory_of(params: tuple) -> np.ndarray:
 # ---------------------------------------------------------------------------------------------------------------- steps
 
 
-def constants_of(step) -> tuple:
-    """The numbers that a body reads from outside: compiled in, so another value asks for another compilation."""
-    found = inspect.getclosurevars(step)
-    return tuple(
-        (name, repr(value))
-        for name, value in sorted({**found.globals, **found.nonlocals}.items())
-        if isinstance(value, (bool, int, float, str, tuple, np.generic))
-    )
-
-
 @lru_cache(maxsize=256)
-def compiled_body(step, constants: tuple, dim: int, noise: str, layout: tuple, dtype):
+def compiled_body(function, dim: int, noise: str, layout: tuple, dtype):
     """The body as a compiled function, for arguments of the types that its steps give it; raises Numba's own errors.
 
-    `constants` are those of `constants_of`, which make the result another one.
+    `function` is `CustomMaps.body`, another one for other values of what it reads from outside: those are compiled in.
     """
-    body = njit(**OPTIONS, forceinline=True, boundscheck=True)(step)
+    body = njit(**OPTIONS, forceinline=True, boundscheck=True)(function)
     state = types.Array(from_dtype(np.dtype(dtype)), 1, "C", readonly=True)
     body.compile((state, draw_type(noise), parameter_types(layout), types.Array(state.dtype, 1, "C")))
     return body
@@ -280,14 +269,17 @@ def compiled_body(step, constants: tuple, dim: int, noise: str, layout: tuple, d
 
 def check_compiles(maps):
     """The compiled body of custom maps for float64; what fails is a `MapCompilationError` with place and reason."""
+    kinds = maps.dim, maps.noise, layout_of(maps.params), np.dtype(np.float64)
+
+    def compiles(function):
+        return compiled_body.__wrapped__(function, *kinds)
+
     try:
-        body = compiled_body(
-            maps.step, constants_of(maps.step), maps.dim, maps.noise, layout_of(maps.params), np.dtype(np.float64)
-        )
+        body = compiled_body(maps.body, *kinds)
     except Exception as error:  # Numba raises many kinds
-        raise explained(maps.step, error) from error
-    if any("NRT_MemInfo_alloc" in code or "NRT_Allocate" in code for code in body.inspect_llvm().values()):
-        raise allocates(maps.step, body)
+        raise explained(maps.body, error, compiles) from error
+    if makes_arrays(body):
+        raise allocates(maps.body, body, compiles)
     return body
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import re
-import textwrap
 from collections.abc import Callable
+from types import FunctionType
 
 from numba.core import ir, types
 
 from iterorder.errors import MapCompilationError
+from iterorder.kernels.locate import failing_line
 from iterorder.maps.trial import failure
 
 #: The sentence that says most among Numba's lines, the first that is found.
@@ -32,6 +31,8 @@ HINTS = (
     ),
     (r"Untyped global name '(\w+)'", "give what you need of {0} in params"),
     (r"getitem[^\n]*Tuple", "parameters of different types need constant indices: params[0], not params[k]"),
+    (r"\bnp_clip\b|np\.clip\b", "np.clip is for arrays: of numbers, write min(max(value, low), high)"),
+    (r"convert string to float", "compiled code has no text: keep numbers as numbers"),
     (r"readonly array", "only out may be written: x, draw and params are read-only"),
     (r"Cannot unify", "a variable changes its type, often from an integer to a float: begin with 0.0"),
     (r"random", "draw nothing yourself: `draw` holds the noise, so that both orders meet the same maps"),
@@ -39,42 +40,61 @@ HINTS = (
 )
 #: What the compiler calls operators on values.
 OPERATORS = ("arrayexpr", "binop", "inplace_binop", "unary")
-ALLOCATING = {
-    "zeros",
-    "empty",
-    "ones",
-    "full",
-    "array",
-    "zeros_like",
-    "empty_like",
-    "arange",
-    "linspace",
-    "copy",
-    "dot",
-}
 
 
-def explained(step: Callable, error: Exception) -> MapCompilationError:
-    """The error of a map that cannot be compiled."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+def explained(step: FunctionType, error: Exception, compiles: Callable[[FunctionType], object]) -> MapCompilationError:
+    """The error of a map that cannot be compiled; `compiles` tries another version of its function."""
+
+    def fails(function: FunctionType) -> bool:
+        try:
+            compiles(function)
+        except Exception:  # Numba raises many kinds
+            return True
+        return False
+
+    reason, hint = reason_and_hint(error)
+    line = _line(step, _plain_text(error))
+    if line in (None, step.__code__.co_firstlineno):  # Numba names the function where it knows no better
+        line = failing_line(step, fails)
+    return failure(step, f"cannot be compiled: {reason}", hint, line)
+
+
+def reason_and_hint(error: Exception) -> tuple[str, str]:
+    """The sentence of the compiler that says most, and what to do."""
+    text = _plain_text(error)
     found = next((match for pattern in REASONS if (match := re.search(pattern, text))), None)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     reason = found.group(0).strip() if found else (lines[0] if lines else type(error).__name__)
-    hint = "use numbers, loops, branches, math.… and NumPy functions of numbers"
     for pattern, advice in HINTS:
         if match := re.search(pattern, text):
-            hint = advice.format(*match.groups())
-            break
-    return failure(step, f"cannot be compiled: {reason}", hint, _line(step, text))
+            return reason, advice.format(*match.groups())
+    return reason, "use numbers, loops, branches, math.… and NumPy functions of numbers"
 
 
-def allocates(step: Callable, body) -> MapCompilationError:
-    """The error of a map that makes arrays; `body` is what the compiler made of it."""
+def _plain_text(error: Exception) -> str:
+    """What an error says, without the colours of a terminal."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+
+
+def makes_arrays(body) -> bool:
+    """Whether what the compiler made of a function takes memory."""
+    return any("NRT_MemInfo_alloc" in code or "NRT_Allocate" in code for code in body.inspect_llvm().values())
+
+
+def allocates(step: FunctionType, body, compiles: Callable) -> MapCompilationError:
+    """The error of a map that makes arrays; `body` is what the compiler made of it, as `compiles` does of others."""
+
+    def fails(function: FunctionType) -> bool:
+        try:
+            return makes_arrays(compiles(function))
+        except Exception:  # Numba raises many kinds
+            return False
+
     hint = "write into out, keep numbers in variables, and give arrays that are only read in params"
     line = _line_of_array(body)
     if line is not None:
         hint = "arithmetic of whole arrays makes a new one: write a loop over entries, out[k] = … x[k] …"
-    return failure(step, "allocates memory in every step", hint, line or _line_of_allocation(step))
+    return failure(step, "allocates memory in every step", hint, line or failing_line(step, fails))
 
 
 def _line_of_array(body) -> int | None:
@@ -90,22 +110,9 @@ def _line_of_array(body) -> int | None:
     return None
 
 
-def _line(step: Callable, text: str) -> int | None:
+def _line(step: FunctionType, text: str) -> int | None:
     """The line that the compiler names last in the file of the map."""
     name = re.escape(step.__code__.co_filename)
     short = re.escape(step.__code__.co_filename.rsplit("/", 1)[-1])
     lines = re.findall(rf'File "[^"]*{short}", line (\d+)', text) or re.findall(rf"{name} \((\d+)\)", text)
     return int(lines[-1]) if lines else None
-
-
-def _line_of_allocation(step: Callable) -> int | None:
-    try:
-        source, first = inspect.getsourcelines(step)
-        tree = ast.parse(textwrap.dedent("".join(source)))
-    except (OSError, TypeError, SyntaxError):
-        return None
-    for node in ast.walk(tree):
-        call = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ALLOCATING
-        if isinstance(node, ast.expr) and (call or isinstance(node, (ast.List, ast.ListComp))):
-            return first + node.lineno - 1
-    return None

@@ -471,6 +471,7 @@ def incremental_steps_of(system: systems.System, draws: systems.Draws):
         if system.dim == 1 and system.batch_size == 1:
             return line_steps()
         return affine_lane_steps(system.dim) if system.lane_layout else affine_row_steps()
+    systems.check_family(system, systems.LINEAR)
     if system.lane_layout:
         make = single_regression_lane_steps if system.batch_size == 1 else regression_lane_steps
         return make(system.dim, bool(system.shrink != 1.0))

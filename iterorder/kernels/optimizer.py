@@ -31,6 +31,7 @@ ONE = np.uint64(1)
 
 def steps_of(system: systems.System, shared: bool):
     """The function that `steps.steps_of` describes."""
+    systems.check_family(system, systems.AFFINE, systems.LINEAR, systems.LOGISTIC)
     momentum = bool(system.optimizer[systems.MOMENTUM])
     dim = system.dim // 2 if momentum else system.dim
     if system.lane_layout:

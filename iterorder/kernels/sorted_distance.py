@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
-from iterorder.kernels.targets import jit
+from iterorder.kernels.targets import jit, jit_any_order
 
 # A mean of squares above this lost less than one part in 2^50 to underflow: a lost term is below 2^-1022.
 SAFE_MEAN = 2.0**-970
@@ -22,11 +20,8 @@ SAFE_MEAN = 2.0**-970
 # Points projected together: their coordinates stay in the cache for all directions, up to about a hundred dimensions.
 POINT_BLOCK = 1024
 
-# For sums of nonnegative terms: in any order, with any fusing of a product and an addition, within a relative n·eps.
-any_order = njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
 
-
-@any_order
+@jit_any_order
 def sum_of_differences(x, y):
     """Σ |x_i − y_i|."""
     total = 0.0
@@ -35,7 +30,7 @@ def sum_of_differences(x, y):
     return total
 
 
-@any_order
+@jit_any_order
 def sum_of_squares(x, y):
     """Σ (x_i − y_i)²."""
     total = 0.0

@@ -8,6 +8,7 @@ vector holds several coordinates of one lane. The roundings of a lane never depe
 from __future__ import annotations
 
 from iterorder.kernels import affine, optimizer, regression, systems
+from iterorder.kernels.systems import check_family
 
 # Up to this many vectors a row, the states of four lanes fit into registers; above, of two.
 FEW_VECTORS = 7
@@ -43,6 +44,7 @@ def steps_of(system: systems.System, draws: systems.Draws, shared: bool):
             return (affine.shared_lane_steps if shared else affine.lane_steps)(system.dim, single)
         vectors = system.row_vectors
         return affine.row_steps(vectors, shared) if vectors > 0 else affine.long_row_steps(shared)
+    check_family(system, systems.LINEAR, systems.LOGISTIC)
     logistic, ridge = system.family == systems.LOGISTIC, bool(system.shrink != 1.0)
     if system.lane_layout:
         make = regression.shared_lane_steps if shared else regression.lane_steps

@@ -143,11 +143,16 @@ def _guide(thresholds) -> np.ndarray:
 
 def _draw_kind(system: System, law: Sampling | FreshNoise) -> int:
     if isinstance(law, FreshNoise):
-        return {"uniform": UNIFORMS, "normal": NORMALS, "index+normal": INDEX_AND_NORMALS}[law.noise]
+        ways = {"uniform": UNIFORMS, "normal": NORMALS, "index+normal": INDEX_AND_NORMALS}
+        if law.noise not in ways:
+            raise ValueError(f"no way to draw {law.noise!r} noise")
+        return ways[law.noise]
     if law.kind == "cyclic":
         return CYCLIC
     if law.kind == "reshuffle":
         return FISHER_YATES if law.n_items <= noise.FISHER_YATES_MAX else FEISTEL
+    if law.kind != "iid":
+        raise ValueError(f"no way to draw by {law.kind!r} sampling")
     if law.batch_size > 1:
         return BATCH
     if law.probabilities is not None:
@@ -156,6 +161,12 @@ def _draw_kind(system: System, law: Sampling | FreshNoise) -> int:
         return INDEX
     packed = system.family == AFFINE and system.dim == 1 and not system.optimizer.size
     return PACKED_BITS if packed else BITS
+
+
+def check_family(system: System, *known: int) -> None:
+    """Refuse a family for which a choice among steps has none: the last one would run it as something else."""
+    if system.family not in known:
+        raise ValueError(f"no step for the family {system.family}: there are steps for {', '.join(map(str, known))}")
 
 
 @singledispatch
@@ -219,7 +230,7 @@ def _regression(family, maps, rows, constants, dtype) -> System:
 @system_of.register
 def _(maps: Optimizer, dtype) -> System:
     inner = maps.maps
-    if isinstance(inner, QuadraticSGD):
+    if isinstance(inner, QuadraticSGD):  # the table of gradients, not that of steps
         system = _affine(inner.curvatures, inner.gradients(np.zeros(inner.dim)), inner.batch_size, dtype)
     else:
         system = system_of(inner, dtype)

@@ -1,57 +1,38 @@
 """The one place that knows compilers.
 
-Kernels are compiled without any `fastmath` flag: every rounding is the one that the source says, so a result depends on
-neither the vector width, nor the number of lanes, nor the kernel that a body was inlined into, and NaN checks work.
-Where a multiply and an add may become one rounding, the source says so with `lanes.madd`.
+Kernels are compiled without any `fastmath` flag (`jit_any_order` is for sums that ask for it): every rounding is the
+one that the source says, so a result depends on neither the vector width, nor the number of lanes, nor the kernel that
+a body was inlined into, and NaN checks work. Where a multiply and an add may become one rounding, the source says so
+with `lanes.madd`.
 """
 
 from __future__ import annotations
 
-import sys
-from functools import cache
-from pathlib import Path
-
-from numba import njit, typeof, types
+from numba import typeof, types
 from numba.extending import intrinsic
 
-from iterorder import noise
-
-# Numba's cache notices a change of the file that a kernel stands in, but not of the files that it calls. All kernels
-# therefore carry the state of the whole folder: after an update of any file every cached kernel is compiled anew.
-_FOLDER_STAMP = tuple(
-    (file.name, file.stat().st_mtime_ns, file.stat().st_size)
-    for file in sorted([*Path(__file__).parent.glob("*.py"), Path(noise.__file__)])
-)
-
+from iterorder.kernels.disk_cache import compiled_lazily
 
 #: Without the interpreter lock, IEEE division (no exception on x/0).
 OPTIONS = {"nogil": True, "error_model": "numpy"}
 
 
-def _compiled(function, **options):
-    dispatcher = njit(cache=True, **OPTIONS, **options)(function)
-    cache_file = dispatcher._cache._cache_file
-    cache_file._source_stamp = (cache_file._source_stamp, _FOLDER_STAMP)
-    # Called where the cache has nothing: what follows takes seconds, and the user should know why.
-    compile_now = dispatcher._compiler.compile
-    dispatcher._compiler.compile = lambda *arguments: _announce() or compile_now(*arguments)
-    return dispatcher
-
-
-@cache
-def _announce() -> None:
-    """Say once that this process compiles."""
-    print("iterorder: compiling for this processor (once, where the cache can be written)", file=sys.stderr, flush=True)
-
-
 def jit(function):
     """Compile for the CPU, with `OPTIONS`, cached on disk."""
-    return _compiled(function)
+    return compiled_lazily(function, OPTIONS)
 
 
 def jit_inline(function):
     """Like `jit`, and always inlined by LLVM: for bodies inside a loop over lanes, which it must see to vectorise."""
-    return _compiled(function, forceinline=True)
+    return compiled_lazily(function, OPTIONS | {"forceinline": True})
+
+
+def jit_any_order(function):
+    """Like `jit`, for sums of nonnegative terms: in any order, with any fusing of a product and an addition.
+
+    Within a relative n·eps of the sum of n terms.
+    """
+    return compiled_lazily(function, OPTIONS | {"fastmath": {"reassoc", "contract"}})
 
 
 def overload_of(dispatcher, *arguments):
@@ -59,6 +40,11 @@ def overload_of(dispatcher, *arguments):
     signature = tuple(typeof(argument) for argument in arguments)
     dispatcher.compile(signature)
     return dispatcher.overloads[signature]
+
+
+def entry_of(dispatcher, *arguments):
+    """What calls the compiled function without a look-up of types, for arguments of exactly the types of these."""
+    return overload_of(dispatcher, *arguments).entry_point
 
 
 def address_of(dispatcher, *arguments) -> int:

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
+from iterorder.arrays import as_array
 from iterorder.errors import InvalidInputError
 from iterorder.sampling import Sampling
 from iterorder.shown import fields_shown
@@ -83,6 +84,7 @@ class RandomMaps(ABC):
         Parameters
         ----------
         seed : int in [0, 2⁶⁴) or SeedSequence
+            That of the run (`Trajectory.seed`). No generator: the draw is a function of its arguments.
         replica : int in [0, 2³²)
         step : int
             Counted from 0: ``draw(seed, replica, 0)`` is ξ_1.
@@ -97,10 +99,7 @@ class RandomMaps(ABC):
     def _items(self, draw) -> np.ndarray:
         """The indices of a draw, checked, shape (batch_size,)."""
         n = self.sampling_law.n_items
-        try:
-            items = np.atleast_1d(np.asarray(draw))
-        except ValueError as error:  # ragged nested lists
-            raise InvalidInputError(f"draw is {draw!r}: give an index in [0, {n}) or an array of them") from error
+        items = np.atleast_1d(as_array("draw", draw))
         if items.dtype.kind not in "iu" or items.ndim != 1 or items.size == 0:
             raise InvalidInputError(f"draw is {draw!r}: give an index in [0, {n}) or an array of them")
         if items.min() < 0 or items.max() >= n:
@@ -109,10 +108,7 @@ class RandomMaps(ABC):
 
     def _states(self, x) -> np.ndarray:
         """States as a float array with last axis `dim`; not checked for finiteness: diverged states are data."""
-        try:
-            array = np.asarray(x)
-        except ValueError as error:  # ragged nested lists
-            raise InvalidInputError(f"x is not a rectangular array ({error}): give reals (..., {self.dim})") from error
+        array = as_array("x", x)
         if array.dtype.kind not in "fiub" or array.ndim == 0 or array.shape[-1] != self.dim:
             raise InvalidInputError(f"x has shape {array.shape} and dtype {array.dtype}: give reals (..., {self.dim})")
         return array.astype(np.float64) if array.dtype.kind != "f" else array

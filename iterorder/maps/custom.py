@@ -8,15 +8,18 @@ import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from types import FunctionType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from iterorder.errors import InvalidInputError
 from iterorder.maps.base import RandomMaps
+from iterorder.maps.outside import Outside, body_of, read_outside, with_outside
+from iterorder.maps.parameters import law_of, params_of
 from iterorder.maps.trial import check_body, try_body
-from iterorder.sampling import FreshNoise, Sampling
-from iterorder.validation import as_choice, as_float, as_int, read_only
+from iterorder.sampling import FreshNoise
+from iterorder.validation import as_choice, as_float, as_floats, as_int
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +87,9 @@ class CustomMaps(RandomMaps):
     -----
     Draws depend on the seed, the replica, the step and `n_maps` alone: an `AffineMaps` with as many maps meets the same
     indices. An entry of `out` that a branch leaves unwritten becomes NaN, and so does the whole state where an index is
-    out of range. Numbers that the function reads from outside are those at the time when maps are made. Integers wrap
+    out of range. What `step` and a function given as `lipschitz` read from outside (numbers, functions, and those of
+    compiled functions that they call) is as it was when the maps were made, in kernels and in `apply`: a sweep over a
+    global variable gives different maps, and later changes reach none of them. Integers wrap
     around at 64 bits, and an integer to a negative integer power is 0 or 1: write floats. Error bounds of certified
     samples take a step to round like dim + 9 operations on numbers of the size of the state.
 
@@ -99,7 +104,7 @@ class CustomMaps(RandomMaps):
     array([0.199523])
     """
 
-    step: Callable
+    step: FunctionType
     noise: str
     noise_dim: int
     n_maps: int | None
@@ -107,6 +112,8 @@ class CustomMaps(RandomMaps):
 
     if TYPE_CHECKING:
         _dim: int
+        _outside: Outside
+        _outside_bound: Outside | None
         lipschitz_bound: Callable | float | None
     else:  # two more arguments, whose names the base class gives to a property and to a method
         dim: int
@@ -124,24 +131,27 @@ class CustomMaps(RandomMaps):
         lipschitz: Callable | float | None = None,
     ) -> None:
         step = getattr(step, "py_func", step)  # what numba.njit made of it
-        check_body(step)
+        outside = check_body(step)
+        assert isinstance(step, FunctionType)
         dim = as_int("dim", dim, low=1, high=MAX_DIM)
         noise = as_choice("noise", noise, NOISES)
-        law = _law(noise, noise_dim, n_maps)
+        law = law_of(noise, noise_dim, n_maps)
         fields = {
             "step": step,
+            "_outside": outside,
             "_dim": dim,
             "noise": noise,
             "noise_dim": law.count if isinstance(law, FreshNoise) else 1,
             "n_maps": law.n_items or None,
-            "params": _params(params),
-            "lipschitz_bound": _bound(lipschitz),
+            "params": params_of(params),
+            "body": with_outside(step, outside),
+            **_bound(lipschitz),
             "sampling_law": law,
         }
         for name, value in fields.items():
             object.__setattr__(self, name, value)
         draws = [self.draw(0, 0, trial) for trial in range(TRIALS)]
-        runs = try_body(step, dim, [self._draw_for_body(draw) for draw in draws], self.params)
+        runs = try_body(self.body, dim, [self._draw_for_body(draw) for draw in draws], self.params)
         self._try_bound(draws)
         # Only a compiler needs Numba.
         from iterorder.kernels.agreement import check_agrees
@@ -172,6 +182,24 @@ class CustomMaps(RandomMaps):
         name = getattr(self.step, "__qualname__", "step")
         return f"CustomMaps({name}, dim={self.dim}, noise={self.noise!r})"
 
+    def __getstate__(self) -> dict:
+        """What pickle keeps: the function by its name, and the numbers that it read from outside."""
+        return {name: value for name, value in vars(self).items() if name not in ("body", "kept_bound")}
+
+    @cached_property
+    def body(self) -> Callable:
+        """The function `step` with all that it read from outside when the maps were made."""
+        return with_outside(self.step, read_outside(self.step, self._outside))  # after pickle; else it is there
+
+    @cached_property
+    def kept_bound(self) -> Callable | float | None:
+        """What was given as `lipschitz`, a function with all that it read from outside when the maps were made."""
+        if self._outside_bound is None:
+            return self.lipschitz_bound
+        plain = body_of(self.lipschitz_bound)
+        assert plain is not None
+        return with_outside(plain, read_outside(plain, self._outside_bound))
+
     @property
     def dim(self) -> int:
         """The dimension of the state."""
@@ -179,7 +207,7 @@ class CustomMaps(RandomMaps):
 
     def lipschitz(self, draw) -> float | None:
         """The upper bound that was given for T_draw; None if none was."""
-        bound = self.lipschitz_bound
+        bound = self.kept_bound
         if not callable(bound):
             return bound
         seen = self._draw_for_body(draw) if self.noise == "index+normal" else draw
@@ -217,7 +245,7 @@ class CustomMaps(RandomMaps):
             for place in np.ndindex(x.shape[:-1]):
                 out = np.full(self.dim, np.nan, x.dtype)
                 try:
-                    self.step(x[place].copy(), drawn, self.params, out)
+                    self.body(x[place].copy(), drawn, self.params, out)
                 except ArithmeticError:  # what Python raises where compiled code gives inf or NaN
                     out[:] = np.nan
                 except ValueError as error:
@@ -234,12 +262,9 @@ class CustomMaps(RandomMaps):
                 raise InvalidInputError(f"draw is {draw!r}: one index is drawn at a time")
             return items
         wanted = self.noise_dim + (self.noise == "index+normal")
-        try:
-            values = np.asarray(draw, np.float64)
-        except (TypeError, ValueError) as error:
-            raise InvalidInputError(f"draw is {draw!r}: give {wanted} numbers") from error
-        if values.shape != (wanted,) or not np.isfinite(values).all():
-            raise InvalidInputError(f"draw is {draw!r}: give {wanted} finite numbers")
+        values = as_floats("draw", draw)
+        if values.shape != (wanted,):
+            raise InvalidInputError(f"draw is {draw!r}: give {wanted} numbers")
         if self.noise == "index+normal":
             self._items(int(values[0]))
         return values
@@ -250,44 +275,15 @@ class CustomMaps(RandomMaps):
         return IndexAndNormals(draw) if self.noise == "index+normal" else draw
 
 
-def _law(noise: str, noise_dim, n_maps) -> Sampling | FreshNoise:
-    if (n_maps is not None) != noise.startswith("index"):
-        raise InvalidInputError(
-            f"n_maps is {n_maps!r} with noise={noise!r}: give the number of maps with 'index' and 'index+normal' only"
-        )
-    if noise == "index":
-        if noise_dim != 1:
-            raise InvalidInputError(f"noise_dim is {noise_dim!r} with noise='index': a draw is one integer")
-        return Sampling.validated(as_int("n_maps", n_maps, low=1, high=2**31 - 1))
-    return FreshNoise.validated(noise, noise_dim, n_maps)
-
-
-def _params(params) -> tuple:
-    if not isinstance(params, (tuple, list)):
-        raise InvalidInputError(f"params is a {type(params).__name__}: give a tuple of arrays and numbers")
-    return tuple(_parameter(k, value) for k, value in enumerate(params))
-
-
-def _parameter(k: int, value):
-    if isinstance(value, (bool, np.bool_)):
-        raise InvalidInputError(f"params[{k}] is {value!r}: give an array or a number, not a truth value")
-    if isinstance(value, numbers.Integral):
-        return as_int(f"params[{k}]", value, low=-(2**63), high=2**63 - 1)
-    if isinstance(value, numbers.Real):
-        return float(value)
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise InvalidInputError(f"params[{k}] is not a rectangular array ({error})") from error
-    if array.dtype.kind not in "fiub":
-        raise InvalidInputError(f"params[{k}] has dtype {array.dtype}: give real numbers")
-    return read_only(array.astype(np.float64 if array.dtype.kind == "f" else np.int64))
-
-
-def _bound(lipschitz):
+def _bound(lipschitz) -> dict[str, object]:
+    """What was given as a bound, what it reads from outside, and the function with that."""
     owner = getattr(lipschitz, "__self__", None)
     if isinstance(owner, CustomMaps):  # the method of other maps stands for what they were given
-        return owner.lipschitz_bound
-    if lipschitz is None or callable(lipschitz):
-        return lipschitz
-    return as_float("lipschitz", lipschitz, low=0.0)
+        return {name: getattr(owner, name) for name in ("lipschitz_bound", "_outside_bound", "kept_bound")}
+    if lipschitz is not None and not callable(lipschitz):
+        lipschitz = as_float("lipschitz", lipschitz, low=0.0)
+    plain = body_of(lipschitz)
+    if plain is None:
+        return {"lipschitz_bound": lipschitz, "_outside_bound": None, "kept_bound": lipschitz}
+    outside = read_outside(plain)
+    return {"lipschitz_bound": lipschitz, "_outside_bound": outside, "kept_bound": with_outside(plain, outside)}

@@ -84,12 +84,9 @@ class GaussianRegressionSGD(RandomMaps):
 
     def point(self, draw) -> tuple[np.ndarray, float]:
         """The features and the target of a draw."""
-        try:
-            normals = np.asarray(draw, np.float64)
-        except (TypeError, ValueError) as error:
-            raise InvalidInputError(f"draw is {draw!r}: give {self.dim + 1} numbers") from error
-        if normals.shape != (self.dim + 1,) or not np.isfinite(normals).all():
-            raise InvalidInputError(f"draw is {draw!r}: give {self.dim + 1} finite numbers")
+        normals = as_floats("draw", draw)
+        if normals.shape != (self.dim + 1,):
+            raise InvalidInputError(f"draw is {draw!r}: give {self.dim + 1} numbers")
         return self.params[0] * normals[:-1], self.noise_std * float(normals[-1])
 
     def apply(self, x, draw) -> np.ndarray:

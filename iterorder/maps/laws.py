@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from iterorder.arrays import as_array
 from iterorder.validation import as_floats, as_int, read_only
 
 
@@ -83,7 +84,8 @@ class CantorLaw(BinaryLaw):
 
     def ppf(self, q) -> np.ndarray:
         """The quantile: the binary digits of q choose the terms."""
-        rest = np.asarray(q, np.float64)
+        q = as_array("q", q).astype(np.float64)
+        rest = q
         scale, total = 1.0, np.zeros(rest.shape)
         for _ in range(53):
             rest = 2.0 * rest
@@ -92,14 +94,15 @@ class CantorLaw(BinaryLaw):
             total = total + scale * np.where(one, self.high, self.low)
             scale *= self.lam
         # After 53 digits of q < 1 nothing is left but zeros; q = 1 is a row of ones.
-        tail = np.where(np.asarray(q) >= 1.0, self.high, self.low) * scale / (1.0 - self.lam)
-        found = np.where(np.asarray(q) == 1.0, self.high / (1.0 - self.lam), total + tail)
-        return np.where((np.asarray(q) >= 0.0) & (np.asarray(q) <= 1.0), found, np.nan)
+        tail = np.where(q >= 1.0, self.high, self.low) * scale / (1.0 - self.lam)
+        found = np.where(q == 1.0, self.high / (1.0 - self.lam), total + tail)
+        return np.where((q >= 0.0) & (q <= 1.0), found, np.nan)
 
     def cdf(self, x) -> np.ndarray:
         """The Cantor function: digit after digit, constant in the gaps."""
         width = (self.high - self.low) / (1.0 - self.lam)  # of the support
-        place = (np.asarray(x, np.float64) - self.low / (1.0 - self.lam)) / width
+        x = as_array("x", x).astype(np.float64)
+        place = (x - self.low / (1.0 - self.lam)) / width
         beyond = place >= 1.0
         total, weight = np.zeros(place.shape), 0.5
         for _ in range(53):
@@ -150,11 +153,11 @@ class DickmanLaw:
         beyond = self._series[k] / np.arange(1, self.TERMS + 1)
         beyond = np.concatenate([np.zeros((*k.shape, 1)), beyond], axis=-1)  # ∫ from k + 1 − ξ to k + 1
         total = self._cumulated[k] - math.exp(-np.euler_gamma) * _power_series(beyond, xi)
-        return np.where(inside, total, np.where(np.asarray(x) > 0.0, 1.0, 0.0))
+        return np.where(inside, total, np.where(as_array("x", x) > 0.0, 1.0, 0.0))
 
     def ppf(self, q) -> np.ndarray:
         """The quantile: by bisection, to the last bit or two."""
-        q = np.asarray(q, np.float64)
+        q = as_array("q", q).astype(np.float64)
         low, high = np.zeros(q.shape), np.full(q.shape, float(self.INTERVALS))
         for _ in range(60):
             middle = 0.5 * (low + high)
@@ -182,7 +185,7 @@ class DickmanLaw:
         return moments[order]
 
     def _place(self, x):
-        x = np.asarray(x, np.float64)
+        x = as_array("x", x).astype(np.float64)
         inside = (x > 0.0) & (x < self.INTERVALS)
         k = np.where(inside, np.ceil(np.where(inside, x, 1.0)) - 1.0, 0.0).astype(np.intp)
         return k, np.where(inside, k + 1.0 - x, 0.0), inside

@@ -11,11 +11,17 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.descent import SGDMaps
-from iterorder.validation import MAX_STEPS, as_float, as_floats, as_int, read_only
+from iterorder.maps.family import family_of
+from iterorder.maps.linear_regression import LinearRegressionSGD
+from iterorder.maps.logistic_regression import LogisticRegressionSGD
+from iterorder.maps.quadratic import QuadraticSGD
+from iterorder.validation import MAX_STEPS, as_float, as_floats, as_int, as_integers, read_only
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+#: The families whose gradients the kernels and the theory of optimisers know.
+LOSSES = (QuadraticSGD, LinearRegressionSGD, LogisticRegressionSGD)
 SCHEDULES = ("constant", "linear", "cosine")
 #: The longest schedule: its step sizes are kept in memory (80 MB).
 MAX_HORIZON = 10_000_000
@@ -97,10 +103,7 @@ class Optimizer(RandomMaps):
         ) -> None: ...
 
     def __post_init__(self) -> None:
-        if not isinstance(self.maps, SGDMaps):
-            raise InvalidInputError(
-                f"maps is a {type(self.maps).__name__}: give QuadraticSGD, LinearRegressionSGD or LogisticRegressionSGD"
-            )
+        family_of("maps", self.maps, LOSSES)
         momentum = as_float("momentum", self.momentum, low=0.0)
         if not momentum < 1.0:
             raise InvalidInputError(f"momentum is {momentum!r}: give a number in [0, 1), such as 0.9")
@@ -182,12 +185,10 @@ class Optimizer(RandomMaps):
         """The step size and the items of a draw."""
         if self.time_homogeneous:
             return float(self.step_sizes[0]), draw
-        try:
-            numbers = np.asarray(draw)
-        except ValueError:  # ragged nested lists
-            numbers = np.empty(0)
-        if numbers.dtype.kind not in "iu" or numbers.ndim != 1 or numbers.size < 2:
-            raise InvalidInputError(f"draw is {draw!r}: give an array of the step number and the items")
+        wanted = "give an array of the step number and the items"
+        numbers = as_integers("draw", draw, wanted)
+        if numbers.size < 2:
+            raise InvalidInputError(f"draw is {draw!r}: {wanted}")
         step = as_int("the step number of draw", int(numbers[0]), low=0, high=MAX_STEPS)
         return float(self.step_sizes[min(step, len(self.step_sizes) - 1)]), numbers[1:]
 

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from iterorder.errors import MapCompilationError
+from iterorder.maps.outside import MUTABLE, Outside, is_compiled, is_settled, read_outside
 
 ARGUMENTS = ("x", "draw", "params", "out")
 #: A NaN that no calculation produces: what is still there after a run was not written.
 UNWRITTEN = np.array([0x7FF8DEADBEEF0001], np.uint64).view(np.float64)[0]
-MUTABLE = (np.ndarray, list, dict, set, bytearray)
 
 
 def failure(step: Callable, reason: str, hint: str, line: int | None = None) -> MapCompilationError:
@@ -29,8 +29,11 @@ def failure(step: Callable, reason: str, hint: str, line: int | None = None) -> 
     return MapCompilationError(f"the map {name!r}{place} {reason}\n  hint: {hint}")
 
 
-def check_body(step: Callable) -> None:
-    """Refuse what is no plain function of four arguments, raises, or reads mutable things from outside."""
+def check_body(step: Callable) -> Outside:
+    """Refuse what is no plain function of four arguments, raises, or reads mutable things from outside.
+
+    Returns what it reads from there.
+    """
     if not isinstance(step, types.FunctionType):
         raise MapCompilationError(
             f"step is a {type(step).__name__}: give a plain Python function step(x, draw, params, out)"
@@ -49,13 +52,30 @@ def check_body(step: Callable) -> None:
             "draws random numbers itself",
             "use `draw`, which holds the noise: so both orders, and every repetition, meet the same maps",
         )
-    found = inspect.getclosurevars(step)
-    for name, value in {**found.globals, **found.nonlocals}.items():
-        if isinstance(value, MUTABLE):
+    outside = read_outside(step)
+    for name, value in outside.held(MUTABLE):
+        raise failure(
+            step,
+            f"reads the {type(value).__name__} {name!r} from outside, whose later changes it would not see",
+            f"give it in params: CustomMaps(step, ..., params=({name},)), and read params[0]",
+        )
+    _check_helpers(step, outside)
+    return outside
+
+
+def _check_helpers(step: Callable, outside: Outside) -> None:
+    """Refuse functions that read something from outside and that cannot be compiled anew with it."""
+    for name, inner in outside.inner.items():
+        value = outside.values[name]
+        if isinstance(value, types.ModuleType) or is_compiled(value):
+            _check_helpers(step, inner)
+            continue
+        read = [repr(item) for item, value in inner.values.items() if not is_settled(value)]
+        if read:
             raise failure(
                 step,
-                f"reads the {type(value).__name__} {name!r} from outside, whose later changes it would not see",
-                f"give it in params: CustomMaps(step, ..., params=({name},)), and read params[0]",
+                f"calls {name!r}, which reads {', '.join(read)} from outside, whose later changes it would not see",
+                f"decorate the function {name} with @numba.njit, or give it what it reads as an argument, from params",
             )
 
 
@@ -151,6 +171,11 @@ def _of_trial(step: Callable, error: Exception) -> MapCompilationError:
     message = str(error).splitlines()[0] if str(error) else ""
     if "read-only" in message:
         return failure(step, "writes to x, draw or params", "only out may be written: copy what you change", line)
+    if type(error).__module__.partition(".")[0] == "numba":  # of a function that the step calls
+        from iterorder.kernels.explain import reason_and_hint
+
+        reason, hint = reason_and_hint(error)
+        return failure(step, f"calls a function that cannot be compiled: {reason}", hint, line)
     hint = "run it by hand: step(x, draw, params, out) with NumPy arrays of the sizes given"
     if isinstance(error, IndexError):
         hint = "out and x have dim entries, draw has noise_dim (one more with 'index+normal'), params what you gave"

@@ -68,7 +68,7 @@ def _compiled_products(maps: CustomMaps) -> CustomMaps:
 
     try:
         # Callable from compiled code, and still the plain function for the trial runs.
-        bound = register_jitable(getattr(maps.lipschitz_bound, "py_func", maps.lipschitz_bound))
+        bound = register_jitable(getattr(maps.kept_bound, "py_func", maps.kept_bound))
 
         def product(x, draw, params, out):
             out[0] = x[0] * bound(draw) * params[0]

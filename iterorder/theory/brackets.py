@@ -8,6 +8,7 @@ from iterorder.errors import InvalidInputError
 from iterorder.maps.linear_regression import LinearRegressionSGD
 from iterorder.maps.logistic_regression import LogisticRegressionSGD
 from iterorder.maps.quadratic import QuadraticSGD
+from iterorder.request import as_maps
 from iterorder.theory.small_step import SGDMaps
 from iterorder.validation import as_floats, as_int
 
@@ -60,6 +61,7 @@ def lie_bracket(maps: SGDMaps, i: int, j: int, x) -> np.ndarray:
     """
     if not isinstance(maps, (QuadraticSGD, LinearRegressionSGD, LogisticRegressionSGD)):
         raise InvalidInputError(f"maps is a {type(maps).__name__}: give steps of SGD on quadratic or regression losses")
+    as_maps(maps)
     last = maps.sampling_law.n_items - 1
     i, j = as_int("i", i, low=0, high=last), as_int("j", j, low=0, high=last)
     point = as_floats("x", x, ndim=(1,))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.maps.base import RandomMaps
+from iterorder.request import as_maps
 from iterorder.theory.analysis import Analysis
 from iterorder.theory.families import analyse
 from iterorder.theory.undefined import NoLawReachedError, Undefined
@@ -122,7 +123,7 @@ class _Stability:
                 f"make_maps returns a {type(maps).__name__} for the step size {h:.6g}: give a function that returns "
                 "maps, such as lambda h: LinearRegressionSGD(features, targets, h)"
             )
-        return analyse(maps, seed=self.seed, effort="quick")
+        return analyse(as_maps(maps, "make_maps(step size)"), seed=self.seed, effort="quick")
 
     def _excess(self, system: Analysis, h: float) -> Estimate:
         try:

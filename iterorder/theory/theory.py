@@ -8,10 +8,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.gaussian_regression import GaussianRegressionSGD
+from iterorder.request import as_maps
 from iterorder.shown import shown
 from iterorder.theory.contraction import contraction
 from iterorder.theory.families import analyse
@@ -152,8 +152,7 @@ def theory(maps: RandomMaps, *, seed=0, effort: str = "quick") -> Theory:
     >>> fern.cycle, fern.reasons["cycle"]
     (None, "only sampling='cyclic' has a cycle: here the maps are drawn at random")
     """
-    if not isinstance(maps, RandomMaps):
-        raise InvalidInputError(f"maps is a {type(maps).__name__}: give a system of random maps, such as AffineMaps")
+    maps = as_maps(maps)
     seed, effort = as_seed(seed), as_choice("effort", effort, EFFORTS)
     reasons: dict[str, str] = {}
 

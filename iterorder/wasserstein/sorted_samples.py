@@ -49,7 +49,7 @@ def thread_map(function: Callable[[Item], Result], items: Iterable[Item], *, thr
 
 def as_samples(name: str, value) -> np.ndarray:
     """`value` as an array (n,) or (n, k) of floats, not yet checked for finite values if it holds float64 already."""
-    if isinstance(value, np.ndarray) and value.dtype == np.float64 and value.ndim in (1, 2) and value.size:
+    if type(value) is np.ndarray and value.dtype == np.float64 and value.ndim in (1, 2) and value.size:
         return value
     return as_floats(name, value, ndim=(1, 2))
 

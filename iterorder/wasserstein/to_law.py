@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from iterorder.arrays import as_array
 from iterorder.errors import InvalidInputError
 from iterorder.wasserstein.sorted_samples import as_exponent, as_samples, sorted_rows
 
@@ -242,7 +243,7 @@ def _largest_distance(points: np.ndarray, law, p: float) -> float:
 
 def _values(function: Callable, levels: np.ndarray) -> np.ndarray:
     """`function` of an array of levels, as floats of the same shape."""
-    values = np.asarray(function(levels), float)
+    values = as_array("distribution.ppf(levels)", function(levels)).astype(float)
     if values.shape != levels.shape:
         raise InvalidInputError(
             f"distribution.ppf gives shape {values.shape} for levels of shape {levels.shape}: give a law of one "

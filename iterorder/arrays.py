@@ -1,0 +1,105 @@
+"""Arrays that a user gives, of whatever library: NumPy's arrays from them, or the reason why not."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from iterorder.errors import InvalidInputError
+
+#: What a list may hold without being looked at: no array, and so no mask.
+PLAIN = {int, float, bool, complex, str, bytes, type(None)}
+#: Where results of this package hold their numbers.
+RESULTS = ("points", "states", "distance")
+#: DLPack's number of the main memory.
+MAIN_MEMORY = 1
+
+
+def as_array(name: str, value) -> np.ndarray:
+    """`value` as a plain array, of any type of numbers: the one way in for every array that a user gives.
+
+    Taken are nested lists, NumPy arrays, and what offers ``__array__`` or, in main memory, DLPack: arrays of pandas,
+    xarray, polars, PyTorch and JAX among them. What NumPy would misread is refused: a masked array, whose mask it would
+    drop, and a sparse matrix, of which it makes an array that holds one object.
+    """
+    if type(value) is np.ndarray:
+        return value
+    _check_masks(name, value)
+    if _is_sparse(value):
+        raise InvalidInputError(
+            f"{name} is a sparse {type(value).__name__} of shape {value.shape}: give a dense array, such as "
+            f"{name}.{'toarray' if hasattr(value, 'toarray') else 'todense'}()"
+        )
+    try:
+        if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
+            return np.from_dlpack(value)
+        array = np.asarray(value)
+    except (ValueError, TypeError, RuntimeError, BufferError, AttributeError) as error:
+        if hasattr(value, "__array__") or hasattr(value, "__dlpack__"):
+            raise _not_converted(name, value, error) from error
+        if isinstance(error, ValueError):  # ragged nested lists
+            raise InvalidInputError(
+                f"{name} is not a rectangular array ({error}): give rows of equal length"
+            ) from error
+        raise InvalidInputError(f"{name} cannot be read ({_first_line(error)}): give numbers") from error
+    if array.dtype == object and array.ndim == 0 and not isinstance(value, np.ndarray):
+        raise InvalidInputError(f"{name} is a {type(value).__name__}: give {_numbers_of(name, value)}")
+    return array
+
+
+def _check_masks(name: str, value) -> None:
+    """Refuse masked entries, those of masked arrays in lists too."""
+    if isinstance(value, np.ma.MaskedArray):
+        if np.ma.is_masked(value):
+            if value.ndim == 0:
+                raise InvalidInputError(f"{name} is masked: give a number")
+            masked, size = int(np.ma.getmaskarray(value).sum()), value.size
+            raise InvalidInputError(
+                f"{name} is a masked array with {masked} of {size} entries masked, and no entry can be left out: give "
+                f"{name}.compressed(), or fill them with {name}.filled(…)"
+            )
+    elif isinstance(value, (list, tuple)) and not PLAIN.issuperset(map(type, value)):
+        for k, item in enumerate(value):
+            _check_masks(f"{name}[{k}]", item)
+
+
+def _is_sparse(value) -> bool:
+    """Whether this is a matrix or an array of SciPy, PyData sparse or CuPy that stores its nonzero entries only."""
+    return (
+        hasattr(value, "nnz") and hasattr(value, "shape") and (hasattr(value, "toarray") or hasattr(value, "todense"))
+    )
+
+
+def _numbers_of(name: str, value) -> str:
+    """What to give in place of an object that is no array: the numbers that it holds, where it is a result."""
+    held = (attribute for attribute in RESULTS if isinstance(getattr(value, attribute, None), np.ndarray))
+    attribute = next(held, None)
+    return "an array or a list of numbers" + (f", such as {name}.{attribute}" if attribute else "")
+
+
+def _not_converted(name: str, value, error: Exception) -> InvalidInputError:
+    """The error of an array of another library that cannot become one of NumPy's."""
+    kind = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
+    return InvalidInputError(
+        f"{name} is a {kind} that NumPy cannot read ({_first_line(error)}): {_advice(name, value)}"
+    )
+
+
+def _advice(name: str, value) -> str:
+    if _in_device_memory(value):
+        copy = next((method for method in ("get", "cpu") if callable(getattr(value, method, None))), None)
+        return f"give a copy in main memory, {name}.{copy}()" if copy else "give a copy in main memory"
+    if getattr(value, "requires_grad", False) is True:
+        return f"give its numbers without the graph of its gradient, {name}.detach()"
+    return "give a NumPy array of floats or integers"
+
+
+def _in_device_memory(value) -> bool:
+    try:
+        return value.__dlpack_device__()[0] != MAIN_MEMORY
+    except Exception:  # no such method, or one that raises what its library likes
+        return False
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".:") if lines else type(error).__name__

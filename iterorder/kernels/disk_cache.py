@@ -1,0 +1,101 @@
+"""Kernels kept on disk: the one place that touches what Numba does not promise, its cache of compiled functions.
+
+A cache only saves time. Where there is no folder to write to, where a file is damaged or the disk is full, and where
+another version of Numba keeps its cache in another way, kernels are compiled in each process, and that is said once.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+import numba
+
+from iterorder import noise
+
+# Numba's cache notices a change of the file that a kernel stands in, but not of the files that it calls. All kernels
+# therefore carry the state of the whole folder: after an update of any file every cached kernel is compiled anew.
+_FOLDER_STAMP = tuple(
+    (file.name, file.stat().st_mtime_ns, file.stat().st_size)
+    for file in sorted([*Path(__file__).parent.glob("*.py"), Path(noise.__file__)])
+)
+
+
+def compiled_lazily(function, options: dict):
+    """A function that Numba compiles when it is called, kept on disk where that can be."""
+    try:
+        dispatcher = numba.njit(cache=True, **options)(function)
+    except (RuntimeError, OSError) as error:
+        why = "no folder for them can be written" if "no locator" in str(error) else str(error)
+        _warn(f"compiled kernels are not kept ({why})")
+        dispatcher = numba.njit(**options)(function)
+    try:
+        dispatcher._cache = _Forgiving(dispatcher._cache)
+    except AttributeError:  # a cache made in another way, which would also miss changes of the package
+        _warn(f"compiled kernels are not kept (the cache of Numba {numba.__version__} is not known)")
+        dispatcher = numba.njit(**options)(function)
+    return dispatcher
+
+
+class _Forgiving:
+    """Numba's cache of one function, with the state of the folder in its stamp, and without its errors."""
+
+    def __init__(self, kept) -> None:
+        self._kept, self._folder = kept, kept.cache_path
+        if self._folder is not None:  # where nothing is kept, there is no file
+            file = kept._cache_file
+            file._source_stamp = (file._source_stamp, _FOLDER_STAMP)
+
+    def __getattr__(self, name: str):
+        return getattr(self._kept, name)
+
+    def load_overload(self, signature, target_context):
+        """The compiled function for a signature; None where it must be compiled."""
+        found = None
+        try:
+            found = self._kept.load_overload(signature, target_context)
+        except Exception as error:  # unpickling damaged bytes raises nearly anything
+            _warn(f"compiled kernels in {self._folder} cannot be read ({_reason(error)})")
+            self._forget()
+        if found is None:  # what follows takes seconds, and the user should know why
+            _announce()
+        return found
+
+    def save_overload(self, signature, result) -> None:
+        """Keep a compiled function, if that can be."""
+        try:
+            self._kept.save_overload(signature, result)
+        except Exception as error:  # a full disk, a folder that is gone
+            _warn(f"compiled kernels cannot be kept in {self._folder} ({_reason(error)})")
+
+    def _forget(self) -> None:
+        """Empty the index that names a damaged file: the next process finds what this one writes."""
+        try:
+            self._kept.flush()
+        except Exception as error:
+            _warn(f"compiled kernels cannot be kept in {self._folder} ({_reason(error)})")
+
+
+def _reason(error: Exception) -> str:
+    """The same words for the same fault of any file."""
+    return getattr(error, "strerror", None) or type(error).__name__
+
+
+@cache
+def _announce() -> None:
+    """Say once that this process compiles."""
+    _tell("compiling for this processor (once, where the cache can be written)")
+
+
+@cache
+def _warn(what: str) -> None:
+    """Say once, for all functions, what keeps the cache from its work."""
+    _tell(f"{what}, so this process compiles them anew: set NUMBA_CACHE_DIR to a folder that can be written")
+
+
+def _tell(text: str) -> None:
+    if sys.stderr is not None:  # a process without a console has none
+        with suppress(OSError):  # a log on a full disk is no reason to stop
+            print(f"iterorder: {text}", file=sys.stderr, flush=True)

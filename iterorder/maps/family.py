@@ -1,0 +1,56 @@
+"""Which family a system of maps belongs to, and that it is no other system under the name of that family."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cached_property
+from types import FunctionType
+
+from iterorder.errors import InvalidInputError
+from iterorder.maps.base import RandomMaps
+
+#: A subclass may say these anew: an exact law that it knows, and what every abstract class has.
+FREE = {"law", "_abc_impl"}
+#: Of the methods that Python calls, those through which everything that is looked up may become something else.
+LOOK_UP = {"__getattribute__", "__getattr__"}
+
+
+def family_of(name: str, maps, families: tuple[type[RandomMaps], ...]) -> type[RandomMaps]:
+    """The family of a system; an error for all other systems, and for a subclass that is another system.
+
+    Kernels and theory know a family by its class and read its arrays and numbers. A subclass that adds something, or is
+    made in another way, is the same system for them. One that changes a method would be run, and analysed, as what it
+    is no longer.
+    """
+    family = next((cls for cls in type(maps).__mro__ if cls in families), None)
+    if family is None:
+        names = ", ".join(cls.__name__ for cls in families)
+        raise InvalidInputError(f"{name} is a {type(maps).__name__}: give one of {names}")
+    changed = _changed(maps, family)
+    if changed is not None:
+        raise InvalidInputError(
+            f"{name} is a {type(maps).__name__}, which changes {changed!r} of {family.__name__}, and compiled kernels "
+            "and theory would not see that: write the map as a CustomMaps, or leave what the family has as it is"
+        )
+    return family
+
+
+def _changed(maps: RandomMaps, family: type[RandomMaps]) -> str | None:
+    """The first thing of a family that a subclass, or a system itself, has in another way."""
+    fields = {field.name for field in dataclasses.fields(family)}  # type: ignore[arg-type]
+    offered = {name for cls in family.__mro__ if cls is not object for name in vars(cls)} | fields
+    above = type(maps).__mro__[: type(maps).__mro__.index(family)]
+    for cls in above:
+        for name, value in vars(cls).items():
+            special = name.startswith("__") and name.endswith("__")
+            if name in LOOK_UP:
+                return name
+            if special or name in FREE or name not in offered:
+                continue
+            if name not in fields or isinstance(value, (property, cached_property, FunctionType)):
+                return name  # another default of a field is a number that everybody reads
+    for name in vars(maps):
+        method = getattr(family, name, None)
+        if isinstance(method, (FunctionType, property)) and name not in fields:
+            return name
+    return None

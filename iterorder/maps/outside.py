@@ -1,0 +1,258 @@
+"""What a function reads from outside of itself, kept as it was at one moment, and the function with that for ever.
+
+A compiler reads a global variable once, and plain Python at each call: a function that both are to understand alike
+must not see its variables change. So a function of a user gets globals of its own, and so do the compiled functions
+that it calls and the modules of the user whose attributes it reads.
+"""
+
+from __future__ import annotations
+
+import builtins
+import copy
+import dis
+import sys
+import types
+from array import array
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+
+from iterorder.errors import InvalidInputError
+
+MUTABLE = (np.ndarray, list, dict, set, bytearray, memoryview, array)
+CONSTANTS = (bool, int, float, complex, str, bytes, np.generic, types.NoneType)
+#: What these packages hold does not change.
+SETTLED = sys.stdlib_module_names | {"numpy", "numba", "scipy", "iterorder"}
+#: Of what a function is marked with that reads what was kept: nothing it refers to changes any more.
+KEPT = "_iterorder_kept"
+
+
+class Outside:
+    """The values of the names that a function reads, or of the attributes that it reads of a module.
+
+    Attributes
+    ----------
+    values : dict
+        Everything that was found, by name.
+    inner : dict of Outside
+        Of those that are functions or modules which read, or hold, something that can change.
+    """
+
+    def __init__(self, values: dict[str, object], inner: dict[str, Outside]) -> None:
+        self.values, self.inner = values, inner
+        # Numbers are the same where they look the same, all else where it is the same object.
+        self.key: tuple = tuple(
+            (name, inner[name].key if name in inner else None, _key(value)) for name, value in values.items()
+        )
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, Outside) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __reduce__(self):
+        """For pickle: numbers and what holds them; functions and modules are looked up where it is loaded."""
+        return Outside, ({name: value for name, value in self.values.items() if _is_data(value)}, self.inner)
+
+    def held(self, kinds, path: str = "") -> Iterator[tuple[str, object]]:
+        """The values of these types, in tuples too, with the names by which they are reached."""
+        for name, value in self.values.items():
+            if any(isinstance(item, kinds) for item in _items(value)):
+                yield path + name, value
+            if name in self.inner:
+                yield from self.inner[name].held(kinds, f"{path}{name}.")
+
+
+def read_outside(function: types.FunctionType, kept: Outside | None = None, *, through: tuple = ()) -> Outside:
+    """What a function reads from outside now; numbers that were `kept` before come from there.
+
+    `through` holds the functions that are being read already.
+    """
+    names = _names(function.__code__)
+    values = {name: found for name in sorted(names) if (found := _value(function, name)) is not _MISSING}
+    return _read(values, names, kept, (*through, function))
+
+
+def with_outside(function: types.FunctionType, outside: Outside) -> types.FunctionType:
+    """The function with globals and closures that hold what was read, and change no more: one for equal values."""
+    copies = any(True for _ in outside.held(MUTABLE))
+    return (_with_outside.__wrapped__ if copies else _with_outside)(function, outside)  # arrays are not kept alive
+
+
+@lru_cache(maxsize=256)
+def _with_outside(function, outside: Outside):
+    values = _settled(outside)
+    names = {"__builtins__": builtins, "__name__": function.__module__, **values}
+    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    closure = tuple(types.CellType(values[name]) if name in values else cell for name, cell in cells)
+    made = types.FunctionType(function.__code__, names, function.__name__, function.__defaults__, closure)
+    _refer(made, function, made)
+    for name in ("__kwdefaults__", "__qualname__", "__module__", "__doc__"):
+        setattr(made, name, getattr(function, name))
+    setattr(made, KEPT, True)
+    return made
+
+
+def _refer(function: types.FunctionType, before, now) -> None:
+    """Where a function refers to itself, let it be to what was made of it."""
+    for name in [name for name, value in function.__globals__.items() if value is before]:
+        function.__globals__[name] = now
+    for cell in function.__closure__ or ():
+        if cell.cell_contents is before:
+            cell.cell_contents = now
+
+
+def _read(values: dict, names: dict[str, set], kept: Outside | None, through: tuple) -> Outside:
+    inner: dict[str, Outside] = {}
+    for name, value in values.items():
+        before = None if kept is None else kept.inner.get(name)
+        if kept is not None and name in kept.values:
+            values[name] = kept.values[name]
+        elif isinstance(value, MUTABLE):
+            values[name] = copy.deepcopy(value)
+        elif isinstance(value, types.ModuleType):
+            if (value.__name__ or "").partition(".")[0] not in SETTLED:
+                inner[name] = _read_module(value, names[name], before, through)
+        elif (body := body_of(value)) is not None and body is not through[-1]:
+            if body in through:
+                raise InvalidInputError(
+                    f"the functions {body.__name__!r} and {through[-1].__name__!r} call each other, and what they read "
+                    "from outside cannot be kept: make one of them"
+                )
+            found = read_outside(body, before, through=through)
+            if not all(isinstance(item, types.ModuleType) and is_settled(item) for item in found.values.values()):
+                inner[name] = found
+    return Outside(values, inner)
+
+
+def _read_module(module: types.ModuleType, chains: set[tuple[str, ...]], kept: Outside | None, through) -> Outside:
+    names: dict[str, set] = {}
+    for chain in sorted(chains):
+        if chain and hasattr(module, chain[0]):
+            names.setdefault(chain[0], set()).add(chain[1:])
+    return _read({name: getattr(module, name) for name in names}, names, kept, through)
+
+
+def body_of(value) -> types.FunctionType | None:
+    """The plain function of a function, compiled or not, of a user; None of all else, and where nothing can change."""
+    for holder in (value, getattr(value, "_dispatcher", None)):
+        for name in ("py_func", "_pyfunc"):
+            value = getattr(holder, name, value)
+    if not isinstance(value, types.FunctionType) or hasattr(value, KEPT):
+        return None
+    return None if (value.__module__ or "").partition(".")[0] in SETTLED else value
+
+
+def can_be_kept(value) -> bool:
+    """Whether a module or function can be made anew with what it read: a plain function, or one of numba.njit."""
+    return isinstance(value, (types.FunctionType, types.ModuleType)) or is_compiled(value)
+
+
+def is_compiled(value) -> bool:
+    """Whether this is a function of numba.njit; what vectorize, cfunc and others make is another matter."""
+    return hasattr(value, "py_func") and hasattr(value, "targetoptions")
+
+
+def _settled(outside: Outside) -> dict[str, object]:
+    """The values, of which those that read or hold others are made anew with them."""
+    values = dict(outside.values)
+    for name, inner in outside.inner.items():
+        value = values[name]
+        if isinstance(value, types.ModuleType):
+            values[name] = _module_with(value, inner)
+        elif isinstance(value, types.FunctionType):
+            values[name] = with_outside(value, inner)
+        elif can_be_kept(value):
+            values[name] = _compiled_anew(value, inner)
+    return values
+
+
+def _module_with(module: types.ModuleType, inner: Outside) -> types.ModuleType:
+    made = types.ModuleType(module.__name__)
+    made.__dict__.update({**vars(module), **_settled(inner)})
+    return made
+
+
+@lru_cache(maxsize=256)
+def _compiled_anew(dispatcher, outside: Outside):
+    """The function of numba.njit with what it reads, for the signatures that it was given, if it was given any."""
+    import numba
+
+    function = with_outside(dispatcher.py_func, outside)
+    made = numba.jit(**dispatcher.targetoptions)(function)
+    _refer(function, dispatcher, made)
+    if not getattr(dispatcher, "_can_compile", True):
+        for signature in dispatcher.signatures:
+            made.compile(signature)
+        made.disable_compile()
+    return made
+
+
+_MISSING = object()
+
+
+def _value(function: types.FunctionType, name: str):
+    """What a name refers to outside of a function; `_MISSING` for builtins and for what is not there yet."""
+    if name in function.__code__.co_freevars:
+        cell = (function.__closure__ or ())[function.__code__.co_freevars.index(name)]
+        try:
+            return cell.cell_contents
+        except ValueError:  # a function that the closure is still to hold
+            return _MISSING
+    return function.__globals__.get(name, _MISSING)
+
+
+def _names(code: types.CodeType) -> dict[str, set[tuple[str, ...]]]:
+    """The names that code reads from outside, functions inside of it included, with the attributes read of each."""
+    found: dict[str, set[tuple[str, ...]]] = {}
+    for part in _codes(code):
+        instructions = [item for item in dis.get_instructions(part) if item.opname not in ("CACHE", "EXTENDED_ARG")]
+        for k, item in enumerate(instructions):
+            outer = item.opname in ("LOAD_DEREF", "LOAD_CLASSDEREF") and item.argval in code.co_freevars
+            if outer or item.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+                found.setdefault(item.argval, set()).add(_attributes(instructions[k + 1 :]))
+    return found
+
+
+def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _codes(constant)
+
+
+def _attributes(instructions: list) -> tuple[str, ...]:
+    """The attributes that are read one after the other of what was just loaded."""
+    chain = []
+    for item in instructions:
+        if item.opname not in ("LOAD_ATTR", "LOAD_METHOD"):
+            break
+        chain.append(item.argval)
+    return tuple(chain)
+
+
+def _items(value) -> Iterator:
+    yield value
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _items(item)
+
+
+def _is_data(value) -> bool:
+    return all(isinstance(item, (*CONSTANTS, *MUTABLE, tuple)) for item in _items(value))
+
+
+def is_settled(value) -> bool:
+    """Whether this is a module or a function of a package that does not change."""
+    if _is_data(value) or not (isinstance(value, types.ModuleType) or callable(value)):
+        return False
+    name = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None)
+    return isinstance(name, str) and name.partition(".")[0] in SETTLED
+
+
+def _key(value):
+    if isinstance(value, tuple):
+        return type(value), tuple(_key(item) for item in value)
+    return (type(value), repr(value)) if isinstance(value, CONSTANTS) else id(value)

@@ -1,0 +1,143 @@
+"""The cache of compiled kernels only saves time: no state of the disk, and no version of Numba, may stop a run."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+
+from iterorder.kernels import disk_cache
+from iterorder.kernels.targets import OPTIONS
+
+SOURCE = "def twice(x):\n    return 2.0 * x\n"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with one module, whose functions Numba would cache beside it, and nothing said so far."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    (tmp_path / "module.py").write_text(SOURCE)
+    disk_cache._announce.cache_clear()
+    disk_cache._warn.cache_clear()
+    yield tmp_path
+    disk_cache._announce.cache_clear()
+    disk_cache._warn.cache_clear()
+
+
+def in_new_process(folder):
+    """The function as a process that starts now finds it: nothing is compiled yet."""
+    disk_cache._announce.cache_clear()
+    disk_cache._warn.cache_clear()
+    spec = importlib.util.spec_from_file_location("module", folder / "module.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return disk_cache.compiled_lazily(module.twice, OPTIONS)
+
+
+def files(folder, suffix):
+    return sorted((folder / "__pycache__").glob(f"*{suffix}"))
+
+
+def test_a_cached_kernel_is_read_without_a_word(folder, capfd):
+    assert in_new_process(folder)(1.5) == 3.0
+    assert capfd.readouterr().err.count("compiling for this processor") == 1
+    assert len(files(folder, ".nbc")) == len(files(folder, ".nbi")) == 1
+    assert in_new_process(folder)(1.5) == 3.0
+    assert capfd.readouterr().err == ""
+
+
+def test_without_a_folder_to_write_to_kernels_are_compiled_and_that_is_said_once(folder, monkeypatch, capfd):
+    (folder / "__pycache__").write_text("a file, in which no folder can be made, by root either")
+    monkeypatch.setenv("HOME", "/dev/null")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    with pytest.raises(RuntimeError, match="no locator"):  # the control: what Numba says by itself
+        numba.njit(cache=True)(in_new_process(folder).py_func)
+    capfd.readouterr()
+    function = in_new_process(folder)
+    assert (function(1.5), function(np.float32(2.0))) == (3.0, 4.0)
+    again = disk_cache.compiled_lazily(function.py_func, OPTIONS)
+    assert again(1.5) == 3.0
+    said = capfd.readouterr().err
+    assert said.count("compiled kernels are not kept (no folder for them can be written)") == 1
+    assert said.count("set NUMBA_CACHE_DIR to a folder that can be written") == 1
+    # What the message says helps.
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(folder / "kernels"))
+    assert in_new_process(folder)(1.5) == 3.0
+    assert "not kept" not in capfd.readouterr().err
+    assert in_new_process(folder)(1.5) == 3.0
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
+@pytest.mark.parametrize("damage", [lambda data: b"", lambda data: data[:-9], lambda data: b"\x80\x05garbage"])
+def test_a_damaged_file_is_replaced(folder, suffix, damage, capfd):
+    assert in_new_process(folder)(1.5) == 3.0
+    (file,) = files(folder, suffix)
+    file.write_bytes(damage(file.read_bytes()))
+    capfd.readouterr()
+    assert in_new_process(folder)(1.5) == 3.0
+    said = capfd.readouterr().err
+    assert said.count("cannot be read (") == said.count("compiling for") == 1
+    assert in_new_process(folder)(1.5) == 3.0  # and is whole again
+    assert capfd.readouterr().err == ""
+
+
+def test_a_full_disk_is_said_once(folder, capsys):
+    """No file may grow beyond zero bytes: what a full disk does, for this process alone."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    function = in_new_process(folder)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        values = function(1.5), function(np.float32(2.0))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert values == (3.0, 4.0)
+    assert not files(folder, ".nbc")
+    said = capsys.readouterr().err
+    assert said.count("cannot be kept in") == 1
+    assert "File too large" in said
+
+
+@pytest.mark.parametrize("attribute", ["_cache_file", "cache_path"])
+def test_a_numba_with_another_cache_compiles_without_one(folder, attribute, monkeypatch, capfd):
+    """The attributes that the cache needs are no part of what Numba promises."""
+    from numba.core.caching import FunctionCache
+
+    class Another(FunctionCache):
+        def __getattribute__(self, name):
+            if name == attribute:
+                raise AttributeError(name)
+            return super().__getattribute__(name)
+
+    monkeypatch.setattr("numba.core.dispatcher.FunctionCache", Another)
+    function = in_new_process(folder)
+    assert (function(1.5), function(np.float32(2.0))) == (3.0, 4.0)
+    said = capfd.readouterr().err
+    assert said.count(f"the cache of Numba {numba.__version__} is not known") == 1
+    # Without the stamp of the folder a cache would hand out kernels of an older package: none is used.
+    assert not files(folder, ".nbc")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root becomes another user")
+def test_a_user_without_a_home_runs_a_read_only_installation(tmp_path):
+    """As in a container: user 65534, HOME=/nonexistent, files of root."""
+    nobody = {"user": 65534, "group": 65534, "extra_groups": [], "cwd": "/", "capture_output": True, "text": True}
+    package = Path(disk_cache.__file__).parents[2]
+    path = os.pathsep.join([str(package), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "HOME": "/nonexistent", "PYTHONPATH": path, "NUMBA_CACHE_DIR": ""}
+    environment.pop("XDG_CACHE_HOME", None)
+    try:
+        subprocess.run([sys.executable, "-c", "import numba, iterorder"], env=environment, check=True, **nobody)
+    except (PermissionError, subprocess.CalledProcessError):
+        pytest.skip("another user cannot run this interpreter")
+    script = "import iterorder as ito; print(ito.wasserstein_1d([0.0, 1.0], [1.0, 2.5]))"
+    run = subprocess.run([sys.executable, "-c", script], env=environment, check=False, **nobody)
+    assert (run.returncode, run.stdout) == (0, "1.25\n"), run.stderr
+    assert run.stderr.count("set NUMBA_CACHE_DIR") == 1

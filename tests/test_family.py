@@ -1,0 +1,221 @@
+"""No system is run, or analysed, as another: changed subclasses, unknown families, unknown ways to draw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+import iterorder as ito
+from iterorder.kernels import optimizer, systems
+from iterorder.kernels.incremental import incremental_steps_of
+from iterorder.kernels.steps import steps_of
+from iterorder.maps.base import RandomMaps
+from iterorder.maps.descent import SGDMaps
+from iterorder.request import as_system
+from iterorder.sampling import FreshNoise, Sampling
+from tests.systems import EVERY
+
+FEATURES, TARGETS = [[1.0, 0.5], [0.5, 1.0]], [1.0, -1.0]
+
+
+class Doubled(ito.LinearRegressionSGD):
+    """Another gradient."""
+
+    def gradient(self, x, draw):
+        return 2.0 * super().gradient(x, draw)
+
+
+class Renamed(ito.LinearRegressionSGD):
+    """The same system with a name, made from a file of numbers, say."""
+
+    note = "of 2026"
+
+    def __init__(self, step_size):
+        super().__init__(FEATURES, TARGETS, step_size)
+
+    def __repr__(self):
+        return "Renamed()"
+
+    def risk(self, x):
+        return 0.5 * float(((np.asarray(FEATURES) @ x - TARGETS) ** 2).mean())
+
+
+@dataclass(frozen=True, eq=False)
+class Ridged(ito.LinearRegressionSGD):
+    """The same family with another default and one more field."""
+
+    ridge: float = field(default=0.5, kw_only=True)
+    source: str = field(default="here", kw_only=True)
+
+
+CHANGES = {
+    "apply": lambda self, x, draw: x,
+    "images": lambda self, x: x,
+    "draw": lambda self, seed, replica, step: 0,
+    "dim": property(lambda self: 2),
+    "lipschitz": lambda self, draw: 0.5,
+    "lipschitz_max": property(lambda self: 0.5),
+    "gradients": lambda self, x: x,
+    "curvature_range": lambda self, draw=None: (0.0, 1.0),
+    "step_size": property(lambda self: 0.1, lambda self, value: None),
+    "_items": lambda self, draw: draw,
+    "__getattribute__": lambda self, name: object.__getattribute__(self, name),
+}
+USES = {
+    "simulate": lambda maps: ito.simulate(maps, np.zeros(maps.dim), 3, seed=1),
+    "coupling_distance": lambda maps: ito.coupling_distance(
+        maps, np.zeros(maps.dim), np.ones(maps.dim), 3, order="forward", n_replicas=2, seed=1
+    ),
+    "stationary_sample": lambda maps: ito.stationary_sample(maps, 3, seed=1),
+    "diagnose": lambda maps: ito.diagnose(maps, np.zeros(maps.dim), 100, order="backward", n_replicas=4, seed=1),
+    "theory": ito.theory,
+    "estimate_lipschitz": lambda maps: ito.estimate_lipschitz(maps, [-1.0, 1.0], seed=1),
+    "stability_boundary": lambda maps: ito.stability_boundary(lambda h: maps, 0.1, 0.5),
+    "lie_bracket": lambda maps: ito.lie_bracket(maps, 0, 1, np.zeros(maps.dim)),
+    "Optimizer": lambda maps: ito.Optimizer(maps, momentum=0.5),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_a_changed_subclass_is_refused_everywhere(use):
+    with pytest.raises(ito.InvalidInputError, match="is a Doubled, which changes 'gradient' of LinearRegressionSGD"):
+        USES[use](Doubled(FEATURES, TARGETS, 0.1))
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_every_change_is_found(name):
+    changed = type("Changed", (ito.LinearRegressionSGD,), {name: CHANGES[name]})
+    with pytest.raises(ito.InvalidInputError, match=f"is a Changed, which changes {name!r}"):
+        ito.simulate(changed(FEATURES, TARGETS, 0.1), np.zeros(2), 3, seed=1)
+
+
+@pytest.mark.parametrize("family", [ito.AffineMaps, ito.CustomMaps, ito.GaussianRegressionSGD, ito.Optimizer])
+def test_the_same_in_every_family(family):
+    system = next(maps for maps in EVERY.values() if type(maps) is family)
+    changed = type("Changed", (family,), {"apply": lambda self, x, draw: x})
+    copy = object.__new__(changed)
+    vars(copy).update(vars(system))
+    with pytest.raises(ito.InvalidInputError, match=f"which changes 'apply' of {family.__name__}"):
+        ito.simulate(copy, np.zeros(copy.dim), 3, seed=1)
+
+
+def test_a_change_through_a_mixin_or_on_the_system_itself_is_found():
+    class Mixin:
+        def apply(self, x, draw):
+            return x
+
+    class Mixed(Mixin, ito.AffineMaps):
+        pass
+
+    single = ito.AffineMaps([[[0.5]]], [[0.0]])
+    object.__setattr__(single, "apply", lambda x, draw: x)
+    for maps in (Mixed([[[0.5]]], [[0.0]]), single):
+        with pytest.raises(ito.InvalidInputError, match="which changes 'apply' of AffineMaps"):
+            ito.simulate(maps, [0.0], 3, seed=1)
+
+
+def test_a_subclass_that_only_adds_is_its_family(tmp_path):
+    """The control of the refusals: the same bits, the same theory, and a file that can be read without the class."""
+    plain = ito.LinearRegressionSGD(FEATURES, TARGETS, 0.1)
+    for maps, twin in (
+        (Renamed(0.1), plain),
+        (Ridged(FEATURES, TARGETS, 0.1), ito.LinearRegressionSGD(FEATURES, TARGETS, 0.1, ridge=0.5)),
+        (ito.Optimizer(Renamed(0.1), momentum=0.5), ito.Optimizer(plain, momentum=0.5)),
+    ):
+        runs = [ito.simulate(one, np.zeros(one.dim), 20, n_replicas=3, seed=1) for one in (maps, twin)]
+        np.testing.assert_array_equal(runs[0].states, runs[1].states)
+        np.testing.assert_array_equal(ito.theory(maps).mean, ito.theory(twin).mean)
+        runs[0].save(tmp_path / "run.npz")
+        loaded = ito.load(tmp_path / "run.npz").maps
+        assert type(loaded) is type(twin)
+        np.testing.assert_array_equal(loaded.apply(np.ones(maps.dim), 0), maps.apply(np.ones(maps.dim), 0))
+
+
+def test_the_systems_of_the_tests_and_of_the_gallery_are_unchanged():
+    for maps in EVERY.values():
+        assert as_system(maps) is maps
+
+
+# --------------------------------------------------------------------------------------------------- unknown families
+
+
+class Foreign(RandomMaps):
+    """A family that the kernels were never told of."""
+
+    sampling_law = Sampling(2)
+    dim = 1
+
+    def apply(self, x, draw):
+        return x
+
+    def lipschitz(self, draw):
+        return 1.0
+
+    lipschitz_max = 1.0
+
+
+class ForeignSGD(SGDMaps):
+    """Losses of which the kernels know nothing."""
+
+    sampling_law, step_size, batch_size, dim = Sampling(2), 0.1, 1, 1
+
+    def gradient(self, x, draw):
+        return x
+
+    def gradients(self, x):
+        return np.stack([x, x])
+
+    def curvature_range(self, draw=None):
+        return 1.0, 1.0
+
+
+@pytest.mark.parametrize("maps", [Foreign(), ForeignSGD()])
+def test_an_unknown_family_is_refused(maps):
+    with pytest.raises(ito.InvalidInputError, match=r"maps is a Foreign\w*: give one of AffineMaps"):
+        ito.simulate(maps, [0.0], 3, seed=1)
+    with pytest.raises(ito.InvalidInputError, match=r"maps is a Foreign\w*: give one of QuadraticSGD"):
+        ito.Optimizer(maps)
+    with pytest.raises(TypeError, match="no kernel for Foreign"):
+        systems.system_of(maps, np.dtype(float))
+
+
+@pytest.mark.parametrize("name", ["linear d=3 batch 2", "logistic d=3 reshuffle"])
+@pytest.mark.parametrize("layout", [True, False])
+@pytest.mark.parametrize("family", [systems.CUSTOM, 4, -1])
+def test_a_family_without_a_step_is_not_run_as_another(name, layout, family):
+    """Told to the kernels by `system_of`, and left out of the choice of steps: the last branch took it before."""
+    maps = EVERY[name]
+    system = systems.system_of(maps, np.dtype(float))
+    draws = systems.draws_of(system, maps.sampling_law, 0)
+    unknown = system._replace(family=family, lane_layout=layout)
+    for choose in (
+        lambda one: steps_of(one, draws, False),
+        lambda one: steps_of(one, draws, True),
+        lambda one: incremental_steps_of(one, draws),
+        lambda one: optimizer.steps_of(one._replace(optimizer=np.ones(5)), False),
+    ):
+        with pytest.raises(ValueError, match=f"no step for the family {family}"):
+            choose(unknown)
+
+
+def test_incremental_steps_are_for_affine_maps():
+    """The control: logistic steps have no linear part to carry, and were given that of linear regression."""
+    maps = EVERY["logistic d=3 reshuffle"]
+    system = systems.system_of(maps, np.dtype(float))
+    with pytest.raises(ValueError, match="no step for the family 2"):
+        incremental_steps_of(system, systems.draws_of(system, maps.sampling_law, 0))
+
+
+def test_an_unknown_way_to_draw_is_refused():
+    law, noise = Sampling(4, kind="stratified"), FreshNoise("poisson", 1)
+    system = systems.system_of(EVERY["linear d=3 batch 2"], np.dtype(float))
+    with pytest.raises(ValueError, match="no way to draw by 'stratified'"):
+        law.draw(0, 0, 0)
+    with pytest.raises(ValueError, match="no way to draw by 'stratified'"):
+        systems.draws_of(system, law, 0)
+    with pytest.raises(ValueError, match="no way to draw 'poisson' noise"):
+        noise.draw(0, 0, 0)
+    with pytest.raises(ValueError, match="no way to draw 'poisson' noise"):
+        systems.draws_of(system, noise, 0)
