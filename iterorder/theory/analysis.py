@@ -18,7 +18,7 @@ from iterorder.theory.affine.law import AffineLaw, step_law
 from iterorder.theory.affine.moments import SecondMoments, fixed_point_of_mean, smallest_mean_norm
 from iterorder.theory.affine.triangular import common_diagonals
 from iterorder.theory.logistic_cycle import LogisticCycle, logistic_cycle
-from iterorder.theory.lyapunov import affine_exponent, lyapunov_exponent
+from iterorder.theory.lyapunov import affine_exponent, affine_spectrum, lyapunov_exponent, lyapunov_spectrum
 from iterorder.theory.small_step import minimizer
 from iterorder.theory.step_draws import all_steps
 from iterorder.theory.tail_index import tail_index
@@ -47,6 +47,13 @@ class Analysis:
     def exponent(self) -> Estimate:
         """The Lyapunov exponent, computed once."""
         return lyapunov_exponent(self.maps, seed=self.seed, effort=self.effort)
+
+    def lyapunov_spectrum(self, k: int) -> tuple[Estimate, ...]:
+        """The k largest growth rates."""
+        return (self.exponent,) if k == 1 else self._spectrum(k)
+
+    def _spectrum(self, k: int) -> tuple[Estimate, ...]:
+        return lyapunov_spectrum(self.maps, k, seed=self.seed, effort=self.effort)
 
     def mean_square_radius(self) -> Estimate:
         """The spectral radius of C → E[A C Aᵀ]."""
@@ -89,10 +96,10 @@ class Analysis:
 class TimeDependentAnalysis(Analysis):
     """Maps whose step size changes: a product of different laws, which has bounds and nothing stationary."""
 
-    def _none(self):
+    def _none(self, *_):
         raise Undefined(TIME_DEPENDENT)
 
-    lyapunov_exponent = mean_square_radius = mean_square_stable = mean = covariance = _none
+    lyapunov_exponent = lyapunov_spectrum = mean_square_radius = mean_square_stable = mean = covariance = _none
     tail_index = common_fixed_point = cycle = _none
 
 
@@ -106,8 +113,16 @@ class AffineAnalysis(Analysis):
     @cached_property
     def exponent(self) -> Estimate:
         """The Lyapunov exponent, computed once."""
-        shared = self.moments if self.sampling.kind == "iid" else None
-        return affine_exponent(self.sampling, self.items, seed=self.seed, effort=self.effort, moments=shared)
+        return affine_exponent(self.sampling, self.items, seed=self.seed, effort=self.effort, moments=self._shared)
+
+    def _spectrum(self, k: int) -> tuple[Estimate, ...]:
+        shared = self._shared
+        return affine_spectrum(self.sampling, self.items, k, seed=self.seed, effort=self.effort, moments=shared)
+
+    @property
+    def _shared(self) -> SecondMoments | None:
+        """The moments of one step, where they are those of the law."""
+        return self.moments if self.sampling.kind == "iid" else None
 
     @cached_property
     def law(self) -> AffineLaw:
@@ -289,6 +304,12 @@ class LogisticAnalysis(Analysis):
             with contextlib.suppress(Undefined):
                 return Estimate.of(self._cycle.exponent)
         return super().exponent
+
+    def _spectrum(self, k: int) -> tuple[Estimate, ...]:
+        if self.sampling.kind == "cyclic":
+            with contextlib.suppress(Undefined):
+                return tuple(Estimate.of(value) for value in (self._cycle.exponent, *self._cycle.spectrum[1:])[:k])
+        return super()._spectrum(k)
 
     @cached_property
     def _cycle(self) -> LogisticCycle:
