@@ -10,6 +10,7 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.maps.base import RandomMaps
+from iterorder.maps.custom import CustomMaps
 from iterorder.maps.logistic_regression import LogisticRegressionSGD
 from iterorder.theory.affine import fixed_points
 from iterorder.theory.affine.epochs import epoch_law
@@ -17,6 +18,7 @@ from iterorder.theory.affine.items import Items
 from iterorder.theory.affine.law import AffineLaw, step_law
 from iterorder.theory.affine.moments import SecondMoments, fixed_point_of_mean, smallest_mean_norm
 from iterorder.theory.affine.triangular import common_diagonals
+from iterorder.theory.custom_tail_index import custom_tail_index
 from iterorder.theory.logistic_cycle import LogisticCycle, logistic_cycle
 from iterorder.theory.lyapunov import affine_exponent, affine_spectrum, lyapunov_exponent, lyapunov_spectrum
 from iterorder.theory.small_step import minimizer
@@ -34,6 +36,9 @@ class Analysis:
 
     Every method returns its value or raises `Undefined`.
     """
+
+    #: Whether the derivative is a formula; else exponents are those of differences.
+    derivative_known = True
 
     def __init__(self, maps: RandomMaps, seed: int, effort: str) -> None:
         self.maps, self.seed, self.effort = maps, seed, effort
@@ -251,6 +256,17 @@ class AffineAnalysis(Analysis):
                 "the first moment is infinite, or not known to be finite: the system is not mean-square stable, and "
                 f"the mean contraction E‖A‖ of one map is {smallest:.6g}, not below one"
             )
+
+
+class CustomAnalysis(Analysis):
+    """Maps that a user wrote: exponents and tails from differences."""
+
+    derivative_known = False
+
+    def tail_index(self) -> Estimate:
+        """The root of E|a|^κ = 1 in one dimension, where the maps look affine."""
+        assert isinstance(self.maps, CustomMaps)
+        return custom_tail_index(self.maps, seed=self.seed, effort=self.effort)
 
 
 class LogisticAnalysis(Analysis):

@@ -132,8 +132,8 @@ def exponents(growth: Growth) -> tuple[Estimate, ...]:
     The standard error is that of the mean over replicas. Three kinds of bias are added to it where they show: a drift
     between the two halves of the measurement beyond four of its standard errors (directions that align slowly), and
     half the distance to a neighbour from which an exponent does not separate (then the larger and the smaller of two
-    fluctuating growths are measured), both in quadrature; and what the tangent map may be off by. Minus infinity,
-    exact, where a product of linear parts vanished.
+    fluctuating growths are measured; all of it where they are in the wrong order), both in quadrature; and what the
+    tangent map may be off by. Minus infinity, exact, where a product of linear parts vanished.
 
     Raises
     ------
@@ -153,12 +153,20 @@ def exponents(growth: Growth) -> tuple[Estimate, ...]:
             error = math.hypot(error, float(drift.mean()))
         for pair in range(max(k - 1, 0), min(k + 1, len(vanished) - 1)):
             apart = growth.separation[:, pair]
-            if np.isfinite(apart).all() and SEPARATION**2 < abs(apart.mean()) < SEPARATION * apart.std(ddof=1):
-                error = math.hypot(error, 0.5 * float(apart.mean()) / total)
+            if np.isfinite(apart).all():
+                error = math.hypot(error, _not_separated(apart) / total)
         error += float(growth.blur[:, k].mean()) / total
         found.append(Estimate.from_mean(float(mean.mean()), error))
     found.sort(key=lambda estimate: -estimate.value)
     return (*found, *(Estimate.of(-math.inf) for _ in range(int(vanished.sum()))))
+
+
+def _not_separated(apart: np.ndarray) -> float:
+    """What the growths of two neighbours may be off by over the run, from their differences on all replicas."""
+    mean = float(apart.mean())
+    if mean < -DRIFT_LIMIT * _standard_error(apart):
+        return -mean  # the one behind grows faster: the first has not found its direction
+    return 0.5 * mean if SEPARATION**2 < mean < SEPARATION * apart.std(ddof=1) else 0.0
 
 
 def _standard_error(values: np.ndarray) -> float:

@@ -16,6 +16,7 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.maps.base import RandomMaps
+from iterorder.maps.custom import CustomMaps
 from iterorder.maps.logistic_regression import LogisticRegressionSGD
 from iterorder.maps.optimizer import Optimizer
 from iterorder.sampling import Sampling
@@ -23,6 +24,7 @@ from iterorder.theory.affine.epochs import log_radius_of_cycle
 from iterorder.theory.affine.items import Items, affine_items
 from iterorder.theory.affine.law import step_law
 from iterorder.theory.affine.moments import SecondMoments
+from iterorder.theory.custom import custom_spectrum
 from iterorder.theory.growth import STEP_COST, WORK, exponents, follow, n_replicas_for, planned, replica_cost
 from iterorder.theory.logistic_cycle import logistic_cycle
 from iterorder.theory.spectrum import exact_affine_spectrum, triangular_spectrum
@@ -149,6 +151,8 @@ def lyapunov_spectrum(maps: RandomMaps, k: int, *, seed: int = 0, effort: str = 
         return _logistic_spectrum(maps, k, seed, effort)
     if isinstance(maps, Optimizer) and isinstance(maps.maps, LogisticRegressionSGD):
         return _optimizer_spectrum(maps, k, seed, effort)
+    if isinstance(maps, CustomMaps):
+        return custom_spectrum(maps, k, seed=seed, effort=effort)
     raise Undefined(f"no derivative is known for {type(maps).__name__}")
 
 
