@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from iterorder.errors import DivergenceError
 from iterorder.estimate import Estimate
 from iterorder.maps.custom import CustomMaps
+from iterorder.simulate import simulate
 from iterorder.theory.differences import (
     AffineDifferences,
     CurvedDifferences,
@@ -36,7 +38,9 @@ from iterorder.theory.undefined import NoLawReachedError, Undefined
 #: Steps and replicas on which a map is tried for being affine.
 TRIED_STEPS, TRIED_REPLICAS = 64, 256
 #: Starts near the origin and at distance one of it, and the steps in which they reach an attractor.
-START_SIZES, SETTLING = (2.0**-8, 1.0), {"quick": 4096, "full": 65_536}
+START_SIZES, SETTLING = (2.0**-8, 1.0), {"quick": 2**16, "full": 2**20}
+#: Of the work of a run, the share that those steps may take: fewer of maps that take long.
+SHARE_OF_SETTLING, FEWEST_SETTLING = 0.25, 1024
 #: Paths that must be left, for a standard error known to a tenth.
 FEWEST_PATHS = 32
 #: Up to this dimension the mean linear part is written out, to start from its slowest directions.
@@ -73,14 +77,16 @@ def custom_spectrum(maps: CustomMaps, k: int, *, seed: int, effort: str) -> tupl
         frames = _frames(mean, len(replicas), n_vectors, maps.dim, random)
         blocks = words_in_blocks(maps, seed, replicas, 0, plan.n_steps)
         return exponents(follow(AffineDifferences(images, frames), blocks, plan))[:k]
-    first = SETTLING[effort]
-    states, kept = _settled(maps, images, replicas, seed, first, random)
+    affordable = SHARE_OF_SETTLING * WORK[effort] / (len(replicas) * _image_cost(maps))
+    first = int(np.clip(affordable, FEWEST_SETTLING, SETTLING[effort]))
+    states, kept = _settled(maps, len(replicas), seed, first, random)
     here = lambda v, words: pushed_by_differences(images, states, v, words)[1]  # noqa: E731
     mean = _mean_linear_part(here, early[:, :, kept], len(states), maps.dim)
     tangent = CurvedDifferences(images, states, _frames(mean, len(states), n_vectors, maps.dim, random))
+    tangent.calibrate(early[:, :, kept])
     growth = follow(tangent, words_in_blocks(maps, seed, replicas[kept], first, plan.n_steps), plan)
     _check_paths(tangent, growth, plan.n_steps, k)
-    return exponents(growth)[:k]
+    return exponents(growth, first + plan.start)[:k]
 
 
 def looks_affine(maps: CustomMaps, images: Images, seed: int) -> bool:
@@ -97,11 +103,14 @@ def looks_affine(maps: CustomMaps, images: Images, seed: int) -> bool:
 
 def _cost(maps: CustomMaps, n_vectors: int) -> float:
     """Estimated nanoseconds of a step of one replica: its draw, five images a vector, and the algebra of vectors."""
-    law = maps.sampling_law
+    drawn = maps.noise_dim * DRAW_COST
+    return replica_cost(maps.dim, 0, 1, n_vectors) + (1 + 4 * n_vectors) * _image_cost(maps) + drawn
+
+
+def _image_cost(maps: CustomMaps) -> float:
+    """The same of one image: of a body with a loop over the coordinates, or over a matrix where it is given one."""
     entries = sum(np.size(p) for p in maps.params)
-    images = (1 + 4 * n_vectors) * (maps.dim * COORDINATE_COST / 4 + min(entries, maps.dim**2) * ENTRY_COST / 4)
-    drawn = getattr(law, "count", 1) * DRAW_COST
-    return replica_cost(maps.dim, 0, 1, n_vectors) + images + drawn
+    return 0.25 * (maps.dim * COORDINATE_COST + min(entries, maps.dim**2) * ENTRY_COST)
 
 
 def words_in_blocks(
@@ -116,15 +125,17 @@ def words_in_blocks(
 
 
 def _settled(
-    maps: CustomMaps, images: Images, replicas: np.ndarray, seed: int, n_steps: int, random: np.random.Generator
+    maps: CustomMaps, n_replicas: int, seed: int, n_steps: int, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """The states after some steps that are finite, and which they are."""
-    sizes = np.resize(START_SIZES, len(replicas))[:, None]
-    states = sizes * random.standard_normal((len(replicas), maps.dim))
-    with np.errstate(over="ignore", invalid="ignore"):
-        for block in words_in_blocks(maps, seed, replicas, 0, n_steps):
-            for words in block:
-                states = images(states[:, None], words)[:, 0]
+    sizes = np.resize(START_SIZES, n_replicas)[:, None]
+    starts = sizes * random.standard_normal((n_replicas, maps.dim))
+    try:
+        states = simulate(maps, starts, n_steps, n_replicas=n_replicas, seed=seed).states[:, 0]
+    except DivergenceError as error:
+        if error.trajectory is None:
+            raise
+        states = error.trajectory.states[:, 0]
     kept = np.atleast_1d(np.isfinite(states).all(axis=1))
     if kept.sum() < FEWEST_PATHS:
         raise NoLawReachedError(
@@ -156,6 +167,11 @@ def _check_paths(tangent: CurvedDifferences, growth: Growth, n_steps: int, k: in
     if lost:
         raise NoLawReachedError(
             f"no stationary law is reached: {lost} of {tangent.n_replicas} paths leave the finite numbers"
+        )
+    if tangent.flat < 0.5 * tangent.vanished:
+        raise Undefined(
+            "the derivative is below what differences resolve: they vanish along the paths, and the maps are not flat "
+            "there (as where paths collapse onto a superattracting point)"
         )
     share = tangent.unresolved[:k].max() / (tangent.n_replicas * n_steps)
     if share > MAY_BE_UNRESOLVED:

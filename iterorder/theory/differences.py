@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from iterorder.theory.tangent import orthonormalise
+from iterorder.theory.tangent import Frames, orthonormalise
 
 EPS = float(np.finfo(np.float64).eps)
 #: States and words of one step → images, as `kernels.images.images_of` returns it.
@@ -18,11 +18,15 @@ OPERATIONS = 9
 FAR = 2.0**200
 #: Central differences of a smooth map are best at a shift of ∛eps: truncation and rounding are both about eps^(2/3).
 SHIFT = EPS ** (1.0 / 3.0)
+#: That is where a map bends over the size of its states. These multiples are tried for others, in this order.
+MULTIPLES = (1.0, 2.0**-4, 2.0**4, 2.0**-8, 2.0**8, 2.0**-12)
 #: A difference whose error may be this share of it does not show the derivative.
 UNRESOLVED = 0.125
+#: A map that does not change over a shift is flat if it does not over this share of the size of the state either.
+PLATEAU = 2.0**-6
 
 
-class AffineDifferences:
+class AffineDifferences(Frames):
     """Tangent vectors of maps that are affine in the state: a difference from the image of the origin is exact.
 
     Parameters
@@ -36,16 +40,6 @@ class AffineDifferences:
         self._images, self._frames = images, np.array(frames)
         orthonormalise(self._frames, 0.0)
         self.blur = (self._frames.shape[2] + OPERATIONS) * EPS
-
-    @property
-    def n_replicas(self) -> int:
-        """The number of replicas."""
-        return len(self._frames)
-
-    @property
-    def n_vectors(self) -> int:
-        """The number of vectors of each."""
-        return self._frames.shape[1]
 
     def advance(self, words) -> np.ndarray:
         """Multiply by the linear parts of a draw; a vector of rounding size counts as zero, and stays so."""
@@ -65,7 +59,7 @@ def linear_images(images: Images, vectors, words) -> tuple[np.ndarray, np.ndarra
     return (found[:, 1:] - found[:, :1]) / FAR, found[:, 0]
 
 
-class CurvedDifferences:
+class CurvedDifferences(Frames):
     """States with tangent vectors that differences of the images of close states push.
 
     Each difference is taken twice, the second time over twice the distance: what changes bounds the error of the first
@@ -86,6 +80,8 @@ class CurvedDifferences:
         Bounds for the relative errors of the last lengths.
     unresolved : ndarray, shape (k,)
         How often the error bound of a length was of its size, over all replicas and steps.
+    vanished, flat : int
+        How often a difference was zero, and of these, how often the map was flat there.
     """
 
     def __init__(self, images: Images, states, frames) -> None:
@@ -93,29 +89,46 @@ class CurvedDifferences:
         orthonormalise(self._frames, 0.0)
         self.blur = np.zeros(self._frames.shape[:2])
         self.unresolved = np.zeros(self.n_vectors, np.int64)
+        self.vanished = self.flat = 0
+        self._shift = SHIFT
 
-    @property
-    def n_replicas(self) -> int:
-        """The number of replicas."""
-        return len(self._frames)
-
-    @property
-    def n_vectors(self) -> int:
-        """The number of vectors of each."""
-        return self._frames.shape[1]
+    def calibrate(self, early) -> None:
+        """Choose the shift of the least errors in the steps of (steps, slots, R) words, all from the first states."""
+        losses = []
+        for multiple in MULTIPLES:
+            blurs = []
+            for words in early:
+                pushed = pushed_by_differences(self._images, self.states, self._frames, words, multiple * SHIFT)
+                blurs.append(_blur(pushed[2], orthonormalise(pushed[1], 0.0)))
+            losses.append(np.log1p(blurs).mean())
+        self._shift = SHIFT * MULTIPLES[int(np.argmin(losses))]
 
     def advance(self, words) -> np.ndarray:
         """Step and push."""
-        self.states, self._frames, errors = pushed_by_differences(self._images, self.states, self._frames, words)
+        states, vectors = self.states, self._frames
+        self.states, self._frames, errors = pushed_by_differences(self._images, states, vectors, words, self._shift)
+        zero = vectors.any(axis=2) & ~self._frames.any(axis=2)
+        if zero.any():
+            steps = PLATEAU * _sizes(states)[:, None, None] * vectors
+            there = self._images(states[:, None] + steps, words)
+            self.vanished += int(zero.sum())
+            self.flat += int((zero & (there == self.states[:, None]).all(axis=2)).sum())
         lengths = orthonormalise(self._frames, 0.0)
-        # A vector carries the errors of those before it, which are taken out of it.
-        errors = np.sqrt(np.cumsum(errors**2, axis=1))
-        self.blur = np.divide(errors, lengths, out=np.zeros_like(errors), where=errors > 0.0)
+        self.blur = _blur(errors, lengths)
         self.unresolved += (self.blur >= UNRESOLVED).sum(axis=0)
         return lengths
 
 
-def pushed_by_differences(images: Images, states, vectors, words) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _blur(errors, lengths) -> np.ndarray:
+    """Relative errors of lengths: a vector carries the errors of those before it, which are taken out of it."""
+    total = np.sqrt(np.cumsum(errors**2, axis=1))
+    with np.errstate(divide="ignore"):
+        return np.divide(total, lengths, out=np.zeros_like(total), where=total > 0.0)
+
+
+def pushed_by_differences(
+    images: Images, states, vectors, words, shift: float = SHIFT
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Images (R, d) of the states, derivatives (R, k, d) along unit vectors, and bounds of their errors (R, k).
 
     Examples
@@ -125,15 +138,13 @@ def pushed_by_differences(images: Images, states, vectors, words) -> tuple[np.nd
     >>> bool(abs(slope[0, 0, 0] - np.cos(1.0)) <= error[0, 0] < 1e-9)
     True
     """
-    sizes = np.linalg.norm(states, axis=1)
-    typical = float(np.median(sizes)) or 1.0
-    shift = (SHIFT * np.maximum(sizes, typical))[:, None, None]
-    base, ahead = states[:, None], shift * vectors
+    step = shift * _sizes(states)[:, None, None]
+    base, ahead = states[:, None], step * vectors
     points = np.concatenate([base, base + ahead, base - ahead, base + 2.0 * ahead, base - 2.0 * ahead], axis=1)
     found = images(points, words)
     here, (up, down, far_up, far_down) = found[:, :1], np.split(found[:, 1:], 4, axis=1)
-    twice = 2.0 * shift
-    near = np.stack([(up - down) / twice, (up - here) / shift, (here - down) / shift])
+    twice = 2.0 * step
+    near = np.stack([(up - down) / twice, (up - here) / step, (here - down) / step])
     far = np.stack([(far_up - far_down) / (2.0 * twice), (far_up - here) / twice, (here - far_down) / twice])
     changes = np.linalg.norm(near - far, axis=3)  # (candidate, R, k)
     changes = np.where(np.isfinite(changes), changes, np.inf)
@@ -141,6 +152,12 @@ def pushed_by_differences(images: Images, states, vectors, words) -> tuple[np.nd
     chosen = np.take_along_axis(near, best[None, :, :, None], axis=0)[0]
     errors = np.take_along_axis(changes, best[None], axis=0)[0]
     return found[:, 0], chosen, errors
+
+
+def _sizes(states) -> np.ndarray:
+    """The sizes that shifts are relative to: the norm of each state, or the median of all where that is larger."""
+    sizes = np.linalg.norm(states, axis=1)
+    return np.maximum(sizes, float(np.median(sizes)) or 1.0)
 
 
 def is_affine(images: Images, words, states, random: np.random.Generator) -> bool:

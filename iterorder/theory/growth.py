@@ -35,6 +35,8 @@ DRIFT_LIMIT = 4.0
 #: deviations of that difference, fluctuate about each other: a random walk gets there, two exponents that differ do
 #: not stay.
 SEPARATION = 4.0
+#: A start is forgotten when e^(−8) of a distance to it is left; before that the growth still moves towards its limit.
+FORGOTTEN = 8.0
 
 
 @dataclass(frozen=True)
@@ -126,14 +128,15 @@ def follow(tangent: Tangent, blocks: Iterable, plan: Plan) -> Growth:
     return Growth(halves, np.array([plan.middle - plan.start, plan.n_steps - plan.middle]), separation, blur)
 
 
-def exponents(growth: Growth) -> tuple[Estimate, ...]:
-    """The exponents of all vectors but their order, largest first.
+def exponents(growth: Growth, settled: int | None = None) -> tuple[Estimate, ...]:
+    """The exponents of all vectors, largest first; of states that move for `settled` steps before the measurement.
 
     The standard error is that of the mean over replicas. Three kinds of bias are added to it where they show: a drift
     between the two halves of the measurement beyond four of its standard errors (directions that align slowly), and
     half the distance to a neighbour from which an exponent does not separate (then the larger and the smaller of two
     fluctuating growths are measured; all of it where they are in the wrong order), both in quadrature; and what the
-    tangent map may be off by. Minus infinity, exact, where a product of linear parts vanished.
+    tangent map may be off by. Where states have not forgotten their start, what a drift may still come to is added as
+    well. Minus infinity, exact, where a product of linear parts vanished.
 
     Raises
     ------
@@ -151,6 +154,8 @@ def exponents(growth: Growth) -> tuple[Estimate, ...]:
         error = _standard_error(mean)
         if abs(drift.mean()) > DRIFT_LIMIT * _standard_error(drift):
             error = math.hypot(error, float(drift.mean()))
+        if settled is not None:
+            error = math.hypot(error, _still_to_come(growth, k, settled))
         for pair in range(max(k - 1, 0), min(k + 1, len(vanished) - 1)):
             apart = growth.separation[:, pair]
             if np.isfinite(apart).all():
@@ -159,6 +164,17 @@ def exponents(growth: Growth) -> tuple[Estimate, ...]:
         found.append(Estimate.from_mean(float(mean.mean()), error))
     found.sort(key=lambda estimate: -estimate.value)
     return (*found, *(Estimate.of(-math.inf) for _ in range(int(vanished.sum()))))
+
+
+def _still_to_come(growth: Growth, k: int, settled: int) -> float:
+    """What is left of the drift of vector k where the start is not forgotten: it goes on at the rate of the first."""
+    rates = growth.mean(0)
+    rate = -float(rates.mean())
+    if not DRIFT_LIMIT * _standard_error(rates) < rate < FORGOTTEN / settled:
+        return 0.0
+    drift = growth.drift(k)
+    left = math.expm1(-0.5 * rate * float(growth.lengths.sum()))
+    return (abs(float(drift.mean())) + _standard_error(drift)) / -left
 
 
 def _not_separated(apart: np.ndarray) -> float:

@@ -40,10 +40,10 @@ class Tangent(Protocol):
         ...
 
 
-class _Frames:
-    """What families with a derivative share."""
+class Frames:
+    """What all ways to push vectors share."""
 
-    blur = 0.0
+    blur: np.ndarray | float = 0.0
     _frames: np.ndarray
 
     @property
@@ -57,7 +57,7 @@ class _Frames:
         return self._frames.shape[1]
 
 
-class AffineTangent(_Frames):
+class AffineTangent(Frames):
     """Tangent vectors of an affine system: the state does not matter.
 
     Parameters
@@ -82,7 +82,7 @@ class AffineTangent(_Frames):
         return orthonormalise(self._frames, self._floors[rows].mean(axis=1))
 
 
-class LogisticTangent(_Frames):
+class LogisticTangent(Frames):
     """States of logistic regression with their tangent vectors.
 
     The derivative of a step at x is (1 − h·ridge)I − (h/B) Σ σ'(z_i) a_i a_iᵀ, z_i = y_i a_iᵀx.
