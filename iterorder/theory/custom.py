@@ -11,6 +11,7 @@ from iterorder.estimate import Estimate
 from iterorder.maps.custom import CustomMaps
 from iterorder.simulate import simulate
 from iterorder.theory.differences import (
+    EPS,
     AffineDifferences,
     CurvedDifferences,
     Images,
@@ -22,6 +23,7 @@ from iterorder.theory.growth import (
     COORDINATE_COST,
     DRAW_COST,
     ENTRY_COST,
+    FEWEST_STEPS,
     STEP_COST,
     WORK,
     Growth,
@@ -35,8 +37,10 @@ from iterorder.theory.step_draws import BLOCK_ENTRIES
 from iterorder.theory.tangent import generator, slowest_directions
 from iterorder.theory.undefined import NoLawReachedError, Undefined
 
-#: Steps and replicas on which a map is tried for being affine.
-TRIED_STEPS, TRIED_REPLICAS = 64, 256
+#: The longest run for the one exponent that `theory` always asks for.
+MOST_SECONDS = 5.0
+#: Steps and replicas on which a map is tried for being affine: fewer in many dimensions, or with long draws.
+TRIED_STEPS, MOST_TRIED, FEWEST_TRIED = 64, 256, 16
 #: Starts near the origin and at distance one of it, and the steps in which they reach an attractor.
 START_SIZES, SETTLING = (2.0**-8, 1.0), {"quick": 2**16, "full": 2**20}
 #: Of the work of a run, the share that those steps may take: fewer of maps that take long.
@@ -64,14 +68,20 @@ def custom_spectrum(maps: CustomMaps, k: int, *, seed: int, effort: str) -> tupl
     Undefined
         If paths diverge, different starts lead to different growth, or differences do not show the derivative.
     """
-    from iterorder.kernels.images import images_of
+    from iterorder.kernels.images import images_of, words_of
 
-    images, random = images_of(maps), generator(seed)
     n_vectors = min(k + 1, maps.dim)
     cost = _cost(maps, n_vectors)
-    plan = planned(1, STEP_COST + n_replicas_for(cost) * cost, WORK[effort], n_vectors)
-    replicas = np.arange(n_replicas_for(cost))
-    (early,) = words_in_blocks(maps, seed, replicas, 0, STEPS_OF_MEAN)
+    replicas = np.arange(n_replicas_for(cost, n_vectors))
+    seconds = FEWEST_STEPS * len(replicas) * cost / 1e9
+    if n_vectors <= 2 and seconds > MOST_SECONDS:
+        raise Undefined(
+            f"differences of maps in {maps.dim} dimensions, with {maps.noise_dim} numbers a draw, would take about "
+            f"{seconds:.0f} s"
+        )
+    plan = planned(1, STEP_COST + len(replicas) * cost, WORK[effort])
+    images, random = images_of(maps), generator(seed)
+    early = words_of(maps, seed, replicas, 0, STEPS_OF_MEAN)
     if looks_affine(maps, images, seed):
         mean = _mean_linear_part(lambda v, words: linear_images(images, v, words)[0], early, len(replicas), maps.dim)
         frames = _frames(mean, len(replicas), n_vectors, maps.dim, random)
@@ -93,8 +103,10 @@ def looks_affine(maps: CustomMaps, images: Images, seed: int) -> bool:
     """`is_affine` along the paths from the origin, on the first draws of `simulate`."""
     from iterorder.kernels.images import words_of
 
-    words = words_of(maps, seed, np.arange(TRIED_REPLICAS), 0, TRIED_STEPS)
-    path = np.zeros((TRIED_STEPS, TRIED_REPLICAS, maps.dim))
+    affordable = BLOCK_ENTRIES // (TRIED_STEPS * max(maps.dim, maps.noise_dim))
+    count = int(np.clip(affordable, FEWEST_TRIED, MOST_TRIED))
+    words = words_of(maps, seed, np.arange(count), 0, TRIED_STEPS)
+    path = np.zeros((TRIED_STEPS, count, maps.dim))
     with np.errstate(over="ignore", invalid="ignore"):
         for step in range(1, TRIED_STEPS):
             path[step] = images(path[step - 1][:, None], words[step - 1])[:, 0]
@@ -168,7 +180,7 @@ def _check_paths(tangent: CurvedDifferences, growth: Growth, n_steps: int, k: in
         raise NoLawReachedError(
             f"no stationary law is reached: {lost} of {tangent.n_replicas} paths leave the finite numbers"
         )
-    if tangent.flat < 0.5 * tangent.vanished:
+    if (tangent.flat < 0.5 * tangent.vanished)[:k].any():
         raise Undefined(
             "the derivative is below what differences resolve: they vanish along the paths, and the maps are not flat "
             "there (as where paths collapse onto a superattracting point)"
@@ -184,7 +196,8 @@ def _check_paths(tangent: CurvedDifferences, growth: Growth, n_steps: int, k: in
         if not np.isfinite(mean).all():
             continue
         between, within = mean.std(ddof=1), 0.5 * drift.std(ddof=1)
-        if between**2 > SPREAD * (within**2 + (blur / growth.lengths.sum()) ** 2):
+        rounding = EPS * np.abs(mean).max() + blur / growth.lengths.sum()
+        if between**2 > SPREAD * (within**2 + rounding**2):
             raise Undefined(
                 "paths from different starts grow at different rates, from "
                 f"{mean.min():.4g} to {mean.max():.4g} a step: there are several stationary laws, or one that is "

@@ -80,7 +80,7 @@ class CurvedDifferences(Frames):
         Bounds for the relative errors of the last lengths.
     unresolved : ndarray, shape (k,)
         How often the error bound of a length was of its size, over all replicas and steps.
-    vanished, flat : int
+    vanished, flat : ndarray, shape (k,)
         How often a difference was zero, and of these, how often the map was flat there.
     """
 
@@ -88,8 +88,7 @@ class CurvedDifferences(Frames):
         self._images, self.states, self._frames = images, np.array(states), np.array(frames)
         orthonormalise(self._frames, 0.0)
         self.blur = np.zeros(self._frames.shape[:2])
-        self.unresolved = np.zeros(self.n_vectors, np.int64)
-        self.vanished = self.flat = 0
+        self.unresolved, self.vanished, self.flat = np.zeros((3, self.n_vectors), np.int64)
         self._shift = SHIFT
 
     def calibrate(self, early) -> None:
@@ -111,8 +110,8 @@ class CurvedDifferences(Frames):
         if zero.any():
             steps = PLATEAU * _sizes(states)[:, None, None] * vectors
             there = self._images(states[:, None] + steps, words)
-            self.vanished += int(zero.sum())
-            self.flat += int((zero & (there == self.states[:, None]).all(axis=2)).sum())
+            self.vanished += zero.sum(axis=0)
+            self.flat += (zero & (there == self.states[:, None]).all(axis=2)).sum(axis=0)
         lengths = orthonormalise(self._frames, 0.0)
         self.blur = _blur(errors, lengths)
         self.unresolved += (self.blur >= UNRESOLVED).sum(axis=0)

@@ -13,7 +13,7 @@ from iterorder import noise
 from iterorder.estimate import Estimate
 from iterorder.maps.gaussian_regression import GaussianRegressionSGD
 from iterorder.theory.analysis import Analysis
-from iterorder.theory.growth import STEP_COST, WORK, exponents, follow, n_replicas_for, planned, replica_cost
+from iterorder.theory.growth import DRAW_COST, STEP_COST, WORK, exponents, follow, n_replicas_for, planned, replica_cost
 from iterorder.theory.step_draws import BLOCK_ENTRIES
 from iterorder.theory.tangent import Frames, generator, orthonormalise, slowest_directions
 from iterorder.theory.undefined import Undefined
@@ -114,9 +114,9 @@ class GaussianAnalysis(Analysis):
         """The growth of vectors under the linear parts that `simulate` meets with this seed."""
         used = np.flatnonzero(self._curvatures > 0.0)
         n_vectors = min(k + 1, len(used))
-        cost = replica_cost(len(used), self.maps.dim, 1, n_vectors)
-        replicas = n_replicas_for(cost)
-        plan = planned(1, STEP_COST + replicas * cost, WORK[self.effort], n_vectors)
+        cost = replica_cost(len(used), self.maps.dim, 1, n_vectors) + DRAW_COST * self.maps.dim
+        replicas = n_replicas_for(cost, n_vectors)
+        plan = planned(1, STEP_COST + replicas * cost, WORK[self.effort])
         # Small steps shrink the coordinates one by one, that of least curvature last.
         mean = np.diag(1.0 - self._curvatures[used])
         frames = slowest_directions(mean, np.empty((replicas, 0, len(used))), n_vectors, generator(self.seed))

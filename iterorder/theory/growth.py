@@ -78,13 +78,8 @@ class Growth:
         return self.halves[0, :, k] / self.lengths[0] - self.halves[1, :, k] / self.lengths[1]
 
 
-def planned(epoch: int, cost: float, work: float, n_vectors: int) -> Plan:
+def planned(epoch: int, cost: float, work: float) -> Plan:
     """The steps of a run of `work` nanoseconds where one takes `cost`, in whole epochs of so many steps."""
-    if n_vectors > 2 and FEWEST_STEPS * cost > MOST_WORK:
-        raise InvalidInputError(
-            f"following {n_vectors} tangent vectors would take about {FEWEST_STEPS * cost / 1e9:.0f} s or more: give a "
-            "smaller k, the number of exponents"
-        )
     # Hundreds of steps, whatever they cost: below, nothing is measured.
     quarter = max(int(work / cost), FEWEST_STEPS) // (QUARTERS * epoch)
     if quarter == 0:
@@ -103,9 +98,21 @@ def replica_cost(dim: int, entries: int, batch_size: int, n_vectors: int = 2) ->
     return cost + QR_COST + PRODUCT_COST * n_vectors * (COORDINATE_COST * dim + batch_size * entries + n_vectors * dim)
 
 
-def n_replicas_for(cost: float) -> int:
-    """The number of replicas where a step of one takes `cost` nanoseconds."""
-    return REPLICAS if cost < LARGE_STEP else REPLICAS_OF_LARGE_STEPS
+def n_replicas_for(cost: float, n_vectors: int = 2) -> int:
+    """The number of replicas where a step of one takes `cost` nanoseconds.
+
+    Raises
+    ------
+    InvalidInputError
+        If the fewest steps take longer than a run may.
+    """
+    count = REPLICAS if cost < LARGE_STEP else REPLICAS_OF_LARGE_STEPS
+    if n_vectors > 2 and FEWEST_STEPS * count * cost > MOST_WORK:
+        raise InvalidInputError(
+            f"following {n_vectors} tangent vectors would take about {FEWEST_STEPS * count * cost / 1e9:.0f} s or "
+            "more: give a smaller k, the number of exponents"
+        )
+    return count
 
 
 def follow(tangent: Tangent, blocks: Iterable, plan: Plan) -> Growth:

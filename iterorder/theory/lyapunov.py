@@ -85,7 +85,7 @@ def monte_carlo_spectrum(
 ) -> tuple[Estimate, ...]:
     """The same for all vectors of the tangent."""
     epoch = sampling.batches_per_epoch if sampling.kind == "reshuffle" else 1
-    plan = planned(epoch, STEP_COST + tangent.n_replicas * cost, WORK[effort], tangent.n_vectors)
+    plan = planned(epoch, STEP_COST + tangent.n_replicas * cost, WORK[effort])
     return exponents(follow(tangent, draw_blocks(sampling, seed, tangent.n_replicas, plan.n_steps), plan))
 
 
@@ -182,7 +182,7 @@ def _affine_chain(
     n_vectors = min(k + 1, items.dim)
     cost = replica_cost(items.dim, items.entries_per_item, sampling.batch_size, n_vectors)
     moments = SecondMoments(step_law(sampling, items)) if moments is None else moments
-    tangent = affine_tangent(items, moments, n_replicas_for(cost), seed, n_vectors)
+    tangent = affine_tangent(items, moments, n_replicas_for(cost, n_vectors), seed, n_vectors)
     return monte_carlo_spectrum(tangent, sampling, cost, seed=seed, effort=effort)[:k]
 
 
@@ -219,8 +219,9 @@ def _along_chain(
     """By Monte Carlo, from a start that needs a minimiser; `entries` numbers for each item."""
     n_vectors = min(k + 1, maps.dim)
     cost = replica_cost(maps.dim, entries, maps.sampling_law.batch_size, n_vectors)
+    replicas = n_replicas_for(cost, n_vectors)
     try:
-        tangent = tangent_of(n_replicas_for(cost), seed, n_vectors)
+        tangent = tangent_of(replicas, seed, n_vectors)
     except InvalidInputError as error:
         raise Undefined(f"no stationary law is known: {error}") from None
     return monte_carlo_spectrum(tangent, maps.sampling_law, cost, seed=seed, effort=effort)[:k]

@@ -250,16 +250,11 @@ def optimizer_tangent(maps: Optimizer, n_replicas: int, seed: int, n_vectors: in
             raise
         centre = np.zeros(losses.dim)
     states = np.broadcast_to(maps.start(centre), (n_replicas, maps.dim))
-    random = generator(seed)
-    frames = random.standard_normal((n_replicas, min(maps.dim, 2), maps.dim))
-    if n_vectors > 2:
-        h = losses.step_size
-        items = OptimizerItems(
-            _linearised(losses, centre), h, float(maps.step_sizes[0]), maps.momentum, maps.weight_decay
-        )
-        mean = np.eye(maps.dim) + step_law(losses.sampling_law, items).mean_increment
-        frames = slowest_directions(mean, frames[:, :0], n_vectors, random)
-    return OptimizerTangent(maps, states, frames)
+    steps, h = _linearised(losses, centre), float(maps.step_sizes[0])
+    items = OptimizerItems(steps, losses.step_size, h, maps.momentum, maps.weight_decay)
+    mean = np.eye(maps.dim) + step_law(losses.sampling_law, items).mean_increment
+    none = np.empty((n_replicas, 0, maps.dim))
+    return OptimizerTangent(maps, states, slowest_directions(mean, none, min(n_vectors, maps.dim), generator(seed)))
 
 
 def _frames(moments: SecondMoments, n_replicas: int, random: np.random.Generator, n_vectors: int) -> np.ndarray:
