@@ -10,6 +10,7 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.maps.base import RandomMaps
+from iterorder.maps.custom import CustomMaps
 from iterorder.maps.logistic_regression import LogisticRegressionSGD
 from iterorder.theory.affine import fixed_points
 from iterorder.theory.affine.epochs import epoch_law
@@ -17,8 +18,9 @@ from iterorder.theory.affine.items import Items
 from iterorder.theory.affine.law import AffineLaw, step_law
 from iterorder.theory.affine.moments import SecondMoments, fixed_point_of_mean, smallest_mean_norm
 from iterorder.theory.affine.triangular import common_diagonals
+from iterorder.theory.custom_tail_index import custom_tail_index
 from iterorder.theory.logistic_cycle import LogisticCycle, logistic_cycle
-from iterorder.theory.lyapunov import affine_exponent, lyapunov_exponent
+from iterorder.theory.lyapunov import affine_exponent, affine_spectrum, lyapunov_exponent, lyapunov_spectrum
 from iterorder.theory.small_step import minimizer
 from iterorder.theory.step_draws import all_steps
 from iterorder.theory.tail_index import tail_index
@@ -35,6 +37,9 @@ class Analysis:
     Every method returns its value or raises `Undefined`.
     """
 
+    #: Whether the derivative is a formula; else exponents are those of differences.
+    derivative_known = True
+
     def __init__(self, maps: RandomMaps, seed: int, effort: str) -> None:
         self.maps, self.seed, self.effort = maps, seed, effort
         self.sampling = maps.sampling_law
@@ -47,6 +52,13 @@ class Analysis:
     def exponent(self) -> Estimate:
         """The Lyapunov exponent, computed once."""
         return lyapunov_exponent(self.maps, seed=self.seed, effort=self.effort)
+
+    def lyapunov_spectrum(self, k: int) -> tuple[Estimate, ...]:
+        """The k largest growth rates."""
+        return (self.exponent,) if k == 1 else self._spectrum(k)
+
+    def _spectrum(self, k: int) -> tuple[Estimate, ...]:
+        return lyapunov_spectrum(self.maps, k, seed=self.seed, effort=self.effort)
 
     def mean_square_radius(self) -> Estimate:
         """The spectral radius of C → E[A C Aᵀ]."""
@@ -89,10 +101,10 @@ class Analysis:
 class TimeDependentAnalysis(Analysis):
     """Maps whose step size changes: a product of different laws, which has bounds and nothing stationary."""
 
-    def _none(self):
+    def _none(self, *_):
         raise Undefined(TIME_DEPENDENT)
 
-    lyapunov_exponent = mean_square_radius = mean_square_stable = mean = covariance = _none
+    lyapunov_exponent = lyapunov_spectrum = mean_square_radius = mean_square_stable = mean = covariance = _none
     tail_index = common_fixed_point = cycle = _none
 
 
@@ -106,8 +118,16 @@ class AffineAnalysis(Analysis):
     @cached_property
     def exponent(self) -> Estimate:
         """The Lyapunov exponent, computed once."""
-        shared = self.moments if self.sampling.kind == "iid" else None
-        return affine_exponent(self.sampling, self.items, seed=self.seed, effort=self.effort, moments=shared)
+        return affine_exponent(self.sampling, self.items, seed=self.seed, effort=self.effort, moments=self._shared)
+
+    def _spectrum(self, k: int) -> tuple[Estimate, ...]:
+        shared = self._shared
+        return affine_spectrum(self.sampling, self.items, k, seed=self.seed, effort=self.effort, moments=shared)
+
+    @property
+    def _shared(self) -> SecondMoments | None:
+        """The moments of one step, where they are those of the law."""
+        return self.moments if self.sampling.kind == "iid" else None
 
     @cached_property
     def law(self) -> AffineLaw:
@@ -238,6 +258,17 @@ class AffineAnalysis(Analysis):
             )
 
 
+class CustomAnalysis(Analysis):
+    """Maps that a user wrote: exponents and tails from differences."""
+
+    derivative_known = False
+
+    def tail_index(self) -> Estimate:
+        """The root of E|a|^κ = 1 in one dimension, where the maps look affine."""
+        assert isinstance(self.maps, CustomMaps)
+        return custom_tail_index(self.maps, seed=self.seed, effort=self.effort)
+
+
 class LogisticAnalysis(Analysis):
     """Logistic regression: the exponent along the chain and the cycle; a law in closed form only if it is a point."""
 
@@ -289,6 +320,12 @@ class LogisticAnalysis(Analysis):
             with contextlib.suppress(Undefined):
                 return Estimate.of(self._cycle.exponent)
         return super().exponent
+
+    def _spectrum(self, k: int) -> tuple[Estimate, ...]:
+        if self.sampling.kind == "cyclic":
+            with contextlib.suppress(Undefined):
+                return tuple(Estimate.of(value) for value in (self._cycle.exponent, *self._cycle.spectrum[1:])[:k])
+        return super()._spectrum(k)
 
     @cached_property
     def _cycle(self) -> LogisticCycle:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from iterorder.maps.base import RandomMaps
+from iterorder.maps.custom import CustomMaps
 from iterorder.maps.gaussian_regression import GaussianRegressionSGD
 from iterorder.maps.logistic_regression import LogisticRegressionSGD
 from iterorder.theory.affine.items import affine_items
-from iterorder.theory.analysis import AffineAnalysis, Analysis, LogisticAnalysis, TimeDependentAnalysis
+from iterorder.theory.analysis import AffineAnalysis, Analysis, CustomAnalysis, LogisticAnalysis, TimeDependentAnalysis
 from iterorder.theory.gaussian import GaussianAnalysis
 
 
@@ -19,5 +20,7 @@ def analyse(maps: RandomMaps, *, seed: int, effort: str) -> Analysis:
         return AffineAnalysis(maps, items, seed, effort)
     if isinstance(maps, GaussianRegressionSGD):
         return GaussianAnalysis(maps, seed, effort)
+    if isinstance(maps, CustomMaps):
+        return CustomAnalysis(maps, seed, effort)
     family = LogisticAnalysis if isinstance(maps, LogisticRegressionSGD) else Analysis
     return family(maps, seed, effort)

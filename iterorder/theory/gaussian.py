@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import cached_property
 from itertools import pairwise
 
@@ -12,11 +13,10 @@ from iterorder import noise
 from iterorder.estimate import Estimate
 from iterorder.maps.gaussian_regression import GaussianRegressionSGD
 from iterorder.theory.analysis import Analysis
+from iterorder.theory.growth import DRAW_COST, STEP_COST, WORK, exponents, follow, n_replicas_for, planned, replica_cost
+from iterorder.theory.step_draws import BLOCK_ENTRIES
+from iterorder.theory.tangent import Frames, generator, orthonormalise, slowest_directions
 from iterorder.theory.undefined import Undefined
-
-#: Replicas and steps of a Monte Carlo exponent; the first quarter of the steps is left out.
-REPLICAS, STEPS = 256, {"quick": 2_000, "full": 32_000}
-BLOCK = 250
 
 
 class GaussianAnalysis(Analysis):
@@ -27,12 +27,17 @@ class GaussianAnalysis(Analysis):
     @cached_property
     def exponent(self) -> Estimate:
         """E log|1 − hλg²| in one dimension; else the mean growth of vectors."""
-        curvatures = self._curvatures
-        if (curvatures == 0.0).any():
-            return Estimate.of(0.0)  # that direction stays as it is, and no other grows in its place
-        if self.maps.dim == 1:
-            return Estimate.of(log_moment(float(curvatures[0])))
-        return self._grown()
+        return self._spectrum(1)[0]
+
+    def _spectrum(self, k: int) -> tuple[Estimate, ...]:
+        """Directions without data stay as they are, and those with data do not see them."""
+        used = self._curvatures[self._curvatures > 0.0]
+        if len(used) == 1:
+            found: tuple[Estimate, ...] = (Estimate.of(log_moment(float(used[0]))),)
+        else:
+            found = self._grown(min(k, len(used))) if len(used) else ()
+        kept = (Estimate.of(0.0) for _ in range(self.maps.dim - len(used)))
+        return tuple(sorted((*found, *kept), key=lambda estimate: -estimate.value)[:k])
 
     def mean_square_radius(self) -> Estimate:
         """The largest eigenvalue of C → E[A C Aᵀ], on diagonal and on off-diagonal matrices."""
@@ -105,24 +110,39 @@ class GaussianAnalysis(Analysis):
         c = self._curvatures
         return 0.5 * float((c / (1.0 - c)).sum()) if c.max() < 1.0 else math.inf
 
-    def _grown(self) -> Estimate:
+    def _grown(self, k: int) -> tuple[Estimate, ...]:
         """The growth of vectors under the linear parts that `simulate` meets with this seed."""
-        roots, h = self.maps.params[0], self.maps.step_size
-        steps = STEPS[self.effort]
-        x = np.full((REPLICAS, self.maps.dim), self.maps.dim**-0.5)
-        total = np.zeros(REPLICAS)
-        for first in range(0, steps, BLOCK):
-            steps_of_block = np.arange(first, first + BLOCK)
-            draws = noise.normals(self.seed, np.arange(REPLICAS)[:, None], steps_of_block, self.maps.dim + 1)
-            for k in range(BLOCK):
-                a = draws[:, k, :-1] * roots
-                x = x - h * np.einsum("rd,rd->r", a, x)[:, None] * a
-            norms = np.linalg.norm(x, axis=1)
-            x = x / norms[:, None]
-            if first >= steps // 4:
-                total += np.log(norms)
-        rates = total / (steps - -(-steps // 4 // BLOCK) * BLOCK)
-        return Estimate.from_mean(float(rates.mean()), float(rates.std(ddof=1)) / math.sqrt(REPLICAS))
+        used = np.flatnonzero(self._curvatures > 0.0)
+        n_vectors = min(k + 1, len(used))
+        cost = replica_cost(len(used), self.maps.dim, 1, n_vectors) + DRAW_COST * self.maps.dim
+        replicas = n_replicas_for(cost, n_vectors)
+        plan = planned(1, STEP_COST + replicas * cost, WORK[self.effort])
+        # Small steps shrink the coordinates one by one, that of least curvature last.
+        mean = np.diag(1.0 - self._curvatures[used])
+        frames = slowest_directions(mean, np.empty((replicas, 0, len(used))), n_vectors, generator(self.seed))
+        tangent = _GaussianTangent(np.sqrt(self._curvatures[used]), frames)
+        return exponents(follow(tangent, self._features(replicas, plan.n_steps, used), plan))[:k]
+
+    def _features(self, replicas: int, n_steps: int, used) -> Iterator[np.ndarray]:
+        """Blocks of normals of the features with data, each (steps, R, len(used))."""
+        length = max(1, BLOCK_ENTRIES // (replicas * (self.maps.dim + 1)))
+        for first in range(0, n_steps, length):
+            steps = np.arange(first, min(first + length, n_steps))[:, None]
+            yield noise.normals(self.seed, np.arange(replicas), steps, self.maps.dim + 1)[:, :, used]
+
+
+class _GaussianTangent(Frames):
+    """Tangent vectors under I − c^½ g gᵀ c^½, g normal."""
+
+    def __init__(self, roots, frames) -> None:
+        self._roots, self._frames = roots, np.array(frames)
+        orthonormalise(self._frames, 0.0)
+
+    def advance(self, rows) -> np.ndarray:
+        """Multiply by the linear parts of the normals (R, d)."""
+        a = rows * self._roots
+        self._frames = self._frames - np.einsum("rd,rkd->rk", a, self._frames)[:, :, None] * a[:, None]
+        return orthonormalise(self._frames, 0.0)
 
 
 def _halves(curvature: float, function) -> float:

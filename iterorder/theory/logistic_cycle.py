@@ -13,6 +13,7 @@ from iterorder.sampling import Sampling
 from iterorder.theory.affine.epochs import log_radius_of_cycle
 from iterorder.theory.affine.items import DenseItems
 from iterorder.theory.small_step import minimizer
+from iterorder.theory.spectrum import cycle_spectrum
 from iterorder.theory.undefined import Undefined
 
 EPS = float(np.finfo(np.float64).eps)
@@ -37,9 +38,17 @@ class LogisticCycle:
     @cached_property
     def exponent(self) -> float:
         """The Lyapunov exponent per step: the log of the spectral radius of the product of derivatives, over N."""
-        count = len(self.states)
-        items = DenseItems(self.increments, np.zeros_like(self.states))
-        return log_radius_of_cycle(Sampling(count, kind="cyclic"), items) / count
+        return log_radius_of_cycle(*self._tangent) / len(self.states)
+
+    @property
+    def spectrum(self) -> np.ndarray:
+        """The same of all eigenvalues, largest first, shape (d,)."""
+        return cycle_spectrum(*self._tangent) / len(self.states)
+
+    @property
+    def _tangent(self) -> tuple[Sampling, DenseItems]:
+        """The derivatives as linear maps in cyclic order."""
+        return Sampling(len(self.states), kind="cyclic"), DenseItems(self.increments, np.zeros_like(self.states))
 
 
 def logistic_cycle(maps: LogisticRegressionSGD) -> LogisticCycle:

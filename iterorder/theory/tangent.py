@@ -12,6 +12,7 @@ from iterorder.maps.optimizer import Optimizer
 from iterorder.theory.affine.items import Items
 from iterorder.theory.affine.law import step_law
 from iterorder.theory.affine.moments import SecondMoments
+from iterorder.theory.affine.optimizer_items import OptimizerItems
 from iterorder.theory.affine.rank_one import RankOneItems
 from iterorder.theory.small_step import minimizer, small_step_spread
 from iterorder.theory.undefined import Undefined
@@ -23,24 +24,47 @@ ISOTROPIC_SHARE = 2.0**-30
 
 
 class Tangent(Protocol):
-    """States of the replicas, each with two orthonormal tangent vectors (one in one dimension)."""
+    """States of the replicas, each with orthonormal tangent vectors: two for one exponent (one in one dimension)."""
 
     @property
     def n_replicas(self) -> int: ...
+    @property
+    def n_vectors(self) -> int: ...
+    @property
+    def blur(self) -> np.ndarray | float:
+        """Bounds for the relative errors of the lengths of the last step, (R, k), beyond rounding; zero where exact."""
+        ...
 
     def advance(self, rows) -> np.ndarray:
         """Apply the maps of a draw (R, batch_size); the diagonal of R in the QR form of the vectors, shape (R, k)."""
         ...
 
 
-class AffineTangent:
+class Frames:
+    """What all ways to push vectors share."""
+
+    blur: np.ndarray | float = 0.0
+    _frames: np.ndarray
+
+    @property
+    def n_replicas(self) -> int:
+        """The number of replicas."""
+        return len(self._frames)
+
+    @property
+    def n_vectors(self) -> int:
+        """The number of vectors of each."""
+        return self._frames.shape[1]
+
+
+class AffineTangent(Frames):
     """Tangent vectors of an affine system: the state does not matter.
 
     Parameters
     ----------
     items : Items
     frames : ndarray, shape (R, k, d)
-        Independent vectors, k = 1 or 2.
+        Independent vectors.
     """
 
     def __init__(self, items: Items, frames) -> None:
@@ -52,18 +76,13 @@ class AffineTangent:
         if not np.isfinite(self._floors).all():
             raise Undefined("the squares of entries of the linear parts exceed the range of floating point")
 
-    @property
-    def n_replicas(self) -> int:
-        """The number of replicas."""
-        return len(self._frames)
-
     def advance(self, rows) -> np.ndarray:
         """Multiply by the linear parts of a draw; a vector of rounding size counts as zero, and stays so."""
         self._frames = self._items.push(self._frames, rows)
         return orthonormalise(self._frames, self._floors[rows].mean(axis=1))
 
 
-class LogisticTangent:
+class LogisticTangent(Frames):
     """States of logistic regression with their tangent vectors.
 
     The derivative of a step at x is (1 − h·ridge)I − (h/B) Σ σ'(z_i) a_i a_iᵀ, z_i = y_i a_iᵀx.
@@ -73,7 +92,7 @@ class LogisticTangent:
     maps : LogisticRegressionSGD
     states : ndarray, shape (R, d)
     frames : ndarray, shape (R, k, d)
-        Independent vectors, k = 1 or 2.
+        Independent vectors.
     """
 
     def __init__(self, maps: LogisticRegressionSGD, states, frames) -> None:
@@ -82,19 +101,15 @@ class LogisticTangent:
         self._shrink = 1.0 - maps.step_size * maps.ridge
         # State and vectors side by side, (R, 1 + k, d): the rows of a batch are read once for all.
         self._rows = np.concatenate([states[:, None], frames], axis=1)
-        orthonormalise(self._rows[:, 1:], 0.0)
-
-    @property
-    def n_replicas(self) -> int:
-        """The number of replicas."""
-        return len(self._rows)
+        self._frames = self._rows[:, 1:]
+        orthonormalise(self._frames, 0.0)
 
     def advance(self, rows) -> np.ndarray:
         """Step and push: the slopes σ(−z) of the loss move the state, their derivatives the vectors."""
         pushed = self._pushed(self._rows, rows)
         self._rows *= self._shrink
         self._rows += self._rate * pushed
-        return orthonormalise(self._rows[:, 1:], 0.0)
+        return orthonormalise(self._frames, 0.0)
 
     def _pushed(self, place, rows) -> np.ndarray:
         """Minus the gradients of the losses of a draw, and their derivatives along the vectors, both without ridge."""
@@ -117,7 +132,7 @@ class OptimizerTangent(LogisticTangent):
         Of logistic regression, with constant step size.
     states : ndarray, shape (R, dim)
     frames : ndarray, shape (R, k, dim)
-        Independent vectors, k = 1 or 2.
+        Independent vectors.
     """
 
     def __init__(self, maps: Optimizer, states, frames) -> None:
@@ -136,13 +151,13 @@ class OptimizerTangent(LogisticTangent):
             self._rows[:, :, self._dim :] = velocity
         place *= 1.0 - self._step_size * self._maps.weight_decay
         place -= self._step_size * velocity
-        return orthonormalise(self._rows[:, 1:], 0.0)
+        return orthonormalise(self._frames, 0.0)
 
 
 def orthonormalise(frames, floors) -> np.ndarray:
-    """Gram and Schmidt in place, on one or two vectors for each replica; the lengths that were divided out, (R, k).
+    """Gram and Schmidt in place, on the vectors of each replica; the lengths that were divided out, (R, k).
 
-    A vector no longer than its floor becomes zero, with length zero.
+    A vector no longer than its floor becomes zero, with length zero; of three or more, those behind it as well.
 
     Examples
     --------
@@ -150,6 +165,8 @@ def orthonormalise(frames, floors) -> np.ndarray:
     >>> orthonormalise(frames, 0.0).tolist(), frames.tolist()
     ([[2.0, 3.0]], [[[1.0, 0.0], [0.0, 1.0]]])
     """
+    if frames.shape[1] > 2:
+        return _by_reflections(frames, floors)
     lengths = np.empty(frames.shape[:2])
     for k in range(frames.shape[1]):
         vector = frames[:, k]
@@ -163,12 +180,42 @@ def orthonormalise(frames, floors) -> np.ndarray:
     return lengths
 
 
-def affine_tangent(items: Items, moments: SecondMoments, n_replicas: int, seed: int) -> AffineTangent:
+def _by_reflections(frames, floors) -> np.ndarray:
+    """Householder's QR decomposition: many vectors stay orthogonal, whatever the matrix does to them."""
+    q, r = np.linalg.qr(np.swapaxes(frames, 1, 2))
+    diagonal = np.einsum("rkk->rk", r)
+    lengths = np.abs(diagonal)
+    # Vectors in general position: where one depends on those before it, so do all that follow.
+    vanished = np.logical_or.accumulate(lengths <= np.reshape(floors, (-1, 1)), axis=1)
+    lengths[vanished] = 0.0
+    frames[...] = np.where(vanished[:, :, None], 0.0, np.swapaxes(q, 1, 2) * np.sign(diagonal)[:, :, None])
+    return lengths
+
+
+def slowest_directions(linear_part, first, n_vectors: int, random: np.random.Generator) -> np.ndarray:
+    """Vectors to start from, (R, n_vectors, d): those given come first, (R, 1, d) or none, (R, 0, d).
+
+    Behind them the eigenvectors of the mean linear part, of the largest moduli first, and a small isotropic part. For
+    small steps no direction aligns within a run; then the exponents are those of the mean to first order, and these
+    are their directions.
+    """
+    n_replicas, given, dim = first.shape
+    values, vectors = np.linalg.eig(linear_part)
+    order = np.argsort(-np.abs(values), kind="stable")
+    # A pair of conjugates spans the plane of its real and imaginary parts.
+    real = np.where((values.imag < 0.0)[order, None], vectors.T[order].imag, vectors.T[order].real)
+    rest = np.broadcast_to(real[given:n_vectors], (n_replicas, n_vectors - given, dim))
+    return np.concatenate([first, rest + ISOTROPIC_SHARE * random.standard_normal(rest.shape)], axis=1)
+
+
+def affine_tangent(
+    items: Items, moments: SecondMoments, n_replicas: int, seed: int, n_vectors: int = 2
+) -> AffineTangent:
     """Tangent vectors in the directions that the second moments of products of the maps prefer."""
-    return AffineTangent(items, _frames(moments, n_replicas, _generator(seed)))
+    return AffineTangent(items, _frames(moments, n_replicas, generator(seed), n_vectors))
 
 
-def logistic_tangent(maps: LogisticRegressionSGD, n_replicas: int, seed: int) -> LogisticTangent:
+def logistic_tangent(maps: LogisticRegressionSGD, n_replicas: int, seed: int, n_vectors: int = 2) -> LogisticTangent:
     """States from the normal law around the minimiser with the spread for small steps, so that little burn-in is left.
 
     Raises
@@ -176,21 +223,24 @@ def logistic_tangent(maps: LogisticRegressionSGD, n_replicas: int, seed: int) ->
     InvalidInputError
         If the loss has no minimiser.
     """
-    random = _generator(seed)
+    random = generator(seed)
     centre = minimizer(maps)
     values, vectors = np.linalg.eigh(small_step_spread(maps, centre))
     normals = random.standard_normal((n_replicas, maps.dim))
     states = centre + normals * np.sqrt(np.maximum(values, 0.0)) @ vectors.T
-    # At the minimiser a step has the linear part of least squares with the rows √σ'(z)·a.
+    moments = SecondMoments(step_law(maps.sampling_law, _linearised(maps, centre)))
+    return LogisticTangent(maps, states, _frames(moments, n_replicas, random, n_vectors))
+
+
+def _linearised(maps: LogisticRegressionSGD, centre) -> RankOneItems:
+    """Least squares with the rows √σ'(z)·a: its steps have the linear parts of steps from that point."""
     slopes = 1.0 / (1.0 + np.exp(np.minimum(maps.labels * (maps.features @ centre), 700.0)))
     rows = np.sqrt(slopes * (1.0 - slopes))[:, None] * maps.features
-    linearised = RankOneItems(rows, np.zeros(len(rows)), maps.step_size, maps.ridge)
-    moments = SecondMoments(step_law(maps.sampling_law, linearised))
-    return LogisticTangent(maps, states, _frames(moments, n_replicas, random))
+    return RankOneItems(rows, np.zeros(len(rows)), maps.step_size, maps.ridge)
 
 
-def optimizer_tangent(maps: Optimizer, n_replicas: int, seed: int) -> OptimizerTangent:
-    """States at the minimiser of the mean loss, or at the origin where there is none, at rest; isotropic vectors."""
+def optimizer_tangent(maps: Optimizer, n_replicas: int, seed: int, n_vectors: int = 2) -> OptimizerTangent:
+    """States at the minimiser of the mean loss, or at the origin where there is none, at rest."""
     losses = maps.maps
     assert isinstance(losses, LogisticRegressionSGD)
     try:
@@ -200,12 +250,18 @@ def optimizer_tangent(maps: Optimizer, n_replicas: int, seed: int) -> OptimizerT
             raise
         centre = np.zeros(losses.dim)
     states = np.broadcast_to(maps.start(centre), (n_replicas, maps.dim))
-    frames = _generator(seed).standard_normal((n_replicas, min(maps.dim, 2), maps.dim))
-    return OptimizerTangent(maps, states, frames)
+    steps, h = _linearised(losses, centre), float(maps.step_sizes[0])
+    items = OptimizerItems(steps, losses.step_size, h, maps.momentum, maps.weight_decay)
+    mean = np.eye(maps.dim) + step_law(losses.sampling_law, items).mean_increment
+    none = np.empty((n_replicas, 0, maps.dim))
+    return OptimizerTangent(maps, states, slowest_directions(mean, none, min(n_vectors, maps.dim), generator(seed)))
 
 
-def _frames(moments: SecondMoments, n_replicas: int, random: np.random.Generator) -> np.ndarray:
-    """Normal vectors with the covariance that C → E[A C Aᵀ] multiplies, and a small isotropic part, (R, k, d)."""
+def _frames(moments: SecondMoments, n_replicas: int, random: np.random.Generator, n_vectors: int) -> np.ndarray:
+    """Normal vectors with the covariance that C → E[A C Aᵀ] multiplies, and a small isotropic part, (R, k, d).
+
+    The first two, that is; behind the first of more those of `slowest_directions`.
+    """
     dim = moments.law.dim
     preferred = np.eye(dim)
     if moments.dense:
@@ -217,9 +273,12 @@ def _frames(moments: SecondMoments, n_replicas: int, random: np.random.Generator
         preferred = dim * np.outer(slowest, slowest)
     values, vectors = np.linalg.eigh((1.0 - ISOTROPIC_SHARE) * preferred + ISOTROPIC_SHARE * np.eye(dim))
     normals = random.standard_normal((n_replicas, min(dim, 2), dim))
-    return normals * np.sqrt(np.maximum(values, 0.0)) @ vectors.T
+    frames = normals * np.sqrt(np.maximum(values, 0.0)) @ vectors.T
+    if n_vectors <= 2:
+        return frames[:, :n_vectors]
+    return slowest_directions(np.eye(dim) + moments.law.mean_increment, frames[:, :1], n_vectors, random)
 
 
-def _generator(seed: int) -> np.random.Generator:
+def generator(seed: int) -> np.random.Generator:
     """The start is not part of the noise of the chain: it has a generator of its own."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))

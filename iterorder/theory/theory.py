@@ -16,7 +16,7 @@ from iterorder.shown import shown
 from iterorder.theory.contraction import contraction
 from iterorder.theory.families import analyse
 from iterorder.theory.undefined import Undefined
-from iterorder.validation import as_choice, as_seed, read_only
+from iterorder.validation import as_choice, as_int, as_seed, read_only
 
 EFFORTS = ("quick", "full")
 Value = TypeVar("Value")
@@ -83,6 +83,51 @@ class Theory:
         lines = [f"  {name}={fact}," for name, fact in facts.items()]
         lines += [f"  not known, see .reasons: {', '.join(unknown)}"] if unknown else []
         return "\n".join([f"Theory of {self.maps!r}(", *lines, ")"])
+
+    def lyapunov_spectrum(self, k: int | None = None) -> tuple[Estimate, ...] | None:
+        """The k largest Lyapunov exponents, all d by default: growth rates per step of differences and of volumes.
+
+        The sum of the first j is the growth rate of j-dimensional volumes, that of all d is E log|det A| along the
+        chain. Exact where ``lyapunov_exponent`` is; else by Monte Carlo with the draws of ``seed``, within about a
+        second (effort="full": sixteen times the steps), longer for k in the hundreds.
+
+        Parameters
+        ----------
+        k : int in [1, d] or None
+
+        Returns
+        -------
+        tuple of Estimate, or None
+            Largest first; one alone is ``lyapunov_exponent``. Each error is that of the exponent for itself: where two
+            neighbours do not separate within the run, it holds half their distance. None where no exponent is known,
+            with the reason in ``reasons["lyapunov_spectrum"]``.
+
+        Raises
+        ------
+        InvalidInputError
+            If k is no integer in [1, d], or so large that following k vectors would take minutes.
+
+        Examples
+        --------
+        >>> from iterorder.maps import AffineMaps
+        >>> halves_and_quarters = AffineMaps([[[0.5, 1.0], [0.0, 0.25]]], [[0.0, 0.0]])
+        >>> [str(exponent) for exponent in theory(halves_and_quarters).lyapunov_spectrum()]
+        ['-0.693147', '-1.38629']
+        """
+        dim = self.maps.dim
+        k = dim if k is None else as_int("k", k, low=1, high=dim)
+        if k == 1:
+            found, reason = self.lyapunov_exponent, self.reasons.get("lyapunov_exponent", "")
+            if found is not None:
+                return (found,)
+        else:
+            try:
+                with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                    return analyse(self.maps, seed=self.seed, effort=self.effort).lyapunov_spectrum(k)
+            except (Undefined, np.linalg.LinAlgError) as undefined:
+                reason = str(undefined)
+        self.reasons["lyapunov_spectrum"] = reason
+        return None
 
     def contraction(self, p, *, block: int = 1) -> Estimate | None:
         """The mean contraction r_p = (E Lip(T)^p)^(1/p) of one step, or a block of steps; for p = inf c = sup Lip.

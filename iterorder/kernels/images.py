@@ -1,0 +1,75 @@
+"""The images of many states under a map that a user wrote, draws given: what differences are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+from numba import njit
+
+from iterorder import noise
+from iterorder.kernels.custom import (
+    _draw_view,
+    _parameters_at,
+    _read_only,
+    _row,
+    check_compiles,
+    layout_of,
+    memory_of,
+)
+from iterorder.kernels.targets import OPTIONS
+from iterorder.maps.custom import CustomMaps
+from iterorder.sampling import FreshNoise
+
+
+def images_of(maps: CustomMaps) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """The function (states, words) → images, shapes (R, k, d), (slots, R) and (R, k, d).
+
+    Column r of the words is the draw that all k states of replica r meet, as `words_of` holds it. An image that is no
+    number, as in a simulation, is NaN.
+    """
+    body, memory = check_compiles(maps), memory_of(maps.params)
+
+    def images(states, words) -> np.ndarray:
+        kernel = _many(body, maps.dim, maps.noise, len(words), layout_of(maps.params))
+        rows = np.ascontiguousarray(states, np.float64).reshape(-1, maps.dim)
+        found = np.empty_like(rows)
+        kernel(rows, states.shape[1], np.ascontiguousarray(words), memory, found)
+        return found.reshape(states.shape)
+
+    return images
+
+
+def words_of(maps: CustomMaps, seed: int, replicas: np.ndarray, first: int, count: int) -> np.ndarray:
+    """The draws that `simulate` meets in steps first … first + count − 1, as 64-bit words, shape (steps, slots, R)."""
+    law, steps = maps.sampling_law, np.arange(first, first + count)[:, None]
+    if not isinstance(law, FreshNoise):
+        return noise.indices(seed, replicas, steps, law.n_items).astype(np.int64)[:, None]
+    draws = law.draws(seed, replicas, steps)  # (steps, R, slots)
+    words = np.ascontiguousarray(np.swapaxes(draws, 1, 2)).view(np.int64)
+    if maps.noise == "index+normal":
+        words[:, 0] = draws[:, :, 0]
+    return words
+
+
+@lru_cache(maxsize=256)
+def _many(body, dim: int, noise: str, rows: int, layout: tuple):
+    """The body on many states, called from Python."""
+    draw, parameters = _draw_view(noise), _parameters_at(layout)
+
+    @njit(**OPTIONS)
+    def many(states, states_per_draw, words, memory, found):
+        given = parameters(memory)
+        for row in range(states.shape[0]):
+            # Views that own no memory, as in the steps of a block: nothing here counts references.
+            x, image = _read_only(_row(states, row, dim)), _row(found, row, dim)
+            for k in range(dim):
+                image[k] = np.nan  # what a branch leaves out is not a number
+            try:
+                body(x, draw(words, 0, row // states_per_draw, rows), given, image)
+            except Exception:  # an index out of range: no memory is touched, and the image is no number
+                for k in range(dim):
+                    image[k] = np.nan
+
+    return many

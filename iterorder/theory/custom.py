@@ -1,0 +1,205 @@
+"""Lyapunov exponents of maps that a user wrote, from differences of their images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from iterorder.errors import DivergenceError
+from iterorder.estimate import Estimate
+from iterorder.maps.custom import CustomMaps
+from iterorder.simulate import simulate
+from iterorder.theory.differences import (
+    EPS,
+    AffineDifferences,
+    CurvedDifferences,
+    Images,
+    is_affine,
+    linear_images,
+    pushed_by_differences,
+)
+from iterorder.theory.growth import (
+    COORDINATE_COST,
+    DRAW_COST,
+    ENTRY_COST,
+    FEWEST_STEPS,
+    STEP_COST,
+    WORK,
+    Growth,
+    exponents,
+    follow,
+    n_replicas_for,
+    planned,
+    replica_cost,
+)
+from iterorder.theory.step_draws import BLOCK_ENTRIES
+from iterorder.theory.tangent import generator, slowest_directions
+from iterorder.theory.undefined import NoLawReachedError, Undefined
+
+#: The longest run for the one exponent that `theory` always asks for.
+MOST_SECONDS = 5.0
+#: Steps and replicas on which a map is tried for being affine: fewer in many dimensions, or with long draws.
+TRIED_STEPS, MOST_TRIED, FEWEST_TRIED = 64, 256, 16
+#: Starts near the origin and at distance one of it, and the steps in which they reach an attractor.
+START_SIZES, SETTLING = (2.0**-8, 1.0), {"quick": 2**16, "full": 2**20}
+#: Of the work of a run, the share that those steps may take: fewer of maps that take long.
+SHARE_OF_SETTLING, FEWEST_SETTLING = 0.25, 1024
+#: Paths that must be left, for a standard error known to a tenth.
+FEWEST_PATHS = 32
+#: Up to this dimension the mean linear part is written out, to start from its slowest directions.
+MAX_WRITTEN_OUT, STEPS_OF_MEAN = 64, 8
+#: At most this share of the lengths may have an error of their own size.
+MAY_BE_UNRESOLVED = 2.0**-10
+#: Variances of the means of paths, and within a path, agree where all paths have one law: with 32 paths their ratio
+#: exceeds four with probability 10⁻⁴, with 100 or more with 10⁻¹¹.
+SPREAD = 4.0
+
+
+def custom_spectrum(maps: CustomMaps, k: int, *, seed: int, effort: str) -> tuple[Estimate, ...]:
+    """The k largest exponents of custom maps, by Monte Carlo.
+
+    Of maps that are affine in the state the products of their linear parts, whether a law exists or not. Of others
+    along paths that start near the origin and at distance one of it, those left out that leave the finite numbers
+    before the measurement begins.
+
+    Raises
+    ------
+    Undefined
+        If paths diverge, different starts lead to different growth, or differences do not show the derivative.
+    """
+    from iterorder.kernels.images import images_of, words_of
+
+    n_vectors = min(k + 1, maps.dim)
+    cost = _cost(maps, n_vectors)
+    replicas = np.arange(n_replicas_for(cost, n_vectors))
+    seconds = FEWEST_STEPS * len(replicas) * cost / 1e9
+    if n_vectors <= 2 and seconds > MOST_SECONDS:
+        raise Undefined(
+            f"differences of maps in {maps.dim} dimensions, with {maps.noise_dim} numbers a draw, would take about "
+            f"{seconds:.0f} s"
+        )
+    plan = planned(1, STEP_COST + len(replicas) * cost, WORK[effort])
+    images, random = images_of(maps), generator(seed)
+    early = words_of(maps, seed, replicas, 0, STEPS_OF_MEAN)
+    if looks_affine(maps, images, seed):
+        mean = _mean_linear_part(lambda v, words: linear_images(images, v, words)[0], early, len(replicas), maps.dim)
+        frames = _frames(mean, len(replicas), n_vectors, maps.dim, random)
+        blocks = words_in_blocks(maps, seed, replicas, 0, plan.n_steps)
+        return exponents(follow(AffineDifferences(images, frames), blocks, plan))[:k]
+    affordable = SHARE_OF_SETTLING * WORK[effort] / (len(replicas) * _image_cost(maps))
+    first = int(np.clip(affordable, FEWEST_SETTLING, SETTLING[effort]))
+    states, kept = _settled(maps, len(replicas), seed, first, random)
+    here = lambda v, words: pushed_by_differences(images, states, v, words)[1]  # noqa: E731
+    mean = _mean_linear_part(here, early[:, :, kept], len(states), maps.dim)
+    tangent = CurvedDifferences(images, states, _frames(mean, len(states), n_vectors, maps.dim, random))
+    tangent.calibrate(early[:, :, kept])
+    growth = follow(tangent, words_in_blocks(maps, seed, replicas[kept], first, plan.n_steps), plan)
+    _check_paths(tangent, growth, plan.n_steps, k)
+    return exponents(growth, first + plan.start)[:k]
+
+
+def looks_affine(maps: CustomMaps, images: Images, seed: int) -> bool:
+    """`is_affine` along the paths from the origin, on the first draws of `simulate`."""
+    from iterorder.kernels.images import words_of
+
+    affordable = BLOCK_ENTRIES // (TRIED_STEPS * max(maps.dim, maps.noise_dim))
+    count = int(np.clip(affordable, FEWEST_TRIED, MOST_TRIED))
+    words = words_of(maps, seed, np.arange(count), 0, TRIED_STEPS)
+    path = np.zeros((TRIED_STEPS, count, maps.dim))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for step in range(1, TRIED_STEPS):
+            path[step] = images(path[step - 1][:, None], words[step - 1])[:, 0]
+        return is_affine(images, words, path, generator(seed))
+
+
+def _cost(maps: CustomMaps, n_vectors: int) -> float:
+    """Estimated nanoseconds of a step of one replica: its draw, five images a vector, and the algebra of vectors."""
+    drawn = maps.noise_dim * DRAW_COST
+    return replica_cost(maps.dim, 0, 1, n_vectors) + (1 + 4 * n_vectors) * _image_cost(maps) + drawn
+
+
+def _image_cost(maps: CustomMaps) -> float:
+    """The same of one image: of a body with a loop over the coordinates, or over a matrix where it is given one."""
+    entries = sum(np.size(p) for p in maps.params)
+    return 0.25 * (maps.dim * COORDINATE_COST + min(entries, maps.dim**2) * ENTRY_COST)
+
+
+def words_in_blocks(
+    maps: CustomMaps, seed: int, replicas: np.ndarray, first: int, n_steps: int
+) -> Iterator[np.ndarray]:
+    """Blocks of the draws of some replicas, each (steps, slots, R)."""
+    from iterorder.kernels.images import words_of
+
+    length = max(1, BLOCK_ENTRIES // (len(replicas) * (maps.noise_dim + 1)))
+    for start in range(0, n_steps, length):
+        yield words_of(maps, seed, replicas, first + start, min(length, n_steps - start))
+
+
+def _settled(
+    maps: CustomMaps, n_replicas: int, seed: int, n_steps: int, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """The states after some steps that are finite, and which they are."""
+    sizes = np.resize(START_SIZES, n_replicas)[:, None]
+    starts = sizes * random.standard_normal((n_replicas, maps.dim))
+    try:
+        states = simulate(maps, starts, n_steps, n_replicas=n_replicas, seed=seed).states[:, 0]
+    except DivergenceError as error:
+        if error.trajectory is None:
+            raise
+        states = error.trajectory.states[:, 0]
+    kept = np.atleast_1d(np.isfinite(states).all(axis=1))
+    if kept.sum() < FEWEST_PATHS:
+        raise NoLawReachedError(
+            f"no stationary law is reached: {len(states) - kept.sum()} of {len(states)} paths from starts about the "
+            f"origin leave the finite numbers within {n_steps} steps"
+        )
+    return states[kept], kept
+
+
+def _frames(mean, n_replicas: int, n_vectors: int, dim: int, random: np.random.Generator) -> np.ndarray:
+    """Vectors to start from: the slowest directions of the mean linear part, where that is known."""
+    if mean is None or not np.isfinite(mean).all():
+        return random.standard_normal((n_replicas, n_vectors, dim))
+    return slowest_directions(mean, np.empty((n_replicas, 0, dim)), n_vectors, random)
+
+
+def _mean_linear_part(pushed: Callable[[np.ndarray, np.ndarray], np.ndarray], block, n_replicas: int, dim: int):
+    """The mean over some steps of the columns that `pushed` makes of unit vectors; None in one or many dimensions."""
+    if not 1 < dim <= MAX_WRITTEN_OUT:
+        return None
+    units = np.broadcast_to(np.eye(dim), (n_replicas, dim, dim))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.mean([pushed(units, words).mean(axis=0).T for words in block], axis=0)
+
+
+def _check_paths(tangent: CurvedDifferences, growth: Growth, n_steps: int, k: int) -> None:
+    """Refuse what is no one number: paths that left, lengths that were not seen, several laws."""
+    lost = int((~np.isfinite(tangent.states)).any(axis=1).sum())
+    if lost:
+        raise NoLawReachedError(
+            f"no stationary law is reached: {lost} of {tangent.n_replicas} paths leave the finite numbers"
+        )
+    if (tangent.flat < 0.5 * tangent.vanished)[:k].any():
+        raise Undefined(
+            "the derivative is below what differences resolve: they vanish along the paths, and the maps are not flat "
+            "there (as where paths collapse onto a superattracting point)"
+        )
+    share = tangent.unresolved[:k].max() / (tangent.n_replicas * n_steps)
+    if share > MAY_BE_UNRESOLVED:
+        raise Undefined(
+            f"differences do not show the derivative in {share:.2%} of the steps: it is zero or tiny along the paths "
+            "(as where they collapse onto a superattracting point), or the maps are rough at every scale"
+        )
+    for vector in range(k):
+        mean, drift, blur = growth.mean(vector), growth.drift(vector), growth.blur[:, vector].mean()
+        if not np.isfinite(mean).all():
+            continue
+        between, within = mean.std(ddof=1), 0.5 * drift.std(ddof=1)
+        rounding = EPS * np.abs(mean).max() + blur / growth.lengths.sum()
+        if between**2 > SPREAD * (within**2 + rounding**2):
+            raise Undefined(
+                "paths from different starts grow at different rates, from "
+                f"{mean.min():.4g} to {mean.max():.4g} a step: there are several stationary laws, or one that is "
+                "reached too slowly to see"
+            )
