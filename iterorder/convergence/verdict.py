@@ -81,7 +81,8 @@ def _law(measured: Measured, change: str) -> tuple[str, str]:
     if not (low > POINT_RATIO and high < WALK_RATIO):
         return "inconclusive", (
             f"{change}, but it differs so much from replica to replica that its median may be anything from "
-            f"{low:.3g} to {high:.3g}, a point's ({POINT_RATIO:g}) or a walk's (1.41) among them; give more replicas or more steps"
+            f"{low:.3g} to {high:.3g}, a point's ({POINT_RATIO:g}) or a walk's (1.41) among them; give more replicas "
+            "or more steps"
         )
     return "distribution", (
         f"{change} (its median over the replicas from {low:.3g} to {high:.3g}) and the law is steady "
