@@ -44,11 +44,28 @@ def relative_rounding(steps, distance, scale) -> list[float]:
     return sums
 
 
-def resampled_slopes(steps, per_replica, p, resamples) -> np.ndarray:
-    """Slopes of whole tables whose rows were drawn with replacement, the same rows as the fit draws."""
-    n = len(per_replica)
-    tables = (per_replica[rows] for rows in np.random.default_rng(0).integers(n, size=(resamples, n)))
-    return np.array([slope(steps, [mean_of_powers(column, p) for column in table.T]) for table in tables])
+def resampled_slopes(steps, per_replica, p, resamples, limit, *, whole=False) -> np.ndarray:
+    """Slopes of whole tables whose rows were drawn with replacement, the same rows as the fit draws.
+
+    Each is fitted to the second half of the steps before the first at which the relative variance of its own mean is
+    above `limit`; with `whole` to all steps.
+    """
+    n, slopes = len(per_replica), []
+    for rows in np.random.default_rng(0).integers(n, size=(resamples, n)):
+        powers = per_replica[rows] ** p
+        end = 0
+        # The variance of the drawn rows about their mean, over n − 1: that of the mean.
+        while end < len(steps) and powers[:, end].var() / (n - 1) <= limit * powers[:, end].mean() ** 2:
+            end += 1
+        end = max(end, 3)
+        first = (
+            0
+            if whole
+            else min(next(k for k in range(end) if 2 * (steps[k] - steps[0]) >= steps[end - 1] - steps[0]), end - 3)
+        )
+        part = slice(first, end)
+        slopes.append(slope(steps[part], [mean_of_powers(column, p) for column in per_replica[rows, part].T]))
+    return np.array(slopes)
 
 
 def slope_error(weights, correlation, innovation_variance) -> float:
@@ -71,20 +88,36 @@ def best_break(x, y, min_head, min_tail) -> int:
     return min(breaks, key=lambda k: residual(x[:k], y[:k]) + residual(x[k:], y[k:]))
 
 
-def verdict(early_paths, late_paths, n, p_value) -> str:
-    """The rule of the public contract for n steps, from the states in both windows (replica, step, dim)."""
+def verdict(early_paths, late_paths, amplification, p_value) -> str:
+    """The rule of the public contract, from the states in both windows (replica, step, dim)."""
     left = [not np.isfinite(path).all() for path in late_paths]
     if sum(left) * 2 >= len(left):
         return "diverges"
-    early, late = (np.median([diameter(path) for path in paths]) for paths in (early_paths, late_paths))
+    diameters = [[diameter(path) for path in paths] for paths in (early_paths, late_paths)]
+    early, late = map(np.median, diameters)
     sizes = [max(math.hypot(*x) for x in [*a, *b]) for a, b in zip(early_paths, late_paths, strict=True)]
-    eps = float(np.finfo(float).eps)
-    scale = np.median(sizes) * max(1, n / (2 * math.log(1 / eps)))
-    if late <= 64 * eps * scale:
+    if late <= 64 * float(np.finfo(float).eps) * np.median(sizes) * amplification:
         return "point"
     ratio = late / early if early else math.inf
     if ratio > 10:
         return "diverges"
     if ratio <= 0.75:
         return "point"
-    return "distribution" if ratio >= 0.9 and p_value >= 1e-3 else "inconclusive"
+    low, high = growth_interval(*diameters)
+    steady = 0.9 <= ratio <= 1.1 and low > 0.75 and high < math.sqrt(2) and p_value >= 1e-3
+    return "distribution" if steady else "inconclusive"
+
+
+def growth_interval(early, late) -> tuple[float, float]:
+    """The k-th smallest and largest ratio, k the last for which fewer than k heads of n coins are rarer than 5·10⁻⁴."""
+    ends = []
+    for unknown in (0.0, math.inf):
+        ratios = []
+        for a, b in zip(early, late, strict=True):
+            known = (a or b) and math.isfinite(a)
+            ratios.append((b / a if a else math.inf) if known else unknown)
+        ends.append(sorted(ratios))
+    n, k = len(early), 0
+    while sum(math.comb(n, j) for j in range(k + 1)) / 2**n <= 5e-4:
+        k += 1
+    return (ends[0][k - 1], ends[1][n - k]) if k else (0.0, math.inf)

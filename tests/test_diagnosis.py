@@ -11,18 +11,17 @@ from hypothesis import strategies as st
 
 import iterorder as ito
 from iterorder.convergence import replica_blocks
-from iterorder.convergence.diagnosis import (
-    WINDOW_POINTS,
-    _comparison_step,
-    _some_steps,
-    _steadiness,
-    _verdict,
-    diagnose,
-)
+from iterorder.convergence.amplification import amplification
+from iterorder.convergence.diagnosis import diagnose
+from iterorder.convergence.steadiness import growth_interval, steadiness
+from iterorder.convergence.verdict import Measured
+from iterorder.convergence.verdict import verdict as rule
+from iterorder.convergence.windows import WINDOW_POINTS, comparison_step, some_steps
 from tests import naive_convergence as naive
 from tests.systems import SYSTEMS
 
 SEED = 20251122
+EPS = float(np.finfo(np.float64).eps)
 ORDERS = ["forward", "backward", ito.Window(10), ito.Window(start=20)]
 SETTLES = {
     "forward": "distribution",
@@ -40,10 +39,10 @@ def verdict(maps, n_steps, *, order="forward", x0=None, n_replicas=60, seed=SEED
 # ------------------------------------------------------------------------------------------------------- point or law
 
 CONTRACTING = {
-    "two-point": (ito.gallery.two_point_quadratic(0.3), 200),
+    "two-point": (ito.gallery.two_point_quadratic(0.3), 400),
     "fern": (ito.gallery.barnsley_fern(), 300),
-    "linear regression": (SYSTEMS["linear d=3 batch 2"], 400),
-    "logistic regression": (SYSTEMS["logistic d=5"], 1000),
+    "linear regression": (SYSTEMS["linear d=3 batch 2"], 1600),
+    "logistic regression": (SYSTEMS["logistic d=5"], 1500),
     "reshuffled": (SYSTEMS["affine d=2 reshuffle"], 203),
 }
 
@@ -95,8 +94,8 @@ def test_slow_systems_are_inconclusive(order):
     """A step size of .01 needs hundreds of steps to forget its start: neither order may be judged by then."""
     slow = verdict(ito.gallery.two_point_quadratic(0.01), 100, order=order)
     assert slow.verdict == "inconclusive"
-    assert "the law still moves" in slow.evidence.reason
-    assert verdict(ito.gallery.two_point_quadratic(0.01), 4000, order=order).verdict == SETTLES[str(order)]
+    assert "give more steps" in slow.evidence.reason
+    assert verdict(ito.gallery.two_point_quadratic(0.01), 20_000, order=order).verdict == SETTLES[str(order)]
 
 
 def test_maps_that_do_not_contract_never_settle():
@@ -107,7 +106,7 @@ def test_maps_that_do_not_contract_never_settle():
         assert verdict(maps, 400, order=order, x0=[1.0, 0.0]).verdict == "distribution"
     walk = ito.AffineMaps([[[1.0]], [[1.0]]], [[-1.0], [1.0]])
     for order in ("forward", "backward"):
-        assert verdict(walk, 400, order=order, n_replicas=200).verdict in ("inconclusive", "distribution")
+        assert verdict(walk, 400, order=order, n_replicas=200).verdict == "inconclusive"
 
 
 @pytest.mark.parametrize("n_steps", [400, 401, 6400])
@@ -137,6 +136,107 @@ def test_slow_maps_that_stall_at_rounding_are_a_point():
     assert settled.verdict == "point"
 
 
+# ------------------------------------------------------------------------------------------- rounding or a true move
+
+
+def nearby(draw_slope, offset, size):
+    """x → slope·(x − size) + size ± offset."""
+    slope = np.full((2, 1, 1), draw_slope)
+    return ito.AffineMaps(slope, (1 - draw_slope) * size + offset * np.array([[-1.0], [1.0]]))
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.5, 0.9])
+def test_moves_of_half_a_unit_far_from_zero_are_no_point(slope):
+    """At 10¹³ a unit is 512 in the last place; n of them, as if every path were a slow contraction, are far above."""
+    n, far = 10_000, 1e13
+    moving = verdict(nearby(slope, 0.5, far), n, x0=[far], n_replicas=32)
+    assert moving.evidence.late_diameter < 64 * EPS * far * n / (2 * math.log(1 / EPS))
+    assert moving.verdict == "distribution"
+    # A walk has no contraction to stall: whatever it does is a true move.
+    walk = verdict(nearby(1.0, 0.5, far), n, x0=[far], n_replicas=32)
+    assert walk.verdict == "inconclusive"
+
+
+def slow(x, draw, params, out):
+    moved = x[0] + draw[0]  # rounds, to and fro, by up to half an eps
+    out[0] = (1.0 - 1e-4) * (moved - draw[0]) + 1e-4
+
+
+def test_a_slow_contraction_stalls_where_its_roundings_add_up():
+    """All maps fix 1 but for rounding, and forget it by h = 1e-4 a step, so that 1/h of the roundings add up.
+
+    They are random, with a standard deviation of eps/√12: the path is a walk with a weak pull, of standard deviation
+    eps/√(24h) = 20 eps, and its diameter is above 64 eps.
+    """
+    maps = ito.CustomMaps(slow, dim=1)
+    settled = verdict(maps, 2_000_000, x0=[0.5], n_replicas=16)
+    evidence = settled.evidence
+    assert evidence.late_diameter > 64 * EPS * evidence.scale
+    assert evidence.ratio > 0.75
+    assert evidence.amplification == pytest.approx(1e4, rel=0.01)
+    assert settled.verdict == "point"
+    assert "at rounding" in evidence.reason
+
+
+def test_amplification_is_the_sum_of_the_decay():
+    for h in (1.0, 0.5, 0.01, 1e-3):
+        maps = ito.AffineMaps([[[1 - h]], [[1 - h]]], [[0.0], [h]])
+        # Two starts are followed until a 1024th of their distance is left.
+        assert amplification(maps, np.ones((5, 1)), 20_000, seed=1) == pytest.approx(1 / h, rel=2**-9)
+    walk = ito.AffineMaps([[[1.0]], [[1.0]]], [[-1.0], [1.0]])
+    assert amplification(walk, np.ones((5, 1)), 20_000, seed=1) == 1
+    assert amplification(ito.AffineMaps([[[2.0]]], [[0.0]]), np.ones((5, 1)), 20_000, seed=1) == 1
+    assert amplification(walk, np.full((5, 1), np.nan), 20_000, seed=1) == 1
+
+
+# ------------------------------------------------------------------------------------------------- walks and many laws
+
+
+def test_a_walk_is_no_law():
+    """Its late window is twice as long: D2/D1 → √2. At most one walk in two thousand may pass; none of 200 did."""
+    walk = ito.AffineMaps([[[1.0]], [[1.0]]], [[-1.0], [1.0]])
+    for order in ("forward", "backward"):
+        for n_replicas in (20, 50):
+            for seed in range(10):
+                found = verdict(walk, 2000, order=order, n_replicas=n_replicas, seed=seed)
+                assert found.verdict in ("inconclusive", "diverges")
+                assert found.evidence.ratio_low < math.sqrt(2) < found.evidence.ratio_high
+
+
+def double_well(x, draw, params, out):
+    out[0] = x[0] + 0.1 * (x[0] - x[0] * x[0] * x[0]) + 0.1 * (draw[0] - 0.5)
+
+
+@pytest.mark.parametrize("pattern", [[1.0, -1.0], [1.0, 1.0, -1.0, -1.0], [1.0, -1.0, -1.0]], ids=str)
+def test_starts_that_go_round_are_no_change_of_law(pattern):
+    """Each well keeps its law; halves of even and of odd replicas would hold one well each."""
+    maps = ito.CustomMaps(double_well, dim=1)
+    starts = np.resize(pattern, 60)[:, None]
+    assert verdict(maps, 4000, x0=starts).verdict == "distribution"
+
+
+def test_a_path_that_crosses_once_is_a_change_of_law():
+    """The control: half of the states have changed their sign between the two steps, and few of them the size."""
+    states = np.resize([1.0, -1.0], 200) + 0.01 * np.random.default_rng(0).standard_normal((2, 200))
+    assert steadiness(states[:, :, None], 0.0) > 1e-3
+    states[1] = np.abs(states[1])
+    assert steadiness(states[:, :, None], 0.0) < 1e-3
+
+
+def test_a_spread_about_one_centre_is_seen():
+    """The states of a walk keep their median; their distances from it grow by √2 in law."""
+    generator = np.random.default_rng(SEED)
+    walks = [generator.standard_normal((2, 800, 1)) * np.array([1.0, math.sqrt(2)])[:, None, None] for _ in range(20)]
+    assert np.mean([steadiness(walk, 0.0) < 1e-3 for walk in walks]) > 0.5
+
+
+@given(n=st.integers(1, 80), seed=st.integers(0, 2**32))
+def test_the_interval_of_growth_is_the_literal_one(n, seed):
+    diameters = np.random.default_rng(seed).choice([0.0, 0.5, 1.0, 3.0, np.inf], size=(2, n))
+    diameters[1, np.isinf(diameters[0])] = np.inf  # a path that has left does not come back
+    assert growth_interval(diameters) == naive.growth_interval(*diameters)
+
+
 # -------------------------------------------------------------------------------------------------------- literal rule
 
 
@@ -156,13 +256,13 @@ def test_verdict_is_the_literal_rule(seed, slope, noise, n_steps, order):
     assert steps.tolist() == list(range(n_steps // 4 + 1, n_steps + 1))
     run = ito.simulate(maps, [1.0], n_steps, order=order, n_replicas=20, seed=seed, save_steps=steps)
     early, late = np.split(run.states, [len(evidence.early_steps)], axis=1)
-    assert result.verdict == naive.verdict(early, late, n_steps, evidence.p_value)
+    assert result.verdict == naive.verdict(early, late, evidence.amplification, evidence.p_value)
     assert evidence.early_diameter == np.median([naive.diameter(path) for path in early])
     assert evidence.late_diameter == np.median([naive.diameter(path) for path in late])
 
 
 RULE = [
-    # late, ratio, p_value, diverged → verdict, at scale 1 (rounding 64 eps = 1.4e-14)
+    # late, ratio, p_value, diverged → verdict, at scale 1 (rounding 64 eps = 1.4e-14) and a ratio known to 20 %
     (1.0, 1.0, 0.5, 0.5, "diverges"),
     (1.0, 1.0, 0.5, 0.49, "distribution"),
     (1e-14, 20.0, 0.5, 0.0, "point"),
@@ -170,7 +270,9 @@ RULE = [
     (0.0, math.nan, 0.5, 0.0, "point"),
     (1.0, math.inf, 0.5, 0.0, "diverges"),
     (math.inf, math.nan, 0.5, 0.2, "diverges"),
-    (1.0, 10.0, 0.5, 0.0, "distribution"),
+    (1.0, 1.1, 0.5, 0.0, "distribution"),
+    (1.0, 1.101, 0.5, 0.0, "inconclusive"),
+    (1.0, 10.0, 0.5, 0.0, "inconclusive"),
     (1.0, 10.001, 0.5, 0.0, "diverges"),
     (1.0, 0.75, 0.5, 0.0, "point"),
     (1.0, 0.751, 0.5, 0.0, "inconclusive"),
@@ -183,7 +285,7 @@ RULE = [
 
 @pytest.mark.parametrize(("late", "ratio", "p_value", "diverged", "expected"), RULE)
 def test_limits_of_the_rule(late, ratio, p_value, diverged, expected):
-    word, reason = _verdict(late, ratio, 1.0, p_value, diverged)
+    word, reason = rule(Measured(late, ratio, (0.9, 1.2), 64 * EPS, p_value, diverged))
     assert word == expected
     assert reason
 
@@ -191,28 +293,28 @@ def test_limits_of_the_rule(late, ratio, p_value, diverged, expected):
 @pytest.mark.parametrize("dim", [1, 5])
 def test_the_test_of_steadiness_keeps_its_level_and_sees_a_shift(dim):
     generator = np.random.default_rng(SEED)
-    same = [_steadiness(generator.normal(size=(2, 100, dim)), 0.0) for _ in range(400)]
+    same = [steadiness(generator.normal(size=(2, 100, dim)), 0.0) for _ in range(400)]
     # Bonferroni and the steps of the statistic only lower the rate: at most 10 % + 4 standard errors below .1.
     assert np.mean(np.array(same) < 0.1) <= 0.1 + 4 * math.sqrt(0.1 * 0.9 / 400)
     shifted = generator.normal(size=(2, 100, dim))
     shifted[1, :, -1] += 2
-    assert _steadiness(shifted, 0.0) < 1e-3
+    assert steadiness(shifted, 0.0) < 1e-3
     # The states of one replica may depend on each other as they like: a frozen cloud is steady.
     frozen = np.broadcast_to(generator.normal(size=(1, 100, dim)), (2, 100, dim))
-    assert _steadiness(frozen, 0.0) > 1e-3
+    assert steadiness(frozen, 0.0) > 1e-3
 
 
 def test_atoms_that_rounding_drives_apart_are_one():
     coins = np.random.default_rng(0).integers(0, 3, size=(2, 200, 1)) / 3
     drifted = coins + np.array([0.0, 1e-15])[:, None, None]
-    assert _steadiness(drifted, 0.0) < 1e-3
-    assert _steadiness(drifted, 1e-14) == _steadiness(coins, 0.0) > 1e-3
+    assert steadiness(drifted, 0.0) < 1e-3
+    assert steadiness(drifted, 1e-14) == steadiness(coins, 0.0) > 1e-3
 
 
 def test_diverged_states_are_mass_that_left():
     compared = np.random.default_rng(0).normal(size=(2, 200, 1))
     compared[1, :80] = np.nan
-    assert _steadiness(compared, 0.0) < 1e-3
+    assert steadiness(compared, 0.0) < 1e-3
 
 
 # ------------------------------------------------------------------------------------------------------------ evidence
@@ -227,14 +329,16 @@ def test_evidence_shows_what_was_looked_at():
     assert evidence.ratio == evidence.late_diameter / evidence.early_diameter
     assert evidence.diverged_fraction == 0
     assert 0 <= evidence.p_value <= 1
-    assert 0.5 < evidence.scale < 2 * 100 / 36
+    assert 0.5 < evidence.scale < 2
+    assert evidence.amplification == 1
+    assert evidence.ratio_low <= evidence.ratio <= evidence.ratio_high
     with pytest.raises(AttributeError):
         evidence.ratio = 0.0
 
 
 @given(low=st.integers(0, 2**61), length=st.integers(1, 2**61))
 def test_sampled_steps_are_increasing_and_one_in_each_part(low, length):
-    steps = _some_steps(low, low + length)
+    steps = some_steps(low, low + length)
     assert len(steps) == min(length, WINDOW_POINTS)
     assert all(low < step <= low + length for step in steps)
     assert sorted(set(steps)) == steps
@@ -243,7 +347,7 @@ def test_sampled_steps_are_increasing_and_one_in_each_part(low, length):
 @pytest.mark.parametrize("period", [2, 3, 8, 10, 100, 250])
 def test_sampled_steps_meet_a_cycle_at_many_phases(period):
     """A regular stride of 100 would meet a cycle of 100 at one phase and call it a point."""
-    phases = {step % period for step in _some_steps(0, 100 * WINDOW_POINTS)}
+    phases = {step % period for step in some_steps(0, 100 * WINDOW_POINTS)}
     # 256 random phases miss one of 250 with probability e^(−256/250) = .36; half of them is far below what is expected.
     assert len(phases) > period // 2
 
@@ -252,16 +356,16 @@ def test_laws_are_compared_at_equal_phases_of_an_epoch_and_at_different_ones_of_
     epochs = SYSTEMS["affine d=2 reshuffle"]
     batches = epochs.sampling_law.batches_per_epoch
     for n in (8, 50, 51, 1000):
-        step = _comparison_step(epochs, n)
+        step = comparison_step(epochs, n)
         assert 0 < step < n
         assert (n - step) % batches == 0
         assert abs(step - n / 2) <= batches
     long_epoch = ito.AffineMaps(np.full((100, 1, 1), 0.5), np.zeros((100, 1)), sampling="reshuffle")
-    assert _comparison_step(long_epoch, 50) == 25
+    assert comparison_step(long_epoch, 50) == 25
     cycle = SYSTEMS["affine d=8 cyclic"]
     for n in (8, 50, 51, 1000):
-        assert (n - _comparison_step(cycle, n)) % cycle.sampling_law.batches_per_epoch != 0
-    assert _comparison_step(ito.gallery.two_point_quadratic(0.5), 51) == 25
+        assert (n - comparison_step(cycle, n)) % cycle.sampling_law.batches_per_epoch != 0
+    assert comparison_step(ito.gallery.two_point_quadratic(0.5), 51) == 25
 
 
 def test_blocks_of_replicas_change_nothing(monkeypatch):

@@ -126,7 +126,7 @@ def test_bad_arguments_are_refused(make, message):
 )
 @pytest.mark.parametrize(("order", "verdict"), [("backward", "point"), ("forward", "distribution")])
 def test_fresh_noise_is_diagnosed(maps, order, verdict):
-    assert ito.diagnose(maps, [0.3], 1000, order=order, n_replicas=200, seed=1).verdict == verdict
+    assert ito.diagnose(maps, [0.3], 5000, order=order, n_replicas=200, seed=1).verdict == verdict
 
 
 def test_no_law_without_a_contraction():

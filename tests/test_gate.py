@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -46,6 +47,53 @@ def test_systems_come_from_a_file(file):
     found = systems_of_file(file)
     assert [entry.name for entry in found] == ["ar", "fractal", "reshuffled"]
     assert found[1].x0.tolist() == [0.1, 0.2]
+
+
+def neighbour_of(folder, h, package=False):
+    """A folder whose systems import what lies beside them."""
+    folder.mkdir()
+    beside = folder / "steps" / "__init__.py" if package else folder / "steps.py"
+    beside.parent.mkdir(exist_ok=True)
+    beside.write_text(f"H = {h}\n")
+    path = folder / "systems.py"
+    path.write_text(
+        "import iterorder as ito\nimport steps\nSYSTEMS = {'a': ito.gallery.two_point_quadratic(steps.H)}\n"
+    )
+    return path
+
+
+@pytest.mark.parametrize("package", [False, True])
+def test_systems_import_their_neighbours_and_leave_nothing(tmp_path, monkeypatch, package):
+    """As under `python d/systems.py`, whatever the working folder; two folders may have neighbours of one name."""
+    first, second = neighbour_of(tmp_path / "a", 0.25, package), neighbour_of(tmp_path / "b", 0.5, package)
+    searched = list(sys.path)
+    for path, slope in ((first, 0.75), (second, 0.5), (first, 0.75)):
+        assert systems_of_file(path)[0].maps.lipschitz_max == slope
+        assert sys.path == searched
+        assert "steps" not in sys.modules
+    monkeypatch.chdir(tmp_path / "a")
+    assert systems_of_file("systems.py")[0].maps.lipschitz_max == 0.75
+
+
+def test_a_file_that_fails_leaves_nothing_either(tmp_path):
+    path = neighbour_of(tmp_path / "a", 0.25)
+    path.write_text("import steps\n1 / 0\n")
+    searched = list(sys.path)
+    with pytest.raises(ito.InvalidInputError, match="line 2, fails: ZeroDivisionError"):
+        systems_of_file(path)
+    assert sys.path == searched
+    assert "steps" not in sys.modules
+
+
+def test_modules_from_elsewhere_stay(tmp_path):
+    """A module from an environment below the folder is imported once in a process: compiled ones cannot be twice."""
+    path = neighbour_of(tmp_path / "a", 0.25)
+    library = tmp_path / "a" / "environment" / "lib"
+    library.mkdir(parents=True)
+    (library / "installed_thing.py").write_text("")
+    path.write_text(f"import sys\nsys.path.append({str(library)!r})\nimport installed_thing\n" + path.read_text())
+    systems_of_file(path)
+    assert sys.modules.pop("installed_thing")
 
 
 @pytest.mark.parametrize(

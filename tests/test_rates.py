@@ -12,9 +12,10 @@ from scipy.stats import binom
 
 import iterorder as ito
 from iterorder.convergence import rates
-from iterorder.convergence.fit_window import EPS, ROUNDING_MARGIN
+from iterorder.convergence.fit_window import EPS, ROUNDING_MARGIN, largest_relative_variance
 from iterorder.convergence.norms import power_mean
-from iterorder.convergence.rates import RESAMPLES, _autocorrelation, _residual_error, _slope_weights, fit_rate
+from iterorder.convergence.rates import _autocorrelation, _residual_error, fit_rate
+from iterorder.convergence.resampling import RESAMPLES, slope_weights
 from tests import naive_convergence as naive
 from tests.couplings import SEED, ar1, contains, couple, coupling_of, products, vervaat
 
@@ -94,6 +95,22 @@ def test_steps_far_from_zero_lose_no_digits():
     assert fit_rate(n + 2**62, 0.5**n).rate == fit_rate(n, 0.5**n).rate
 
 
+@pytest.mark.parametrize("kind", [np.uint64, np.int64, np.float64, np.uint8])
+def test_steps_of_every_number_keep_their_rate(kind):
+    expected = fit_rate(np.arange(30), 0.5 ** np.arange(30))
+    assert fit_rate(np.arange(30).astype(kind), 0.5 ** np.arange(30)) == expected
+    far = np.array([2**63 - 3, 2**63 - 2, 2**63 - 1], np.uint64)
+    assert fit_rate(far, [1.0, 0.5, 0.25]).last == 2**63 - 1
+
+
+def test_distances_near_the_largest_float_and_beyond():
+    distance = 1e308 * 0.5 ** np.arange(30)
+    assert fit_rate(np.arange(30), distance).rate == pytest.approx(-math.log(2), rel=1e3 * EPS)
+    if np.finfo(np.longdouble).max > np.finfo(np.float64).max:
+        wide = np.append(distance, np.longdouble(10) ** 400)
+        assert fit_rate(np.arange(31), wide).stopped_by == "not finite"
+
+
 @given(
     slope=st.floats(-1.5, 1.5),
     log_first=st.floats(-200, 200),
@@ -123,19 +140,27 @@ def test_replica_error_is_that_of_the_literal_bootstrap():
     for p in (1.0, 2.0):
         rate = fit_rate(coupling_of(table, p))
         assert rate.interval == "replicas"
+        # Twice the steps of the fit are looked at, as far as there are so many.
+        reach = min(13, 2 * (rate.last + 1)) if rate.stopped_by == "monte carlo" else rate.last + 1
+        limit = largest_relative_variance(40)
+        slopes = naive.resampled_slopes(np.arange(reach), table[:, :reach], p, RESAMPLES, limit)
         part = slice(rate.first, rate.last + 1)
-        slopes = naive.resampled_slopes(np.arange(13)[part], table[:, part], p, RESAMPLES)
-        assert rate.standard_error == pytest.approx(slopes.std(ddof=1) * math.sqrt(40 / 39), rel=1e-9)
+        same_steps = naive.resampled_slopes(np.arange(13)[part], table[:, part], p, RESAMPLES, np.inf, whole=True)
+        error = max(slopes.std(ddof=1), same_steps.std(ddof=1)) * math.sqrt(40 / 39)
+        assert rate.standard_error == pytest.approx(error, rel=1e-9)
         assert rate.rate == pytest.approx(naive.slope(np.arange(13)[part], power_mean(table, p)[part]), rel=1e-12)
 
 
 def test_groups_of_replicas_give_the_same_error():
-    """Above 256 replicas groups are resampled: the same error up to the noise of both (5.6 %)."""
+    """Above 256 replicas groups are resampled: the same error up to the noise of both (5.6 %).
+
+    Eight steps of products of slopes from {.3, .9} with 5000 replicas never stop early.
+    """
     table = products(np.random.default_rng(0), 5000, 8)
     rate = fit_rate(coupling_of(table, 1.0))
     part = slice(rate.first, rate.last + 1)
     powers = table[:, part] / table[:, part].mean(axis=0) - 1
-    linear = (powers @ _slope_weights(np.arange(9)[part])).std() / math.sqrt(5000)
+    linear = (powers @ slope_weights(np.arange(9)[part])).std() / math.sqrt(5000)
     assert rate.standard_error == pytest.approx(linear, rel=4 * 0.056)
 
 
@@ -146,13 +171,16 @@ def acceptable(hits: int, trials: int, coverage: float) -> bool:
 
 @pytest.mark.parametrize(("n_replicas", "p"), [(100, 1.0), (400, 1.0), (1000, 2.0)])
 def test_intervals_from_replicas_cover_the_truth_and_reject_a_wrong_one(n_replicas, p):
-    """Nominal 95 %; measured 92 to 96 %. The wrong target is the typical product, as if means were of logarithms."""
+    """Nominal 95 %; measured 95 to 98 % over 1000 seeds, see `fit_rate`.
+
+    The wrong target is the typical product, as if means were of logarithms.
+    """
     truth, typical = math.log((0.3**p + 0.9**p) / 2) / p, math.log(0.3 * 0.9) / 2
     generator = np.random.default_rng(SEED)
     rates = [fit_rate(coupling_of(products(generator, n_replicas, 30), p)) for _ in range(300)]
     hits, wrong = (sum(contains(rate, target) for rate in rates) for target in (truth, typical))
-    assert acceptable(hits, 300, 0.92)
-    assert not acceptable(wrong, 300, 0.92)
+    assert acceptable(hits, 300, 0.94)
+    assert not acceptable(wrong, 300, 0.94)
 
 
 def test_the_level_of_the_interval_is_kept():
@@ -194,7 +222,7 @@ def test_residual_error_is_that_of_the_written_out_covariance(correlation, monke
     monkeypatch.setattr(rates, "_autocorrelation", lambda residuals: correlation)
     generator = np.random.default_rng(2)
     steps, logs = np.arange(30), generator.standard_normal(30).cumsum()
-    weights = _slope_weights(steps)
+    weights = slope_weights(steps)
     residuals = logs - np.polyval(np.polyfit(steps, logs, 1), steps)
     innovations = [residuals[i] - correlation * residuals[i - 1] for i in range(1, 30)]
     start = (1 - correlation**2) * residuals[0] ** 2
@@ -234,6 +262,11 @@ BAD = [
     ((np.append(N[:4], np.inf), 0.5**N), "steps holds inf"),
     (([[1], [1, 2]], [1.0, 0.5]), "steps is not a rectangular array"),
     ((["a"], [1.0]), "steps has dtype"),
+    ((N.astype(np.uint64) + np.uint64(2**63), 0.5**N), "steps goes from 9223372036854775808 to .*below 2⁶³"),
+    ((N * 1e300, 0.5**N), r"steps goes from 0.0 to 4e\+300.*below 2⁶³"),
+    ((-1e300 - N * 1e299, 0.5**N), "steps has -1e.300 before"),
+    ((np.array([-(2**62) - 1, 0, 2**62]), 0.5 ** N[:3]), "in span as well"),
+    ((np.array([2**64 - 1, 0, 1], np.uint64), 0.5 ** N[:3]), "steps has 18446744073709551615 before 0"),
     ((N, -(0.5**N)), r"distance\[0\] is -1.0: a distance is at least 0"),
     ((N, ["a"] * 5), "distance has dtype"),
     ((N, np.ones((5, 2))), r"distance has dtype float64 and shape \(5, 2\)"),

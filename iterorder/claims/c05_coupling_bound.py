@@ -23,7 +23,8 @@ from iterorder.claims.systems import (
 )
 from iterorder.claims.table import ClaimRow
 from iterorder.convergence import coupling_distance
-from iterorder.convergence.rates import RESAMPLES, fit_rate
+from iterorder.convergence.rates import fit_rate
+from iterorder.convergence.resampling import RESAMPLES
 from iterorder.maps import AffineMaps, gallery
 from iterorder.orders import BACKWARD, FORWARD
 from iterorder.simulate import simulate

@@ -13,6 +13,7 @@ from iterorder.convergence.norms import euclidean_norm, power_mean, scaled_power
 from iterorder.convergence.replica_blocks import check_table_size, run_in_blocks
 from iterorder.errors import DivergenceError, InvalidInputError
 from iterorder.orders import FORWARD, Order, as_order
+from iterorder.progress import Progress, as_progress, reported
 from iterorder.request import as_replicas, as_starts, as_system
 from iterorder.shown import call, shown, span
 from iterorder.trajectory import Trajectory
@@ -71,6 +72,7 @@ def coupling_distance(
     seed,
     p: float = 2,
     save_steps="all",
+    progress: Progress = False,
 ) -> CouplingDistance:
     """Distance of two starts under the same maps, an upper bound of W_p between their laws.
 
@@ -88,6 +90,9 @@ def coupling_distance(
     p : float ≥ 1 or inf
         The power of the mean over the replicas, as in W_p.
     save_steps : "all", increasing ints in [0, n_steps], or None for the last
+    progress : bool or function
+        True: show how far the simulation is (a bar in a terminal or a notebook, sparse lines on standard error
+        elsewhere). A function is called with the finished share, up to 1; an exception that it raises ends the run.
 
     Returns
     -------
@@ -124,6 +129,7 @@ def coupling_distance(
     maps, n_replicas, p, seed = as_system(maps), as_replicas(n_replicas), _as_power(p), as_seed(seed)
     starts = tuple(as_starts(name, value, n_replicas, maps.dim) for name, value in (("x0", x0), ("y0", y0)))
     order, n_steps = as_order(order), as_int("n_steps", n_steps, low=0, high=MAX_STEPS)
+    progress = as_progress(progress)
     n_saved = (
         n_steps + 1
         if isinstance(save_steps, str)
@@ -132,12 +138,13 @@ def coupling_distance(
     check_table_size(n_replicas, n_saved)
     per_replica, size = np.empty((n_replicas, n_saved)), np.empty((n_replicas, n_saved))
     diverged = np.zeros(n_replicas, bool)
-    blocks = run_in_blocks(maps, starts, n_steps, order=order, seed=seed, save_steps=save_steps, n_saved=n_saved)
-    for block, (first, second) in blocks:
-        with np.errstate(over="ignore", invalid="ignore"):
-            per_replica[block] = euclidean_norm(first.states - second.states)
-        size[block] = np.maximum(euclidean_norm(first.states), euclidean_norm(second.states))
-        diverged[block] = (first.diverged_at >= 0) | (second.diverged_at >= 0)
+    how = {"order": order, "seed": seed, "save_steps": save_steps, "n_saved": n_saved}
+    with reported(progress, "coupling") as report:
+        for block, (first, second) in run_in_blocks(maps, starts, n_steps, progress=report, **how):
+            with np.errstate(over="ignore", invalid="ignore"):
+                per_replica[block] = euclidean_norm(first.states - second.states)
+            size[block] = np.maximum(euclidean_norm(first.states), euclidean_norm(second.states))
+            diverged[block] = (first.diverged_at >= 0) | (second.diverged_at >= 0)
     if diverged.all():
         raise _all_diverged(n_replicas, first, second)
     scale = power_mean(size, p)

@@ -84,12 +84,15 @@ class FitWindow:
         A key of `REASONS`.
     rounding : ndarray, shape (end − first,)
         Bound of the relative rounding error of each distance.
+    reach : int
+        Where it could have ended with luck: beyond `end` where a Monte Carlo mean stopped the curve.
     """
 
     first: int
     end: int
     stopped_by: str
     rounding: np.ndarray
+    reach: int
 
 
 def fit_window(curve: Curve) -> FitWindow:
@@ -114,10 +117,30 @@ def fit_window(curve: Curve) -> FitWindow:
         end, stopped_by = cut, "saturation" if plateau.slope > 0 else "plateau"
     if end < MIN_POINTS:
         raise _too_few(curve, end, stopped_by)
-    start, last = int(curve.steps[0]), int(curve.steps[end - 1])
-    middle = start + (last - start + 1) // 2
-    first = min(int(np.searchsorted(curve.steps[:end], middle)), end - MIN_POINTS)
-    return FitWindow(first, end, stopped_by, rounding[first:end])
+    first = second_half(curve.steps, end)
+    reach = _reach(curve, end) if stopped_by == "monte carlo" else end
+    return FitWindow(first, end, stopped_by, rounding[first:end], reach)
+
+
+def second_half(steps: np.ndarray, end: int) -> int:
+    """The index at which the second half of the first `end` steps begins; three points at least are left."""
+    start, last = int(steps[0]), int(steps[end - 1])
+    return min(int(np.searchsorted(steps[:end], start + (last - start + 1) // 2)), end - MIN_POINTS)
+
+
+def largest_relative_variance(n_replicas: int) -> float:
+    """Of a Monte Carlo mean of p-th powers that is close to normal, see `_first_bad`."""
+    return (MAX_SKEWNESS / n_replicas) ** (2 / 3)
+
+
+def _reach(curve: Curve, end: int) -> int:
+    """Up to twice the points before a Monte Carlo stop, as far as they are positive, finite and above rounding."""
+    distance = curve.distance[: 2 * end]
+    usable = np.isfinite(distance) & (distance > 0.0)
+    reach = len(distance) if usable.all() else int(usable.argmin())
+    rounding = relative_rounding(curve.steps[:reach], distance[:reach], curve.scale[:reach])
+    fine = rounding * ROUNDING_MARGIN <= 1.0
+    return reach if fine.all() else int(fine.argmin())
 
 
 def _first_bad(curve: Curve) -> tuple[int, str]:
@@ -131,8 +154,7 @@ def _first_bad(curve: Curve) -> tuple[int, str]:
     """
     bad = {"zero": curve.distance == 0.0, "not finite": ~np.isfinite(curve.distance)}
     if curve.relative_variance is not None:
-        limit = (MAX_SKEWNESS / curve.n_replicas) ** (1 / 3)
-        bad["monte carlo"] = curve.relative_variance > limit**2
+        bad["monte carlo"] = curve.relative_variance > largest_relative_variance(curve.n_replicas)
     ends = {name: int(where.argmax()) for name, where in bad.items() if where.any()}
     stopped_by = min(ends, key=lambda name: ends[name], default="end")
     return ends.get(stopped_by, len(curve.steps)), stopped_by

@@ -10,14 +10,12 @@ import numpy as np
 from iterorder.arrays import as_array
 from iterorder.convergence.coupling import CouplingDistance, relative_variance_of_mean
 from iterorder.convergence.fit_window import EPS, Curve, FitWindow, fit_window
-from iterorder.convergence.norms import scaled_powers
+from iterorder.convergence.resampling import resampled_error, slope_weights
 from iterorder.errors import InvalidInputError
 from iterorder.validation import as_float
 
-RESAMPLES = 400
-# Replicas are resampled in at most this many groups: the spread of 256 sums is known to 4.4 %, that of 400 resamples
-# to 3.5 %, and the cost does not grow with the replicas.
-MAX_GROUPS = 256
+#: The largest number of a step, and of steps.
+LAST_STEP = int(np.iinfo(np.int64).max)
 # The 1 % point of n(ρ−1) for the residuals of a random walk about a fitted line (Fuller 1976, table 8.5.1).
 RANDOM_WALK_REJECTED = 29.5
 
@@ -63,7 +61,7 @@ def fit_rate(steps, distance=None, *, level: float = 0.95) -> Rate:
     Parameters
     ----------
     steps : CouplingDistance, or array_like of int, shape (n,)
-        Increasing numbers of steps.
+        Increasing numbers of steps, below 2⁶³ in size and in span.
     distance : array_like, shape (n,), optional
         Not negative; zeros and values that are not finite end the curve. Only with an array of steps.
     level : float in (0, 1)
@@ -99,9 +97,12 @@ def fit_rate(steps, distance=None, *, level: float = 0.95) -> Rate:
     fitted as it is, and no stop is known: after a few steps it is below that of all maps.
 
     *Interval from replicas*: Student's, of the standard error over 400 bootstrap resamples of the replicas (always the
-    same ones), widened by what rounding can do to the slope. Measured coverage of the 95 % interval: 92 to 96 % for
-    products of random slopes with 30 to 10⁴ replicas, less where so few replicas leave three points only by luck. One
-    replica, or p = inf (the bootstrap of a maximum is inconsistent), falls back to residuals.
+    same ones), widened by what rounding can do to the slope. A resample is fitted to the steps that its own Monte Carlo
+    means allow: chance also decides where the data stop. The 95 % interval covered the rate in 95 to 98 % of 1000 seeds
+    in each of 13 settings: products of slopes from {.3, .9}, {.7, .95} or uniform on [0, 1], least squares in the plane
+    with fresh data, 30 to 6400 replicas, p of 1 and 2. With the steps held fast it was 92 to 96 %. Of those that miss,
+    most lie below the rate where replicas are few. One replica, or p = inf (the bootstrap of a maximum is
+    inconsistent), falls back to residuals.
 
     *Interval from residuals*: Student's, for residuals that follow a first-order autoregression, random walk
     included: a random walk is assumed unless the residuals reject it at 1 %, which takes some thirty points; below,
@@ -142,10 +143,9 @@ def _fit_coupling(coupling: CouplingDistance, level: float) -> Rate:
     window = fit_window(curve)
     if n_replicas == 1 or math.isinf(p):
         return _with_residuals(curve, window, level)
-    weights = _slope_weights(curve.steps[window.first : window.end])
-    groups, sizes = _grouped_powers(coupling.per_replica[:, window.first : window.end], p)
-    error = _bootstrap_error(weights / p, groups, sizes)
-    return _rate(curve, window, level, weights, error, len(groups) - 1, "replicas")
+    weights = slope_weights(curve.steps[window.first : window.end])
+    error, n_groups = resampled_error(coupling.steps, coupling.per_replica, p, window)
+    return _rate(curve, window, level, weights, error, n_groups - 1, "replicas")
 
 
 def _fit_arrays(steps, distance, level: float) -> Rate:
@@ -161,7 +161,7 @@ def _fit_arrays(steps, distance, level: float) -> Rate:
 
 def _with_residuals(curve: Curve, window: FitWindow, level: float) -> Rate:
     part = slice(window.first, window.end)
-    weights = _slope_weights(curve.steps[part])
+    weights = slope_weights(curve.steps[part])
     error = _residual_error(curve.steps[part], np.log(curve.distance[part]), weights)
     return _rate(curve, window, level, weights, error, len(weights) - 2, "residuals")
 
@@ -175,37 +175,6 @@ def _rate(curve, window, level, weights, error, freedom, interval) -> Rate:
     reach = float(stdtrit(freedom, 0.5 + 0.5 * level)) * error + float(np.abs(weights) @ window.rounding)
     first, last = int(curve.steps[window.first]), int(curve.steps[window.end - 1])
     return Rate(rate, rate - reach, rate + reach, first, last, error, interval, window.stopped_by)
-
-
-def _slope_weights(steps: np.ndarray) -> np.ndarray:
-    """The weights whose sum over the values is the slope of the least-squares line; they add up to zero."""
-    x = (steps - steps[0]).astype(np.float64)
-    x -= x.mean()
-    return x / (x @ x)
-
-
-# ------------------------------------------------------------------------------------------------- error from replicas
-
-
-def _grouped_powers(per_replica: np.ndarray, p: float) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of the scaled p-th powers over groups of replicas (groups, k), and the sizes of the groups."""
-    powers, _ = scaled_powers(per_replica, p)
-    n_groups = min(len(powers), MAX_GROUPS)
-    starts = np.arange(n_groups) * len(powers) // n_groups
-    return np.add.reduceat(powers, starts, axis=0), np.diff(np.append(starts, len(powers)))
-
-
-def _bootstrap_error(weights: np.ndarray, groups: np.ndarray, sizes: np.ndarray) -> float:
-    """Standard deviation of the slope Σ weights·log(mean) when the groups are drawn with replacement."""
-    n_groups = len(groups)
-    drawn = np.random.default_rng(0).integers(n_groups, size=(RESAMPLES, n_groups))
-    drawn += np.arange(RESAMPLES)[:, None] * n_groups
-    counts = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape).astype(np.float64)
-    means = (counts @ groups) / (counts @ sizes)[:, None]
-    # A few replicas, some with distance zero: a resample of zeros alone has no rate.
-    slopes = np.log(means[(means > 0).all(axis=1)]) @ weights
-    # A resample of n has the variance of n−1: the bootstrap's own bias.
-    return float(slopes.std(ddof=1) * math.sqrt(n_groups / (n_groups - 1)))
 
 
 # ------------------------------------------------------------------------------------------------ error from residuals
@@ -254,18 +223,24 @@ def _autocorrelation(residuals: np.ndarray) -> float:
 
 
 def _as_steps(steps) -> np.ndarray:
+    """Increasing int64 steps whose differences are int64 as well."""
     array = _as_numbers("steps", steps, "give increasing integers, or a CouplingDistance")
     if (strange := array[~(np.isfinite(array) & (array == np.floor(array)))]).size:
         raise InvalidInputError(f"steps holds {strange[0]}: give increasing integers, or a CouplingDistance")
-    array = array.astype(np.int64)
-    if (falls := np.flatnonzero(np.diff(array) <= 0)).size:
+    # Compared before they are converted, which would wrap.
+    if (falls := np.flatnonzero(array[1:] <= array[:-1])).size:
         i = int(falls[0])
         raise InvalidInputError(f"steps has {array[i]} before {array[i + 1]}: give strictly increasing steps")
-    return array
+    ends = [int(end) for end in array[[0, -1]]] if array.size else [0, 0]
+    if ends[0] < -LAST_STEP or ends[1] > LAST_STEP or ends[1] - ends[0] > LAST_STEP:
+        raise InvalidInputError(f"steps goes from {array[0]} to {array[-1]}: give integers below 2⁶³, in span as well")
+    return array.astype(np.int64)
 
 
 def _as_distances(distance) -> np.ndarray:
-    array = _as_numbers("distance", distance, "give one real number for each step").astype(np.float64)
+    array = _as_numbers("distance", distance, "give one real number for each step")
+    with np.errstate(over="ignore"):  # a wider float than ours: one that overflows ends the curve
+        array = array.astype(np.float64)
     if (array < 0).any():
         i = int((array < 0).argmax())
         raise InvalidInputError(f"distance[{i}] is {array[i]}: a distance is at least 0")

@@ -9,6 +9,7 @@ import numpy as np
 from iterorder.errors import DivergenceError
 from iterorder.maps import RandomMaps
 from iterorder.orders import Order
+from iterorder.progress import Report, part
 from iterorder.request import check_memory
 from iterorder.simulate import simulate
 from iterorder.trajectory import Trajectory
@@ -23,7 +24,15 @@ def check_table_size(n_replicas: int, n_saved: int) -> None:
 
 
 def run_in_blocks(
-    maps: RandomMaps, starts: tuple[np.ndarray, ...], n_steps, *, order: Order, seed, save_steps, n_saved: int
+    maps: RandomMaps,
+    starts: tuple[np.ndarray, ...],
+    n_steps,
+    *,
+    order: Order,
+    seed,
+    save_steps,
+    n_saved: int,
+    progress: Report | None = None,
 ) -> Iterator[tuple[slice, tuple[Trajectory, ...]]]:
     """Simulate every start under the same maps, a block of replicas at a time.
 
@@ -38,6 +47,8 @@ def run_in_blocks(
         As in `simulate`.
     n_saved : int
         The number of saved steps.
+    progress : Report, optional
+        Takes the finished share of all blocks and starts.
 
     Yields
     ------
@@ -50,10 +61,16 @@ def run_in_blocks(
     size = max(1, BLOCK_BYTES // (8 * dim * max(1, n_saved)))
     for first in range(0, n_replicas, size):
         block = slice(first, min(first + size, n_replicas))
-        yield block, tuple(_run(maps, start[block], n_steps, order, seed, save_steps, first) for start in starts)
+        runs = []
+        for k, start in enumerate(starts):
+            # Of all replicas of all starts.
+            done, more = len(starts) * first + k * (block.stop - first), block.stop - first
+            share = part(progress, done / (len(starts) * n_replicas), (done + more) / (len(starts) * n_replicas))
+            runs.append(_run(maps, start[block], n_steps, order, seed, save_steps, first, share))
+        yield block, tuple(runs)
 
 
-def _run(maps, starts, n_steps, order, seed, save_steps, first) -> Trajectory:
+def _run(maps, starts, n_steps, order, seed, save_steps, first, progress) -> Trajectory:
     try:
         return simulate(
             maps,
@@ -64,6 +81,7 @@ def _run(maps, starts, n_steps, order, seed, save_steps, first) -> Trajectory:
             seed=seed,
             save_steps=save_steps,
             first_replica=first,
+            progress=progress,
         )
     except DivergenceError as error:
         if error.trajectory is None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import runpy
+import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +33,7 @@ class Entry(NamedTuple):
 def systems_of_file(path) -> list[Entry]:
     """The systems in ``SYSTEMS`` of a Python file: a dict of names to maps, or to maps and a start.
 
-    The file is run, like any program.
+    The file is run like any program: it imports the files beside it, as under ``python FILE``.
 
     Raises
     ------
@@ -42,7 +46,8 @@ def systems_of_file(path) -> list[Entry]:
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}; give a Python file that defines SYSTEMS")
     try:
-        found = runpy.run_path(str(path)).get("SYSTEMS")
+        with _neighbours_importable(path.resolve().parent):
+            found = runpy.run_path(str(path)).get("SYSTEMS")
     except (Exception, SystemExit) as error:
         what = str(error) if isinstance(error, IterorderError) else traceback.format_exception_only(error)[-1].strip()
         raise InvalidInputError(f"{_place(path, _line_of_failure(path, error))} fails: {what}") from error
@@ -50,6 +55,31 @@ def systems_of_file(path) -> list[Entry]:
         what = "defines no SYSTEMS" if found is None else f"has SYSTEMS that is {_shown(found)}"
         raise InvalidInputError(f"{_place(path, _line_of_entry(path, None))} {what}: {HINT}")
     return [_entry(path, str(name), value) for name, value in found.items()]
+
+
+@contextmanager
+def _neighbours_importable(folder: Path) -> Iterator[None]:
+    """Search a folder first for imports; afterwards nothing of it is left, so that two folders may have equal names."""
+    before, path = set(sys.modules), list(sys.path)
+    importlib.invalidate_caches()  # a file may be younger than what Python remembers of its folder
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        # Of packages that were there before, such as iterorder run from its own folder, new modules are kept.
+        new = {name.partition(".")[0] for name in sys.modules if name not in before} - before
+        neighbours = {name for name in new if _lies_in(folder, name)}
+        for name in [name for name in sys.modules if name.partition(".")[0] in neighbours]:
+            del sys.modules[name]
+
+
+def _lies_in(folder: Path, name: str) -> bool:
+    """Whether a module is a file, or a package is a folder, right inside of `folder`: not in an environment below."""
+    module = sys.modules.get(name)
+    file = getattr(module, "__file__", None)
+    places = [Path(place) for place in getattr(module, "__path__", [])] or ([Path(file)] if file else [])
+    return any(place.resolve().parent == folder for place in places)
 
 
 def _place(path: Path, line: int | None) -> str:

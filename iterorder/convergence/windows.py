@@ -1,0 +1,54 @@
+"""The two windows of a diagnosis, and the steps of them that are looked at."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from iterorder.maps import RandomMaps
+
+# Saved steps of one window: all pairs of them are compared.
+WINDOW_POINTS = 256
+
+
+def early(steps: np.ndarray, n_steps: int) -> np.ndarray:
+    """Which of the steps are in (n/4, n/2]."""
+    return (steps > n_steps // 4) & (steps <= n_steps // 2)
+
+
+def late(steps: np.ndarray, n_steps: int) -> np.ndarray:
+    """Which of the steps are in (n/2, n]."""
+    return steps > n_steps // 2
+
+
+def saved_steps(n_steps: int, compared: tuple[int, int]) -> np.ndarray:
+    """The steps of both windows that are looked at, and those where laws are compared."""
+    quarter, half = n_steps // 4, n_steps // 2
+    chosen = [*some_steps(quarter, half), *some_steps(half, n_steps), *compared]
+    return np.unique(np.array(chosen, np.int64))
+
+
+def some_steps(low: int, high: int) -> list[int]:
+    """All steps of (low, high], or a random one in each of `WINDOW_POINTS` equal parts."""
+    if high - low <= WINDOW_POINTS:
+        return list(range(low + 1, high + 1))
+    edges = [low + (high - low) * part // WINDOW_POINTS for part in range(WINDOW_POINTS + 1)]
+    generator = np.random.default_rng(0)
+    return [int(generator.integers(a, b)) + 1 for a, b in pairwise(edges)]
+
+
+def comparison_step(maps: RandomMaps, n_steps: int) -> int:
+    """The step near n/2 whose law is compared with that at n.
+
+    Reshuffling is steady from epoch to epoch only (C1), so the steps are whole epochs apart. In cyclic order the law
+    goes round a cycle (C13): at the same phase it would pass for steady.
+    """
+    law, half = maps.sampling_law, n_steps // 2
+    epoch = law.batches_per_epoch
+    if law.kind == "reshuffle":
+        same_phase = n_steps - epoch * max(1, round((n_steps - half) / epoch))
+        return same_phase if same_phase > 0 else half
+    if law.kind == "cyclic" and epoch > 1 and (n_steps - half) % epoch == 0:
+        return half - 1
+    return half
