@@ -62,6 +62,18 @@ def transport_program(u, v, p, u_weights=None, v_weights=None) -> float:
     return max(result.fun, 0.0) ** (1 / p)
 
 
+def transport_in_integers(u, v, p: int) -> float:
+    """W_p of points with whole coordinates by trying every matching of the repeated points; lengths have 256 bits."""
+    copies = math.lcm(len(u), len(v))
+    u, v = ([[int(x) for x in point] for point in points for _ in range(copies // len(points))] for points in (u, v))
+    bits = 256
+    cost = [[math.isqrt(sum((a - b) ** 2 for a, b in zip(x, y, strict=True)) << (2 * bits)) ** p for y in v] for x in u]
+    least = min(sum(cost[i][j] for i, j in enumerate(order)) for order in itertools.permutations(range(copies)))
+    # least / copies in units of 2^(−bits·p): the leading digits as a float, and a power of two whose root is whole.
+    shift = max(least.bit_length() - 64, 0) // p * p
+    return math.ldexp((float(least >> shift) / copies) ** (1 / p), shift // p - bits)
+
+
 def directions(n_projections: int, dim: int, seed: int) -> np.ndarray:
     """Random unit vectors (n_projections, dim)."""
     normals = np.random.Generator(np.random.Philox(key=seed)).standard_normal((n_projections, dim))

@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -196,6 +197,30 @@ def test_sinkhorn_equals_its_fixed_point():
     plan = a[:, None] * kernel * b
     found = wasserstein(u, v, 1, method="sinkhorn")
     assert found == pytest.approx(float((plan * cost).sum()), rel=1e-6)  # the marginals stop at 1e-8
+
+
+@pytest.mark.parametrize("far", [10**3, 10**6, 10**9])
+def test_a_far_point_costs_the_digits_that_are_documented(far):
+    generator = np.random.default_rng(0)
+    x, y = generator.integers(-9, 10, (2, 40))
+    x[0], y[0] = far, far + 1
+    direction = np.array([3, 4, 0])
+    u, v = np.outer(x, direction), np.outer(y, direction)
+    error = (3 + 40 + 40) * 2.0**-48 * (5 * far)
+    # On a line every projection is the same distance, times the cosine; one direction is as good as all.
+    cosines = naive.directions(1, 3, seed=0) @ direction
+    found = wasserstein(u, v, 1, method="sliced", n_projections=1)
+    assert found == pytest.approx(abs(cosines[0]) * naive.distance_1d(x, y, 1), rel=0, abs=error)
+    # The variances as fractions, their roots by whole numbers of 2^-200.
+    means = [Fraction(int(z.sum()), 40) for z in (x, y)]
+    variances = [Fraction(int((z.astype(object) ** 2).sum()), 40) - m**2 for z, m in zip((x, y), means, strict=True)]
+    spreads = [Fraction(math.isqrt(int(w * 40**2) << 400), 40 << 200) for w in variances]
+    expected = 5 * math.hypot(float(means[0] - means[1]), float(spreads[0] - spreads[1]))
+    assert wasserstein(u, v, method="gaussian") == pytest.approx(expected, rel=0, abs=error)
+    # The control: the formula with squares loses the square.
+    if far == 10**9:
+        squares = u.var() + v.var() - 2 * math.sqrt(u.var() * v.var())
+        assert abs(math.sqrt(max(squares, 0.0)) - expected) > error
 
 
 def test_one_dimension_is_sorted():

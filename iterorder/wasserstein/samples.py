@@ -15,6 +15,7 @@ from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.validation import as_choice, as_float, as_floats, as_int, as_seed
 from iterorder.wasserstein import transport
+from iterorder.wasserstein.exact import exact_distance
 from iterorder.wasserstein.replicates import line_replicates, row_replicates
 from iterorder.wasserstein.sorted_samples import (
     as_exponent,
@@ -124,13 +125,16 @@ def wasserstein(u, v, p=2, *, method="exact", n_projections=DEFAULT_PROJECTIONS,
         Order of the distance; inf for method "sliced", and for "exact" in one dimension.
     method : {"exact", "sliced", "sinkhorn", "gaussian"}
         "exact": the distance of the empirical measures. One dimension: sorting. Several: a linear program over n·m
-        pairs (POT; without it SciPy's assignment solver, for equal sizes), about n³ time and 40·n·m bytes.
+        pairs (POT; without it SciPy's assignment solver, for equal sizes), about n³ time and 40·n·m bytes. Its plan is
+        proven by a dual solution: the relative error is at most 2⁻²⁶, with ordinary samples 2⁻⁴⁰, however many decades
+        the distances span; what cannot be proven is an error.
         "sliced": (mean of W_p^p over projections on random directions)^(1/p), a lower bound of W_p that grows like
-        d^(−1/2) of it; n log n time.
+        d^(−1/2) of it; n log n time. Projections round: the *absolute* error is about (d+n+m)·2⁻⁴⁸ of the largest
+        coordinate, so one far point in both samples hides what is 10¹⁴ times smaller.
         "sinkhorn": cost of the plan blurred by entropy, to the power 1/p (POT): an upper bound of "exact" that does not
         vanish for equal samples.
         "gaussian": p = 2 only, W_2 between the Gaussians with the samples' means and covariances (divisor n), a lower
-        bound of W_2.
+        bound of W_2. The *absolute* error is that of "sliced", as a far point moves mean and covariance.
     n_projections : int
         Directions of "sliced".
     regularisation : float > 0, optional
@@ -146,7 +150,8 @@ def wasserstein(u, v, p=2, *, method="exact", n_projections=DEFAULT_PROJECTIONS,
     Raises
     ------
     InvalidInputError
-        If an argument has a wrong shape or value, the pairs do not fit into memory, or "sinkhorn" does not converge.
+        If an argument has a wrong shape or value, the pairs do not fit into memory, "exact" could not prove its plan,
+        or "sinkhorn" does not converge.
     BackendUnavailableError
         If the method needs POT and it is not installed.
 
@@ -177,7 +182,7 @@ def wasserstein(u, v, p=2, *, method="exact", n_projections=DEFAULT_PROJECTIONS,
         return float(distances_between_columns(u, v, p)[0])
     u, v, scale = transport.rescaled(u, v)
     if method == "exact":
-        return scale * transport.exact_distance(u, v, p)
+        return scale * exact_distance(u, v, p)
     if method == "sliced":
         return scale * transport.sliced_distance(u, v, p, n_projections, seed)
     if method == "gaussian":

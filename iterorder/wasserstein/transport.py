@@ -12,13 +12,16 @@ import sys
 
 import numpy as np
 
-from iterorder.errors import BackendUnavailableError, InvalidInputError, IterorderError
+from iterorder.errors import BackendUnavailableError, InvalidInputError
 from iterorder.wasserstein.sorted_samples import THREAD_SIZE, distance_between_sorted, thread_map, worker_count
 
 # Per pair of points: the cost, and what the network simplex keeps of an arc (cost, flow, state, plan), in bytes.
 BYTES_PER_PAIR = 40
 # Where the system does not say how much memory it has.
 ASSUMED_MEMORY = 8 << 30
+
+# Coordinates of at most 2, divided by 2 to this power, have squares inside the floats.
+LEAST_EXPONENT = -500
 
 # Projected values of one sample per thread at a time, 8 MB: more directions share one reading of the coordinates.
 SLICE_VALUES = 1 << 20
@@ -72,8 +75,11 @@ def available_memory() -> int:
         return ASSUMED_MEMORY
 
 
-def cost_matrix(u: np.ndarray, v: np.ndarray, p: float) -> tuple[np.ndarray, float]:
-    """The costs (|u_i − v_j| / scale)^p, shape (n, m), with the largest distance as scale (1 where all are zero)."""
+def cost_matrix(u: np.ndarray, v: np.ndarray, p: float, reach: float = math.inf) -> tuple[np.ndarray, float]:
+    """The costs (min(|u_i − v_j|, reach) / scale)^p, shape (n, m), and the scale: the largest of these lengths, or 1.
+
+    Without a reach nothing is cut off.
+    """
     needed = len(u) * len(v) * BYTES_PER_PAIR
     if needed > available_memory():
         raise InvalidInputError(
@@ -83,41 +89,19 @@ def cost_matrix(u: np.ndarray, v: np.ndarray, p: float) -> tuple[np.ndarray, flo
         )
     from scipy.spatial.distance import cdist
 
-    # Differences of coordinates, not |u|² + |v|² − 2u·v: that form loses small distances far from the origin.
-    cost = cdist(u, v)
-    scale = float(cost.max()) or 1.0
-    cost /= scale
+    # Differences of coordinates, not |u|² + |v|² − 2u·v: that form loses small distances far from the origin. The
+    # squares of lengths far below the largest would underflow: they are taken in units of the reach.
+    exponent = max(math.frexp(reach)[1], LEAST_EXPONENT) if 0 < reach < math.inf else 0
+    cost = cdist(np.ldexp(u, -exponent), np.ldexp(v, -exponent))
+    if reach < math.inf:
+        np.minimum(cost, math.ldexp(reach, -exponent), out=cost)
+    largest = float(cost.max()) or 1.0
+    cost /= largest
     if p == 2:
         np.square(cost, out=cost)
     elif p != 1:
         np.power(cost, p, out=cost)
-    return cost, scale
-
-
-def exact_distance(u: np.ndarray, v: np.ndarray, p: float) -> float:
-    """W_p of the empirical measures, by the network simplex of POT or the assignment solver of SciPy."""
-    if p == math.inf:
-        raise InvalidInputError("p is inf: give a finite p with method='exact' in d > 1, or method='sliced'")
-    pot = import_pot()
-    if pot is None and len(u) != len(v):
-        raise BackendUnavailableError(
-            f"method='exact' with samples of different sizes ({len(u)} and {len(v)}) in d > 1 needs POT: {INSTALL_HINT}"
-        )
-    cost, scale = cost_matrix(u, v, p)
-    if pot is None:
-        from scipy.optimize import linear_sum_assignment
-
-        mean = cost[linear_sum_assignment(cost)].mean()
-    else:
-        # Integer masses: every flow of the simplex is then an exact integer. Weights 1/n would leave flows of 1e-17,
-        # which the p-th root turns into a visible distance between equal samples.
-        divisor = math.gcd(len(u), len(v))
-        u_masses, v_masses = np.full(len(u), len(v) / divisor), np.full(len(v), len(u) / divisor)
-        total, log = pot.emd2(u_masses, v_masses, cost, numItermax=2**62, log=True)
-        if log["warning"] is not None:
-            raise IterorderError(f"the network simplex of POT failed: {log['warning']}")
-        mean = total / u_masses.sum()
-    return scale * max(float(mean), 0.0) ** (1.0 / p)
+    return cost, math.ldexp(largest, exponent)
 
 
 def sliced_distance(u: np.ndarray, v: np.ndarray, p: float, n_projections: int, seed: int) -> float:
