@@ -10,8 +10,8 @@ from numpy.polynomial.chebyshev import chebvander
 
 from iterorder.maps import LogisticRegressionSGD
 
-#: Digits after which 2·3^(−k) and 2^(−k) are below the rounding of a double.
-TERNARY_DIGITS, BINARY_DIGITS = 34, 53
+#: Digits after which 2^(−k) is below the rounding of a double.
+BINARY_DIGITS = 53
 
 
 class Cantor:
@@ -37,21 +37,27 @@ class Cantor:
         return total
 
     def ppf(self, q) -> np.ndarray:
-        """The quantile function: binary digits become ternary digits 0 and 2.
+        """The quantile function: binary digits become ternary digits 0 and 2. At a jump its lower end, as in SciPy.
 
         Examples
         --------
-        >>> Cantor().ppf(np.array([0.25, 0.75])).round(6).tolist()
-        [0.222222, 0.888889]
+        >>> Cantor().ppf(np.array([0.0, 0.25, 0.5, 0.75, 1.0])).round(6).tolist()
+        [0.0, 0.111111, 0.333333, 0.777778, 1.0]
         """
-        rest = np.asarray(q, np.float64)
-        total, weight = np.zeros_like(rest), 2.0 / 3.0
-        for _ in range(TERNARY_DIGITS):
-            digit = np.floor(2.0 * rest)
-            rest = 2.0 * rest - digit
-            total += weight * digit
-            weight /= 3.0
+        q = np.asarray(q, np.float64)
+        # The level just below q, as a whole number of 2⁻⁵³ and the sum of all digits that follow it.
+        number = np.maximum(np.ceil(np.ldexp(q, BINARY_DIGITS)) - 1.0, 0.0)
+        total, weight = np.where(q > 0.0, 3.0**-BINARY_DIGITS, 0.0), 2.0 * 3.0**-BINARY_DIGITS
+        for _ in range(BINARY_DIGITS):
+            half = np.floor(0.5 * number)
+            total = total + weight * (number - 2.0 * half)
+            number = half
+            weight *= 3.0
         return total
+
+    def halves(self) -> tuple[float, float, float]:
+        """The law is half its image under x → x/3, half under x → x/3 + 2/3: the slope and the two constants."""
+        return 1.0 / 3.0, 0.0, 2.0 / 3.0
 
 
 def trapezoid_cdf(x, wide: float, narrow: float) -> np.ndarray:
