@@ -66,7 +66,8 @@ class Trajectory:
     diverged_at : ndarray of int64, shape (n_replicas,)
         −1 where finite. Forward: the first step of this run with a non-finite state; other orders: the first saved one.
     error_bound : ndarray, shape (n_replicas, n_saved)
-        Bound of the Euclidean error that `tol` allowed, zero where exact. Rounding comes on top, as in every run.
+        Bound of the Euclidean error that `tol` allowed, zero where exact. Rounding comes on top, as in every run:
+        the Notes of `simulate` have its formula for affine maps.
     order : "forward", "backward" or Window
     seed : int
     maps : RandomMaps or None

@@ -95,6 +95,91 @@ def test_all_backward_iterates_match_the_recomputed_ones(name):
         np.testing.assert_allclose(run.states, each, rtol=0, atol=bound)
 
 
+def rounding_of_affine_iterates(matrices, offsets, x0):
+    """The bound in the Notes of `simulate`: C·n·eps·(Π_n |x0| + Σ_k Π_k |b_(k+1)|), Π_k = |A_1|⋯|A_k|, entry by entry.
+
+    Each of the n factors of a term is a chain of d + 1 multiply-adds, and a saved iterate one more: C = d + 2, and
+    twice for two ways.
+    """
+    products, offset = np.eye(len(x0)), np.zeros(len(x0))
+    for a, b in zip(matrices, offsets, strict=True):
+        offset, products = offset + products @ np.abs(b), products @ np.abs(a)
+    return 2 * (len(x0) + 2) * (len(matrices) + 1) * EPS * (products @ np.abs(x0) + offset)
+
+
+def by_increments(matrices, offsets, x0):
+    """Z + P (T(x0) − x0), in which the rounding of x0 stays."""
+    z, p = np.array(x0), np.eye(len(x0))
+    for a, b in zip(matrices, offsets, strict=True):
+        z, p = z + p @ (a @ x0 + b - x0), p @ a
+    return z
+
+
+@settings(max_examples=20)
+@given(
+    dim=st.sampled_from([1, 2, 3, 20]),
+    n_maps=st.integers(1, 5),
+    far=st.floats(0.0, 15.0),
+    n=st.integers(1, 120),
+    seed=st.integers(0, 999),
+)
+def test_all_backward_iterates_forget_a_far_start(dim, n_maps, far, n, seed):
+    rng = np.random.default_rng(seed)
+    matrices = rng.uniform(-1.0, 1.0, (n_maps, dim, dim)) / dim
+    maps = ito.AffineMaps(matrices, rng.normal(size=(n_maps, dim)))
+    x0 = 10.0**far * rng.normal(size=dim)
+    place = {"order": "backward", "seed": seed}
+    every = ito.simulate(maps, x0, n, save_steps="all", **place).states[0]
+    drawn = [maps.draw(seed, 0, step) for step in range(n)]
+    for k in {0, 1, n // 2, n}:
+        alone = ito.simulate(maps, x0, k, **place).states[0, 0]
+        bound = rounding_of_affine_iterates(matrices[drawn[:k]], maps.offsets[drawn[:k]], x0)
+        assert (np.abs(every[k] - alone) <= bound).all()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    "maps",
+    [
+        ito.gallery.sierpinski(),
+        ito.AffineMaps([[[0.5]], [[0.3]], [[-0.4]]], [[1.0], [2.0], [0.0]]),
+        ito.QuadraticSGD([1.0, 3.0], [0.0, 1.0], 0.3),
+        ito.LinearRegressionSGD(np.eye(3)[[0, 1, 2, 0]], [1.0, 2.0, 3.0, 0.0], 0.9, ridge=0.3),
+        ito.LinearRegressionSGD(np.eye(3)[[0, 1, 2, 0]], [1.0, 2.0, 3.0, 0.0], 0.9, batch_size=2),
+        ito.LinearRegressionSGD(np.tile(np.eye(40), (2, 1)), np.ones(80), 20.0, batch_size=40),
+    ],
+    ids=repr,
+)
+def test_a_forgotten_start_leaves_no_rounding(maps, dtype):
+    """From 10⁶/√eps all iterates end within the rounding of the law itself; by increments they do not."""
+    n, eps = 400, float(np.finfo(dtype).eps)
+    x0 = np.full(maps.dim, 1e6 / eps**0.5)
+    place = {"order": "backward", "seed": SEED, "dtype": dtype}
+    ends = ito.simulate(maps, x0, n, save_steps="all", **place).states[0, -1]
+    alone = ito.simulate(maps, x0, n, **place).states[0, 0]
+    bound = rounding_bound(maps, n, scale_of(maps, alone), dtype)
+    assert np.abs(ends - alone).max() <= bound
+    # The control: what the increments P (T(x0) − x0) leave at least of the numbers that they add up.
+    assert eps * np.abs(x0).max() > bound
+
+
+def test_increments_from_a_far_start_are_rejected():
+    maps = ito.AffineMaps([[[0.5]], [[0.3]], [[-0.4]]], [[1.0], [2.0], [0.0]])
+    drawn = [maps.draw(SEED, 0, step) for step in range(200)]
+    matrices, offsets, x0 = maps.matrices[drawn], maps.offsets[drawn], np.array([1e15])
+    alone = ito.simulate(maps, x0, 200, order="backward", seed=SEED).states[0, 0]
+    assert abs(by_increments(matrices, offsets, x0) - alone)[0] > rounding_of_affine_iterates(matrices, offsets, x0)[0]
+
+
+def test_what_overflows_on_the_way_is_found_at_every_saved_step():
+    """An iterate that is infinite between finite ones counts as diverged, however the iterates are computed."""
+    maps = ito.AffineMaps([[[1e200]], [[1e-200]]], [[0.0], [0.0]], probabilities=[0.5, 0.5])
+    run = ito.simulate(maps, [1e200], 40, order="backward", n_replicas=16, seed=SEED, save_steps="all")
+    gone = run.diverged_at >= 0
+    assert gone.any()
+    assert (np.isfinite(run.states[:, :, 0]).all(axis=1) == ~gone).all()
+
+
 @pytest.mark.parametrize("name", FEW)
 def test_float32_is_the_same_maps(name):
     maps = EVERY[name]

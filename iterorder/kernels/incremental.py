@@ -1,8 +1,9 @@
-"""All backward iterates of affine systems in one pass: Z_n is carried together with its linear part P_n.
+"""All backward iterates of affine systems in one pass: Z_n = P_n x0 + Q_n is carried as its linear part and offset.
 
-Z_(n+1) = Z_n + P_n (T(x0) − x0) and P_(n+1) = P_n A for the next map T(x) = A x + b: the newest map is innermost, so it
-only ever multiplies from the right. For regression A = shrink·I − scale·Σ a aᵀ, and both updates need just u = P a,
-row by row of P.
+Q_(n+1) = Q_n + P_n b and P_(n+1) = P_n A for the next map T(x) = A x + b, from P = I and Q = 0: the newest map is
+innermost, so it only ever multiplies from the right. For regression A = shrink·I − scale·Σ a aᵀ and b = scale·Σ t a,
+and both updates need just u = P a, row by row of P. The start enters where an iterate is saved: the increments
+P_n (T(x0) − x0) of Z would leave the rounding of x0 in it, however far the maps have contracted.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from iterorder.kernels.lanes import LANES, load, madd, splat, store, where
 from iterorder.kernels.systems import aligned_zeros
 from iterorder.kernels.targets import call_at, jit, jit_inline
 from iterorder.kernels.vector import (
-    affine_image,
     dot,
     gather_columns,
     linear_image,
     load_columns,
     long_partial_sums,
     multiple,
+    offsets,
     plus,
     plus_multiple,
     shrink_and_move,
@@ -34,9 +35,9 @@ from iterorder.kernels.vector import (
     sum_each,
 )
 
-# Once every entry of P is this small, P is set to zero: subnormal numbers would be slow and inexact. A move m from
-# then on would change Z by less than d·2⁻⁹⁶⁰·|m| (float32: d·2⁻¹⁰⁰·|m|), far below the rounding of Z wherever Z and
-# the moves are of comparable size. (Only a later product above 2⁹⁰⁰ or 2⁶⁰ could have brought it back.)
+# Once every entry of P is this small, P is set to zero: subnormal numbers would be slow and inexact. An offset b from
+# then on, or the start, would change Z by less than d·2⁻⁹⁶⁰·|b| (float32: d·2⁻¹⁰⁰·|b|), far below the rounding of Z
+# wherever they are of comparable size. (Only a later product above 2⁹⁰⁰ or 2⁶⁰ could have brought it back.)
 NEGLIGIBLE, NEGLIGIBLE_SINGLE = 2.0**-960, 2.0**-100
 # Numbers that are kept of one replica before they are written: long runs, since its states lie far from the next one's.
 KEPT_NUMBERS, MIN_STRIDE = 256, 32
@@ -45,13 +46,13 @@ KEPT_NUMBERS, MIN_STRIDE = 256, 32
 class Carry(NamedTuple):
     """What a block carries from step to step.
 
-    In the lane layout `z` and `x0` have shape (dim, lanes), `linear` holds P[i, k] in row i·dim + k, `rows` the rows of
-    a batch and `kept` the iterates to save. In the row layout `z` and `x0` have shape (lanes, stride), row
-    lane·dim + i of `linear` holds row i of P, and `rows` is a copy of one P. ``keep[i]`` says where step i of a stride
-    is saved.
+    In the lane layout `offset` (Q) and `x0` have shape (dim, lanes), `linear` holds P[i, k] in row i·dim + k, `rows`
+    the rows of a batch and `kept` the iterates to save. In the row layout `offset` and `x0` have shape (lanes, stride),
+    row lane·dim + i of `linear` holds row i of P, `rows` is a copy of one P, and `kept` one iterate in row 0.
+    ``keep[i]`` says where step i of a stride is saved.
     """
 
-    z: np.ndarray
+    offset: np.ndarray
     x0: np.ndarray
     linear: np.ndarray
     rows: np.ndarray
@@ -67,9 +68,9 @@ def new_carry(system: systems.System) -> Carry:
         shape, linear, rows = (d, LANES), (d * d, LANES), (system.batch_size * (d + 1), LANES)
         kept = (stride * d, LANES)
     else:
-        shape, linear, rows, kept = (LANES, row), (LANES * d, row), (d, row), (1, LANES)
-    z, x0, linear_parts, batch, saved = (aligned_zeros(s, dtype) for s in (shape, shape, linear, rows, kept))
-    return Carry(z, x0, linear_parts, batch, saved, np.zeros(stride, np.int64))
+        shape, linear, rows, kept = (LANES, row), (LANES * d, row), (d, row), (1, row)
+    offset, x0, linear_parts, batch, saved = (aligned_zeros(s, dtype) for s in (shape, shape, linear, rows, kept))
+    return Carry(offset, x0, linear_parts, batch, saved, np.zeros(stride, np.int64))
 
 
 @jit
@@ -81,7 +82,7 @@ def incremental(code, system, draws, scratch, carry, replica, stride, first_step
     states : array, shape (replicas, saves·dim)
         Filled.
     finite : bool array, shape (replicas,)
-        Whether Z stayed finite: what has left the finite numbers never comes back.
+        Whether every saved iterate is finite.
     """
     for first in range(0, x0.shape[0], LANES):
         last = min(first + LANES, x0.shape[0])
@@ -93,34 +94,32 @@ def incremental(code, system, draws, scratch, carry, replica, stride, first_step
             return
         for lane in range(last - first):
             finite[first + lane] = True
-            for k in range(system.dim):
-                if not np.isfinite(carry.z[k, lane] if system.lane_layout else carry.z[lane, k]):
+            for k in range(states.shape[1]):
+                if not np.isfinite(states[first + lane, k]):
                     finite[first + lane] = False
+                    break
 
 
 @jit
 def _begin(system, carry, x0):
-    """Z = x0 and P = I in every lane; lanes that are not used start at zero."""
+    """Q = 0 and P = I in every lane; lanes that are not used start at zero."""
     d = system.dim
-    lanes = carry.z.shape[1] if system.lane_layout else carry.z.shape[0]
+    lanes = carry.x0.shape[1] if system.lane_layout else carry.x0.shape[0]
     for i in range(carry.linear.shape[0]):
         for k in range(carry.linear.shape[1]):
             carry.linear[i, k] = 0
-    for i in range(carry.z.shape[0]):
-        for k in range(carry.z.shape[1]):
-            carry.z[i, k] = 0
+    for i in range(carry.x0.shape[0]):
+        for k in range(carry.x0.shape[1]):
+            carry.offset[i, k] = carry.x0[i, k] = 0
     for lane in range(lanes):
         for k in range(d):
-            start = x0[lane, k] if lane < x0.shape[0] else carry.z.dtype.type(0.0)
+            start = x0[lane, k] if lane < x0.shape[0] else carry.x0.dtype.type(0.0)
             if system.lane_layout:
-                carry.z[k, lane] = start
+                carry.x0[k, lane] = start
                 carry.linear[k * d + k, lane] = 1
             else:
-                carry.z[lane, k] = start
+                carry.x0[lane, k] = start
                 carry.linear[lane * d + k, k] = 1
-    for i in range(carry.z.shape[0]):
-        for k in range(carry.z.shape[1]):
-            carry.x0[i, k] = carry.z[i, k]
 
 
 @jit
@@ -160,7 +159,7 @@ def _run_block(code, system, draws, scratch, carry, replica, stride, first_step,
 def _keep_start(system, carry, states):
     for lane in range(states.shape[0]):
         for k in range(system.dim):
-            states[lane, k] = carry.z[k, lane] if system.lane_layout else carry.z[lane, k]
+            states[lane, k] = carry.x0[k, lane] if system.lane_layout else carry.x0[lane, k]
 
 
 @jit
@@ -168,7 +167,7 @@ def _drop_negligible(system, carry):
     """P = 0 in the lanes where every entry is negligible; NaN compares false, so a diverged lane is never taken."""
     linear, d = carry.linear, system.dim
     bound = NEGLIGIBLE if linear.itemsize == 8 else NEGLIGIBLE_SINGLE
-    lanes = carry.z.shape[1] if system.lane_layout else carry.z.shape[0]
+    lanes = carry.x0.shape[1] if system.lane_layout else carry.x0.shape[0]
     for lane in range(lanes):
         negligible = True
         for i in range(d):
@@ -215,20 +214,19 @@ def pair_steps():
 
     @jit
     def steps(system, scratch, carry, first, last, states):
-        z = load(carry.z, 0, 0, splat(ZERO, LANES))
-        p, start = load(carry.linear, 0, 0, z), load(carry.x0, 0, 0, z)
+        q = load(carry.offset, 0, 0, splat(ZERO, LANES))
+        p, start = load(carry.linear, 0, 0, q), load(carry.x0, 0, 0, q)
         slope0, slope1 = splat(system.table[0, 0], LANES), splat(system.table[1, 0], LANES)
-        move0 = madd(slope0, start, splat(system.table[0, 1], LANES)) - start
-        move1 = madd(slope1, start, splat(system.table[1, 1], LANES)) - start
+        offset0, offset1 = splat(system.table[0, 1], LANES), splat(system.table[1, 1], LANES)
         kept = 0
         for row in range(first, last):
-            second = (load(scratch.drawn, row // 32, 0, z) & BITS[row % 32]) != ZERO
-            z = madd(p, where(second, move1, move0), z)
+            second = (load(scratch.drawn, row // 32, 0, q) & BITS[row % 32]) != ZERO
+            q = madd(p, where(second, offset1, offset0), q)
             p = p * where(second, slope1, slope0)
             if carry.keep[row - first] >= 0:
-                store(z, carry.kept, kept, 0)
+                store(madd(p, start, q), carry.kept, kept, 0)
                 kept += 1
-        store(z, carry.z, 0, 0)
+        store(q, carry.offset, 0, 0)
         store(p, carry.linear, 0, 0)
         _write_kept(carry, 1, first, last, states)
 
@@ -237,21 +235,21 @@ def pair_steps():
 
 @cache
 def line_steps():
-    """Affine maps on the line, one a step: Z and P stay in registers."""
+    """Affine maps on the line, one a step: Q and P stay in registers."""
 
     @jit
     def steps(system, scratch, carry, first, last, states):
-        z = load(carry.z, 0, 0, splat(ZERO, LANES))
-        p, start = load(carry.linear, 0, 0, z), load(carry.x0, 0, 0, z)
+        q = load(carry.offset, 0, 0, splat(ZERO, LANES))
+        p, start = load(carry.linear, 0, 0, q), load(carry.x0, 0, 0, q)
         kept = 0
         for row in range(first, last):
             slope, offset = gather_columns(system.table, scratch.drawn, row, 0, 2)
-            z = madd(p, madd(slope, start, offset) - start, z)
+            q = madd(p, offset, q)
             p = p * slope
             if carry.keep[row - first] >= 0:
-                store(z, carry.kept, kept, 0)
+                store(madd(p, start, q), carry.kept, kept, 0)
                 kept += 1
-        store(z, carry.z, 0, 0)
+        store(q, carry.offset, 0, 0)
         store(p, carry.linear, 0, 0)
         _write_kept(carry, 1, first, last, states)
 
@@ -265,8 +263,7 @@ def affine_lane_steps(dim: int):
 
     @jit
     def steps(system, scratch, carry, first, last, states):
-        size, minus_one = system.batch_size, splat(-system.table.dtype.type(1.0), LANES)
-        x0 = load_columns(carry.x0, 0, 0, dim)
+        size, zero = system.batch_size, splat(system.scale - system.scale, LANES)
         kept = 0
         for row in range(first, last):
             maps = gather_columns(system.table, scratch.drawn, row * size, 0, numbers)
@@ -274,13 +271,15 @@ def affine_lane_steps(dim: int):
                 maps = plus(maps, gather_columns(system.table, scratch.drawn, slot, 0, numbers))
             if size > 1:
                 maps = multiple(system.scale, maps)
-            move = plus_multiple(affine_image(maps, x0), minus_one, x0)
+            offset = offsets(maps, load_columns(carry.x0, 0, 0, dim))
             for i in range(dim):
                 p = load_columns(carry.linear, i * dim, 0, dim)
-                store(dot(p, move, load(carry.z, i, 0, minus_one)), carry.z, i, 0)
+                store(dot(p, offset, load(carry.offset, i, 0, zero)), carry.offset, i, 0)
                 store_columns(linear_image(p, maps), carry.linear, i * dim, 0)
             if carry.keep[row - first] >= 0:
-                store_columns(load_columns(carry.z, 0, 0, dim), carry.kept, kept * dim, 0)
+                for i in range(dim):
+                    p, q = load_columns(carry.linear, i * dim, 0, dim), load(carry.offset, i, 0, zero)
+                    store(dot(p, load_columns(carry.x0, 0, 0, dim), q), carry.kept, kept * dim + i, 0)
                 kept += 1
         _write_kept(carry, dim, first, last, states)
 
@@ -294,23 +293,19 @@ def single_regression_lane_steps(dim: int, ridge: bool):
 
     @jit
     def steps(system, scratch, carry, first, last, states):
-        minus_one, zero = system.shrink - system.table.dtype.type(1.0), splat(system.scale - system.scale, LANES)
-        x0 = load_columns(carry.x0, 0, 0, dim)
-        kept = 0
+        zero, kept = splat(system.scale - system.scale, LANES), 0
         for row in range(first, last):
             a = gather_columns(system.table, scratch.drawn, row, 0, numbers)
-            residual = dot(a, x0, a[dim])
             for i in range(dim):
-                p, z = load_columns(carry.linear, i * dim, 0, dim), load(carry.z, i, 0, zero)
-                new = p
-                if ridge:
-                    z = madd(dot(x0, p, zero), minus_one, z)
-                    new = multiple(system.shrink, p)
+                p, q = load_columns(carry.linear, i * dim, 0, dim), load(carry.offset, i, 0, zero)
                 u = dot(a, p, zero) * -system.scale
-                store(madd(u, residual, z), carry.z, i, 0)
+                store(madd(u, a[dim], q), carry.offset, i, 0)
+                new = multiple(system.shrink, p) if ridge else p
                 store_columns(plus_multiple(new, u, a), carry.linear, i * dim, 0)
             if carry.keep[row - first] >= 0:
-                store_columns(load_columns(carry.z, 0, 0, dim), carry.kept, kept * dim, 0)
+                for i in range(dim):
+                    p, q = load_columns(carry.linear, i * dim, 0, dim), load(carry.offset, i, 0, zero)
+                    store(dot(p, load_columns(carry.x0, 0, 0, dim), q), carry.kept, kept * dim + i, 0)
                 kept += 1
         _write_kept(carry, dim, first, last, states)
 
@@ -325,28 +320,25 @@ def regression_lane_steps(dim: int, ridge: bool):
     @jit
     def steps(system, scratch, carry, first, last, states):
         size, zero = system.batch_size, splat(system.scale - system.scale, LANES)
-        x0 = load_columns(carry.x0, 0, 0, dim)
         kept = 0
         for row in range(first, last):
             for slot in range(size):
                 a = gather_columns(system.table, scratch.drawn, row * size + slot, 0, numbers)
                 store_columns(a, carry.rows, slot * numbers, 0)
-                store(dot(a, x0, a[dim]), scratch.moves, slot, 0)
             for i in range(dim):
-                p, z = load_columns(carry.linear, i * dim, 0, dim), load(carry.z, i, 0, zero)
-                new = p
-                if ridge:
-                    z = madd(dot(x0, p, zero), system.shrink - system.table.dtype.type(1.0), z)
-                    new = multiple(system.shrink, p)
+                p, q = load_columns(carry.linear, i * dim, 0, dim), load(carry.offset, i, 0, zero)
+                new = multiple(system.shrink, p) if ridge else p
                 for slot in range(size):
                     a = load_columns(carry.rows, slot * numbers, 0, numbers)
                     u = dot(a, p, zero) * -system.scale
-                    z = madd(u, load(scratch.moves, slot, 0, zero), z)
+                    q = madd(u, a[dim], q)
                     new = plus_multiple(new, u, a)
-                store(z, carry.z, i, 0)
+                store(q, carry.offset, i, 0)
                 store_columns(new, carry.linear, i * dim, 0)
             if carry.keep[row - first] >= 0:
-                store_columns(load_columns(carry.z, 0, 0, dim), carry.kept, kept * dim, 0)
+                for i in range(dim):
+                    p, q = load_columns(carry.linear, i * dim, 0, dim), load(carry.offset, i, 0, zero)
+                    store(dot(p, load_columns(carry.x0, 0, 0, dim), q), carry.kept, kept * dim + i, 0)
                 kept += 1
         _write_kept(carry, dim, first, last, states)
 
@@ -360,18 +352,18 @@ def regression_lane_steps(dim: int, ridge: bool):
 def _write_row(carry, dim, lane, saved, states):
     if saved >= 0:
         for k in range(dim):
-            states[lane, saved * dim + k] = carry.z[lane, k]
+            states[lane, saved * dim + k] = carry.kept[0, k]
 
 
 @jit_inline
-def _add_product(system, carry, sums, lane, k, vectors, row, factor):
-    """z[k : k + 8] += factor·(rows k … k + 7 of P)·vectors[row]."""
+def _add_product(system, carry, sums, lane, k, vectors, row, target, target_row):
+    """target[target_row, k : k + 8] ← Q[k : k + 8] + (rows k … k + 7 of P)·vectors[row]."""
     d, zero = system.dim, system.scale - system.scale
     for i in range(LANES):
         at = lane * d + min(k + i, d - 1)
         store(long_partial_sums(carry.linear, at, 0, vectors, row, system.stride, zero), sums, i, 0)
     product = sum_each(sums, 0)
-    store(madd(product, factor, load(carry.z, lane, k, product)), carry.z, lane, k)
+    store(load(carry.offset, lane, k, product) + product, target, target_row, k)
 
 
 @cache
@@ -382,30 +374,24 @@ def affine_row_steps():
     def steps(system, scratch, carry, first, last, states):
         for lane in range(states.shape[0]):
             for row in range(first, last):
-                _extend_affine(system, scratch, carry, row, lane)
+                _extend_affine(system, scratch, carry, row, lane, carry.keep[row - first] >= 0)
                 _write_row(carry, system.dim, lane, carry.keep[row - first], states)
 
     return steps
 
 
 @jit_inline
-def _extend_affine(system, scratch, carry, row, lane):
+def _extend_affine(system, scratch, carry, row, lane, keep):
     d, stride, size, one = system.dim, system.stride, system.batch_size, system.table.dtype.type(1.0)
-    move, sums = scratch.image, scratch.sums
+    offset, sums = scratch.image, scratch.sums
     for k in range(d):
-        move[0, k] = -carry.x0[lane, k]
+        offset[0, k] = 0
     for slot in range(row * size, (row + 1) * size):
         item = np.intp(scratch.drawn[slot, lane])
-        for k in range(0, d, LANES):
-            for i in range(LANES):
-                at = item * d + min(k + i, d - 1)
-                constant = system.constants[item, k + i]
-                store(long_partial_sums(system.table, at, 0, carry.x0, lane, stride, constant), sums, i, 0)
-            store(sum_each(sums, 0), sums, 0, 0)
-            for i in range(min(LANES, d - k)):
-                move[0, k + i] = madd(system.scale, sums[0, i], move[0, k + i])
+        for k in range(d):
+            offset[0, k] = madd(system.scale, system.constants[item, k], offset[0, k])
     for k in range(0, d, LANES):
-        _add_product(system, carry, sums, lane, k, move, 0, one)
+        _add_product(system, carry, sums, lane, k, offset, 0, carry.offset, lane)
     for i in range(d):
         for k in range(stride):
             carry.rows[i, k] = carry.linear[lane * d + i, k]
@@ -416,6 +402,8 @@ def _extend_affine(system, scratch, carry, row, lane):
             for m in range(d):
                 weight = system.scale * carry.rows[i, m]
                 shrink_and_move(carry.linear, lane * d + i, one, weight, system.table, item * d + m, stride)
+    for k in range(0, d if keep else 0, LANES):
+        _add_product(system, carry, sums, lane, k, carry.x0, lane, carry.kept, 0)
 
 
 @cache
@@ -426,24 +414,17 @@ def regression_row_steps():
     def steps(system, scratch, carry, first, last, states):
         for lane in range(states.shape[0]):
             for row in range(first, last):
-                _extend_regression(system, scratch, carry, row, lane)
+                _extend_regression(system, scratch, carry, row, lane, carry.keep[row - first] >= 0)
                 _write_row(carry, system.dim, lane, carry.keep[row - first], states)
 
     return steps
 
 
 @jit_inline
-def _extend_regression(system, scratch, carry, row, lane):
+def _extend_regression(system, scratch, carry, row, lane, keep):
     d, stride, size, one = system.dim, system.stride, system.batch_size, system.table.dtype.type(1.0)
-    drawn, sums, residuals = scratch.drawn, scratch.sums, scratch.moves
-    for slot in range(size):
-        item = np.intp(drawn[row * size + slot, lane])
-        constant = system.constants[item, 0]
-        store(long_partial_sums(system.table, item, 0, carry.x0, lane, stride, constant), sums, 0, 0)
-        store(sum_each(sums, 0), residuals, slot, 0)  # of eight sums only the first is one
+    drawn, sums = scratch.drawn, scratch.sums
     for k in range(0, d, LANES):
-        if system.shrink != one:
-            _add_product(system, carry, sums, lane, k, carry.x0, lane, system.shrink - one)
         for slot in range(size):
             item = np.intp(drawn[row * size + slot, lane])
             for i in range(LANES):
@@ -452,12 +433,18 @@ def _extend_regression(system, scratch, carry, row, lane):
                 store(products, sums, slot * LANES + i, 0)
             u = sum_each(sums, slot * LANES) * -system.scale
             store(u, sums, slot * LANES, 0)
-            store(madd(u, residuals[slot, 0], load(carry.z, lane, k, u)), carry.z, lane, k)
+            store(madd(u, system.constants[item, 0], load(carry.offset, lane, k, u)), carry.offset, lane, k)
         for i in range(min(LANES, d - k)):
             for slot in range(size):
                 shrink = system.shrink if slot == 0 else one
                 item, at = np.intp(drawn[row * size + slot, lane]), lane * d + k + i
                 shrink_and_move(carry.linear, at, shrink, sums[slot * LANES, i], system.table, item, stride)
+        if keep:  # `_add_product` takes twice as long here
+            for i in range(LANES):
+                at = lane * d + min(k + i, d - 1)
+                store(long_partial_sums(carry.x0, lane, 0, carry.linear, at, stride, one - one), sums, i, 0)
+            product = sum_each(sums, 0)
+            store(load(carry.offset, lane, k, product) + product, carry.kept, 0, k)
 
 
 # --------------------------------------------------------------------------------------------------- choice of the step

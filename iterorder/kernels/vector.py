@@ -482,6 +482,18 @@ def affine_image(typing_context, augmented, x):
 
 
 @intrinsic
+def offsets(typing_context, augmented, x):
+    """b in every lane; `augmented` holds the rows of (A | b), x has one vector a coordinate."""
+    if not (isinstance(augmented, types.UniTuple) and augmented.count == x.count * (x.count + 1)):
+        return None
+
+    def generate(context, builder, signature, arguments):
+        return _tuple(context, builder, x, _items(builder, arguments[0], augmented.count)[x.count :: x.count + 1])
+
+    return x(augmented, x), generate
+
+
+@intrinsic
 def linear_image(typing_context, row, augmented):
     """row·A in every lane; `augmented` holds the rows of (A | b), of which b is left out."""
     if not (isinstance(row, types.UniTuple) and augmented.count == row.count * (row.count + 1)):
