@@ -16,6 +16,8 @@ import pytest
 from iterorder import claims, cli
 from iterorder._version import __version__
 from iterorder.claims import Claim, ClaimRow, check_theory
+from iterorder.cli import output
+from iterorder.cli.status import StatusLine
 
 ROOT = Path(__file__).resolve().parents[1]
 # The cheapest claim: no simulation kernels.
@@ -142,9 +144,9 @@ def test_interruption_leaves_the_old_file(monkeypatch, capsys, tmp_path):
 
 def test_file_is_written_whole_or_not_at_all(tmp_path):
     file = tmp_path / "table.json"
-    cli.write_json(file, {"a": 1})
+    output.write_json(file, {"a": 1})
     with pytest.raises(TypeError):
-        cli.write_json(file, {"a": [1, 2, 3], "b": object()})
+        output.write_json(file, {"a": [1, 2, 3], "b": object()})
     assert json.loads(file.read_text(encoding="utf-8")) == {"a": 1}
     assert list(tmp_path.iterdir()) == [file]
 
@@ -153,7 +155,7 @@ def test_full_disk_is_a_message_after_the_table(monkeypatch, capsys, tmp_path):
     def full(path, content):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(cli, "write_json", full)
+    monkeypatch.setattr(output, "write_json", full)
     assert cli.main(["check", CHEAP, "--json", str(tmp_path / "table.json")]) == cli.USAGE
     out, err = capsys.readouterr()
     assert "double well" in out
@@ -207,7 +209,7 @@ def test_live_line_on_a_terminal_is_erased():
             return True
 
     stream = Terminal()
-    with cli._StatusLine(stream) as status:
+    with StatusLine(stream) as status:
         status.show("C1", 0, 2, 0)
         status.show("C2", 1, 2, 1)
     lines = stream.getvalue().split("\r")

@@ -13,6 +13,7 @@ import pytest
 import iterorder as ito
 from iterorder.cli import main
 from iterorder.gate import rates
+from iterorder.gate.comparison import compare
 from iterorder.gate.systems_file import Entry, own_systems, systems_of_file
 
 GOOD = """
@@ -197,20 +198,20 @@ def test_known_rates_are_inside_their_intervals():
 def test_the_same_code_passes_and_another_rate_does_not(tmp_path):
     before = rates.measure(quadratic(0.3), seed=0)
     again = rates.measure(quadratic(0.3), seed=1)
-    assert [row.verdict for row in rates.compare(before, again)] == ["same"]
+    assert [row.verdict for row in compare(before, again)] == ["same"]
     slower = rates.measure(quadratic(0.25), seed=1)
-    assert [row.verdict for row in rates.compare(before, slower)] == ["changed"]
+    assert [row.verdict for row in compare(before, slower)] == ["changed"]
     other = [dataclasses.replace(again[0], system="another")]
-    rows = rates.compare(before, other)
+    rows = compare(before, other)
     assert [(row.verdict, row.passed) for row in rows] == [("gone", False), ("new", True)]
-    rows = rates.compare(before, [rates.Unfitted("quadratic", "why"), rates.Unfitted("another", "why")])
+    rows = compare(before, [rates.Unfitted("quadratic", "why"), rates.Unfitted("another", "why")])
     assert [(row.verdict, row.passed) for row in rows] == [("failed", False), ("failed", False)]
 
 
 def test_false_alarms_are_as_rare_as_stated():
     """Forty comparisons at a level of 10⁻³ each: two alarms have a chance of 8e−4."""
     baseline = rates.measure(quadratic(0.4), seed=1000)
-    verdicts = [rates.compare(baseline, rates.measure(quadratic(0.4), seed=seed))[0].verdict for seed in range(40)]
+    verdicts = [compare(baseline, rates.measure(quadratic(0.4), seed=seed))[0].verdict for seed in range(40)]
     assert verdicts.count("changed") <= 1
 
 
