@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import re
 import signal
@@ -215,6 +216,30 @@ def test_live_line_on_a_terminal_is_erased():
     lines = stream.getvalue().split("\r")
     assert re.search(r"checking C2  1/2 claims, 1 failures", lines[2])
     assert lines[-1] == "\x1b[K"
+
+
+def test_a_log_gets_sparse_lines(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
+    stream = io.StringIO()
+    with StatusLine(stream) as status:
+        for second in range(100):
+            clock[0] = float(second)
+            status.show(f"C{second}", second, 100, 0)
+    lines = stream.getvalue().splitlines()
+    # From ten seconds on, each a third of the time later: ten of a hundred, whole and without escapes.
+    assert lines[0] == "checking C10  10/100 claims, 0 failures, 10 s"
+    assert len(lines) == pytest.approx(1 + math.log(99 / 10) / math.log(1.3), abs=2)
+    assert "\x1b" not in stream.getvalue()
+
+
+def test_failures_become_annotations(monkeypatch, capsys):
+    replace_claim(monkeypatch, lambda seed, effort, level: [row(1.0), row(2.0, note="100 % wrong")])
+    assert cli.main(["check", CHEAP, "--format", "github"]) == cli.FAILED
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("::"))
+    assert line == (
+        f"::error title={CHEAP} fails for a system::{CHEAP}, a number: measured 2, predicted 1; 100 %25 wrong"
+    )
 
 
 def test_terminal_without_the_letters(environment):

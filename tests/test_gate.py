@@ -5,14 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import iterorder as ito
-from iterorder.cli import main
-from iterorder.gate import rates
+from iterorder.cli import main, output
+from iterorder.cli.command import _parser
+from iterorder.gate import baseline, rates
 from iterorder.gate.comparison import compare
 from iterorder.gate.systems_file import Entry, own_systems, systems_of_file
 
@@ -186,9 +189,10 @@ def test_a_gap_parts_systems_not_rows(file, capsys):
 # ---------------------------------------------------------------------------------------------------------------- rates
 
 
-def test_known_rates_are_inside_their_intervals():
+def test_known_rates_are_inside_their_intervals(monkeypatch):
     """The mean distance decays like (E|a|)^n: ½(1.2 + 0.3) for the map that expands, ½ for arcsine and vervaat."""
     exact = {"two-point quadratic, h=0.3": 0.7, "arcsine": 0.5, "vervaat": 0.5, "a map that expands": 0.75}
+    monkeypatch.setitem(rates.SOUGHT, "quick", 0.2)  # fewer replicas
     for rate in rates.measure(own_systems(), seed=3):
         if rate.system in exact:
             # Twice the 95 % interval.
@@ -229,6 +233,169 @@ def test_the_command_saves_and_compares(tmp_path, capsys):
     assert main(["rates", "--against", str(baseline), *common]) == 1
     assert "changed" in capsys.readouterr().out
     assert main(["rates", *common]) == 0
+
+
+TWO_SLOPES = ito.AffineMaps([[[0.3]], [[0.9]]], [[1.0], [0.0]])
+
+
+def slower(share) -> list[Entry]:
+    """The mean slope .6, and a rate that is smaller by a share of it."""
+    matrices = TWO_SLOPES.matrices * 0.6**-share
+    return [Entry("one", ito.AffineMaps(matrices, TWO_SLOPES.offsets), np.zeros(1))]
+
+
+def test_replicas_are_as_many_as_a_change_of_five_per_cent_needs():
+    """Measured over 60 seeds, five systems to a comparison, in four systems: POWER."""
+    rate = rates.measure(slower(0.0), seed=0)[0]
+    finds = compare([rate], [rate])[0].detectable
+    assert 0.5 * rates.SOUGHT["quick"] < finds < 1.1 * rates.SOUGHT["quick"]
+    # Where all slopes are equal the first measurement is enough.
+    assert rates.measure(quadratic(0.3), seed=0)[0].replicas > rates.REPLICAS
+    equal = [Entry("equal", ito.gallery.two_point_quadratic(0.3), np.zeros(1))]
+    assert rates.measure(equal, seed=0)[0].replicas == rates.REPLICAS
+    now = [rates.measure(slower(0.05), seed=seed)[0] for seed in range(1, 9)]
+    found = [compare([rate], [other])[0].verdict == "changed" for other in now]
+    # Of eight with a chance of .9 each fewer than five are found once in 200 times.
+    assert sum(found) >= 5
+    # The control: 400 replicas, as before, find next to none of these.
+    blunt = [dataclasses.replace(other, low=other.rate - 0.1, high=other.rate + 0.1) for other in now]
+    assert not any(compare([rate], [other])[0].verdict == "changed" for other in blunt)
+
+
+def known(name, rate, error):
+    return rates.MeasuredRate(name, rate, rate - 1.96 * error, rate + 1.96 * error, 5, 10, "end")
+
+
+def test_tolerance_and_side_of_a_comparison():
+    before = [known("one", -1.0, 1e-3)]
+    for now, rtol, one_sided, verdict in (
+        (-0.95, 0.0, False, "changed"),
+        (-1.05, 0.0, False, "changed"),
+        (-0.95, 0.05, False, "same"),
+        (-0.947, 0.05, False, "same"),
+        (-0.9, 0.05, False, "changed"),
+        (-0.95, 0.0, True, "slower"),
+        (-1.05, 0.0, True, "faster"),
+        (-1.05, 0.05, True, "same"),
+    ):
+        (row,) = compare(before, [known("one", now, 1e-3)], rtol=rtol, one_sided=one_sided)
+        assert row.verdict == verdict
+        assert row.passed == (verdict in ("same", "faster"))
+    # What is found in 9 cases of 10: the quantiles of 1 − 10⁻³/2 and of .9, and the tolerance.
+    (row,) = compare(before, before, rtol=0.05)
+    assert row.detectable == pytest.approx(0.05 + (3.2905 + 1.2816) * math.sqrt(2) * 1e-3, rel=1e-4)
+
+
+def test_what_a_test_finds_and_how_often_it_is_wrong():
+    """10⁻³ of alarms and 9 in 10 of the changes that it says it finds, drawn from the normal law of the estimates."""
+    generator = np.random.default_rng(1)
+    draws = generator.standard_normal((4000, 2)) * 0.01
+    finds = compare([known("one", -1.0, 0.01)], [known("one", -1.0, 0.01)])[0].detectable
+    alarms = found = 0
+    for first, second in draws:
+        before = [known("one", -1.0 + first, 0.01)]
+        alarms += compare(before, [known("one", -1.0 + second, 0.01)])[0].verdict == "changed"
+        found += compare(before, [known("one", -1.0 + second + finds, 0.01)])[0].verdict == "changed"
+    # 4 expected, more than 14 once in 10⁴ times; 3600 expected, standard deviation 19.
+    assert alarms <= 14
+    assert abs(found - 3600) <= 4 * 19
+
+
+def test_a_system_that_is_to_have_no_rate(tmp_path, capsys):
+    baseline_file, systems = tmp_path / "baseline.json", tmp_path / "systems.py"
+    systems.write_text(ONE + "SYSTEMS['walk'] = ito.gallery.cyclic_walk(5)\n")
+    common = ["rates", "--systems", str(systems)]
+    assert main([*common, "--expect-none", "walk", "--save", str(baseline_file)]) == 0
+    assert "walk has no rate, as is expected" in capsys.readouterr().out
+    assert main([*common, "--expect-none", "walk", "--against", str(baseline_file)]) == 0
+    assert "1 same, 0 changed, 1 none" in " ".join(capsys.readouterr().out.split())
+    # The controls: without the option, and of a system that has a rate.
+    assert main([*common, "--against", str(baseline_file)]) == 1
+    assert main([*common, "--expect-none", "walk", "--expect-none", "one"]) == 1
+    assert main([*common, "--expect-none", "walk", "--expect-none", "one", "--against", str(baseline_file)]) == 1
+    assert "1 unexpected" in " ".join(capsys.readouterr().out.split())
+    assert main([*common, "--expect-none", "other"]) == 2
+    assert "--expect-none 'other' is no system: give one of 'one', 'walk'" in capsys.readouterr().err
+
+
+def test_what_a_failed_gate_measured_is_kept(tmp_path, capsys):
+    first, second, table = tmp_path / "first.json", tmp_path / "second.json", tmp_path / "table.json"
+    systems = tmp_path / "systems.py"
+    systems.write_text(ONE)
+    common = ["rates", "--systems", str(systems)]
+    assert main([*common, "--save", str(first), "--json", str(table)]) == 0
+    content = json.loads(table.read_text())
+    assert content["passed"] is True
+    assert content["rates"] == json.loads(first.read_text())["rates"]
+    assert content["without_rate"] == []
+    systems.write_text(ONE.replace("0.3)", "0.2)"))
+    options = ["--against", str(first), "--save", str(second), "--json", str(table), "--format", "github"]
+    capsys.readouterr()
+    assert main([*common, *options]) == 1
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("::"))
+    assert line.startswith(f"::error file={systems.as_posix()},line=2,title=iterorder rates::one: the rate was -")
+    assert json.loads(second.read_text())["seed"] == 1
+    content = json.loads(table.read_text())
+    (row,) = content["rows"]
+    assert (content["passed"], content["baseline_seed"], content["seed"]) == (False, 0, 1)
+    assert (row["verdict"], row["passed"]) == ("changed", False)
+    assert row["now"]["rate"] == json.loads(second.read_text())["rates"][0]["rate"]
+    assert 0 < row["detectable_change"] < 0.1
+    # The next comparison goes on with another seed.
+    assert main([*common, "--against", str(second), "--one-sided", "--rtol", "0.1"]) == 0
+    assert "seeds 1 and 2" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--seed", "0"], "--seed 0 is that of the baseline"),
+        (["--save", "BASELINE"], "is the baseline of --against"),
+        (["--json", "BASELINE"], "is the baseline of --against"),
+        (["--rtol", "-0.1"], "--rtol is -0.1"),
+        (["--rtol", "nan"], "--rtol is nan"),
+    ],
+)
+def test_a_comparison_that_would_deceive_is_refused(tmp_path, capsys, options, message):
+    path, systems = tmp_path / "baseline.json", tmp_path / "systems.py"
+    baseline.save(path, [known("one", -1.0, 0.1)], seed=0, effort="quick")
+    systems.write_text(ONE)
+    saved = path.read_bytes()
+    given = [str(path) if option == "BASELINE" else option for option in options]
+    assert main(["rates", "--systems", str(systems), "--against", str(path), *given]) == 2
+    assert message in capsys.readouterr().err
+    assert path.read_bytes() == saved
+
+
+@pytest.mark.parametrize("option", [["--rtol", "0.1"], ["--one-sided"]])
+def test_options_of_a_comparison_need_one(capsys, option):
+    assert main(["rates", *option]) == 2
+    assert f"{option[0]} is given without --against" in capsys.readouterr().err
+
+
+def test_one_file_for_two_things_is_refused(tmp_path, capsys):
+    path = str(tmp_path / "x.json")
+    assert main(["rates", "--save", path, "--json", path]) == 2
+    assert "is the file of --save" in capsys.readouterr().err
+
+
+def test_a_full_disk_loses_no_table(tmp_path, capsys, monkeypatch):
+    def full(*_, **__):
+        raise OSError("no space left on device")
+
+    systems = tmp_path / "systems.py"
+    systems.write_text(ONE)
+    monkeypatch.setattr(output, "write_json", full)
+    monkeypatch.setattr(baseline, "save", full)
+    files = ["--save", str(tmp_path / "a.json"), "--json", str(tmp_path / "b.json")]
+    assert main(["rates", "--systems", str(systems), *files]) == 2
+    out, err = capsys.readouterr()
+    assert "1 rates per step" in out
+    assert err.count("no space left") == 2
+    assert main(["check", "--systems", str(systems), "--json", str(tmp_path / "b.json")]) == 2
+    out, err = capsys.readouterr()
+    assert "0 fail" in out
+    assert "no space left" in err
 
 
 @pytest.mark.parametrize(
@@ -293,3 +460,22 @@ def test_a_rate_that_cannot_be_fitted_stops_no_other(tmp_path, capsys):
     assert [rate["system"] for rate in json.loads(baseline.read_text())["rates"]] == ["one", "two"]
     assert main(["rates", "--against", str(baseline), "--systems", str(systems)]) == 1
     assert "2 same, 0 changed, 1 failed" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_workflow_of_the_how_to_is_complete():
+    """It parses, keeps the kernels where Numba writes them, and runs commands that the parser knows."""
+    yaml = pytest.importorskip("yaml")
+    page = (Path(__file__).parents[1] / "docs" / "how-to" / "guard-rates.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    workflow = yaml.safe_load(text)
+    assert set(workflow) == {"name", True, "jobs"}  # YAML reads the key "on" as true
+    (job,) = workflow["jobs"].values()
+    (kept,) = (step["with"]["path"] for step in job["steps"] if "actions/cache" in step.get("uses", ""))
+    assert job["env"]["NUMBA_CACHE_DIR"].endswith(f"/{kept}")
+    assert all(("uses" in step) != ("run" in step) for step in job["steps"])
+    commands = [step["run"].split() for step in job["steps"] if step.get("run", "").startswith("iterorder")]
+    assert [words[1] for words in commands] == ["check", "rates"]
+    for words in commands:
+        _parser().parse_args(words[1:])
+    with pytest.raises(SystemExit):  # the control
+        _parser().parse_args([*commands[1][1:], "--no-such-option"])

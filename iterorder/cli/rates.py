@@ -86,7 +86,8 @@ def run(arguments: argparse.Namespace) -> int:
     unwritten = output.try_to_write(
         "--save", arguments.save, lambda path: baseline.save(path, fitted, seed=seed, effort=arguments.effort)
     ) + output.try_to_write("--json", arguments.json, lambda path: output.write_json(path, content))
-    print_rates(rows, summary, compared=arguments.against is not None, sought=rates.SOUGHT[arguments.effort])
+    sought = rates.SOUGHT[arguments.effort] + rtol
+    print_rates(rows, summary, compared=arguments.against is not None, sought=sought)
     if arguments.format == "github":
         for line in github_lines(rows, arguments.systems, compared=arguments.against is not None):
             print(line)

@@ -12,7 +12,8 @@ from iterorder.cli import output
 if TYPE_CHECKING:
     from iterorder.gate.comparison import Comparison
 
-LEGEND = "finds: the change of the rate that {these} find{s} in 9 cases of 10"
+MEASURED = "finds: the change of the rate that a comparison of two such measurements finds in 9 cases of 10"
+COMPARED = "change: minus is slower; allowed: by chance or --rtol; finds: the change that is found in 9 cases of 10"
 
 
 def print_rates(rows: list[Comparison], summary: str, *, compared: bool, sought: float) -> None:
@@ -31,8 +32,7 @@ def print_rates(rows: list[Comparison], summary: str, *, compared: bool, sought:
     for row in rows:
         view.add_row(*map(Text, _cells(row, compared)))
     console.print(view)
-    these = {"these": "this comparison", "s": "s"} if compared else {"these": "two such measurements", "s": ""}
-    console.print(LEGEND.format(**these), style="dim")
+    console.print(COMPARED if compared else MEASURED, style="dim")
     for _, note in _notes(rows, compared):
         console.print(Text(note, "yellow"))
     for note in _weak(rows, compared, sought):
@@ -88,7 +88,7 @@ def _cells(row: Comparison, compared: bool) -> list[str]:
     change = allowed = "-"
     if before is not None and isinstance(now, MeasuredRate) and before.rate:
         size = abs(before.rate)
-        change = f"{100.0 * (now.rate - before.rate) / -before.rate:+.2g} %"
+        change = f"{100.0 * (before.rate - now.rate) / size:+.2g} %"
         allowed = ("" if row.one_sided else "±") + _percent(row.allowed / size)
     base = "-" if before is None else f"{before.rate:.6g}"
     return [row.system, *cells, base, change, allowed, _percent(_finds(row, compared)), row.verdict]

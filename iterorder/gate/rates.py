@@ -16,13 +16,15 @@ LEVEL = 1e-3
 #: The chance with which a change of the size that is sought is found.
 POWER = 0.9
 #: The relative change of a rate that is sought, and the numbers (replicas × steps × dim) that may be spent on it.
-SOUGHT, NUMBERS = {"quick": 0.05, "full": 0.0125}, {"quick": 2**22, "full": 2**24}
+SOUGHT, NUMBERS = {"quick": 0.05, "full": 0.0125}, {"quick": 2**23, "full": 2**25}
 #: Replicas and steps of the first measurement; a fit stops by itself at rounding, and where means of products fail.
 REPLICAS, STEPS = 400, 400
 # The interval that is saved, and what rounding of two fits may differ by.
 INTERVAL, ROUNDING = 0.95, 1e-9
-# Replicas beyond those that the first measurement asks for, as its standard error is known to a tenth.
-RESERVE = 1.2
+#: Measurements of one rate at most, each with the replicas that the one before asks for.
+ROUNDS = 3
+# Replicas beyond those, as a standard error is known to a tenth, and more than there can be.
+RESERVE, MOST = 1.2, 2**32
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def measure(
     """The rates of some systems, from synchronous couplings of backward iterates; one without a rate stops no other.
 
     A first measurement says how many replicas are needed for a comparison of two such rates to find a change of
-    `SOUGHT`; a second one has them, as far as `NUMBERS` goes.
+    `SOUGHT`; the next has them, as far as `NUMBERS` goes.
     """
     with reported(as_progress(progress), "rates") as report:
         shares = [part(report, k / len(systems), (k + 1) / len(systems)) for k in range(len(systems))]
@@ -112,22 +114,26 @@ def measure(
 
 def _measured(entry: Entry, seed: int, effort: str, n_systems: int, progress) -> MeasuredRate | Unfitted:
     try:
-        first = _named(entry, _fit(entry, seed, REPLICAS, STEPS, part(progress, 0.0, 0.5)), REPLICAS)
-        n_steps = _enough_steps(first)
-        wanted = RESERVE * REPLICAS * (_wanted(first, n_systems) / SOUGHT[effort]) ** 2
-        affordable = NUMBERS[effort] // (n_steps * entry.maps.dim)
-        # No number at all where the rate is zero.
-        n_replicas = int(min(wanted, affordable)) if math.isfinite(wanted) else affordable
-        if n_replicas <= REPLICAS:
-            return first
-        return _named(entry, _fit(entry, seed, n_replicas, n_steps, part(progress, 0.5, 1.0)), n_replicas)
+        rate = _named(entry, _fit(entry, seed, REPLICAS, STEPS, part(progress, 0.0, 1.0 / ROUNDS)), REPLICAS)
+        for k in range(1, ROUNDS):
+            n_steps = _enough_steps(rate)
+            n_replicas = min(_wanted(rate, n_systems, effort), NUMBERS[effort] // (n_steps * entry.maps.dim))
+            if n_replicas <= rate.replicas:
+                break
+            share = part(progress, k / ROUNDS, (k + 1) / ROUNDS)
+            rate = _named(entry, _fit(entry, seed, n_replicas, n_steps, share), n_replicas)
+        return rate
     except IterorderError as error:
         return Unfitted(entry.name, str(error))
 
 
-def _wanted(rate: MeasuredRate, n_systems: int) -> float:
-    """The change that two measurements like this one can tell."""
-    return detectable(rate, rate, allowed_difference(rate, rate, n_systems))
+def _wanted(rate: MeasuredRate, n_systems: int, effort: str) -> int:
+    """The replicas of two measurements that can tell the change that is sought; those of this one where it can."""
+    finds = detectable(rate, rate, allowed_difference(rate, rate, n_systems)) / SOUGHT[effort]
+    if finds <= 1.0:
+        return rate.replicas
+    # A rate of zero has no relative change.
+    return int(min(RESERVE * rate.replicas * finds**2, MOST))
 
 
 def _enough_steps(rate: MeasuredRate) -> int:
