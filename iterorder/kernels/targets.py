@@ -7,6 +7,7 @@ Where a multiply and an add may become one rounding, the source says so with `la
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from functools import cache
 from pathlib import Path
@@ -17,10 +18,12 @@ from numba.extending import intrinsic
 from iterorder import noise
 
 # Numba's cache notices a change of the file that a kernel stands in, but not of the files that it calls. All kernels
-# therefore carry the state of the whole folder: after an update of any file every cached kernel is compiled anew.
+# therefore carry the contents of the whole folder: after an update of any file every cached kernel is compiled anew.
+# The contents and not the times, so that a cache that a workflow has kept fits a fresh installation of the same files.
+_FOLDER = Path(__file__).parent
 _FOLDER_STAMP = tuple(
-    (file.name, file.stat().st_mtime_ns, file.stat().st_size)
-    for file in sorted([*Path(__file__).parent.glob("*.py"), Path(noise.__file__)])
+    (file.name, hashlib.sha256(file.read_bytes()).hexdigest())
+    for file in sorted([*_FOLDER.rglob("*.py"), Path(noise.__file__)])
 )
 
 
@@ -31,7 +34,9 @@ OPTIONS = {"nogil": True, "error_model": "numpy"}
 def _compiled(function, **options):
     dispatcher = njit(cache=True, **OPTIONS, **options)(function)
     cache_file = dispatcher._cache._cache_file
-    cache_file._source_stamp = (cache_file._source_stamp, _FOLDER_STAMP)
+    # Numba's own stamp is a time in some versions; of a file in the folder it says nothing more.
+    own = () if Path(function.__code__.co_filename).parent == _FOLDER else cache_file._source_stamp
+    cache_file._source_stamp = (own, _FOLDER_STAMP)
     # Called where the cache has nothing: what follows takes seconds, and the user should know why.
     compile_now = dispatcher._compiler.compile
     dispatcher._compiler.compile = lambda *arguments: _announce() or compile_now(*arguments)
