@@ -86,7 +86,7 @@ def _own(arguments: argparse.Namespace, seed: int) -> tuple[ClaimTable, float]:
     except FileNotFoundError as error:
         raise InvalidInputError(str(error)) from error
     start = time.perf_counter()
-    return check_systems(systems, seed=seed, effort=arguments.effort), time.perf_counter() - start
+    return check_systems(systems, seed=seed, effort=arguments.effort, progress=True), time.perf_counter() - start
 
 
 def _print(table: ClaimTable, seconds: float, sections: str) -> None:
