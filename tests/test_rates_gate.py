@@ -14,6 +14,7 @@ import pytest
 import iterorder as ito
 from iterorder.cli import main, output
 from iterorder.cli.command import _parser
+from iterorder.cli.rates_view import _finds
 from iterorder.gate import baseline, rates
 from iterorder.gate.comparison import compare
 from iterorder.gate.systems_file import Entry, own_systems
@@ -133,6 +134,15 @@ def test_what_a_test_finds_and_how_often_it_is_wrong():
     # 4 expected, more than 14 once in 10⁴ times; 3600 expected, standard deviation 19.
     assert alarms <= 14
     assert abs(found - 3600) <= 4 * 19
+
+
+def test_a_measurement_tells_what_a_comparison_of_all_its_systems_finds():
+    """The level is shared: of ten systems less is found than of one, and as much as two such measurements give."""
+    now = [known(f"{k}", -1.0, 0.01) for k in range(10)]
+    alone, shared = (_finds(compare([], some), compared=False)["0"] for some in (now[:1], now))
+    assert alone == compare(now[:1], now[:1])[0].detectable
+    assert shared == compare(now, now)[0].detectable > alone
+    assert _finds(compare(now, now), compared=True)["0"] == shared
 
 
 def test_a_system_that_is_to_have_no_rate(tmp_path, capsys):

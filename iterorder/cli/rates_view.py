@@ -29,13 +29,14 @@ def print_rates(rows: list[Comparison], summary: str, *, compared: bool, sought:
         view.add_column(column)
     if compared:
         view.add_column("verdict")
+    finds = _finds(rows, compared)
     for row in rows:
-        view.add_row(*map(Text, _cells(row, compared)))
+        view.add_row(*map(Text, _cells(row, compared, finds[row.system])))
     console.print(view)
     console.print(COMPARED if compared else MEASURED, style="dim")
     for _, note in _notes(rows, compared):
         console.print(Text(note, "yellow"))
-    for note in _weak(rows, compared, sought):
+    for note in _weak(finds, sought):
         console.print(Text(note, "dim"))
     console.print(Text(summary, "bold"))
 
@@ -74,7 +75,7 @@ def failure(row: Comparison) -> str:
     return f"{row.system} has a rate, {row.now.rate:.6g} a step, and is expected to have none"
 
 
-def _cells(row: Comparison, compared: bool) -> list[str]:
+def _cells(row: Comparison, compared: bool, finds: float) -> list[str]:
     from iterorder.gate.rates import MeasuredRate, Unfitted
 
     now, before = row.now, row.before
@@ -84,24 +85,26 @@ def _cells(row: Comparison, compared: bool) -> list[str]:
     elif isinstance(now, Unfitted):
         cells[0] = "none" if row.expect_none else "failed"
     if not compared:
-        return [row.system, *cells, _percent(_finds(row, compared))]
+        return [row.system, *cells, _percent(finds)]
     change = allowed = "-"
     if before is not None and isinstance(now, MeasuredRate) and before.rate:
         size = abs(before.rate)
         change = f"{100.0 * (before.rate - now.rate) / size:+.2g} %"
         allowed = ("" if row.one_sided else "±") + _percent(row.allowed / size)
     base = "-" if before is None else f"{before.rate:.6g}"
-    return [row.system, *cells, base, change, allowed, _percent(_finds(row, compared)), row.verdict]
+    return [row.system, *cells, base, change, allowed, _percent(finds), row.verdict]
 
 
-def _finds(row: Comparison, compared: bool) -> float:
-    """The relative change that is found; in a measurement alone, by a comparison of two like it."""
-    from iterorder.gate.comparison import compare
-    from iterorder.gate.rates import MeasuredRate
+def _finds(rows: list[Comparison], compared: bool) -> dict[str, float]:
+    """The relative change of each system that is found; in a measurement alone, by a comparison of two like it."""
+    from iterorder.gate.rates import MeasuredRate, allowed_difference, detectable
 
-    if compared or not isinstance(row.now, MeasuredRate):
-        return row.detectable
-    return compare([row.now], [row.now])[0].detectable
+    found = {}
+    for row in rows:
+        found[row.system] = row.detectable
+        if not compared and isinstance(row.now, MeasuredRate):
+            found[row.system] = detectable(row.now, row.now, allowed_difference(row.now, row.now, len(rows)))
+    return found
 
 
 def _percent(share: float) -> str:
@@ -126,11 +129,10 @@ def _notes(rows: list[Comparison], compared: bool) -> list[tuple[str, str]]:
     return notes
 
 
-def _weak(rows: list[Comparison], compared: bool, sought: float) -> list[str]:
+def _weak(finds: dict[str, float], sought: float) -> list[str]:
     """Systems of which less is seen than the effort is for."""
-    seen = {row.system: _finds(row, compared) for row in rows}
     return [
-        f"{name}: a change below {_percent(finds)} may pass unnoticed; --effort full, of the baseline too, sees more"
-        for name, finds in seen.items()
-        if math.isfinite(finds) and finds > 1.1 * sought
+        f"{name}: a change below {_percent(change)} may pass unnoticed; --effort full, of the baseline too, sees more"
+        for name, change in finds.items()
+        if math.isfinite(change) and change > 1.1 * sought
     ]
