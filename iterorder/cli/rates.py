@@ -87,7 +87,8 @@ def run(arguments: argparse.Namespace) -> int:
         "--save", arguments.save, lambda path: baseline.save(path, fitted, seed=seed, effort=arguments.effort)
     ) + output.try_to_write("--json", arguments.json, lambda path: output.write_json(path, content))
     sought = rates.SOUGHT[arguments.effort] + rtol
-    print_rates(rows, summary, compared=arguments.against is not None, sought=sought)
+    advice = "; --effort full, of the baseline too, sees more" if arguments.effort == "quick" else ""
+    print_rates(rows, summary, compared=arguments.against is not None, sought=sought, advice=advice)
     if arguments.format == "github":
         for line in github_lines(rows, arguments.systems, compared=arguments.against is not None):
             print(line)

@@ -16,8 +16,8 @@ MEASURED = "finds: the change of the rate that a comparison of two such measurem
 COMPARED = "change: minus is slower; allowed: by chance or --rtol; finds: the change that is found in 9 cases of 10"
 
 
-def print_rates(rows: list[Comparison], summary: str, *, compared: bool, sought: float) -> None:
-    """The table, its warnings and the summary."""
+def print_rates(rows: list[Comparison], summary: str, *, compared: bool, sought: float, advice: str = "") -> None:
+    """The table, its warnings and the summary; the `advice` where less is seen than the effort is for."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -36,7 +36,7 @@ def print_rates(rows: list[Comparison], summary: str, *, compared: bool, sought:
     console.print(COMPARED if compared else MEASURED, style="dim")
     for _, note in _notes(rows, compared):
         console.print(Text(note, "yellow"))
-    for note in _weak(finds, sought):
+    for note in _weak(finds, sought, advice):
         console.print(Text(note, "dim"))
     console.print(Text(summary, "bold"))
 
@@ -129,10 +129,10 @@ def _notes(rows: list[Comparison], compared: bool) -> list[tuple[str, str]]:
     return notes
 
 
-def _weak(finds: dict[str, float], sought: float) -> list[str]:
+def _weak(finds: dict[str, float], sought: float, advice: str) -> list[str]:
     """Systems of which less is seen than the effort is for."""
     return [
-        f"{name}: a change below {_percent(change)} may pass unnoticed; --effort full, of the baseline too, sees more"
+        f"{name}: a change below {_percent(change)} may pass unnoticed{advice}"
         for name, change in finds.items()
         if math.isfinite(change) and change > 1.1 * sought
     ]
