@@ -445,3 +445,11 @@ def test_double_well_meets_the_noise_of_two_affine_maps():
 
 def test_public_names_of_the_package():
     assert set(claims.__all__) == {"CLAIMS", "Claim", "ClaimRow", "ClaimTable", "check_theory"}
+
+
+def test_progress_tells_the_share_of_the_claims():
+    told = []
+    check_theory(["C22", "C16"], progress=told.append)
+    assert told == [0.5, 1.0]
+    with pytest.raises(InvalidInputError, match="progress is 3"):
+        check_theory(["C22"], progress=3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import re
 import signal
@@ -16,6 +17,8 @@ import pytest
 from iterorder import claims, cli
 from iterorder._version import __version__
 from iterorder.claims import Claim, ClaimRow, check_theory
+from iterorder.cli import output
+from iterorder.cli.status import StatusLine
 
 ROOT = Path(__file__).resolve().parents[1]
 # The cheapest claim: no simulation kernels.
@@ -142,9 +145,9 @@ def test_interruption_leaves_the_old_file(monkeypatch, capsys, tmp_path):
 
 def test_file_is_written_whole_or_not_at_all(tmp_path):
     file = tmp_path / "table.json"
-    cli.write_json(file, {"a": 1})
+    output.write_json(file, {"a": 1})
     with pytest.raises(TypeError):
-        cli.write_json(file, {"a": [1, 2, 3], "b": object()})
+        output.write_json(file, {"a": [1, 2, 3], "b": object()})
     assert json.loads(file.read_text(encoding="utf-8")) == {"a": 1}
     assert list(tmp_path.iterdir()) == [file]
 
@@ -153,7 +156,7 @@ def test_full_disk_is_a_message_after_the_table(monkeypatch, capsys, tmp_path):
     def full(path, content):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(cli, "write_json", full)
+    monkeypatch.setattr(output, "write_json", full)
     assert cli.main(["check", CHEAP, "--json", str(tmp_path / "table.json")]) == cli.USAGE
     out, err = capsys.readouterr()
     assert "double well" in out
@@ -207,12 +210,36 @@ def test_live_line_on_a_terminal_is_erased():
             return True
 
     stream = Terminal()
-    with cli._StatusLine(stream) as status:
+    with StatusLine(stream) as status:
         status.show("C1", 0, 2, 0)
         status.show("C2", 1, 2, 1)
     lines = stream.getvalue().split("\r")
     assert re.search(r"checking C2  1/2 claims, 1 failures", lines[2])
     assert lines[-1] == "\x1b[K"
+
+
+def test_a_log_gets_sparse_lines(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
+    stream = io.StringIO()
+    with StatusLine(stream) as status:
+        for second in range(100):
+            clock[0] = float(second)
+            status.show(f"C{second}", second, 100, 0)
+    lines = stream.getvalue().splitlines()
+    # From ten seconds on, each a third of the time later: ten of a hundred, whole and without escapes.
+    assert lines[0] == "checking C10  10/100 claims, 0 failures, 10 s"
+    assert len(lines) == pytest.approx(1 + math.log(99 / 10) / math.log(1.3), abs=2)
+    assert "\x1b" not in stream.getvalue()
+
+
+def test_failures_become_annotations(monkeypatch, capsys):
+    replace_claim(monkeypatch, lambda seed, effort, level: [row(1.0), row(2.0, note="100 % wrong")])
+    assert cli.main(["check", CHEAP, "--format", "github"]) == cli.FAILED
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("::"))
+    assert line == (
+        f"::error title={CHEAP} fails for a system::{CHEAP}, a number: measured 2, predicted 1; 100 %25 wrong"
+    )
 
 
 def test_terminal_without_the_letters(environment):

@@ -142,6 +142,30 @@ def test_scale_follows_a_forward_state_and_remembers_a_backward_one():
     assert couple(maps, [1024.0], [0.0], 10, order="backward").scale[-1] == 1024.0
 
 
+@pytest.mark.parametrize("block_bytes", [2**26, 8 * 2 * 41 * 7])
+def test_progress_tells_the_share_of_both_starts_and_all_blocks(monkeypatch, block_bytes):
+    monkeypatch.setattr(replica_blocks, "BLOCK_BYTES", block_bytes)
+    maps, told = ito.gallery.barnsley_fern(), []
+    couple(maps, [0.0, 0.0], [1.0, 1.0], 40, n_replicas=20, progress=told.append)
+    assert told == sorted(told)
+    assert told[-1] == 1
+    # The second start begins half way through the first block.
+    first_block = min(20, block_bytes // (8 * 2 * 41))
+    assert any(share == pytest.approx(0.5 * first_block / 20) for share in told)
+    told.clear()
+    ito.diagnose(maps, [0.0, 0.0], 40, order="forward", n_replicas=20, seed=1, progress=told.append)
+    assert told == sorted(told)
+    assert told[-1] == 1
+
+
+def test_progress_that_is_no_such_thing_is_named():
+    maps = ar1(0.5)
+    with pytest.raises(ito.InvalidInputError, match="progress is 'yes'"):
+        couple(maps, [0.0], [1.0], 10, progress="yes")
+    with pytest.raises(ito.InvalidInputError, match="progress is 'yes'"):
+        ito.diagnose(maps, [0.0], 10, order="forward", n_replicas=3, seed=1, progress="yes")
+
+
 # ---------------------------------------------------------------------------------------------------------- divergence
 
 # Replicas leave the finite numbers at very different steps; the first start lies on the common fixed point.

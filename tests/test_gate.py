@@ -1,19 +1,15 @@
-"""`iterorder check --systems` and `iterorder rates`: a user's own systems, and rates held against a baseline."""
+"""Systems of a user's file, and `iterorder check --systems`: the general claims on them."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import math
 import sys
 
-import numpy as np
 import pytest
 
 import iterorder as ito
 from iterorder.cli import main
-from iterorder.gate import rates
-from iterorder.gate.systems_file import Entry, own_systems, systems_of_file
+from iterorder.gate.systems_file import systems_of_file
 
 GOOD = """
 import iterorder as ito
@@ -34,10 +30,6 @@ def file(tmp_path):
     path = tmp_path / "systems.py"
     path.write_text(GOOD)
     return path
-
-
-def quadratic(h) -> list[Entry]:
-    return [Entry("quadratic", ito.QuadraticSGD([1.0, 2.0], [0.0, 1.0], h), np.zeros(1))]
 
 
 # -------------------------------------------------------------------------------------------------------------- systems
@@ -180,115 +172,3 @@ def test_a_gap_parts_systems_not_rows(file, capsys):
     first, last = (k for k, line in enumerate(lines) if line.startswith(("claim", "uncertainty")))
     # One line under the headings, a gap after each of three systems.
     assert sum(not line for line in lines[first:last]) == 3
-
-
-# ---------------------------------------------------------------------------------------------------------------- rates
-
-
-def test_known_rates_are_inside_their_intervals():
-    """The mean distance decays like (E|a|)^n: ½(1.2 + 0.3) for the map that expands, ½ for arcsine and vervaat."""
-    exact = {"two-point quadratic, h=0.3": 0.7, "arcsine": 0.5, "vervaat": 0.5, "a map that expands": 0.75}
-    for rate in rates.measure(own_systems(), seed=3):
-        if rate.system in exact:
-            # Twice the 95 % interval.
-            assert abs(rate.rate - math.log(exact[rate.system])) <= rate.high - rate.low
-
-
-def test_the_same_code_passes_and_another_rate_does_not(tmp_path):
-    before = rates.measure(quadratic(0.3), seed=0)
-    again = rates.measure(quadratic(0.3), seed=1)
-    assert [row.verdict for row in rates.compare(before, again)] == ["same"]
-    slower = rates.measure(quadratic(0.25), seed=1)
-    assert [row.verdict for row in rates.compare(before, slower)] == ["changed"]
-    other = [dataclasses.replace(again[0], system="another")]
-    rows = rates.compare(before, other)
-    assert [(row.verdict, row.passed) for row in rows] == [("gone", False), ("new", True)]
-    rows = rates.compare(before, [rates.Unfitted("quadratic", "why"), rates.Unfitted("another", "why")])
-    assert [(row.verdict, row.passed) for row in rows] == [("failed", False), ("failed", False)]
-
-
-def test_false_alarms_are_as_rare_as_stated():
-    """Forty comparisons at a level of 10⁻³ each: two alarms have a chance of 8e−4."""
-    baseline = rates.measure(quadratic(0.4), seed=1000)
-    verdicts = [rates.compare(baseline, rates.measure(quadratic(0.4), seed=seed))[0].verdict for seed in range(40)]
-    assert verdicts.count("changed") <= 1
-
-
-def test_the_command_saves_and_compares(tmp_path, capsys):
-    baseline = tmp_path / "baseline.json"
-    systems = tmp_path / "systems.py"
-    systems.write_text("import iterorder as ito\nSYSTEMS = {'one': ito.QuadraticSGD([1.0, 2.0], [0.0, 1.0], 0.3)}")
-    common = ["--systems", str(systems)]
-    assert main(["rates", "--save", str(baseline), *common]) == 0
-    assert main(["rates", "--against", str(baseline), *common]) == 0
-    out = capsys.readouterr().out
-    assert "same" in out
-    assert "seeds 0 and 1" in " ".join(out.split())
-    systems.write_text("import iterorder as ito\nSYSTEMS = {'one': ito.QuadraticSGD([1.0, 2.0], [0.0, 1.0], 0.2)}")
-    assert main(["rates", "--against", str(baseline), *common]) == 1
-    assert "changed" in capsys.readouterr().out
-    assert main(["rates", *common]) == 0
-
-
-@pytest.mark.parametrize(
-    "text", ["{", "{}", '{"schema": "x"}', '{"schema": "iterorder.rates/1", "seed": 0, "rates": [{"system": 1}]}']
-)
-def test_a_wrong_baseline_is_refused(tmp_path, capsys, text):
-    path = tmp_path / "baseline.json"
-    path.write_text(text)
-    assert main(["rates", "--against", str(path)]) == 2
-    assert "is no baseline" in capsys.readouterr().err
-
-
-ONE = "import iterorder as ito\nSYSTEMS = {'one': ito.QuadraticSGD([1.0, 2.0], [0.0, 1.0], 0.3)}\n"
-TWO = ONE + "SYSTEMS['two'] = ito.gallery.two_point_quadratic(0.5)\n"
-
-
-def test_a_new_system_is_shown_and_one_that_is_gone_fails(tmp_path, capsys):
-    baseline, systems = tmp_path / "baseline.json", tmp_path / "systems.py"
-    for saved, present, status, told in ((ONE, TWO, 0, "1 new"), (TWO, ONE, 1, "1 gone")):
-        systems.write_text(saved)
-        assert main(["rates", "--save", str(baseline), "--systems", str(systems)]) == 0
-        systems.write_text(present)
-        capsys.readouterr()
-        assert main(["rates", "--against", str(baseline), "--systems", str(systems)]) == status
-        out = capsys.readouterr().out
-        assert f"1 same, 0 changed, {told}" in " ".join(out.split())
-        (row,) = (line for line in out.splitlines() if line.strip().startswith("two"))
-        assert row.split()[-1] == told[2:]
-
-
-def test_a_missing_baseline_says_how_to_write_one(tmp_path, capsys):
-    assert main(["rates", "--against", str(tmp_path / "none.json")]) == 2
-    error = capsys.readouterr().err
-    assert f"there is no baseline {tmp_path / 'none.json'}" in error
-    assert "iterorder rates --save" in error
-    assert "Errno" not in error
-    assert main(["rates", "--against", str(tmp_path)]) == 2
-    assert "cannot be read" in capsys.readouterr().err
-
-
-def test_a_rate_that_is_not_negative_is_warned_of(tmp_path, capsys):
-    baseline, systems = tmp_path / "baseline.json", tmp_path / "systems.py"
-    systems.write_text(ONE + "SYSTEMS['grows'] = ito.AffineMaps([[[1.3]], [[1.2]]], [[1.0], [0.0]])\n")
-    assert main(["rates", "--save", str(baseline), "--systems", str(systems)]) == 0
-    out = " ".join(capsys.readouterr().out.split())
-    # log 1.25, the mean slope.
-    assert "warning: grows: the rate is +0.223, not negative" in out
-    assert out.count("warning:") == 1
-    assert main(["rates", "--against", str(baseline), "--systems", str(systems)]) == 0
-    out = " ".join(capsys.readouterr().out.split())
-    assert "warning: grows: the rate is +0.223" in out
-    assert "warning: in the baseline, grows: the rate is +0.223" in out
-
-
-def test_a_rate_that_cannot_be_fitted_stops_no_other(tmp_path, capsys):
-    baseline, systems = tmp_path / "baseline.json", tmp_path / "systems.py"
-    systems.write_text(TWO.replace("SYSTEMS = {", "SYSTEMS = {'walk': ito.gallery.cyclic_walk(5), "))
-    assert main(["rates", "--save", str(baseline), "--systems", str(systems)]) == 1
-    out = " ".join(capsys.readouterr().out.split())
-    assert "walk has no rate: the distance has 0 usable points" in out
-    assert "2 rates per step, 1 without one" in out
-    assert [rate["system"] for rate in json.loads(baseline.read_text())["rates"]] == ["one", "two"]
-    assert main(["rates", "--against", str(baseline), "--systems", str(systems)]) == 1
-    assert "2 same, 0 changed, 1 failed" in " ".join(capsys.readouterr().out.split())

@@ -32,6 +32,7 @@ from iterorder.claims import (
 from iterorder.claims.registry import EFFORTS, TOTAL_LEVEL, Claim
 from iterorder.claims.table import ClaimRow, ClaimTable
 from iterorder.errors import InvalidInputError
+from iterorder.progress import Progress, as_progress, reported
 from iterorder.validation import as_choice, as_seed
 
 _MODULES = (
@@ -62,7 +63,9 @@ _MODULES = (
 CLAIMS: dict[str, Claim] = {module.CLAIM.id: module.CLAIM for module in _MODULES}
 
 
-def check_theory(claims: Iterable[str] | None = None, *, seed=0, effort: str = "quick") -> ClaimTable:
+def check_theory(
+    claims: Iterable[str] | None = None, *, seed=0, effort: str = "quick", progress: Progress = False
+) -> ClaimTable:
     """Check the theory of forward and backward random maps by simulation.
 
     Parameters
@@ -72,6 +75,9 @@ def check_theory(claims: Iterable[str] | None = None, *, seed=0, effort: str = "
     seed : int in [0, 2⁶⁴) or numpy SeedSequence
     effort : {"quick", "full"}
         Within a minute on two cores, or minutes with sixteen times the replicas.
+    progress : bool or function
+        True: show how many of the claims are done (a bar in a terminal or a notebook, sparse lines on standard error
+        elsewhere). A function is called with their share, up to 1; an exception that it raises ends the check.
 
     Returns
     -------
@@ -97,7 +103,12 @@ def check_theory(claims: Iterable[str] | None = None, *, seed=0, effort: str = "
     """
     chosen = selected(claims)
     seed, effort = as_seed(seed), as_choice("effort", effort, EFFORTS)
-    rows = [row for claim in chosen for row in run(claim, seed=seed, effort=effort)]
+    rows: list[ClaimRow] = []
+    with reported(as_progress(progress), "claims") as report:
+        for done, (_, new) in enumerate(one_by_one(chosen, seed=seed, effort=effort), start=1):
+            rows += new
+            if report is not None:
+                report(done / len(chosen))
     return ClaimTable(tuple(rows), seed, effort)
 
 
@@ -144,7 +155,7 @@ def run(claim: Claim, *, seed: int, effort: str) -> list[ClaimRow]:
     return rows
 
 
-def progress(claims: Iterable[Claim], *, seed: int, effort: str) -> Iterator[tuple[Claim, list[ClaimRow]]]:
+def one_by_one(claims: Iterable[Claim], *, seed: int, effort: str) -> Iterator[tuple[Claim, list[ClaimRow]]]:
     """Run claims one after the other; each with its rows as soon as they are there."""
     for claim in claims:
         yield claim, run(claim, seed=seed, effort=effort)

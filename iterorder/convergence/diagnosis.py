@@ -169,7 +169,7 @@ def diagnose(maps, x0, n_steps: int, *, order: Order, n_replicas: int, seed, pro
     >>> from iterorder import gallery
     >>> maps = gallery.two_point_quadratic(0.3)
     >>> for order in ("forward", "backward"):
-    ...     print(order, diagnose(maps, [0.0], 200, order=order, n_replicas=50, seed=1).verdict)
+    ...     print(order, diagnose(maps, [0.0], 1000, order=order, n_replicas=50, seed=1).verdict)
     forward distribution
     backward point
     """

@@ -13,6 +13,7 @@ from iterorder.convergence import coupling_distance
 from iterorder.errors import DivergenceError
 from iterorder.gate.systems_file import Entry
 from iterorder.orders import BACKWARD, FORWARD
+from iterorder.progress import Progress, as_progress, reported
 from iterorder.simulate import simulate
 from iterorder.theory import Theory, theory
 
@@ -25,7 +26,9 @@ MARGIN = 5.0
 GROWS = 10.0
 
 
-def check_systems(systems: list[Entry], *, seed: int = 0, effort: str = "quick") -> ClaimTable:
+def check_systems(
+    systems: list[Entry], *, seed: int = 0, effort: str = "quick", progress: Progress = False
+) -> ClaimTable:
     """Rows for every system.
 
     The orders have one law (C1), backward settles (C2) and forward does not (C3), the limit has the law that forward
@@ -34,7 +37,12 @@ def check_systems(systems: list[Entry], *, seed: int = 0, effort: str = "quick")
     which compare laws that nothing keeps, are skipped.
     """
     level = TOTAL_LEVEL / (TESTS * len(systems))
-    rows = [row for entry in systems for row in _rows(entry, level, seed, replicas(effort, 2000))]
+    rows: list[ClaimRow] = []
+    with reported(as_progress(progress), "systems") as report:
+        for done, entry in enumerate(systems, start=1):
+            rows += _rows(entry, level, seed, replicas(effort, 2000))
+            if report is not None:
+                report(done / len(systems))
     return ClaimTable(tuple(rows), seed, effort)
 
 

@@ -1,28 +1,30 @@
-"""A regression gate on convergence rates: measured, saved, and held against what was saved."""
+"""Convergence rates of some systems, with as many replicas as it takes to notice a change."""
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
-import numpy as np
-
-from iterorder._version import __version__
-from iterorder.convergence import coupling_distance, fit_rate
+from iterorder.convergence import Rate, coupling_distance, fit_rate
 from iterorder.errors import InvalidInputError, IterorderError
-from iterorder.files import whole_file
 from iterorder.gate.systems_file import Entry
 from iterorder.orders import BACKWARD
+from iterorder.progress import Progress, as_progress, part, reported
 
-SCHEMA = "iterorder.rates/1"
 #: The chance of a false alarm of a whole comparison, shared by its systems.
 LEVEL = 1e-3
-#: Replicas and steps of a measurement; a fit stops by itself at rounding, and where means of products fail.
-REPLICAS, STEPS = {"quick": 400, "full": 6400}, 400
+#: The chance with which a change of the size that is sought is found.
+POWER = 0.9
+#: The relative change of a rate that is sought, and the numbers (replicas × steps × dim) that may be spent on it.
+SOUGHT, NUMBERS = {"quick": 0.05, "full": 0.0125}, {"quick": 2**23, "full": 2**25}
+#: Replicas and steps of the first measurement; a fit stops by itself at rounding, and where means of products fail.
+REPLICAS, STEPS = 400, 400
 # The interval that is saved, and what rounding of two fits may differ by.
 INTERVAL, ROUNDING = 0.95, 1e-9
+#: Measurements of one rate at most, each with the replicas that the one before asks for.
+ROUNDS = 3
+# Replicas beyond those, as a standard error is known to a tenth, and more than there can be.
+RESERVE, MOST = 1.2, 2**32
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class MeasuredRate:
         Steps of the fit.
     stopped_by : str
         Why the fit ends there.
+    replicas : int
+        Zero where it was not saved.
     """
 
     system: str
@@ -47,6 +51,12 @@ class MeasuredRate:
     first: int
     last: int
     stopped_by: str
+    replicas: int = 0
+
+    @property
+    def standard_error(self) -> float:
+        """That of the interval."""
+        return 0.5 * (self.high - self.low) / quantile(0.5 * (1.0 - INTERVAL))
 
     @property
     def warning(self) -> str:
@@ -64,111 +74,89 @@ class Unfitted:
     reason: str
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """A rate beside that of the baseline; `allowed` is the largest difference at the level of the test."""
-
-    system: str
-    before: MeasuredRate | None
-    now: MeasuredRate | Unfitted | None
-    allowed: float
-
-    @property
-    def verdict(self) -> str:
-        """Whether the rate is the "same" or has "changed".
-
-        A system that only the baseline has is "gone", one that only the present has is "new", and where no rate could
-        be fitted it "failed".
-        """
-        if isinstance(self.now, Unfitted):
-            return "failed"
-        if self.now is None:
-            return "gone"
-        if self.before is None:
-            return "new"
-        return "same" if abs(self.now.rate - self.before.rate) <= self.allowed else "changed"
-
-    @property
-    def passed(self) -> bool:
-        """Whether the gate lets it through: a new system is no regression, one that is gone is not checked any more."""
-        return self.verdict in ("same", "new")
-
-
-def measure(systems: list[Entry], *, seed: int, effort: str = "quick") -> list[MeasuredRate | Unfitted]:
-    """The rates of some systems, from synchronous couplings of backward iterates; one without a rate stops no other."""
-    return [_measured(entry, seed, effort) for entry in systems]
-
-
-def _measured(entry: Entry, seed: int, effort: str) -> MeasuredRate | Unfitted:
-    start, other = entry.x0, entry.x0 + 1.0
-    try:
-        coupling = coupling_distance(
-            entry.maps, start, other, STEPS, order=BACKWARD, n_replicas=REPLICAS[effort], seed=seed, p=1
-        )
-        fit = fit_rate(coupling, level=INTERVAL)
-    except IterorderError as error:
-        return Unfitted(entry.name, str(error))
-    return MeasuredRate(entry.name, fit.rate, fit.low, fit.high, fit.first, fit.last, fit.stopped_by)
-
-
-def save(path, rates: list[MeasuredRate], *, seed: int, effort: str) -> None:
-    """Write rates as JSON, under a temporary name first."""
-    content = {
-        "schema": SCHEMA,
-        "version": __version__,
-        "seed": seed,
-        "effort": effort,
-        "rates": [asdict(rate) for rate in rates],
-    }
-    with whole_file(Path(path)) as file:
-        file.write((json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
-
-
-def read(path) -> tuple[list[MeasuredRate], int]:
-    """The rates that `save` wrote, and their seed.
-
-    Raises
-    ------
-    InvalidInputError
-        If there is no such file, or it is another one.
-    """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InvalidInputError(
-            f"there is no baseline {path}: write one with `iterorder rates --save {path}`, where the rates are right"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInputError(f"the baseline {path} cannot be read ({error}): give a file of `--save`") from error
-    try:
-        content = json.loads(text)
-        if content["schema"] != SCHEMA:
-            raise ValueError(f"schema {content['schema']!r}")
-        rates = [MeasuredRate(**item) for item in content["rates"]]
-        numbers = [number for rate in rates for number in (rate.rate, rate.low, rate.high)]
-        if not np.isfinite(np.array(numbers, np.float64)).all():
-            raise ValueError("a rate is not finite")
-        return rates, int(content["seed"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise InvalidInputError(
-            f"{path} is no baseline ({error}): give a file that `iterorder rates --save` wrote"
-        ) from error
-
-
-def compare(before: list[MeasuredRate], now: list[MeasuredRate | Unfitted]) -> list[Comparison]:
-    """Each system of either list. Differences are tested at equal shares of `LEVEL`.
-
-    The half widths of the two intervals add in squares, and are stretched from their 95 % to the level of the test.
-    """
+def quantile(tail: float) -> float:
+    """The point above which a standard normal number lies with a chance of `tail`."""
     from scipy.special import ndtri
 
-    old, new = {rate.system: rate for rate in before}, {rate.system: rate for rate in now}
-    names = list(dict.fromkeys([*old, *new]))
-    stretch = float(ndtri(0.5 * LEVEL / len(names)) / ndtri(0.5 * (1.0 - INTERVAL)))
-    rows = []
-    for name in names:
-        pair = old.get(name), new.get(name)
-        widths = [0.5 * (rate.high - rate.low) for rate in pair if isinstance(rate, MeasuredRate)]
-        rows.append(Comparison(name, *pair, stretch * math.hypot(*widths) + ROUNDING))
-    return rows
+    return -float(ndtri(tail))
+
+
+def detectable(rate: MeasuredRate, other: MeasuredRate, allowed: float) -> float:
+    """The change, relative to `rate`, that a comparison which allows a difference finds with a chance of `POWER`."""
+    spread = math.hypot(rate.standard_error, other.standard_error)
+    change = allowed + quantile(1.0 - POWER) * spread
+    return change / abs(rate.rate) if rate.rate else math.inf
+
+
+def allowed_difference(rate: MeasuredRate, other: MeasuredRate, n_systems: int, one_sided: bool = False) -> float:
+    """The largest difference of two measurements of one rate, at an equal share of `LEVEL`.
+
+    Standard errors add in squares.
+    """
+    tail = LEVEL / n_systems * (1.0 if one_sided else 0.5)
+    return quantile(tail) * math.hypot(rate.standard_error, other.standard_error) + ROUNDING
+
+
+def measure(
+    systems: list[Entry], *, seed: int, effort: str = "quick", progress: Progress = False
+) -> list[MeasuredRate | Unfitted]:
+    """The rates of some systems, from synchronous couplings of backward iterates; one without a rate stops no other.
+
+    A first measurement says how many replicas are needed for a comparison of two such rates to find a change of
+    `SOUGHT`; the next has them, as far as `NUMBERS` goes.
+    """
+    with reported(as_progress(progress), "rates") as report:
+        shares = [part(report, k / len(systems), (k + 1) / len(systems)) for k in range(len(systems))]
+        return [
+            _measured(entry, seed, effort, len(systems), share) for entry, share in zip(systems, shares, strict=True)
+        ]
+
+
+def _measured(entry: Entry, seed: int, effort: str, n_systems: int, progress) -> MeasuredRate | Unfitted:
+    try:
+        rate = _named(entry, _fit(entry, seed, REPLICAS, STEPS, part(progress, 0.0, 1.0 / ROUNDS)), REPLICAS)
+        for k in range(1, ROUNDS):
+            n_steps = _enough_steps(rate)
+            n_replicas = min(_wanted(rate, n_systems, effort), NUMBERS[effort] // (n_steps * entry.maps.dim))
+            if n_replicas <= rate.replicas:
+                break
+            share = part(progress, k / ROUNDS, (k + 1) / ROUNDS)
+            rate = _named(entry, _fit(entry, seed, n_replicas, n_steps, share), n_replicas)
+        return rate
+    except IterorderError as error:
+        return Unfitted(entry.name, str(error))
+
+
+def _wanted(rate: MeasuredRate, n_systems: int, effort: str) -> int:
+    """The replicas of two measurements that can tell the change that is sought; those of this one where it can."""
+    finds = detectable(rate, rate, allowed_difference(rate, rate, n_systems)) / SOUGHT[effort]
+    if finds <= 1.0:
+        return rate.replicas
+    # A rate of zero has no relative change.
+    return int(min(RESERVE * rate.replicas * finds**2, MOST))
+
+
+def _enough_steps(rate: MeasuredRate) -> int:
+    """Means of products fail later with more replicas, as the logarithm of their number: by three times at most."""
+    return min(STEPS, 3 * rate.last + 8) if rate.stopped_by == "monte carlo" else STEPS
+
+
+def _fit(entry: Entry, seed: int, n_replicas: int, n_steps: int, progress) -> Rate:
+    coupling = coupling_distance(
+        entry.maps,
+        entry.x0,
+        entry.x0 + 1.0,
+        n_steps,
+        order=BACKWARD,
+        n_replicas=n_replicas,
+        seed=seed,
+        p=1,
+        progress=progress,
+    )
+    return fit_rate(coupling, level=INTERVAL)
+
+
+def _named(entry: Entry, fit: Rate, n_replicas: int) -> MeasuredRate:
+    if not math.isfinite(fit.low) or not math.isfinite(fit.high):
+        raise InvalidInputError(f"the rate {fit.rate:.3g} has no finite interval: too few replicas are apart")
+    return MeasuredRate(entry.name, fit.rate, fit.low, fit.high, fit.first, fit.last, fit.stopped_by, n_replicas)

@@ -53,7 +53,7 @@ def systems_of_file(path) -> list[Entry]:
         raise InvalidInputError(f"{_place(path, _line_of_failure(path, error))} fails: {what}") from error
     if not isinstance(found, dict) or not found:
         what = "defines no SYSTEMS" if found is None else f"has SYSTEMS that is {_shown(found)}"
-        raise InvalidInputError(f"{_place(path, _line_of_entry(path, None))} {what}: {HINT}")
+        raise InvalidInputError(f"{_place(path, line_of_entry(path, None))} {what}: {HINT}")
     return [_entry(path, str(name), value) for name, value in found.items()]
 
 
@@ -98,7 +98,7 @@ def _line_of_failure(path: Path, error: BaseException) -> int | None:
     return lines[-1] if lines else None
 
 
-def _line_of_entry(path: Path, name: str | None) -> int | None:
+def line_of_entry(path: Path, name: str | None) -> int | None:
     """The line on which SYSTEMS has an entry, or is assigned where the entry is not written out there."""
     line = None
     for node in ast.parse(path.read_bytes()).body:
@@ -116,7 +116,7 @@ def _entry(path: Path, name: str, value) -> Entry:
     try:
         return _checked_entry(name, value)
     except InvalidInputError as error:
-        place = _place(path, _line_of_entry(path, name))
+        place = _place(path, line_of_entry(path, name))
         raise InvalidInputError(f"{place} has no system in SYSTEMS[{name!r}]: {error}; {HINT}") from None
 
 

@@ -6,6 +6,7 @@ another version of Numba keeps its cache in another way, kernels are compiled in
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from contextlib import suppress
 from functools import cache
@@ -16,10 +17,12 @@ import numba
 from iterorder import noise
 
 # Numba's cache notices a change of the file that a kernel stands in, but not of the files that it calls. All kernels
-# therefore carry the state of the whole folder: after an update of any file every cached kernel is compiled anew.
+# therefore carry the contents of the whole folder: after an update of any file every cached kernel is compiled anew.
+# The contents and not the times, so that a cache that a workflow has kept fits a fresh installation of the same files.
+_FOLDER = Path(__file__).parent
 _FOLDER_STAMP = tuple(
-    (file.name, file.stat().st_mtime_ns, file.stat().st_size)
-    for file in sorted([*Path(__file__).parent.glob("*.py"), Path(noise.__file__)])
+    (file.name, hashlib.sha256(file.read_bytes()).hexdigest())
+    for file in sorted([*_FOLDER.rglob("*.py"), Path(noise.__file__)])
 )
 
 
@@ -32,7 +35,7 @@ def compiled_lazily(function, options: dict):
         _warn(f"compiled kernels are not kept ({why})")
         dispatcher = numba.njit(**options)(function)
     try:
-        dispatcher._cache = _Forgiving(dispatcher._cache)
+        dispatcher._cache = _Forgiving(dispatcher._cache, Path(function.__code__.co_filename))
     except AttributeError:  # a cache made in another way, which would also miss changes of the package
         _warn(f"compiled kernels are not kept (the cache of Numba {numba.__version__} is not known)")
         dispatcher = numba.njit(**options)(function)
@@ -42,11 +45,13 @@ def compiled_lazily(function, options: dict):
 class _Forgiving:
     """Numba's cache of one function, with the state of the folder in its stamp, and without its errors."""
 
-    def __init__(self, kept) -> None:
+    def __init__(self, kept, source: Path) -> None:
         self._kept, self._folder = kept, kept.cache_path
         if self._folder is not None:  # where nothing is kept, there is no file
             file = kept._cache_file
-            file._source_stamp = (file._source_stamp, _FOLDER_STAMP)
+            # Numba's own stamp is a time in some versions; of a file in the folder it says nothing more.
+            own = () if source.parent == _FOLDER else file._source_stamp
+            file._source_stamp = (own, _FOLDER_STAMP)
 
     def __getattr__(self, name: str):
         return getattr(self._kept, name)
