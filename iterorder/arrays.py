@@ -57,8 +57,9 @@ def _check_masks(name: str, value) -> None:
                 f"{name} is a masked array with {masked} of {size} entries masked, and no entry can be left out: give "
                 f"{name}.compressed(), or fill them with {name}.filled(…)"
             )
-    elif isinstance(value, (list, tuple)) and not PLAIN.issuperset(map(type, value)):
-        for k, item in enumerate(value):
+    elif isinstance(value, (list, tuple)):
+        others = {kind for kind in set(map(type, value)) - PLAIN if not issubclass(kind, np.generic)}
+        for k, item in enumerate(value if others else ()):
             _check_masks(f"{name}[{k}]", item)
 
 
