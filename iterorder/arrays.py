@@ -48,18 +48,30 @@ def as_array(name: str, value) -> np.ndarray:
 
 def _check_masks(name: str, value) -> None:
     """Refuse masked entries, those of masked arrays in lists too."""
+    found = _masked(value)
+    if found is None:
+        return
+    place, array = found
+    name += place
+    if array.ndim == 0:
+        raise InvalidInputError(f"{name} is masked: give a number")
+    masked = int(np.ma.getmaskarray(array).sum())
+    raise InvalidInputError(
+        f"{name} is a masked array with {masked} of {array.size} entries masked, and no entry can be left out: give "
+        f"{name}.compressed(), or fill them with {name}.filled(…)"
+    )
+
+
+def _masked(value) -> tuple[str, np.ma.MaskedArray] | None:
+    """The first masked array with a masked entry, and its indices in the lists around it."""
     if isinstance(value, np.ma.MaskedArray):
-        if np.ma.is_masked(value):
-            if value.ndim == 0:
-                raise InvalidInputError(f"{name} is masked: give a number")
-            masked, size = int(np.ma.getmaskarray(value).sum()), value.size
-            raise InvalidInputError(
-                f"{name} is a masked array with {masked} of {size} entries masked, and no entry can be left out: give "
-                f"{name}.compressed(), or fill them with {name}.filled(…)"
-            )
-    elif isinstance(value, (list, tuple)) and not PLAIN.issuperset(map(type, value)):
-        for k, item in enumerate(value):
-            _check_masks(f"{name}[{k}]", item)
+        return ("", value) if np.ma.is_masked(value) else None
+    if isinstance(value, (list, tuple)):
+        others = {kind for kind in set(map(type, value)) - PLAIN if not issubclass(kind, np.generic)}
+        for k, item in enumerate(value if others else ()):
+            if (found := _masked(item)) is not None:
+                return f"[{k}]{found[0]}", found[1]
+    return None
 
 
 def _is_sparse(value) -> bool:

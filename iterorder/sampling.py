@@ -11,6 +11,7 @@ from iterorder.errors import InvalidInputError
 from iterorder.validation import MAX_STEPS, as_choice, as_floats, as_int, as_key, read_only
 
 SAMPLINGS = ("iid", "reshuffle", "cyclic")
+NOISES = ("uniform", "normal", "index+normal")
 MAX_ITEMS = 2**31 - 1
 
 
@@ -33,10 +34,13 @@ class Sampling:
     kind: str = "iid"
     probabilities: np.ndarray | None = None
 
+    def __post_init__(self) -> None:
+        as_choice("sampling", self.kind, SAMPLINGS)  # theory asks for the kinds that it treats alone
+
     @classmethod
     def validated(cls, n_items: int, *, batch_size=1, kind="iid", probabilities=None) -> Sampling:
         """Check the arguments as a user gave them."""
-        kind = as_choice("sampling", kind, SAMPLINGS)
+        as_choice("sampling", kind, SAMPLINGS)
         if n_items > MAX_ITEMS:
             raise InvalidInputError(f"{n_items} maps: at most {MAX_ITEMS} can be indexed")
         batch_size = as_int("batch_size", batch_size, low=1, high=n_items)
@@ -110,6 +114,9 @@ class FreshNoise:
     batch_size: int = 1
     probabilities: None = None
     batches_per_epoch: int = 1
+
+    def __post_init__(self) -> None:
+        as_choice("noise", self.noise, NOISES)
 
     @classmethod
     def validated(cls, noise_kind: str, count, n_items) -> FreshNoise:

@@ -209,7 +209,14 @@ def test_incremental_steps_are_for_affine_maps():
 
 
 def test_an_unknown_way_to_draw_is_refused():
-    law, noise = Sampling(4, kind="stratified"), FreshNoise("poisson", 1)
+    """When a law is made, and where one is used: a law that came in by another way stands for one added later."""
+    with pytest.raises(ito.InvalidInputError, match="sampling is 'stratified'"):
+        Sampling(4, kind="stratified")
+    with pytest.raises(ito.InvalidInputError, match="noise is 'poisson'"):
+        FreshNoise("poisson", 1)
+    law, noise = Sampling(4), FreshNoise("normal", 1)
+    object.__setattr__(law, "kind", "stratified")
+    object.__setattr__(noise, "noise", "poisson")
     system = systems.system_of(EVERY["linear d=3 batch 2"], np.dtype(float))
     with pytest.raises(ValueError, match="no way to draw by 'stratified'"):
         law.draw(0, 0, 0)

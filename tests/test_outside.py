@@ -340,6 +340,15 @@ def test_a_compiled_bound_is_that_of_its_time():
     assert sample(1.0).n_steps.max() < sample(2.0).n_steps.max() < 60
 
 
+def test_what_an_enclosing_function_is_still_to_make_is_no_hindrance():
+    def bound(draw):
+        return later
+
+    assert read_outside(bound).values == {}
+    later = 0.5
+    assert with_outside(bound, read_outside(bound))(None) == later
+
+
 def test_functions_in_a_circle_are_refused():
     def even(i):
         return FACTOR if i == 0 else odd(i - 1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import copy
 import dis
+import re
 import sys
 import types
 from array import array
@@ -24,6 +25,8 @@ MUTABLE = (np.ndarray, list, dict, set, bytearray, memoryview, array)
 CONSTANTS = (bool, int, float, complex, str, bytes, np.generic, types.NoneType)
 #: What these packages hold does not change.
 SETTLED = sys.stdlib_module_names | {"numpy", "numba", "scipy", "iterorder"}
+#: Where plain functions that others wrote stand: what they call in their turn is no matter of the user's.
+INSTALLED = re.compile(r"[/\\](site|dist)-packages[/\\]")
 #: Of what a function is marked with that reads what was kept: nothing it refers to changes any more.
 KEPT = "_iterorder_kept"
 
@@ -100,7 +103,7 @@ def _refer(function: types.FunctionType, before, now) -> None:
     for name in [name for name, value in function.__globals__.items() if value is before]:
         function.__globals__[name] = now
     for cell in function.__closure__ or ():
-        if cell.cell_contents is before:
+        if _content(cell) is before:
             cell.cell_contents = now
 
 
@@ -137,6 +140,8 @@ def _read_module(module: types.ModuleType, chains: set[tuple[str, ...]], kept: O
 
 def body_of(value) -> types.FunctionType | None:
     """The plain function of a function, compiled or not, of a user; None of all else, and where nothing can change."""
+    if isinstance(value, types.FunctionType) and INSTALLED.search(value.__code__.co_filename):
+        return None
     for holder in (value, getattr(value, "_dispatcher", None)):
         for name in ("py_func", "_pyfunc"):
             value = getattr(holder, name, value)
@@ -196,12 +201,15 @@ _MISSING = object()
 def _value(function: types.FunctionType, name: str):
     """What a name refers to outside of a function; `_MISSING` for builtins and for what is not there yet."""
     if name in function.__code__.co_freevars:
-        cell = (function.__closure__ or ())[function.__code__.co_freevars.index(name)]
-        try:
-            return cell.cell_contents
-        except ValueError:  # a function that the closure is still to hold
-            return _MISSING
+        return _content((function.__closure__ or ())[function.__code__.co_freevars.index(name)])
     return function.__globals__.get(name, _MISSING)
+
+
+def _content(cell: types.CellType):
+    try:
+        return cell.cell_contents
+    except ValueError:  # what the enclosing function is still to make
+        return _MISSING
 
 
 def _names(code: types.CodeType) -> dict[str, set[tuple[str, ...]]]:
