@@ -192,10 +192,10 @@ def _check_paths(tangent: CurvedDifferences, growth: Growth, n_steps: int, k: in
             "(as where they collapse onto a superattracting point), or the maps are rough at every scale"
         )
     for vector in range(k):
-        mean, drift, blur = growth.mean(vector), growth.drift(vector), growth.blur[:, vector].mean()
+        mean, blur = growth.mean(vector), growth.blur[:, vector].mean()
         if not np.isfinite(mean).all():
             continue
-        between, within = mean.std(ddof=1), 0.5 * drift.std(ddof=1)
+        between, within = mean.std(ddof=1), 0.5 * growth.drift(vector).std(ddof=1)
         rounding = EPS * np.abs(mean).max() + blur / growth.lengths.sum()
         if between**2 > SPREAD * (within**2 + rounding**2):
             raise Undefined(
