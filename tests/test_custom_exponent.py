@@ -371,7 +371,15 @@ def test_what_has_no_tail_index():
     def bends(x, draw, params, out):
         out[0] = draw[0] * abs(x[0]) + 1.0
 
-    reasons = {fixes_two: "common fixed point", halves: "exceeds one", bends: "not affine"}
+    def stays_or_halves(x, draw, params, out):
+        out[0] = x[0] if draw[0] < 0.5 else x[0] - 0.5 * (x[0] - draw[0])  # 1 to rounding, and no more
+
+    reasons = {
+        fixes_two: "common fixed point",
+        halves: "exceeds one",
+        stays_or_halves: "exceeds one",
+        bends: "not affine",
+    }
     for step, reason in reasons.items():
         with pytest.raises(Undefined, match=reason):
             tail(step)
@@ -379,5 +387,7 @@ def test_what_has_no_tail_index():
         tail(kesten, noise="normal", noise_dim=2, params=(3.0,))
     with pytest.raises(Undefined, match="makes up"):  # κ = 102: no draw among a million is as rare as those that count
         tail(kesten, noise="normal", noise_dim=2, params=(0.1,))
+    with pytest.raises(Undefined, match="600 numbers is too long"):
+        tail(halves, noise_dim=600)
     with pytest.raises(Undefined, match="one dimension"):
         tail(ginibre, dim=2, noise="normal", noise_dim=4)
