@@ -213,6 +213,15 @@ def test_small_steps_of_an_optimizer_and_of_fresh_data(short_runs):
     assert abs(score(fresh[0], -0.5 * (1e-6 + 1e-4))) > LEVEL  # the control: the mean of both rates
 
 
+def test_small_steps_in_many_dimensions(short_runs):
+    """Where second moments are too large to write down, and no map is symmetric."""
+    moves = RNG.normal(size=(2, 60, 60)) + np.diag(np.linspace(1.0, 200.0, 60))
+    maps = linear(np.eye(60) - 1e-7 * moves)
+    found, mean = lyapunov.lyapunov_exponent(maps), log_moduli(maps.matrices.mean(axis=0))
+    assert found.value == pytest.approx(mean[0], rel=0.02)
+    assert abs(found.value - mean.mean()) > LEVEL * found.standard_error + 0.5 * abs(mean.mean())  # not the mean rate
+
+
 def test_directions_without_data_stay():
     found = spectrum(ito.GaussianRegressionSGD([1.0, 0.0], 1.0, 5.0))
     assert [estimate.value for estimate in found] == [log_moment(5.0), 0.0]  # one grows: the other does not hide it

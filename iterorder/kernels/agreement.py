@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
-from numba import njit
 
 from iterorder.errors import MapCompilationError
-from iterorder.kernels.custom import _draw_view, _parameters_at, _read_only, _row, layout_of, memory_of
-from iterorder.kernels.targets import OPTIONS
+from iterorder.kernels.custom import layout_of, memory_of
+from iterorder.kernels.images import images_kernel
 from iterorder.maps.trial import TrialRun, failure
 
 # Compiled code contracts and reorders nothing: only the functions of its mathematics library may differ, by units in
 # the last place of numbers that may be far larger than the image. Half of the digits tell that from another meaning.
 ROUNDING = float(np.sqrt(np.finfo(np.float64).eps))
-
-
-@lru_cache(maxsize=256)
-def _one_step(body, dim: int, noise: str, rows: int, layout: tuple):
-    """The body on one state and one draw, called from Python."""
-    draw, parameters = _draw_view(noise), _parameters_at(layout)
-
-    @njit(**OPTIONS)
-    def one_step(states, words, memory, images):
-        # Views that own no memory, as in the steps of a block: nothing here counts references.
-        x, image = _read_only(_row(states, 0, dim)), _row(images, 0, dim)
-        try:
-            body(x, draw(words, 0, 0, rows), parameters(memory), image)
-        except Exception:  # an index out of range, as in a simulation
-            for k in range(dim):
-                image[k] = np.nan
-
-    return one_step
 
 
 def check_agrees(maps, body, runs: list[TrialRun]) -> None:
@@ -47,8 +26,8 @@ def check_agrees(maps, body, runs: list[TrialRun]) -> None:
     for run in runs:
         words = _words(run.draw, maps.noise)
         images = np.full((1, maps.dim), np.nan)
-        one_step = _one_step(body, maps.dim, maps.noise, len(words), layout_of(maps.params))
-        one_step(run.x[None, :].copy(), words, memory, images)
+        kernel = images_kernel(body, maps.dim, maps.noise, len(words), layout_of(maps.params))
+        kernel(run.x[None, :].copy(), 1, words, memory, images)
         place = _difference(run, images[0])
         if place is not None:
             raise _disagreement(maps.step, run, images[0], place)

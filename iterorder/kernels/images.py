@@ -32,7 +32,7 @@ def images_of(maps: CustomMaps) -> Callable[[np.ndarray, np.ndarray], np.ndarray
     body, memory = check_compiles(maps), memory_of(maps.params)
 
     def images(states, words) -> np.ndarray:
-        kernel = _many(body, maps.dim, maps.noise, len(words), layout_of(maps.params))
+        kernel = images_kernel(body, maps.dim, maps.noise, len(words), layout_of(maps.params))
         rows = np.ascontiguousarray(states, np.float64).reshape(-1, maps.dim)
         found = np.empty_like(rows)
         kernel(rows, states.shape[1], np.ascontiguousarray(words), memory, found)
@@ -54,12 +54,12 @@ def words_of(maps: CustomMaps, seed: int, replicas: np.ndarray, first: int, coun
 
 
 @lru_cache(maxsize=256)
-def _many(body, dim: int, noise: str, rows: int, layout: tuple):
-    """The body on many states, called from Python."""
+def images_kernel(body, dim: int, noise: str, rows: int, layout: tuple):
+    """The body on many states (M, d) and draws (rows, M/states_per_draw), called from Python."""
     draw, parameters = _draw_view(noise), _parameters_at(layout)
 
     @njit(**OPTIONS)
-    def many(states, states_per_draw, words, memory, found):
+    def images(states, states_per_draw, words, memory, found):
         given = parameters(memory)
         for row in range(states.shape[0]):
             # Views that own no memory, as in the steps of a block: nothing here counts references.
@@ -72,4 +72,4 @@ def _many(body, dim: int, noise: str, rows: int, layout: tuple):
                 for k in range(dim):
                     image[k] = np.nan
 
-    return many
+    return images

@@ -42,6 +42,7 @@ def exact_affine_exponent(sampling: Sampling, items: Items) -> float | None:
 
     Examples
     --------
+    >>> import math
     >>> from iterorder.theory.affine.items import affine_items
     >>> from iterorder.maps import QuadraticSGD
     >>> maps = QuadraticSGD([1.0, 3.0], [0.0, 0.0], 0.5)
@@ -95,8 +96,8 @@ def lyapunov_exponent(maps: RandomMaps, *, seed: int = 0, effort: str = "quick")
     Parameters
     ----------
     maps : RandomMaps
-        `AffineMaps`, `QuadraticSGD`, `LinearRegressionSGD`, `LogisticRegressionSGD`, or an `Optimizer` of constant step
-        size around one of these.
+        `AffineMaps`, `QuadraticSGD`, `LinearRegressionSGD`, `LogisticRegressionSGD`, an `Optimizer` of constant step
+        size around one of these, or `CustomMaps`, whose derivative is seen in differences.
     seed : int in [0, 2⁶⁴)
         Of the Monte Carlo run: it meets the draws that `simulate` makes with this seed.
     effort : {"quick", "full"}
@@ -114,6 +115,7 @@ def lyapunov_exponent(maps: RandomMaps, *, seed: int = 0, effort: str = "quick")
 
     Examples
     --------
+    >>> import math
     >>> from iterorder.maps import gallery
     >>> str(lyapunov_exponent(gallery.sierpinski())), math.log(0.5)
     ('-0.693147', -0.6931471805599453)
@@ -139,6 +141,7 @@ def lyapunov_spectrum(maps: RandomMaps, k: int, *, seed: int = 0, effort: str = 
 
     Examples
     --------
+    >>> import math
     >>> from iterorder.maps import AffineMaps
     >>> shear = AffineMaps([[[0.5, 1.0], [0.0, 0.25]]], [[0.0, 0.0]])
     >>> [str(found) for found in lyapunov_spectrum(shear, 2)], math.log(0.5), math.log(0.25)

@@ -260,9 +260,11 @@ def optimizer_tangent(maps: Optimizer, n_replicas: int, seed: int, n_vectors: in
 def _frames(moments: SecondMoments, n_replicas: int, random: np.random.Generator, n_vectors: int) -> np.ndarray:
     """Normal vectors with the covariance that C → E[A C Aᵀ] multiplies, and a small isotropic part, (R, k, d).
 
-    The first two, that is; behind the first of more those of `slowest_directions`.
+    Two, that is; behind the first of more, and for maps in many dimensions that are not symmetric, those of
+    `slowest_directions`.
     """
     dim = moments.law.dim
+    mean = np.eye(dim) + moments.law.mean_increment
     preferred = np.eye(dim)
     if moments.dense:
         preferred = moments.shape
@@ -271,12 +273,12 @@ def _frames(moments: SecondMoments, n_replicas: int, random: np.random.Generator
     elif moments.law.items.symmetric:
         slowest = np.linalg.eigh(moments.law.mean_increment)[1][:, -1]
         preferred = dim * np.outer(slowest, slowest)
+    else:
+        return slowest_directions(mean, np.empty((n_replicas, 0, dim)), n_vectors, random)
     values, vectors = np.linalg.eigh((1.0 - ISOTROPIC_SHARE) * preferred + ISOTROPIC_SHARE * np.eye(dim))
     normals = random.standard_normal((n_replicas, min(dim, 2), dim))
     frames = normals * np.sqrt(np.maximum(values, 0.0)) @ vectors.T
-    if n_vectors <= 2:
-        return frames[:, :n_vectors]
-    return slowest_directions(np.eye(dim) + moments.law.mean_increment, frames[:, :1], n_vectors, random)
+    return frames if n_vectors <= 2 else slowest_directions(mean, frames[:, :1], n_vectors, random)
 
 
 def generator(seed: int) -> np.random.Generator:

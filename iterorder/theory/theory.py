@@ -33,7 +33,8 @@ class Theory:
     lipschitz_max : Estimate or None
         Upper bound of the Lipschitz constants of all maps (logistic regression: from the range of the curvature).
     lyapunov_exponent : Estimate or None
-        Growth rate per step of a small difference; −inf where products of linear parts vanish.
+        Growth rate per step of a small difference; −inf where products of linear parts vanish. Of `CustomMaps` by
+        differences along paths that start about the origin.
     mean_square_radius : Estimate or None
         Spectral radius of C → E[A C Aᵀ], A the linear part of the map of one step; of one *epoch* for
         ``sampling="reshuffle"`` and ``"cyclic"``. Right to rounding of one.
@@ -44,7 +45,7 @@ class Theory:
     covariance : ndarray, shape (d, d), or None
         Of the same law; zero where that is a point.
     tail_index : Estimate or None
-        κ of P(‖Z‖ > t) ~ t^(−κ) (C8); in one dimension.
+        κ of P(‖Z‖ > t) ~ t^(−κ) (C8); in one dimension. Of `CustomMaps` that look affine in the state from drawn maps.
     common_fixed_point : ndarray, shape (d,), or None
         The point that every map fixes (C14), of least norm where there are several.
     cycle : ndarray, shape (N, d), or None
@@ -168,13 +169,14 @@ def theory(maps: RandomMaps, *, seed=0, effort: str = "quick") -> Theory:
     ridge, batches of distinct points and finite data; logistic regression has bounds, the Lyapunov exponent along its
     chain and its cycle. An `Optimizer` of constant step size is as affine as its maps. Moments of random reshuffling
     exist where all linear parts are equal (C12), where they commute and batches hold one item, and where at most 5040
-    orders can be listed.
+    orders can be listed. `CustomMaps` have Lyapunov exponents and, on the line, a tail index, by differences of images.
 
     Parameters
     ----------
     maps : RandomMaps
     seed : int in [0, 2⁶⁴) or SeedSequence
-        Of the Monte Carlo parts: a Lyapunov exponent of maps that do not commute, contraction over many batches.
+        Of the Monte Carlo parts: a Lyapunov exponent of maps that do not commute or that a user wrote, contraction over
+        many batches.
     effort : {"quick", "full"}
         Monte Carlo within about a second, or with sixteen times the steps.
 
