@@ -90,3 +90,23 @@ def logistic_log_growth(maps, n_steps, burn_in, random) -> np.ndarray:
         if step >= burn_in:
             logs.append(math.log(abs(derivative)))
     return np.array(logs)
+
+
+def linear_parts(features, h, batch_size) -> list[np.ndarray]:
+    """I − (h/B)·Σ aaᵀ over every batch of distinct rows."""
+    batches = itertools.combinations(np.asarray(features), batch_size)
+    return [np.eye(len(rows[0])) - h / batch_size * sum(np.outer(a, a) for a in rows) for rows in batches]
+
+
+def second_moment_operator(matrices) -> np.ndarray:
+    """The mean of A ⊗ A."""
+    return np.mean([np.kron(a, a) for a in matrices], axis=0)
+
+
+def first_unstable(operator, low=1e-3, high=20.0) -> float:
+    """Where the spectral radius of a second-moment operator of the step size passes one, by bisection."""
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        stable = np.abs(np.linalg.eigvals(operator(middle))).max() < 1.0
+        low, high = (middle, high) if stable else (low, middle)
+    return low

@@ -11,9 +11,10 @@ from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.logistic_regression import LogisticRegressionSGD
+from iterorder.sampling import Sampling
 from iterorder.theory.affine import fixed_points
 from iterorder.theory.affine.epochs import epoch_law
-from iterorder.theory.affine.items import Items
+from iterorder.theory.affine.items import DenseItems, Items
 from iterorder.theory.affine.law import AffineLaw, step_law
 from iterorder.theory.affine.moments import SecondMoments, fixed_point_of_mean, smallest_mean_norm
 from iterorder.theory.affine.triangular import common_diagonals
@@ -51,6 +52,10 @@ class Analysis:
     def mean_square_radius(self) -> Estimate:
         """The spectral radius of C → E[A C Aᵀ]."""
         raise Undefined(NOT_AFFINE)
+
+    def mean_square_contracts(self) -> bool:
+        """Whether that radius is below one, to rounding; `mean_square_stable` proves it."""
+        return self.mean_square_radius().value < 1.0
 
     def mean_square_stable(self) -> bool:
         """Whether that is below one."""
@@ -106,6 +111,10 @@ class AffineAnalysis(Analysis):
     @cached_property
     def exponent(self) -> Estimate:
         """The Lyapunov exponent, computed once."""
+        if self.sampling.batch_size == self.sampling.n_items:  # one map, whatever its items have in common
+            rows = np.arange(self.sampling.n_items)[None]
+            one_map = DenseItems(*self.items.batch_maps(rows), self.items.batch_linear_parts(rows))
+            return affine_exponent(Sampling(1), one_map, seed=self.seed, effort=self.effort)
         shared = self.moments if self.sampling.kind == "iid" else None
         return affine_exponent(self.sampling, self.items, seed=self.seed, effort=self.effort, moments=shared)
 
@@ -123,6 +132,10 @@ class AffineAnalysis(Analysis):
     def mean_square_radius(self) -> Estimate:
         """One plus the rightmost eigenvalue of the generator."""
         return Estimate.of(1.0 + self.moments.excess)
+
+    def mean_square_contracts(self) -> bool:
+        """By a linear solve."""
+        return self.moments.contracts
 
     def mean_square_stable(self) -> bool:
         """By a certificate, or the spectral radius."""

@@ -81,28 +81,56 @@ class SecondMoments:
     @cached_property
     def excess(self) -> float:
         """The spectral radius of C → E[A C Aᵀ], less one: the rightmost eigenvalue of G."""
-        return self._rightmost[0]
+        self._refuse_out_of_reach()
+        if self._deterministic:
+            return _excess_of_one(self.law.mean_increment)
+        if not self.dense:
+            return self._iterated[0]
+        if not self.law.items.symmetric:
+            return float(np.linalg.eigvals(self.matrix).real.max())
+        from scipy.linalg import eigvalsh
+
+        return float(eigvalsh(self.matrix, subset_by_index=[self.size - 1, self.size - 1])[0])
+
+    @cached_property
+    def contracts(self) -> bool:
+        """Whether the spectral radius is below one, to rounding: the sign of `excess`, mostly without an eigenvalue.
+
+        X = Σ_k (C → E[A C Aᵀ])^k I solves −G(X) = I, and a solution is positive semidefinite iff the series converges.
+        """
+        if self._deterministic or not self.dense:
+            return self.excess < 0.0
+        self._refuse_out_of_reach()
+        if self.law.items.symmetric:
+            from scipy.linalg.lapack import dpotrf
+
+            return bool(dpotrf(-self.matrix)[1] == 0)  # whether −G is positive definite
+        if self._factors is None:
+            return False
+        solution = self.solve(np.eye(self.law.dim))
+        return bool(np.isfinite(solution).all() and np.linalg.eigvalsh(solution)[0] > 0.0)
 
     @cached_property
     def shape(self) -> np.ndarray:
         """The eigenmatrix of the spectral radius: positive semidefinite, of trace d, shape (d, d)."""
-        matrix = from_half(self._rightmost[1], self.law.dim)
+        self._refuse_out_of_reach()
+        if self.dense:
+            vector = _inverse_iteration(self.matrix, self.excess, EPS * self.size * self.scale, self.law.dim)
+        else:
+            vector = self._iterated[1]
+        matrix = from_half(vector, self.law.dim)
         values, vectors = np.linalg.eigh(matrix * np.sign(np.trace(matrix)))
         values = np.maximum(values, 0.0)
         return self.law.dim * (vectors * values) @ vectors.T / values.sum()
 
     @cached_property
-    def _rightmost(self) -> tuple[float, np.ndarray]:
-        self._refuse_out_of_reach()
-        if not self.dense:
-            return iterative.rightmost(self)
-        if self.law.items.symmetric:
-            from scipy.linalg import eigvalsh
+    def _iterated(self) -> tuple[float, np.ndarray]:
+        return iterative.rightmost(self)
 
-            excess = float(eigvalsh(self.matrix, subset_by_index=[self.size - 1, self.size - 1])[0])
-        else:
-            excess = float(np.linalg.eigvals(self.matrix).real.max())
-        return excess, _inverse_iteration(self.matrix, excess, EPS * self.size * self.scale, self.law.dim)
+    @property
+    def _deterministic(self) -> bool:
+        """Whether the linear part is no random one: a single map, equal ones, or batches of all items."""
+        return self.law.single_share == 0.0 or self.law.items.equal
 
     def solve(self, source) -> np.ndarray:
         """The symmetric C with −G(C) = source; for a mean-square stable system, and up to rounding.
@@ -171,6 +199,13 @@ class SecondMoments:
         """How often an iterative solver may apply G."""
         cost = self.law.items.n_items * self.law.items.entries_per_item * self.law.dim
         return min(MAX_APPLICATIONS, MAX_WORK // cost)
+
+
+def _excess_of_one(increment) -> float:
+    """ρ(A)² − 1 from D = A − I: |1 + δ|² = 1 + 2 Re δ + |δ|² for its eigenvalues δ."""
+    symmetric = np.array_equal(increment, increment.T)
+    values = np.linalg.eigvalsh(increment) if symmetric else np.linalg.eigvals(increment)
+    return float((2.0 * values.real + np.abs(values) ** 2).max())
 
 
 def _inverse_iteration(matrix, eigenvalue, shift, dim) -> np.ndarray:
