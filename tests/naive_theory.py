@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from fractions import Fraction
 
 import numpy as np
 
@@ -90,3 +91,53 @@ def logistic_log_growth(maps, n_steps, burn_in, random) -> np.ndarray:
         if step >= burn_in:
             logs.append(math.log(abs(derivative)))
     return np.array(logs)
+
+
+def linear_parts(features, h, batch_size) -> list[np.ndarray]:
+    """I − (h/B)·Σ aaᵀ over every batch of distinct rows."""
+    batches = itertools.combinations(np.asarray(features), batch_size)
+    return [np.eye(len(rows[0])) - h / batch_size * sum(np.outer(a, a) for a in rows) for rows in batches]
+
+
+def second_moment_operator(matrices) -> np.ndarray:
+    """The mean of A ⊗ A."""
+    return np.mean([np.kron(a, a) for a in matrices], axis=0)
+
+
+def first_unstable(operator, low=1e-3, high=20.0) -> float:
+    """Where the spectral radius of a second-moment operator of the step size passes one, by bisection."""
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        stable = np.abs(np.linalg.eigvals(operator(middle))).max() < 1.0
+        low, high = (middle, high) if stable else (low, middle)
+    return low
+
+
+def exact_moments(listed) -> tuple[np.ndarray, np.ndarray]:
+    """`stationary_moments` of (probability, A, b) as they are stored, in rational arithmetic, and then rounded."""
+    law = [(Fraction(p), exact_array(a), exact_array(b)) for p, a, b in listed]
+    d = len(law[0][2])
+    eye, pairs = exact_array(np.eye(d)), exact_array(np.eye(d * d))
+    mean = _solved(eye - sum(p * a for p, a, _ in law), sum(p * b for p, _, b in law))
+    moves = [(p, a, a @ mean + b - mean) for p, a, b in law]
+    source = sum(p * np.outer(r, r) for p, _, r in moves).ravel()
+    covariance = _solved(pairs - sum(p * np.kron(a, a) for p, a, _ in moves), source)
+    return mean.astype(float), covariance.astype(float).reshape(d, d)
+
+
+def exact_array(array) -> np.ndarray:
+    """The numbers of an array as fractions."""
+    return np.array([Fraction(float(x)) for x in np.ravel(array)], dtype=object).reshape(np.shape(array))
+
+
+def _solved(matrix, target) -> np.ndarray:
+    """Gauss's elimination without rounding."""
+    rows = np.column_stack([matrix, target])
+    for k in range(len(rows)):
+        pivot = next(i for i in range(k, len(rows)) if rows[i, k] != 0)
+        rows[[k, pivot]] = rows[[pivot, k]]
+        rows[k] = rows[k] / rows[k, k]
+        for i in range(len(rows)):
+            if i != k:
+                rows[i] = rows[i] - rows[i, k] * rows[k]
+    return rows[:, -1]

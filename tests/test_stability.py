@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from iterorder.theory.gaussian import GaussianAnalysis, abs_moment, log_moment
 from iterorder.theory.undefined import NoLawReachedError
 from tests.systems import logistic, quadratic, regression
 
-lyapunov = importlib.import_module("iterorder.theory.lyapunov")
+lyapunov, stability = (importlib.import_module(f"iterorder.theory.{name}") for name in ("lyapunov", "stability"))
 EPS = np.finfo(np.float64).eps
 
 
@@ -165,6 +166,55 @@ def test_a_step_size_without_a_law_is_unstable(monkeypatch):
     counted(monkeypatch, jump)
     found = ito.stability_boundary(scalar, 0.1, 4.0, kind="almost-sure")
     assert found.low <= 1.7 <= found.high
+
+
+def test_the_boundary_of_convex_losses_is_that_of_linear_solves(monkeypatch):
+    """One eigenvalue against a search by solves: batches, ridge, repeated and weakly seen directions, and d = 12."""
+    cases = []
+    for d, size, ridge, scales in [
+        (2, 1, 0.0, 1.0),
+        (3, 2, 0.1, [1.0, 1e-3, 1.0]),
+        (12, 5, 0.0, 1.0),
+        (1, 1, 0.2, 1.0),
+    ]:
+        x = np.random.default_rng(d).normal(size=(20, d)) * scales
+        cases.append(partial(ito.LinearRegressionSGD, x, np.zeros(20), batch_size=size, ridge=ridge))
+    curved = np.array([np.diag([2.0, 1.0]), [[1.0, 1.0], [1.0, 1.0]]])
+    cases.append(partial(ito.QuadraticSGD, curved, np.zeros((2, 2))))
+    found = [ito.stability_boundary(lambda h, make=make: make(step_size=h), 1e-3, 4.0).value for make in cases]
+    monkeypatch.setattr(stability, "critical_step_size", lambda maps: None)
+    for make, value in zip(cases, found, strict=True):
+        searched = ito.stability_boundary(lambda h, make=make: make(step_size=h), 1e-3, 4.0).value
+        # The excess of a solve is off by size·eps·‖G‖, ‖G‖ < 8 here, over a slope of about one over the step size.
+        assert value == pytest.approx(searched, rel=8 * (make(step_size=1.0).dim + 1) ** 2 * EPS)
+
+
+def test_losses_that_change_with_the_step_size_are_not_taken_for_one():
+    """The ridge takes half of h² away: the one eigenvalue of the first step size would be another boundary."""
+    features = np.array([[1.0], [2.0]])
+
+    def with_ridge(h):
+        return ito.LinearRegressionSGD(features, [0.0, 1.0], h, ridge=h)
+
+    found = ito.stability_boundary(with_ridge, 0.1, 2.0).value
+    # E(1 − h(a² + h))² = 1 at h·E(a² + h)² = 2·E(a² + h): h³ + 5h² + 6.5h − 5 = 0.
+    roots = np.roots([1.0, 5.0, 6.5, -5.0])
+    assert found == pytest.approx(float(roots[np.abs(roots.imag) == 0.0].real.max()), rel=64 * EPS)
+    assert (
+        abs(found - ito.stability_boundary(lambda h: ito.LinearRegressionSGD(features, [0.0, 1.0], h), 0.1, 2).value)
+        > 0.02
+    )
+
+
+@pytest.mark.parametrize("kind", ["mean-square", "almost-sure"])
+def test_the_search_tells_how_far_it_is(kind):
+    shares = []
+    ito.stability_boundary(scalar, 0.1, 4.0, kind=kind, progress=shares.append)
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0.0, 1.0)
+    assert len(shares) > 40
+    with pytest.raises(ito.InvalidInputError, match="progress is 'bar'"):
+        ito.stability_boundary(scalar, 0.1, 4.0, progress="bar")
 
 
 def test_something_that_makes_no_maps_is_refused():

@@ -12,9 +12,10 @@ from iterorder.estimate import Estimate
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.custom import CustomMaps
 from iterorder.maps.logistic_regression import LogisticRegressionSGD
+from iterorder.sampling import Sampling
 from iterorder.theory.affine import fixed_points
 from iterorder.theory.affine.epochs import epoch_law
-from iterorder.theory.affine.items import Items
+from iterorder.theory.affine.items import DenseItems, Items
 from iterorder.theory.affine.law import AffineLaw, step_law
 from iterorder.theory.affine.moments import SecondMoments, fixed_point_of_mean, smallest_mean_norm
 from iterorder.theory.affine.triangular import common_diagonals
@@ -63,6 +64,10 @@ class Analysis:
     def mean_square_radius(self) -> Estimate:
         """The spectral radius of C → E[A C Aᵀ]."""
         raise Undefined(NOT_AFFINE)
+
+    def mean_square_contracts(self) -> bool:
+        """Whether that radius is below one, to rounding; `mean_square_stable` proves it."""
+        return self.mean_square_radius().value < 1.0
 
     def mean_square_stable(self) -> bool:
         """Whether that is below one."""
@@ -118,16 +123,20 @@ class AffineAnalysis(Analysis):
     @cached_property
     def exponent(self) -> Estimate:
         """The Lyapunov exponent, computed once."""
-        return affine_exponent(self.sampling, self.items, seed=self.seed, effort=self.effort, moments=self._shared)
+        sampling, items, moments = self._drawn
+        return affine_exponent(sampling, items, seed=self.seed, effort=self.effort, moments=moments)
 
     def _spectrum(self, k: int) -> tuple[Estimate, ...]:
-        shared = self._shared
-        return affine_spectrum(self.sampling, self.items, k, seed=self.seed, effort=self.effort, moments=shared)
+        sampling, items, moments = self._drawn
+        return affine_spectrum(sampling, items, k, seed=self.seed, effort=self.effort, moments=moments)
 
-    @property
-    def _shared(self) -> SecondMoments | None:
-        """The moments of one step, where they are those of the law."""
-        return self.moments if self.sampling.kind == "iid" else None
+    @cached_property
+    def _drawn(self) -> tuple[Sampling, Items, SecondMoments | None]:
+        """What is drawn in a step, with the moments of one step where they are those of the law."""
+        if self.sampling.batch_size == self.sampling.n_items:  # one map, whatever its items have in common
+            rows = np.arange(self.sampling.n_items)[None]
+            return Sampling(1), DenseItems(*self.items.batch_maps(rows), self.items.batch_linear_parts(rows)), None
+        return self.sampling, self.items, self.moments if self.sampling.kind == "iid" else None
 
     @cached_property
     def law(self) -> AffineLaw:
@@ -143,6 +152,10 @@ class AffineAnalysis(Analysis):
     def mean_square_radius(self) -> Estimate:
         """One plus the rightmost eigenvalue of the generator."""
         return Estimate.of(1.0 + self.moments.excess)
+
+    def mean_square_contracts(self) -> bool:
+        """By a linear solve."""
+        return self.moments.contracts
 
     def mean_square_stable(self) -> bool:
         """By a certificate, or the spectral radius."""

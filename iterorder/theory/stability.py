@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.maps.base import RandomMaps
+from iterorder.maps.descent import SGDMaps
+from iterorder.progress import Progress, Report, as_progress, part, reported
 from iterorder.request import as_maps
+from iterorder.theory.affine.critical_step import critical_step_size, same_losses
 from iterorder.theory.analysis import Analysis
 from iterorder.theory.families import analyse
 from iterorder.theory.undefined import NoLawReachedError, Undefined
@@ -19,7 +22,9 @@ from iterorder.validation import as_choice, as_float, as_seed
 KINDS = ("mean-square", "almost-sure")
 #: Step sizes looked at before the boundary is narrowed down: fewer where each may take a Monte Carlo run.
 GRID, GRID_OF_ESTIMATES = 128, 16
-BISECTIONS, ESTIMATES = 60, 10
+ESTIMATES = 10
+#: Bisections of an interval of a hundredth of the step size until its ends are neighbours, and the share of the time.
+BISECTIONS, GRID_SHARE = 60, 0.7
 # An exponent this many standard errors from zero is near enough: it adds three per cent to the error.
 ROOT = 0.25
 # The slope is taken to a step size that is another by this much, of those looked at if one is near enough.
@@ -27,7 +32,13 @@ NEAR, FAR = 0.01, 0.05
 
 
 def stability_boundary(
-    make_maps: Callable[[float], RandomMaps], low, high, *, kind: str = "mean-square", seed=0
+    make_maps: Callable[[float], RandomMaps],
+    low,
+    high,
+    *,
+    kind: str = "mean-square",
+    seed=0,
+    progress: Progress = False,
 ) -> Estimate:
     """The smallest step size in [low, high] at which stability is lost.
 
@@ -41,6 +52,9 @@ def stability_boundary(
         Where the spectral radius of C → E[A C Aᵀ], or the Lyapunov exponent, passes its bound.
     seed : int in [0, 2⁶⁴) or SeedSequence
         Of Monte Carlo exponents: the same for all step sizes, so that they are coupled.
+    progress : bool or function
+        True: show how far the search is (a bar in a terminal or a notebook, sparse lines on standard error elsewhere).
+        A function is called with the finished share, up to 1; an exception that it raises ends the search.
 
     Returns
     -------
@@ -59,7 +73,9 @@ def stability_boundary(
     by bisection or from the estimates on both sides: the stable set need not be an interval, and a gap narrower than
     the grid is missed. A step size at which no stationary law is reached counts as unstable. Monte Carlo takes about a
     second for each exponent, five to fifteen of them: none is run where mean-square stability or a Lipschitz constant
-    below one shows the sign.
+    below one shows the sign. Of SGD on convex quadratic losses whose data do not change with the step size the
+    mean-square boundary is one eigenvalue (C18); of other affine maps each step size takes one linear solve with
+    d(d+1)/2 unknowns.
 
     Examples
     --------
@@ -73,18 +89,29 @@ def stability_boundary(
     if high <= low:
         raise InvalidInputError(f"high is {high!r} and low is {low!r}: give low < high")
 
-    stability = _Stability(make_maps, kind, seed)
-    first = stability.excess(low)
-    if not first.value < 0.0:
+    with reported(as_progress(progress), "stability_boundary") as report:
+        return _boundary(_Stability(make_maps, kind, seed), low, high, report)
+
+
+def _boundary(stability: _Stability, low: float, high: float, report: Report | None) -> Estimate:
+    if not stability.is_stable(low):
         raise InvalidInputError(f"low is {low!r}, where the system is not stable: give a smaller step size")
-    exact = first.exact and math.isfinite(first.value)
-    stable, unstable = _first_change(stability.is_stable, low, high, GRID if exact else GRID_OF_ESTIMATES)
+    exact = stability.kind == "mean-square" or _is_exact(stability.excess(low))
+    points = GRID if exact else GRID_OF_ESTIMATES
+    stable, unstable = _first_change(stability.is_stable, low, high, points, part(report, 0.0, GRID_SHARE))
     if not exact:
-        return _from_estimates(stability.excess, stable, unstable)
-    for _ in range(BISECTIONS):
-        middle = 0.5 * (stable + unstable)
+        return _from_estimates(stability.excess, stable, unstable, part(report, GRID_SHARE, 1.0))
+    middle, done = 0.5 * (stable + unstable), 0
+    while stable < middle < unstable:
         stable, unstable = (middle, unstable) if stability.is_stable(middle) else (stable, middle)
-    return Estimate.of(0.5 * (stable + unstable))
+        middle, done = 0.5 * (stable + unstable), done + 1
+        if report is not None:
+            report(GRID_SHARE + (1.0 - GRID_SHARE) * done / BISECTIONS)
+    return Estimate.of(middle)
+
+
+def _is_exact(exponent: Estimate) -> bool:
+    return exponent.exact and math.isfinite(exponent.value)
 
 
 class _Stability:
@@ -94,27 +121,40 @@ class _Stability:
         _check_function(make_maps)
         self.make_maps, self.kind, self.seed = make_maps, kind, seed
         self.known: dict[float, Estimate] = {}
+        self.losses: tuple[RandomMaps, float | None] | None = None
 
     def excess(self, h: float) -> Estimate:
-        """Negative where the system is stable; infinite where no stationary law is reached."""
+        """The Lyapunov exponent; infinite where no stationary law is reached."""
         if h not in self.known:
             self.known[h] = self._excess(self._analysis(h), h)
         return self.known[h]
 
     def is_stable(self, h: float) -> bool:
-        """The sign alone, without Monte Carlo where it is sure."""
+        """The sign alone: of almost-sure stability without Monte Carlo where it is sure."""
         if h in self.known:
             return self.known[h].value < 0.0
         system = self._analysis(h)
-        if self.kind == "almost-sure":
-            bound = system.maps.lipschitz_max
-            if bound is not None and bound < 1.0:
+        if self.kind == "mean-square":
+            with self._told(h):
+                return self._contracts(system, h)
+        bound = system.maps.lipschitz_max
+        if bound is not None and bound < 1.0:
+            return True
+        with contextlib.suppress(Undefined):
+            if self._contracts(system, h):  # γ ≤ ½ log of the radius
                 return True
-            with contextlib.suppress(Undefined):
-                if system.mean_square_radius().high < 1.0:  # γ ≤ ½ log of it
-                    return True
         self.known[h] = self._excess(system, h)
         return self.known[h].value < 0.0
+
+    def _contracts(self, system: Analysis, h: float) -> bool:
+        """In the mean square: of losses that do not change with the step size by their one boundary."""
+        if self.losses is None or not same_losses(system.maps, self.losses[0]):
+            self.losses = system.maps, critical_step_size(system.maps)
+        critical = self.losses[1]
+        if critical is None:
+            return system.mean_square_contracts()
+        assert isinstance(system.maps, SGDMaps), "no other maps have such a step size"
+        return system.maps.step_size < critical
 
     def _analysis(self, h: float) -> Analysis:
         maps = self.make_maps(h)
@@ -127,11 +167,18 @@ class _Stability:
 
     def _excess(self, system: Analysis, h: float) -> Estimate:
         try:
-            if self.kind == "almost-sure":
+            with self._told(h):
                 return system.lyapunov_exponent()
-            return Estimate.of(system.mean_square_radius().value - 1.0)
         except NoLawReachedError:
             return Estimate.of(math.inf)
+
+    @contextlib.contextmanager
+    def _told(self, h: float) -> Iterator[None]:
+        """What is not known, as an error that says of which step size."""
+        try:
+            yield
+        except NoLawReachedError:
+            raise
         except Undefined as undefined:
             raise InvalidInputError(
                 f"the {self.kind} stability at step size {h:.6g} is not known: {undefined}"
@@ -150,10 +197,14 @@ def _check_function(make_maps) -> None:
         return
 
 
-def _first_change(is_stable: Callable[[float], bool], low: float, high: float, points: int) -> tuple[float, float]:
+def _first_change(
+    is_stable: Callable[[float], bool], low: float, high: float, points: int, report: Report | None
+) -> tuple[float, float]:
     before = low
     for k in range(1, points + 1):
         h = low + (high - low) * k / points
+        if report is not None:
+            report((k - 1) / points)
         if not is_stable(h):
             return before, h
         before = h
@@ -162,7 +213,9 @@ def _first_change(is_stable: Callable[[float], bool], low: float, high: float, p
     )
 
 
-def _from_estimates(excess: Callable[[float], Estimate], stable: float, unstable: float) -> Estimate:
+def _from_estimates(
+    excess: Callable[[float], Estimate], stable: float, unstable: float, report: Report | None
+) -> Estimate:
     """The root of coupled Monte Carlo exponents, which vary with the step size far less than each is off.
 
     By the secant, of which the Illinois rule halves the end that stays; by halves where an end is not finite.
@@ -170,7 +223,9 @@ def _from_estimates(excess: Callable[[float], Estimate], stable: float, unstable
     seen = {h: excess(h) for h in (stable, unstable)}
     weights = {"stable": 1.0, "unstable": 1.0}
     boundary, rest = 0.5 * (stable + unstable), 0.5 * (unstable - stable)
-    for _ in range(ESTIMATES):
+    for k in range(ESTIMATES):
+        if report is not None:
+            report(k / ESTIMATES)
         boundary = _next(
             stable, unstable, seen[stable].value * weights["stable"], seen[unstable].value * weights["unstable"]
         )

@@ -2,6 +2,7 @@
 
 A map x → A x + b is kept as its *increment* D = A − I and its offset b: for small step sizes I − A and all that is
 built on it would lose the digits that D has. Products of linear parts use A itself, which D loses where A is small.
+Second moments do not see the sign of A, and take the one of ±A that is nearer to the identity: see `turned`.
 """
 
 from __future__ import annotations
@@ -199,6 +200,36 @@ def _batch_means(arrays, rows) -> np.ndarray:
     for slot in range(1, rows.shape[1]):
         total = total + arrays[rows[:, slot]]
     return total / rows.shape[1]
+
+
+def turned(items: Items) -> Items:
+    """The same items with −A in place of A where that is nearer to the identity, for E[A C Aᵀ].
+
+    Near A = −I, as above half of the step size at which steps diverge, −A − I has the digits that A − I rounds away.
+
+    Examples
+    --------
+    >>> items = DenseItems(np.array([[[-2.0 + 2.0**-52]]]), np.zeros((1, 1)), np.array([[[-1.0 + 2.0**-53]]]))
+    >>> float(turned(items).increments[0, 0, 0]) == -(2.0**-53)
+    True
+    """
+    if items.dim == 1 and not isinstance(items, DenseItems):
+        items = DenseItems(*items.batch_maps(np.arange(items.n_items)[:, None]))
+    if not isinstance(items, DenseItems):
+        return items
+    other = np.einsum("nii->n", items.increments) < -items.dim  # a negative trace of A
+    if not other.any():
+        return items
+    increments, given = items.increments.copy(), items.given_linear_parts
+    increments[other] = turned_increment(increments[other]) if given is None else -given[other] - np.eye(items.dim)
+    return DenseItems(
+        increments, items.offsets, None if given is None else np.where(other[:, None, None], -given, given)
+    )
+
+
+def turned_increment(increment) -> np.ndarray:
+    """−A − I from D = A − I, shape (..., d, d)."""
+    return -2.0 * np.eye(increment.shape[-1]) - increment
 
 
 def affine_items(maps: RandomMaps) -> Items | None:

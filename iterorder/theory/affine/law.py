@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from iterorder.sampling import Sampling
-from iterorder.theory.affine.items import Items
+from iterorder.theory.affine.items import DenseItems, Items
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +54,12 @@ class AffineLaw:
         # E r = 0 up to the rounding of m: without its square the covariance does not see that rounding.
         residuals = residuals - self.weights @ residuals
         return self.single_share * ((self.weights[:, None] * residuals).T @ residuals)
+
+
+def given_linear_parts(law: AffineLaw) -> np.ndarray | None:
+    """The A_i, shape (n, d, d), where they are what a user gave and one of them is the linear part of a map."""
+    items = law.items
+    return items.given_linear_parts if isinstance(items, DenseItems) and law.single_share == 1.0 else None
 
 
 def step_law(sampling: Sampling, items: Items) -> AffineLaw:

@@ -17,8 +17,9 @@ import numpy as np
 
 from iterorder.theory.affine import iterative
 from iterorder.theory.affine.half_vectorisation import from_half, half_size, sum_operator, to_half
-from iterorder.theory.affine.items import DenseItems
-from iterorder.theory.affine.law import AffineLaw
+from iterorder.theory.affine.items import DenseItems, turned, turned_increment
+from iterorder.theory.affine.law import AffineLaw, given_linear_parts
+from iterorder.theory.affine.twofold import moved, moved_square, refined
 from iterorder.theory.undefined import Undefined
 
 #: Up to this many unknowns d(d+1)/2 (d = 54) G is a full matrix; above, it is only applied.
@@ -26,6 +27,10 @@ MAX_DENSE_UNKNOWNS = 1500
 #: Multiplications that an iterative solver may use (tens of seconds), and applications of G that it should not need.
 MAX_WORK = 2**38
 MAX_APPLICATIONS = 3000
+#: Where a solution is larger than the source over the norm of its operator by this much, that much precision is lost.
+LOST_DIGITS = 64.0
+#: Most products of numbers in twice the precision, some twenty operations each, for one residual.
+MAX_TWOFOLD = 2**23
 #: With fewer applications than this none is started.
 MIN_APPLICATIONS = 100
 EPS = float(np.finfo(np.float64).eps)
@@ -50,59 +55,97 @@ class SecondMoments:
         self.law = law
         self.size = half_size(law.dim)
         self.dense = self.size <= MAX_DENSE_UNKNOWNS
-        # D C Dᵀ is averaged with weight f over the items and 1 − f at the mean: see AffineLaw.
+        # A C Aᵀ is averaged with weight f over the items and 1 − f at the mean, see AffineLaw: each with the sign of A
+        # for which A − I has the most digits.
         self._centre_share = 1.0 - law.single_share
+        self._items = turned(law.items)
+        self._single = law.mean_increment if self._items is law.items else self._items.mean_increment(law.weights)
+        mean = law.mean_increment
+        self._centre = mean if np.trace(mean) >= -law.dim else turned_increment(mean)
+        # Both drifts as one.
+        self._drift = law.single_share * self._single + self._centre_share * self._centre
 
     @cached_property
     def scale(self) -> float:
-        """A bound for the norm of G, built without cancellation: 2‖E D‖ + E‖D‖², Frobenius norms."""
-        mean = float(np.linalg.norm(self.law.mean_increment))
-        square = self.law.items.mean_square(np.eye(self.law.dim), self.law.weights)
-        return 2.0 * mean + self.law.single_share * float(np.trace(square)) + self._centre_share * mean**2
+        """A bound for the norm of G and for all that is rounded on the way: 2√q + q, q = E‖D‖² of the single items.
+
+        ‖E D‖ would not do: it may cancel, and the rounding of its terms does not. Nor the −A − I that a turned item has
+        where D itself is a rounded product: an A that was given is not.
+        """
+        items = self.law.items if given_linear_parts(self.law) is None else self._items
+        square = float(np.trace(items.mean_square(np.eye(self.law.dim), self.law.weights)))
+        return 2.0 * square**0.5 + square
 
     def apply(self, matrix) -> np.ndarray:
         """G(C) for a symmetric C, shape (d, d)."""
-        mean = self.law.mean_increment
-        drift = mean @ matrix
-        spread = self.law.single_share * self.law.items.mean_square(matrix, self.law.weights)
-        return drift + drift.T + spread + self._centre_share * (drift @ mean.T)
+        drift, centre = self._drift @ matrix, self._centre
+        spread = self.law.single_share * self._items.mean_square(matrix, self.law.weights)
+        return drift + drift.T + spread + self._centre_share * (centre @ matrix @ centre.T)
 
     @cached_property
     def matrix(self) -> np.ndarray:
         """G on half vectors, shape (d(d+1)/2, d(d+1)/2); symmetric if the maps are."""
-        law, mean = self.law, self.law.mean_increment
-        operator = law.single_share * law.items.mean_square_matrix(law.weights) + sum_operator(mean)
+        law, centre = self.law, self._centre
+        operator = law.single_share * self._items.mean_square_matrix(law.weights) + sum_operator(self._drift)
         if self._centre_share:
             # C → M C Mᵀ is half of the square of C → MC + CMᵀ, less the parts with M².
-            once = sum_operator(mean)
-            operator += self._centre_share * 0.5 * (once @ once - sum_operator(mean @ mean))
+            once = sum_operator(centre)
+            operator += self._centre_share * 0.5 * (once @ once - sum_operator(centre @ centre))
         return 0.5 * (operator + operator.T) if law.items.symmetric else operator
 
     @cached_property
     def excess(self) -> float:
         """The spectral radius of C → E[A C Aᵀ], less one: the rightmost eigenvalue of G."""
-        return self._rightmost[0]
+        self._refuse_out_of_reach()
+        if self._deterministic:
+            return _excess_of_one(self._single if self.law.single_share else self._centre)
+        if not self.dense:
+            return self._iterated[0]
+        if not self.law.items.symmetric:
+            return float(np.linalg.eigvals(self.matrix).real.max())
+        from scipy.linalg import eigvalsh
+
+        return float(eigvalsh(self.matrix, subset_by_index=[self.size - 1, self.size - 1])[0])
+
+    @cached_property
+    def contracts(self) -> bool:
+        """Whether the spectral radius is below one, to rounding: the sign of `excess`, mostly without an eigenvalue.
+
+        X = Σ_k (C → E[A C Aᵀ])^k I solves −G(X) = I, and a solution is positive semidefinite iff the series converges.
+        """
+        if self._deterministic or not self.dense:
+            return self.excess < 0.0
+        self._refuse_out_of_reach()
+        if self.law.items.symmetric:
+            from scipy.linalg.lapack import dpotrf
+
+            return bool(dpotrf(-self.matrix)[1] == 0)  # whether −G is positive definite
+        if self._factors is None:
+            return False
+        solution = self.solve(np.eye(self.law.dim))
+        return bool(np.isfinite(solution).all() and np.linalg.eigvalsh(solution)[0] > 0.0)
 
     @cached_property
     def shape(self) -> np.ndarray:
         """The eigenmatrix of the spectral radius: positive semidefinite, of trace d, shape (d, d)."""
-        matrix = from_half(self._rightmost[1], self.law.dim)
+        self._refuse_out_of_reach()
+        if self.dense:
+            vector = _inverse_iteration(self.matrix, self.excess, EPS * self.size * self.scale, self.law.dim)
+        else:
+            vector = self._iterated[1]
+        matrix = from_half(vector, self.law.dim)
         values, vectors = np.linalg.eigh(matrix * np.sign(np.trace(matrix)))
         values = np.maximum(values, 0.0)
         return self.law.dim * (vectors * values) @ vectors.T / values.sum()
 
     @cached_property
-    def _rightmost(self) -> tuple[float, np.ndarray]:
-        self._refuse_out_of_reach()
-        if not self.dense:
-            return iterative.rightmost(self)
-        if self.law.items.symmetric:
-            from scipy.linalg import eigvalsh
+    def _iterated(self) -> tuple[float, np.ndarray]:
+        return iterative.rightmost(self)
 
-            excess = float(eigvalsh(self.matrix, subset_by_index=[self.size - 1, self.size - 1])[0])
-        else:
-            excess = float(np.linalg.eigvals(self.matrix).real.max())
-        return excess, _inverse_iteration(self.matrix, excess, EPS * self.size * self.scale, self.law.dim)
+    @property
+    def _deterministic(self) -> bool:
+        """Whether the linear part is no random one: a single map, equal ones, or batches of all items."""
+        return self.law.single_share == 0.0 or self.law.items.equal
 
     def solve(self, source) -> np.ndarray:
         """The symmetric C with −G(C) = source; for a mean-square stable system, and up to rounding.
@@ -117,7 +160,17 @@ class SecondMoments:
             return iterative.solve(self, source)
         if self._factors is None:
             raise Undefined("the second-moment equation C = E[A C Aᵀ] + R is singular")
-        return from_half(_solve_factored(self._factors, to_half(source)), self.law.dim)
+        solution = from_half(_solve_factored(self._factors, to_half(source)), self.law.dim)
+        given, law = given_linear_parts(self.law), self.law
+        lost = self.scale * float(np.linalg.norm(solution)) > LOST_DIGITS * float(np.linalg.norm(source))
+        if given is None or not lost or law.items.n_items * law.dim**3 > MAX_TWOFOLD:
+            return solution
+
+        def correction(solution):
+            left = source + np.tensordot(law.weights, moved_square(given, solution), axes=1)
+            return from_half(_solve_factored(self._factors, to_half(left)), law.dim)
+
+        return refined(solution, correction)
 
     @cached_property
     def _factors(self) -> tuple[np.ndarray, np.ndarray] | None:
@@ -173,6 +226,13 @@ class SecondMoments:
         return min(MAX_APPLICATIONS, MAX_WORK // cost)
 
 
+def _excess_of_one(increment) -> float:
+    """ρ(A)² − 1 from D = A − I: |1 + δ|² = 1 + 2 Re δ + |δ|² for its eigenvalues δ."""
+    symmetric = np.array_equal(increment, increment.T)
+    values = np.linalg.eigvalsh(increment) if symmetric else np.linalg.eigvals(increment)
+    return float((2.0 * values.real + np.abs(values) ** 2).max())
+
+
 def _inverse_iteration(matrix, eigenvalue, shift, dim) -> np.ndarray:
     """The eigenvector of the rightmost eigenvalue, from the identity: of several, the one well inside the cone."""
     vector = to_half(np.eye(dim))
@@ -212,7 +272,12 @@ def fixed_point_of_mean(law: AffineLaw) -> np.ndarray:
     singular = np.linalg.svd(increment, compute_uv=False)
     if singular[-1] <= law.dim * EPS * singular[0]:
         raise Undefined("I − E A is singular: a direction exists that the maps do not change on average")
-    return np.linalg.solve(-increment, law.items.mean_offset(law.weights))
+    offset = law.items.mean_offset(law.weights)
+    point = np.linalg.solve(-increment, offset)
+    given = given_linear_parts(law)
+    if given is None or singular[-1] * LOST_DIGITS > singular[0] or law.items.n_items * law.dim**2 > MAX_TWOFOLD:
+        return point
+    return refined(point, lambda x: np.linalg.solve(-increment, offset + law.weights @ moved(given, x)))
 
 
 def smallest_mean_norm(law: AffineLaw) -> float:

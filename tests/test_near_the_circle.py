@@ -1,0 +1,142 @@
+"""Moments of maps that all but keep a direction, whichever way they turn it, against rational arithmetic."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from iterorder.maps import AffineMaps
+from iterorder.theory.affine.twofold import matrix_product, moved, moved_square, two_product, two_sum
+from iterorder.theory.families import analyse
+from tests import naive_theory
+
+EPS = np.finfo(np.float64).eps
+
+
+def known(maps):
+    return analyse(maps, seed=0, effort="quick")
+
+
+def listed(maps):
+    return list(zip(maps.sampling_law.weights, maps.matrices, maps.offsets, strict=True))
+
+
+def assert_exact(maps):
+    """Both moments to a few roundings of each entry of the source, whatever the condition of the equations."""
+    found, (mean, covariance) = known(maps), naive_theory.exact_moments(listed(maps))
+    tolerance = 16 * maps.dim**2 * EPS
+    np.testing.assert_allclose(found.mean(), mean, rtol=0, atol=tolerance * max(1.0, np.linalg.norm(mean)))
+    np.testing.assert_allclose(found.covariance(), covariance, rtol=0, atol=tolerance * np.linalg.norm(covariance))
+
+
+# ---------------------------------------------------------------------------------------------------------- on the line
+
+
+@settings(max_examples=60)
+@given(st.floats(0.0, 15.0), st.sampled_from([-1, 1]))
+@example(9.0, -1)
+@example(9.0, 1)
+def test_the_variance_of_a_walk_with_two_steps_is_exact_on_both_sides(digits, sign):
+    """x → a x ± 1 has the variance 1/(1 − a²): near a = −1 as near a = 1."""
+    a = sign * (1.0 - 10.0**-digits)
+    found = known(AffineMaps([[[a]], [[a]]], [[1.0], [-1.0]]))
+    variance = 1 / (1 - Fraction(a) ** 2)
+    assert float(abs(Fraction(float(found.covariance()[0, 0])) / variance - 1)) <= 8 * EPS
+    assert found.mean_square_stable() is True
+    excess = Fraction(a) ** 2 - 1
+    assert found.moments.excess == pytest.approx(float(excess), rel=8 * EPS)
+
+
+@settings(max_examples=40)
+@given(st.floats(1.0, 12.0), st.floats(-1.0, 1.0), st.sampled_from([-1, 1]))
+def test_maps_on_the_line_that_differ(digits, other, sign):
+    a = sign * (1.0 - 10.0**-digits)
+    assert_exact(
+        AffineMaps([[[a]], [[a * (1.0 - 2.0**-20)]], [[a * other]]], [[1.0], [-2.0], [0.5]], [0.5, 0.25, 0.25])
+    )
+
+
+def test_the_increment_from_one_loses_what_is_needed_near_minus_one():
+    """The control: D = a − 1 rounds a near −1, and −D(2 + D) is off by a tenth of a millionth."""
+    a = -(1.0 - 1e-9)
+    increment = a - 1.0
+    variance = 1 / (1 - Fraction(a) ** 2)
+    assert float(abs(1 / Fraction(-increment * (2.0 + increment)) / variance - 1)) > 1e8 * EPS
+
+
+# ------------------------------------------------------------------------------------------------------------ the plane
+
+
+def rotation(angle, factor=1.0):
+    c, s = np.cos(angle), np.sin(angle)
+    return factor * np.array([[c, -s], [s, c]])
+
+
+@settings(max_examples=40)
+@given(st.floats(1.0, 9.0), st.floats(0.0, 2 * np.pi), st.floats(-2.0, 2.0))
+@example(9.0, np.pi, 1.0)
+@example(9.0, np.pi / 2, 1.0)
+def test_rotations_that_hardly_shrink(digits, angle, turn):
+    """One rotation about random centres: no diagonal of ±1 is near it."""
+    matrix = rotation(angle, 1.0 - 10.0**-digits)
+    assert_exact(AffineMaps([matrix, matrix], [[1.0, turn], [-1.0, -turn]]))
+
+
+@settings(max_examples=40)
+@given(
+    st.floats(1.0, 9.0), st.floats(1.0, 9.0), st.floats(0.0, np.pi), st.sampled_from([-1, 1]), st.sampled_from([-1, 1])
+)
+@example(9.0, 9.0, 0.0, -1, 1)
+@example(9.0, 0.3, 0.5, -1, 1)
+def test_two_directions_that_are_almost_kept_or_turned_over(first, second, angle, sign, other):
+    basis = rotation(angle)
+    matrix = basis @ np.diag([sign * (1.0 - 10.0**-first), other * (1.0 - 10.0**-second)]) @ basis.T
+    assert_exact(AffineMaps([matrix, matrix], [[1.0, 0.5], [-1.0, -0.5]]))
+
+
+def test_the_literal_solution_is_rejected():
+    """The control: the equations are ill-conditioned, and what double precision makes of them is far off."""
+    matrix = rotation(0.5) @ np.diag([-(1.0 - 1e-9), 0.5]) @ rotation(-0.5)
+    maps = AffineMaps([matrix, matrix], [[1.0, 0.5], [-1.0, -0.5]])
+    exact = naive_theory.exact_moments(listed(maps))[1]
+    literal = naive_theory.stationary_moments(listed(maps))[1]
+    assert np.linalg.norm(literal - exact) > 1e5 * EPS * np.linalg.norm(exact)
+
+
+# ------------------------------------------------------------------------------------------------------------- twofold
+
+NUMBERS = st.floats(-1e9, 1e9, allow_subnormal=False).filter(lambda x: x == 0.0 or abs(x) > 1e-9)
+
+
+@given(NUMBERS, NUMBERS)
+def test_sums_and_products_leave_no_error(a, b):
+    total, lost = two_sum(a, b)
+    assert Fraction(total) + Fraction(lost) == Fraction(a) + Fraction(b)
+    product, left_out = two_product(a, b)
+    assert Fraction(product) + Fraction(left_out) == Fraction(a) * Fraction(b)
+    assert total == a + b
+    assert product == a * b
+
+
+@settings(max_examples=20)
+@given(st.integers(1, 4), st.integers(0, 999))
+def test_products_of_matrices_have_twice_the_precision(d, seed):
+    random = np.random.default_rng(seed)
+    a, c, x = random.normal(size=(2, d, d)), random.normal(size=(d, d)), random.normal(size=d)
+    c = c + c.T
+    exact = naive_theory.exact_array
+    high, low = matrix_product(a, (np.stack([c, c]), np.zeros((2, d, d))))
+    size = np.abs(a) @ np.abs(c)
+    # d sums of d products, each of which leaves an error of eps².
+    assert (np.abs((exact(high) + exact(low) - exact(a) @ exact(c)).astype(float)) <= 4 * d**2 * EPS**2 * size).all()
+    close = np.abs((exact(moved(a, x)) - (exact(a) @ exact(x) - exact(x))).astype(float))
+    assert (close <= EPS * np.abs(a @ x - x) + 4 * d**2 * EPS**2 * (np.abs(a) @ np.abs(x))).all()
+    for item, image in zip(a, moved_square(a, c), strict=True):
+        wanted = exact(item) @ exact(c) @ exact(item).T - exact(c)
+        terms = np.abs(item) @ np.abs(c) @ np.abs(item).T + np.abs(c)
+        error = np.abs((exact(image) - wanted).astype(float))
+        assert (error <= 2 * EPS * np.abs(wanted.astype(float)) + 8 * d**2 * EPS**2 * terms).all()
