@@ -53,7 +53,7 @@ def test_equals_its_fixed_point(n, m, p):
     assert abs(float((plan * cost).sum()) / found**p - 1) > 1e-3
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.sampled_from(["normal", "uniform", "clusters", "student", "cauchy"]),
     st.sampled_from(["normal", "uniform", "clusters", "student", "cauchy"]),

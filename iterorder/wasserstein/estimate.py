@@ -112,21 +112,20 @@ def wasserstein_estimate(
     Where the distance of the splits is as large as W more often than 1 − level, W is below its floor: the lower end is
     then zero and the upper one at least the upper quantile of the replicates.
 
-    Normal laws, nominal 95 %, 300 seeds each: covered in 280 to 300 of 300 (a binomial 95 % is below 277 with
-    probability 0.025), with a median width of
+    Normal laws, nominal 95 %, covered in so many of 300 seeds and with the median width ("sliced" with 20, "gaussian"
+    with 40 replicates, otherwise the default); a binomial 95 % is below 277 with probability 0.025:
 
-    ======================== ============= =============== =============== ===============
-    method, d, n             noise floor   equal laws      shifted by 1    shifted by 3
-    ======================== ============= =============== =============== ===============
-    exact, 1, 150            0.15          292, 0.33       284, 0.44
-    exact, 2, 60             0.49          284, 0.79       282, 0.78       282, 0.76
-    exact, 7, 60             2.0           295, 2.4        300, 2.4        300, 1.9
-    sliced, 7, 500           0.08          291, 0.13       297, 0.10
-    gaussian (p=2), 7, 200   0.45          284, 0.76       297, 0.58
-    ======================== ============= =============== =============== ===============
+    | method | d | n | p | noise floor | equal laws | shifted by 1 | shifted by 3 |
+    |---|---|---|---|---|---|---|---|
+    | exact | 1 | 150 | 1 | 0.15 | 292, 0.33 | 284, 0.44 | |
+    | exact | 2 | 60 | 1 | 0.49 | 284, 0.79 | 282, 0.78 | 282, 0.76 |
+    | exact | 7 | 60 | 1 | 2.0 | 295, 2.4 | 300, 2.4 | 300, 1.9 |
+    | sliced | 7 | 500 | 1 | 0.08 | 291, 0.13 | 297, 0.10 | |
+    | gaussian | 7 | 200 | 2 | 0.45 | 284, 0.76 | 297, 0.58 | |
 
     In seven dimensions the bias is most of the distance, and so of the width: a larger sample or "sliced" says more.
-    The laws need moments: heavy tails make the rate slower than the one above.
+    The rate is one of laws with moments; with Student's t of 3 degrees and with Cauchy's law (exact, d = 2, n = 60,
+    shifted by 1) 98 and 97 of 100 seeds were covered all the same, with wide intervals.
 
     References
     ----------

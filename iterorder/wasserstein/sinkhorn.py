@@ -54,12 +54,14 @@ def sinkhorn_distance(u: np.ndarray, v: np.ndarray, p: float, regularisation: fl
     if not cost.any():  # one common point
         return 0.0
     strength = regularisation * float(cost.mean())
-    with np.errstate(all="ignore"):  # a strength too small for floats ends in a gap that is not a number
-        f = _annealed(cost, strength)
-        total, gap = _proven(cost, f, strength)
-        if gap > AIM * total:
-            f = _newton(cost, f, strength)
-            total, gap = min((total, gap), _proven(cost, f, strength), key=lambda bounds: bounds[1])
+    total = gap = math.nan
+    if strength > np.finfo(float).eps:  # the largest cost is one: below, the exponents have no digits
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # what leaves the floats is not proven
+            f = _annealed(cost, strength)
+            total, gap = _proven(cost, f, strength)
+            if not gap <= AIM * total:
+                f = _newton(cost, f, strength)
+                total, gap = min((total, gap), _proven(cost, f, strength), key=lambda bounds: bounds[1])
     if not gap <= ACCURACY * total:
         raise InvalidInputError(
             f"regularisation is {regularisation:g}: no blurred plan was proven to be within {ACCURACY:.1g} of the "
