@@ -178,25 +178,10 @@ def test_methods_bound_each_other(n, m):
     assert wasserstein(u, v, 2, method="gaussian") <= exact * (1 + 100 * EPS)  # Gelbrich's bound
     assert wasserstein(u, v, 2, method="sliced") <= exact * (1 + 100 * EPS)  # projections do not expand
     costs = [wasserstein(u, v, 2, method="sinkhorn", regularisation=r) for r in (1.0, 0.1, 0.02)]
-    # The marginals are met to 1e-8, so a plan may be cheaper than the optimum by that times the sum of the costs.
-    assert exact * (1 - 1e-6) <= costs[2] <= costs[1] <= costs[0]
+    assert exact * (1 - 100 * EPS) <= costs[2] <= costs[1] <= costs[0]
     # The plan minimises cost − strength·entropy, and the entropy of n·m pairs is between 0 and log(n·m).
     mean = np.mean(np.linalg.norm(u[:, None] - v[None], axis=2) ** 2)
     assert costs[2] ** 2 <= exact**2 + 0.02 * mean * math.log(n * m)
-
-
-@needs_pot
-def test_sinkhorn_equals_its_fixed_point():
-    u, v = points(12, 2, 0), points(9, 2, 1, 0.5)
-    cost = np.linalg.norm(u[:, None] - v[None], axis=2)
-    kernel = np.exp(-cost / (0.05 * cost.mean()))
-    a, b = np.ones(12), np.ones(9)
-    for _ in range(20_000):
-        a = (1 / 12) / (kernel @ b)
-        b = (1 / 9) / (kernel.T @ a)
-    plan = a[:, None] * kernel * b
-    found = wasserstein(u, v, 1, method="sinkhorn")
-    assert found == pytest.approx(float((plan * cost).sum()), rel=1e-6)  # the marginals stop at 1e-8
 
 
 @pytest.mark.parametrize("far", [10**3, 10**6, 10**9])
@@ -242,7 +227,7 @@ def test_neither_overflow_nor_underflow(method, scale):
 
 def test_common_points():
     u = np.full((4, 2), 3.25)
-    for method in ("exact", "sliced", "gaussian") + (("sinkhorn",) if has_pot else ()):
+    for method in ("exact", "sliced", "gaussian", "sinkhorn"):
         assert wasserstein(u, u, method=method) == 0
         assert wasserstein(0 * u, 0 * u, method=method) == 0
 
@@ -273,17 +258,9 @@ def test_errors_show_the_value_and_what_is_accepted(arguments, words):
         assert word in str(caught.value)
 
 
-@needs_pot
-def test_sinkhorn_that_does_not_converge_is_an_error(monkeypatch):
-    monkeypatch.setattr(transport, "SINKHORN_STEPS", 3)
-    with pytest.raises(InvalidInputError, match=r"regularisation is 0\.001.*not converged after 3 steps"):
-        wasserstein(points(20, 2, 0), points(20, 2, 1), method="sinkhorn", regularisation=0.001)
-
-
-@pytest.mark.parametrize("arguments", [{"method": "exact"}, {"method": "sinkhorn"}])
-def test_without_pot_the_error_says_what_to_install(without_pot, arguments):
+def test_without_pot_the_error_says_what_to_install(without_pot):
     with pytest.raises(BackendUnavailableError, match=r"POT.*pip install iterorder\[transport\]"):
-        wasserstein(points(4, 2, 0), points(3, 2, 1), **arguments)
+        wasserstein(points(4, 2, 0), points(3, 2, 1))
 
 
 @needs_pot

@@ -56,7 +56,7 @@ def exact_distance(u: np.ndarray, v: np.ndarray, p: float) -> float:
         if largest - smallest <= ACCURACY * largest:
             return largest
     raise InvalidInputError(
-        f"u and v have distances of too many sizes for p={p:g}: a plan was found, but no less than "
+        f"u and v have distances of too many sizes for p={p:g}: a plan was found, but only "
         f"{smallest / largest:.3%} of its length could be proven to be needed; leave out the points that are far from "
         "all others, give a smaller p, or method='sliced'"
     )

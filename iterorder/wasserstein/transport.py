@@ -1,7 +1,7 @@
-"""Wasserstein distances of samples in several dimensions: exact, sliced, between fitted Gaussians, entropic.
+"""Wasserstein distances of samples in several dimensions: sliced, between fitted Gaussians, and what all methods share.
 
-Every function takes finite float arrays u (n, d) and v (m, d) with coordinates of at most 2 (see `rescaled`), so that
-nothing overflows, and returns the distance, not its p-th power.
+`exact` and `sinkhorn` have files of their own. Every distance takes finite float arrays u (n, d) and v (m, d) with
+coordinates of at most 2 (see `rescaled`), so that nothing overflows, and returns the distance, not its p-th power.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 
 import numpy as np
 
-from iterorder.errors import BackendUnavailableError, InvalidInputError
+from iterorder.errors import InvalidInputError
 from iterorder.wasserstein.sorted_samples import THREAD_SIZE, distance_between_sorted, thread_map, worker_count
 
 # Per pair of points: the cost, and what the network simplex keeps of an arc (cost, flow, state, plan), in bytes.
@@ -25,12 +25,6 @@ LEAST_EXPONENT = -500
 
 # Projected values of one sample per thread at a time, 8 MB: more directions share one reading of the coordinates.
 SLICE_VALUES = 1 << 20
-
-# exp(−500) and its square root's inverse are far inside the floats, so the plain Sinkhorn iteration is safe up to here.
-PLAIN_SINKHORN_RANGE = 500.0
-# The norm of what a marginal may be off by, and the most steps to get there.
-SINKHORN_TOLERANCE = 1e-8
-SINKHORN_STEPS = 10_000
 
 POT_SWITCHES = tuple(f"POT_BACKEND_DISABLE_{name}" for name in ("PYTORCH", "JAX", "CUPY", "TENSORFLOW"))
 INSTALL_HINT = "pip install iterorder[transport]"
@@ -166,39 +160,3 @@ def _covariance_factor(samples: np.ndarray) -> np.ndarray:
     factor = np.zeros((dim, dim))
     factor[: len(triangle)] = triangle
     return factor
-
-
-def sinkhorn_distance(u: np.ndarray, v: np.ndarray, p: float, regularisation: float) -> float:
-    """(Transport cost)^(1/p) under the plan that entropy of `regularisation` · (mean cost) blurs [1]_.
-
-    References
-    ----------
-    .. [1] Cuturi (2013), Sinkhorn distances: lightspeed computation of optimal transport, NIPS.
-    """
-    if p == math.inf:
-        raise InvalidInputError("p is inf: give a finite p with method='sinkhorn', or method='sliced'")
-    pot = import_pot()
-    if pot is None:
-        raise BackendUnavailableError(f"method='sinkhorn' needs POT: {INSTALL_HINT}")
-    cost, scale = cost_matrix(u, v, p)
-    strength = regularisation * float(cost.mean())
-    if strength == 0:  # one common point
-        return 0.0
-    with np.errstate(over="ignore"):  # of the first plans, before the iteration has found its scale
-        plan, log = pot.sinkhorn(
-            np.full(len(u), 1 / len(u)),
-            np.full(len(v), 1 / len(v)),
-            cost,
-            strength,
-            method="sinkhorn" if cost.max() < PLAIN_SINKHORN_RANGE * strength else "sinkhorn_log",
-            numItermax=SINKHORN_STEPS,
-            stopThr=SINKHORN_TOLERANCE,
-            log=True,
-            warn=False,
-        )
-    if not log["err"][-1] <= SINKHORN_TOLERANCE:
-        raise InvalidInputError(
-            f"regularisation is {regularisation:g}: Sinkhorn's iteration has not converged after {SINKHORN_STEPS} "
-            f"steps (marginals off by {log['err'][-1]:.2g}); give a larger one, or method='exact'"
-        )
-    return scale * float(np.vdot(plan, cost)) ** (1.0 / p)

@@ -1,0 +1,113 @@
+"""method='sinkhorn': its fixed point, its proof, and that it answers for ordinary and for heavy-tailed clouds."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iterorder.errors import InvalidInputError
+from iterorder.wasserstein import sinkhorn, transport, wasserstein
+
+EPS = np.finfo(float).eps
+# A seed whose Cauchy clouds have parts that hardly exchange mass.
+SLOW = 26
+
+
+def cloud(kind, n, dim, seed):
+    generator = np.random.default_rng(seed)
+    if kind == "uniform":
+        return generator.random((n, dim))
+    if kind == "clusters":
+        return generator.normal(size=(n, dim)) + 10 * (generator.random((n, 1)) < 0.4)
+    if kind == "student":
+        return generator.standard_t(2, (n, dim))
+    return generator.standard_cauchy((n, dim)) if kind == "cauchy" else generator.normal(size=(n, dim))
+
+
+def plainly_iterated(u, v, p, regularisation, steps):
+    """The plan after Sinkhorn's literal iteration, and the costs."""
+    cost = np.linalg.norm(u[:, None] - v[None], axis=2) ** p
+    kernel = np.exp(-cost / (regularisation * cost.mean()))
+    a, b = np.ones(len(u)), np.ones(len(v))
+    for _ in range(steps):
+        a = (1 / len(u)) / (kernel @ b)
+        b = (1 / len(v)) / (kernel.T @ a)
+    return a[:, None] * kernel * b, cost
+
+
+@pytest.mark.parametrize(("n", "m"), [(12, 9), (9, 12)])
+@pytest.mark.parametrize("p", [1, 2])
+def test_equals_its_fixed_point(n, m, p):
+    u, v = cloud("normal", n, 2, 0), cloud("normal", m, 2, 1) + 0.5
+    plan, cost = plainly_iterated(u, v, p, 0.05, 20_000)
+    found = wasserstein(u, v, p, method="sinkhorn")
+    # An objective within g of the least leaves the plan within √(2g/η) of the best one's (Pinsker), and g is below AIM.
+    error = cost.max() * math.sqrt(2 * sinkhorn.AIM / 0.05)
+    assert found**p == pytest.approx(float((plan * cost).sum()), rel=0, abs=error)
+    # The control: a few of its steps are not there.
+    plan, _ = plainly_iterated(u, v, p, 0.05, 3)
+    assert abs(float((plan * cost).sum()) / found**p - 1) > 1e-3
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.sampled_from(["normal", "uniform", "clusters", "student", "cauchy"]),
+    st.sampled_from(["normal", "uniform", "clusters", "student", "cauchy"]),
+    st.integers(1, 80),
+    st.integers(1, 80),
+    st.integers(2, 7),
+    st.sampled_from([1, 2, 4]),
+    st.integers(0, 10**6),
+)
+def test_never_fails_at_its_default_and_bounds_the_distance(kind, other, n, m, dim, p, seed):
+    u, v = cloud(kind, n, dim, seed), cloud(other, m, dim, seed + 1)
+    found = wasserstein(u, v, p, method="sinkhorn")
+    if n == m or transport.import_pot() is not None:
+        assert found >= wasserstein(u, v, p) * (1 - 4 * (n + m) * EPS)
+    # Objectives within ACCURACY of the least belong to plans within √(2·ACCURACY·cost/strength) of the best (Pinsker).
+    cost = np.linalg.norm(u[:, None] - v[None], axis=2) ** p
+    error = 2 * cost.max() * math.sqrt(2 * sinkhorn.ACCURACY * found**p / (0.05 * cost.mean()))
+    assert wasserstein(v, u, p, method="sinkhorn") ** p == pytest.approx(found**p, rel=0, abs=error)
+
+
+@pytest.mark.parametrize("regularisation", [1.0, 0.05, 1e-3, 1e-5])
+def test_its_objective_is_within_the_stated_accuracy(regularisation):
+    for seed in range(5):
+        u, v = cloud("cauchy", 60, 3, seed), cloud("cauchy", 60, 3, seed + 100)
+        cost, scale = transport.cost_matrix(u, v, 2)
+        total = (wasserstein(u, v, 2, method="sinkhorn", regularisation=regularisation) / scale) ** 2
+        strength = regularisation * cost.mean()
+        # The cost alone is at most exact + strength · log(number of points), the entropy of an assignment.
+        least = (wasserstein(u, v, 2) / scale) ** 2
+        assert least * (1 - 240 * EPS) <= total <= (least + strength * math.log(60)) * (1 + sinkhorn.ACCURACY)
+
+
+def test_newton_finishes_what_the_iteration_cannot():
+    u, v = cloud("cauchy", 80, 3, SLOW), cloud("cauchy", 80, 3, SLOW + 1)
+    cost, _ = transport.cost_matrix(u, v, 1)
+    strength = 0.05 * cost.mean()
+    f = sinkhorn._annealed(cost, strength)
+    total, gap = sinkhorn._proven(cost, f, strength)
+    assert gap > sinkhorn.ACCURACY * total  # the control: no proof yet
+    finished, finished_gap = sinkhorn._proven(cost, sinkhorn._newton(cost, f, strength), strength)
+    assert abs(finished_gap) <= sinkhorn.AIM * finished
+
+
+def test_a_rounded_plan_has_its_marginals_whatever_it_was():
+    generator = np.random.default_rng(3)
+    for plan in (generator.random((7, 5)), generator.random((7, 5)) / 35, np.full((7, 5), 1 / 35)):
+        rounded = sinkhorn._rounded(plan.copy())
+        assert rounded.min() >= 0
+        assert rounded.sum(axis=1) == pytest.approx(np.full(7, 1 / 7), rel=64 * EPS)
+        assert rounded.sum(axis=0) == pytest.approx(np.full(5, 1 / 5), rel=64 * EPS)
+
+
+@pytest.mark.parametrize("regularisation", [1e-30, 1e-300, 5e-324])
+def test_a_blur_below_the_rounding_is_an_error(regularisation):
+    u, v = cloud("normal", 20, 2, 0), cloud("normal", 20, 2, 1)
+    with pytest.raises(InvalidInputError, match=r"regularisation is .*give a larger one"):
+        wasserstein(u, v, method="sinkhorn", regularisation=regularisation)
