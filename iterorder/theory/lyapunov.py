@@ -27,7 +27,7 @@ from iterorder.theory.affine.triangular import common_diagonals
 from iterorder.theory.logistic_cycle import logistic_cycle
 from iterorder.theory.step_draws import all_steps, draw_blocks
 from iterorder.theory.tangent import Tangent, affine_tangent, logistic_tangent, optimizer_tangent
-from iterorder.theory.undefined import NoLawReachedError, Undefined
+from iterorder.theory.undefined import NoLawReachedError, NoMinimizerError, Undefined
 
 #: Work of a Monte Carlo run, in estimated nanoseconds: fixed beforehand, so that a result depends on the maps, the seed
 #: and the effort alone.
@@ -242,7 +242,7 @@ def _along_chain(
     try:
         tangent = tangent_of(_replicas(cost))
     except InvalidInputError as error:
-        raise Undefined(f"no stationary law is known: {error}") from None
+        raise NoMinimizerError(f"no stationary law is known: {error}") from None
     return monte_carlo_exponent(tangent, maps.sampling_law, cost, seed=seed, effort=effort)
 
 
