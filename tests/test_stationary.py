@@ -12,7 +12,7 @@ from scipy import stats
 
 import iterorder as ito
 from iterorder.stationary import coalescence, probability, products, reasons
-from iterorder.stationary.sample import _backward_to
+from iterorder.stationary.iterates import backward_to
 from tests.systems import EVERY, logistic, regression
 
 gallery = ito.gallery
@@ -45,7 +45,7 @@ def beyond(sample, maps):
     """The same samples from three times as far back (whole epochs): the limit, as near as rounding lets it be."""
     epoch = products.epoch_of(maps)
     steps = (3 * sample.n_steps // epoch + 200) * epoch
-    return _backward_to(maps, np.zeros(maps.dim), steps, sample.seed)
+    return backward_to(maps, np.zeros(maps.dim), steps, sample.seed)
 
 
 @pytest.mark.parametrize("name", CERTIFIED)
@@ -58,7 +58,7 @@ def test_the_error_is_within_its_bound(name):
     assert (sample.error_bound <= 1e-8).all()
     assert (sample.n_steps % products.epoch_of(maps) == 0).all()
     # The control: an eighth of the way is not enough for such a bound (half can be: rare products set some bounds).
-    near = _backward_to(maps, np.zeros(maps.dim), sample.n_steps // 8 // products.epoch_of(maps), 3)
+    near = backward_to(maps, np.zeros(maps.dim), sample.n_steps // 8 // products.epoch_of(maps), 3)
     assert (np.linalg.norm(beyond(sample, maps) - near, axis=1) > sample.error_bound).any()
 
 
@@ -120,7 +120,7 @@ def test_second_moments_of_the_error_are_exact():
     for _ in range(12):
         current = flow.apply(current)
     replicas = 40_000
-    ends = [_backward_to(maps, x0, np.full(replicas, n), 9) for n in (12, 1000)]
+    ends = [backward_to(maps, x0, np.full(replicas, n), 9) for n in (12, 1000)]
     squares = ((ends[0] - ends[1]) ** 2).sum(axis=1)
     error = 5 * squares.std() / math.sqrt(replicas)
     assert abs(squares.mean() - np.trace(current)) < error
@@ -212,7 +212,7 @@ def test_moments_of_maps_that_stretch_before_they_contract():
     maps = ito.AffineMaps([shear, shear], [[0.0, 1.0], [0.0, -1.0]])
     sample = ito.stationary_sample(maps, 500, seed=1, x0=[0.0, 100.0], tol=1e-6)
     assert sample.certificate == "probability"
-    deep = _backward_to(maps, np.zeros(2), sample.n_steps * 3 + 200, 1)
+    deep = backward_to(maps, np.zeros(2), sample.n_steps * 3 + 200, 1)
     assert (np.linalg.norm(deep - sample.points, axis=1) <= sample.error_bound).all()
 
 
@@ -384,7 +384,7 @@ def test_mean_contraction_bounds_fail_no_more_often_than_they_say(name):
     assert int((error > sample.error_bound).sum()) <= stats.binom.ppf(1 - LEVEL, 20_000, 0.05)
     assert sample.n_steps.min() < sample.n_steps.max()
     # The control: after a quarter of the steps the bounds fail more often.
-    near = _backward_to(maps, np.zeros(maps.dim), sample.n_steps // 4, 2)
+    near = backward_to(maps, np.zeros(maps.dim), sample.n_steps // 4, 2)
     wrong = np.linalg.norm(beyond(sample, maps) - near, axis=1) > sample.error_bound
     assert int(wrong.sum()) > stats.binom.ppf(1 - LEVEL, 20_000, 0.05)
 

@@ -3,81 +3,31 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
 from iterorder.certificates import sure_certificate
-from iterorder.errors import DivergenceError, InvalidInputError, NotContractiveError
+from iterorder.errors import InvalidInputError, NotContractiveError
 from iterorder.estimate import Estimate
 from iterorder.maps import AffineMaps, CustomMaps, LinearRegressionSGD, QuadraticSGD, RandomMaps
 from iterorder.noise import MAX_REPLICAS
 from iterorder.progress import Progress, Report, as_progress, reported
 from iterorder.request import as_system, check_memory
 from iterorder.sampling import FreshNoise
-from iterorder.shown import call, shown, span
 from iterorder.stationary.coalescence import meet
+from iterorder.stationary.iterates import TRUNCATION, RoundingError, backward_to, rounding_of
 from iterorder.stationary.probability import epochs_to, mean_contraction, second_moment_flow
 from iterorder.stationary.products import NotReachedError, epoch_of, steps_to
 from iterorder.stationary.reasons import known_exponent, never_meets, refuse_expanding, why_not
+from iterorder.stationary.result import StationarySample
 from iterorder.stationary.trials import check_bounds
 from iterorder.theory.undefined import Undefined
 from iterorder.validation import MAX_STEPS, as_choice, as_float, as_floats, as_int, as_seed
 
 EPS = float(np.finfo(np.float64).eps)
-# Share of the tolerance that the truncation may use; the rest is for rounding.
-TRUNCATION = 0.5
 # Below, squares of distances leave the range of floating point.
 MIN_FAILURE = 1e-100
-
-
-@dataclass(frozen=True, eq=False)
-class StationarySample:
-    """Draws from the stationary law; ``points[r]`` is within ``error_bound[r]`` of an exact one, if that is a number.
-
-    Attributes
-    ----------
-    points : ndarray, shape (n, d)
-        Sample r is the backward iterate after ``n_steps[r]`` steps of replica r: that of `simulate`, bit for bit.
-    error_bound : ndarray, shape (n,)
-        Euclidean, rounding included. NaN with the certificate "coalescence", which bounds nothing.
-    n_steps : ndarray of int64, shape (n,)
-    certificate : {"sure", "probability", "coalescence"}
-        How far the bounds hold: always; each but for a probability of at most `failure_probability`; or there are none,
-        only evidence.
-    spread : ndarray, shape (n,)
-        With "coalescence", the largest distance between the iterates from the starts that were tried; else NaN. Other
-        starts between these may end farther away, where maps fold.
-    rests_on : {"lipschitz known", "lipschitz given", "moments", "starts that met"}
-        What the certificate rests on: Lipschitz constants that the library derives; constants that the user gave, which
-        were tried but not proved; exact or estimated second moments; distant starts that have met.
-    seed : int
-    maps : RandomMaps
-    """
-
-    points: np.ndarray
-    error_bound: np.ndarray
-    n_steps: np.ndarray
-    certificate: str
-    spread: np.ndarray
-    rests_on: str
-    seed: int
-    maps: RandomMaps = field(repr=False)
-
-    def __repr__(self) -> str:
-        given = ", given lipschitz" if self.rests_on == "lipschitz given" else ""
-        evidence = self.certificate == "coalescence"
-        largest = shown(float((self.spread if evidence else self.error_bound).max()))
-        facts = {
-            "points": str(self.points.shape),
-            "certificate": f"{self.certificate!r}{given}",
-            "spread" if evidence else "error_bound": f"at most {largest}",
-            "n_steps": span(self.n_steps),
-            "seed": str(self.seed),
-            "maps": repr(self.maps),
-        }
-        return call("StationarySample", facts)
 
 
 class _Plan(NamedTuple):
@@ -237,14 +187,10 @@ def _strongest(asked: _Request, report: Report | None) -> StationarySample:
         raise refused(error) from None
 
 
-class RoundingError(Exception):
-    """Rounding alone may exceed the tolerance; the message is for the user."""
-
-
 def _finished(maps, start, plan: _Plan, seed: int, tol: float, report: Report | None) -> StationarySample:
-    points = _backward_to(maps, start, plan.n_steps, seed, report)
+    points = backward_to(maps, start, plan.n_steps, seed, report)
     sizes = plan.size if plan.certificate == "sure" else plan.size + np.linalg.norm(points, axis=1)
-    bounds = plan.bounds + _rounding(maps, sizes, plan.contraction, tol)
+    bounds = plan.bounds + rounding_of(maps, sizes, plan.contraction, tol)
     spread = np.full(len(points), np.nan)
     return StationarySample(points, bounds, plan.n_steps, plan.certificate, spread, plan.rests_on, seed, maps)
 
@@ -326,42 +272,6 @@ def _coalesced(asked: _Request, known: Estimate | None, report: Report | None) -
     sizes = np.linalg.norm(points, axis=1)
     # Starts a spread apart were within the tolerance after so many steps.
     shrink = (TRUNCATION * tol / max(float(sizes.max()), tol)) ** (1.0 / int(np.median(n_steps)))
-    _rounding(maps, sizes, min(shrink, 1.0 - EPS), tol)  # refuses a tolerance that rounding alone exceeds
+    rounding_of(maps, sizes, min(shrink, 1.0 - EPS), tol)  # refuses a tolerance that rounding alone exceeds
     nothing = np.full(len(points), np.nan)
     return StationarySample(points, nothing, n_steps, "coalescence", distances, "starts that met", asked.seed, maps)
-
-
-def _rounding(maps, sizes, contraction: float, tol: float):
-    """Rounding of the steps of an epoch, each of about d + batch operations, and what later maps leave of it.
-
-    Of maps that a user wrote it is an estimate: their operations are not known.
-    """
-    law = maps.sampling_law
-    one = 4.0 * epoch_of(maps) * (maps.dim + law.batch_size + 8) * EPS * sizes
-    total = one / (1.0 - contraction) if contraction < 1.0 else np.full_like(one, math.inf)
-    worst = float(np.max(total))
-    if worst > (1.0 - TRUNCATION) * tol:
-        raise RoundingError(
-            f"tol is {tol:g}, but rounding alone can move a sample of size {float(np.max(sizes)):.3g} by {worst:.2g}: "
-            f"give tol of at least {2.0 * worst:.1g}"
-        )
-    return total
-
-
-def _backward_to(maps, start, n_steps, seed, report: Report | None = None) -> np.ndarray:
-    from iterorder.kernels import cpu, systems
-
-    system = systems.system_of(maps, np.dtype(np.float64))
-    draws = systems.draws_of(system, maps.sampling_law, seed)
-    starts = np.ascontiguousarray(np.broadcast_to(start, (len(n_steps), maps.dim)))
-    states = np.empty((len(n_steps), 1, maps.dim))
-    lengths = np.ascontiguousarray(n_steps, np.int64)
-    cpu.run_backward_to(system, draws, cpu.Noise(0, 1, 0), starts, lengths, states, report)
-    points = states[:, 0]
-    gone = ~np.isfinite(points).all(axis=1)
-    if gone.any():
-        raise DivergenceError(
-            f"{int(gone.sum())} of {len(points)} samples left the finite numbers, the first of them sample "
-            f"{int(gone.argmax())}: start nearer to the law, or lower the step size"
-        )
-    return points
