@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from iterorder.certificates import smaller_steps
 from iterorder.errors import DivergenceError
 from iterorder.progress import Report
 from iterorder.stationary.products import epoch_of
@@ -49,8 +50,9 @@ def backward_to(maps, start, n_steps, seed, report: Report | None = None) -> np.
     points = states[:, 0]
     gone = ~np.isfinite(points).all(axis=1)
     if gone.any():
+        advice = smaller_steps(maps)
         raise DivergenceError(
             f"{int(gone.sum())} of {len(points)} samples left the finite numbers, the first of them sample "
-            f"{int(gone.argmax())}: start nearer to the law, or lower the step size"
+            f"{int(gone.argmax())}: start nearer to the law{advice and f', or give {advice}'}"
         )
     return points

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from iterorder.certificates import smaller_steps
 from iterorder.errors import DivergenceError, NotContractiveError
 from iterorder.estimate import Estimate
 from iterorder.maps import CustomMaps, RandomMaps
@@ -143,7 +144,7 @@ def why_not(
     if known is not None and never_meets(maps, known):
         reason = "backward iterates converge where it is negative, so the search stopped early"
         return NotContractiveError(f"no sample can be certified to {tol:g}; {told}: {reason}; {_advice(maps)}")
-    advice = "; ".join(filter(None, ("give a larger tol or max_steps", _smaller_steps(maps))))
+    advice = ", or ".join(filter(None, ("give a larger tol or max_steps", smaller_steps(maps))))
     if known is None and round(exponent, DIGITS) == 0.0:
         advice = f"nothing contracts at a geometric rate; {_advice(maps)}"
     elif known is None and exponent > 0.0:
@@ -171,17 +172,10 @@ def _unstable(found: Exception, tol: float) -> str:
     )
 
 
-def _smaller_steps(maps: RandomMaps) -> str:
-    """What a system with a step size may try; empty for one without."""
-    if not hasattr(maps, "step_size") and not hasattr(maps, "step_sizes"):
-        return ""
-    losses = getattr(maps, "maps", maps)  # those that an optimiser steps along
-    return "try a smaller step size or a ridge" if hasattr(losses, "ridge") else "try a smaller step size"
-
-
 def _advice(maps: RandomMaps) -> str:
     """What may help a system that does not contract, which no tol or max_steps will."""
-    return _smaller_steps(maps) or "no tol or max_steps helps: give maps that contract on average"
+    step = smaller_steps(maps)
+    return f"give {step}" if step else "no tol or max_steps helps: give maps that contract on average"
 
 
 def _pace(found: NeverMetError) -> str:
