@@ -25,8 +25,8 @@ class StationarySample:
         How far the bounds hold: always; each but for a probability of at most `failure_probability`; or there are none,
         only evidence.
     spread : ndarray, shape (n,)
-        With "coalescence", the largest distance between the iterates from the starts that were tried; else NaN. Other
-        starts between these may end farther away, where maps fold.
+        With "coalescence", the largest distance between the iterates from the starts that were tried, as
+        computed; else NaN. Other starts between these may end farther away, where maps fold.
     rests_on : {"lipschitz known", "lipschitz given", "moments", "starts that met"}
         What the certificate rests on: Lipschitz constants that the library derives; constants that the user gave, which
         were tried but not proved; exact or estimated second moments; distant starts that have met.

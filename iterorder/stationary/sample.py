@@ -71,7 +71,8 @@ def stationary_sample(
     tol : float > 0
         Largest Euclidean error of a sample, rounding included.
     x0 : array_like, shape (d,), optional
-        Where the iterates begin; the origin by default. The law does not depend on it, the number of steps does.
+        Where the iterates begin; the origin by default. The number of steps depends on it. A law that does (an unstable
+        fixed point, several basins) is an error where distant starts show it.
     failure_probability : float in (0, 1)
         δ of the certificate "probability", for each sample.
     max_steps : int
