@@ -100,8 +100,16 @@ def _without_bound(maps: RandomMaps, c: float | None) -> str:
             "CustomMaps(…, lipschitz=…) a number below one (or, with noise='index', a function of the index), or "
             "tol=0 (exact)"
         )
-    advice = "lipschitz= below one, if there is such a bound" if custom else "a smaller step size or a ridge"
+    advice = "lipschitz= below one, if there is such a bound" if custom else smaller_steps(maps)
     return (
         f"tol needs a sure certificate, but the largest Lipschitz constant of {type(maps).__name__} is {c}: "
-        f"give tol=0 (exact), {advice}"
+        f"give tol=0 (exact){advice and f', {advice}'}"
     )
+
+
+def smaller_steps(maps: RandomMaps) -> str:
+    """What a system with a step size may try to contract; empty for one without."""
+    if not hasattr(maps, "step_size") and not hasattr(maps, "step_sizes"):
+        return ""
+    losses = getattr(maps, "maps", maps)  # those that an optimiser steps along
+    return "a smaller step size or a ridge" if hasattr(losses, "ridge") else "a smaller step size"

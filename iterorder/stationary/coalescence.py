@@ -6,12 +6,17 @@ import math
 
 import numpy as np
 
+from iterorder.errors import DivergenceError
 from iterorder.maps import RandomMaps
+from iterorder.noise import MAX_REPLICAS, uniforms
+from iterorder.progress import Report, part
 from iterorder.simulate import simulate
 from iterorder.stationary.products import NotReachedError, epoch_of
 
 # Steps and replicas of the run that shows how far the states spread, and how much farther the starts lie.
 PROBE_STEPS, PROBE_REPLICAS, REACH = 512, 64, 2.0
+# How often a start from which runs leave the finite numbers is drawn in by half before it is left out.
+HALVINGS = 8
 FIRST_STEPS = 32
 # Samples that are searched together: what the first of them show also spares the others.
 CHUNK = 2**14
@@ -44,18 +49,48 @@ class NeverMetError(NotReachedError):
 
 
 def distant_starts(maps: RandomMaps, x0: np.ndarray, seed: int) -> np.ndarray:
-    """x0 and corners of a box twice as wide as the states that forward runs reach, and as x0 is large, shape (k, d).
+    """x0 and far starts in general position around it, shape (k, d); only those from which runs stay finite.
 
-    The corners are those of all signs in the first three coordinates, which the others repeat.
+    The far starts lie near the corners of a box twice as wide as the states that forward runs reach, as x0 is large,
+    and two units, in every coordinate: also where no run leaves a fixed value. All signs of the first three
+    coordinates come in opposite pairs, the other signs and all distances are drawn, so that no two coordinates, sums
+    or differences agree. A start from which a run leaves the finite numbers is neither for nor against a limit (maps
+    may have a domain): it is drawn in to x0 by halves, and left out in the end.
     """
     states = simulate(
         maps, x0, PROBE_STEPS, n_replicas=PROBE_REPLICAS, seed=seed, save_steps=np.arange(0, PROBE_STEPS + 1, 8)
     ).states.reshape(-1, maps.dim)
     states = np.concatenate([states[np.isfinite(states).all(axis=1)], x0[None, :], -x0[None, :]])
-    middle, width = 0.5 * (states.max(axis=0) + states.min(axis=0)), np.ptp(states, axis=0)
-    bits = np.arange(2 ** min(maps.dim, 3))[:, None] >> (np.arange(maps.dim) % 3)
-    corners = middle + 0.5 * REACH * width * np.where(bits & 1, 1.0, -1.0)
-    return np.concatenate([x0[None, :], corners])
+    middle = 0.5 * states.max(axis=0) + 0.5 * states.min(axis=0)
+    half = np.maximum(0.5 * REACH * np.ptp(states, axis=0), 1.0 + np.abs(x0))
+    far = middle + half * _directions(maps.dim, seed)
+    for _ in range(HALVINGS):
+        left = ~np.array([_stays_finite(maps, start, seed) for start in far])
+        if not left.any():
+            break
+        far[left] = x0 + 0.5 * (far[left] - x0)
+    else:
+        far = far[[_stays_finite(maps, start, seed) for start in far]]
+    return np.concatenate([x0[None, :], far])
+
+
+def _directions(dim: int, seed: int) -> np.ndarray:
+    """Signed distances in [½, 1] for each coordinate, in units of the box, shape (2^min(d, 3), d)."""
+    count = 2 ** min(dim, 3)
+    drawn = uniforms(seed, MAX_REPLICAS - 1, np.arange(count), 2 * dim)
+    signs = np.where(drawn[:, :dim] < 0.5, -1.0, 1.0)
+    signs[:, :3] = np.where((np.arange(count)[:, None] >> np.arange(min(dim, 3))) & 1, 1.0, -1.0)
+    signs[count // 2 :, 3:] = -signs[: count // 2, 3:][::-1]  # start k is opposite to start count − 1 − k
+    return signs * (0.5 + 0.5 * drawn[:, dim:])
+
+
+def _stays_finite(maps: RandomMaps, start: np.ndarray, seed: int) -> bool:
+    """Whether all runs from a start do for the steps of the probe."""
+    try:
+        ends = simulate(maps, start, PROBE_STEPS, n_replicas=PROBE_REPLICAS, seed=seed).states
+    except DivergenceError:
+        return False
+    return bool(np.isfinite(ends).all())
 
 
 def meet(
@@ -67,11 +102,13 @@ def meet(
     seed: int,
     max_steps: int,
     slowest: float = -math.inf,
+    report: Report | None = None,
 ):
     """Backward iterates from x0, of the first number of steps (doubled each time) at which all starts have met.
 
     The search ends early when no sample has met and, at the pace of the last doubling, none would within `max_steps`;
-    at once where the Lyapunov exponent, `slowest` at least, is known to be too near to zero.
+    at once where the Lyapunov exponent, `slowest` at least, is known to be too near to zero. How many doublings
+    it takes is not known beforehand: `report` tells which share of the samples has met.
 
     Returns
     -------
@@ -79,6 +116,7 @@ def meet(
     distances : array, shape (n_samples,)
         The largest distance between the iterates from the starts.
     n_steps : int64 array, shape (n_samples,)
+    starts : array, shape (k, d)
 
     Raises
     ------
@@ -87,31 +125,36 @@ def meet(
     """
     starts, epoch = distant_starts(maps, x0, seed), epoch_of(maps)
     first_steps = min(-(-FIRST_STEPS // epoch) * epoch, max_steps // epoch * epoch)
+    if len(starts) < 2:
+        raise NotReachedError  # nothing but x0 stays finite: nothing is seen
     spread = float(np.abs(starts - starts[0]).max())  # no squares, which may overflow
     if first_steps == 0 or (spread > tol and -DOUBT * slowest * max_steps < math.log(spread / tol)):
         raise NotReachedError
     points = np.full((n_samples, maps.dim), np.nan)
     distances, n_steps = np.full(n_samples, np.inf), np.zeros(n_samples, np.int64)
     for first in range(0, n_samples, CHUNK):
-        part = slice(first, min(first + CHUNK, n_samples))
-        _search(maps, starts, first_steps, part, points, distances, n_steps, tol, seed, max_steps)
-    return points, distances, n_steps
+        chunk = slice(first, min(first + CHUNK, n_samples))
+        told = part(report, first / n_samples, chunk.stop / n_samples)
+        _search(maps, starts, first_steps, chunk, points, distances, n_steps, tol, seed, max_steps, told)
+    return points, distances, n_steps, starts
 
 
-def _search(maps, starts, n, chunk, points, distances, n_steps, tol, seed, max_steps) -> None:
+def _search(maps, starts, n, chunk, points, distances, n_steps, tol, seed, max_steps, report) -> None:
     """Fill in a chunk of samples."""
     here, before, parts = distances[chunk], distances[chunk].copy(), [chunk]
     while True:
-        for part in parts:
-            _try(maps, starts, n, part, points, distances, n_steps, tol, seed)
+        for some in parts:
+            _try(maps, starts, n, some, points, distances, n_steps, tol, seed)
         missing = ~(here <= tol)
+        if report is not None:
+            report(1.0 - float(missing.mean()))
         parts = [slice(chunk.start + first, chunk.start + last) for first, last in _runs(missing)]
         if not parts:
             return
         late = 2 * n > max_steps
         if late or (missing.all() and _hopeless(before, here, n, tol, max_steps)):
             sample = slice(parts[0].start, parts[0].start + 1)
-            ends = np.concatenate([_backward(maps, start, n, sample, seed) for start in starts])
+            ends = np.concatenate([_iterates(maps, start, n, sample, seed) for start in starts])
             raise NeverMetError(n, not late, float(np.median(before[missing])), float(np.median(here[missing])), ends)
         before, n = here.copy(), 2 * n
 
@@ -129,22 +172,30 @@ def _hopeless(before, distances, n: int, tol: float, max_steps: int) -> bool:
     return DOUBT * pace * (max_steps - n) < needed
 
 
-def _try(maps, starts, n, part, points, distances, n_steps, tol, seed) -> None:
+def _try(maps, starts, n, chunk, points, distances, n_steps, tol, seed) -> None:
     """Distances of some samples after n steps; fill in those that have met."""
-    end, apart = _backward(maps, starts[0], n, part, seed), np.zeros(part.stop - part.start)
+    end, apart = _backward(maps, starts[0], n, chunk, seed), np.zeros(chunk.stop - chunk.start)
     for start in starts[1:]:
         with np.errstate(over="ignore", invalid="ignore"):  # iterates may leave the finite numbers
-            gaps = np.linalg.norm(_backward(maps, start, n, part, seed) - end, axis=1)
+            gaps = np.linalg.norm(_iterates(maps, start, n, chunk, seed) - end, axis=1)
         np.maximum(apart, np.where(np.isnan(gaps), np.inf, gaps), out=apart)
-    waiting = ~(distances[part] <= tol)
+    waiting = ~(distances[chunk] <= tol)
     new = (apart <= tol) & waiting
-    distances[part] = np.where(waiting, apart, distances[part])
-    some = np.flatnonzero(new) + part.start
+    distances[chunk] = np.where(waiting, apart, distances[chunk])
+    some = np.flatnonzero(new) + chunk.start
     points[some], n_steps[some] = end[new], n
 
 
-def _backward(maps, start, steps, part, seed) -> np.ndarray:
-    replicas = {"n_replicas": part.stop - part.start, "first_replica": part.start}
+def _iterates(maps, start, steps, chunk, seed) -> np.ndarray:
+    """Backward iterates; NaN where all of them leave the finite numbers."""
+    try:
+        return _backward(maps, start, steps, chunk, seed)
+    except DivergenceError:
+        return np.full((chunk.stop - chunk.start, maps.dim), np.nan)
+
+
+def _backward(maps, start, steps, chunk, seed) -> np.ndarray:
+    replicas = {"n_replicas": chunk.stop - chunk.start, "first_replica": chunk.start}
     return simulate(maps, start, steps, order="backward", seed=seed, **replicas).states[:, 0]
 
 

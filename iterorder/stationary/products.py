@@ -8,9 +8,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from iterorder.certificates import rounding_margin
-from iterorder.errors import InvalidInputError, MapCompilationError
+from iterorder.errors import MapCompilationError
 from iterorder.maps import AffineMaps, CustomMaps, QuadraticSGD, RandomMaps
-from iterorder.noise import uniforms
 from iterorder.sampling import FreshNoise
 from iterorder.simulate import simulate
 from iterorder.theory.contraction import lipschitz_constants
@@ -18,8 +17,6 @@ from iterorder.theory.contraction import lipschitz_constants
 EPS = float(np.finfo(np.float64).eps)
 # Samples whose products are followed together, and products kept of each: some tens of megabytes.
 CHUNK, KEPT = 2**15, 64
-# Pairs of states by which a user's bounds are tried.
-TRIALS = 512
 
 
 class NotReachedError(Exception):
@@ -151,30 +148,3 @@ def _follow(factors, threshold, epoch, n_steps, products, seed, first_replica, m
         waiting &= ~found
         current, done = run[:, -1:].copy(), done + int(saves[-1])
         stride = epoch * max(1, done // (4 * KEPT * epoch))
-
-
-def check_bounds(maps: RandomMaps, x0: np.ndarray, seed: int) -> None:
-    """Try the Lipschitz bounds that a user gave on pairs of states: a proof must not rest on a wrong one.
-
-    Raises
-    ------
-    InvalidInputError
-        If a pair is stretched by more than the bound of its draw.
-    """
-    if not isinstance(maps, CustomMaps) or maps.lipschitz_bound is None:
-        return
-    scale = 1.0 + np.abs(x0).max()
-    places = uniforms(seed, 2**32 - 1, np.arange(TRIALS), 2 * maps.dim) * 4.0 - 2.0
-    for trial, place in enumerate(places):
-        draw = maps.draw(seed, trial, trial)
-        x, y = x0 + scale * place[: maps.dim], x0 + scale * place[maps.dim :]
-        bound = maps.lipschitz(draw)
-        assert bound is not None
-        u, v = maps.apply(x, draw), maps.apply(y, draw)
-        before, after = float(np.linalg.norm(x - y)), float(np.linalg.norm(u - v))
-        rounding = 16.0 * maps.dim * EPS * (np.abs(u).max() + np.abs(v).max() + np.abs(x).max() + np.abs(y).max())
-        if after > bound * before + rounding:
-            raise InvalidInputError(
-                f"lipschitz gives {bound:.6g} for the draw {np.asarray(draw).tolist()}, but the distance of "
-                f"{x.tolist()} and {y.tolist()} grows by {after / before:.6g}: give an upper bound, or None"
-            )

@@ -6,13 +6,14 @@ import math
 
 import numpy as np
 
+from iterorder.certificates import smaller_steps
 from iterorder.errors import DivergenceError, NotContractiveError
 from iterorder.estimate import Estimate
-from iterorder.maps import RandomMaps
+from iterorder.maps import CustomMaps, RandomMaps
 from iterorder.simulate import simulate
 from iterorder.stationary.coalescence import NeverMetError
 from iterorder.theory.families import analyse
-from iterorder.theory.undefined import Undefined
+from iterorder.theory.undefined import NoLawReachedError, NoMinimizerError, Undefined
 
 EPS = float(np.finfo(np.float64).eps)
 # Steps before a small difference is made, those for which it is followed, and replicas.
@@ -23,19 +24,40 @@ SMALL, FLOOR, CEILING = 1e-6, 1e4 * EPS, 1e-3
 DIGITS = 9
 # The shrinking of distances by far more than what would have been needed shows that close paths do meet.
 CLEARLY = 2.0
+# Roundings per coordinate in an exponent that is exactly zero.
+ROUNDED = 64.0
+# Starts whose close paths are followed, and standard errors by which a growth must be above zero to count as one.
+TRIED, DOUBT = 4, 4.0
 # What is left of distances after a doubling of the steps, where they are said to shrink.
 SLOWLY = 0.9
 
 
 def known_exponent(maps: RandomMaps, seed: int) -> Estimate | None:
-    """The Lyapunov exponent of a family whose derivative is known; None where it is not, or there is no law."""
+    """The Lyapunov exponent of a family whose derivative is known; None where it is not, or it has no exponent.
+
+    That of maps which a user wrote is measured along close paths instead, from several starts: an exponent along one
+    chain says nothing of the others.
+
+    Raises
+    ------
+    NotContractiveError
+        If it is known that there is no stationary law, which no search may then find.
+    """
     system = analyse(maps, seed=seed, effort="quick")
-    if not system.derivative_known:  # differences along the paths from the start of the sample tell more
+    if not system.derivative_known:
         return None
     try:
         return system.lyapunov_exponent()
+    except (NoLawReachedError, NoMinimizerError) as error:
+        raise NotContractiveError(f"there is nothing to sample: {error}") from None
     except Undefined:
         return None
+
+
+def never_meets(maps: RandomMaps, known: Estimate) -> bool:
+    """Whether a known exponent rules out that generic starts meet: at zero, maps that a user wrote may still fold."""
+    rounding = ROUNDED * maps.dim * EPS
+    return known.low > rounding if isinstance(maps, CustomMaps) else known.low >= -rounding
 
 
 def measured_exponent(maps: RandomMaps, x0: np.ndarray, seed: int) -> float:
@@ -43,12 +65,40 @@ def measured_exponent(maps: RandomMaps, x0: np.ndarray, seed: int) -> float:
 
     The sum of log growths over the sum of steps, over replicas that have run for a while; NaN where none stays finite.
     """
+    logs, steps, _ = _growths(maps, x0, seed)
+    return float(logs.sum() / steps.sum()) if steps.size else math.nan
+
+
+def refuse_expanding(maps: RandomMaps, starts: np.ndarray, tol: float, seed: int) -> None:
+    """Refuse starts that have met although close paths move apart: that they met is then an accident of the starts.
+
+    Raises
+    ------
+    NotContractiveError
+        If the growth from one of the first starts is above zero by more than its Monte Carlo error.
+    """
+    for start in starts[:TRIED]:
+        logs, steps, met = _growths(maps, start, seed)
+        if met or not steps.size:
+            continue  # differences that vanish altogether are no growth, whatever the others do
+        exponent = float(logs.sum() / steps.sum())
+        error = float(np.std(logs - exponent * steps)) * math.sqrt(len(logs)) / float(steps.sum())
+        if round(exponent - DOUBT * error, DIGITS) > 0.0:
+            raise NotContractiveError(
+                f"no sample can be certified to {tol:g}: distant starts have met, but paths close to that from "
+                f"{np.array2string(start[:3], precision=3)} move apart; the Lyapunov exponent, measured over at most "
+                f"{FOLLOW} steps while paths are close, is {exponent:.3g}: such a limit is not stable; {_advice(maps)}"
+            )
+
+
+def _growths(maps: RandomMaps, x0: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Log growths of small differences, over how many steps, of the replicas that stay finite; and if any vanished."""
     try:
         near = simulate(maps, x0, SETTLE, n_replicas=REPLICAS, seed=seed).states[:, 0]
         size = 1.0 + np.abs(near).max(axis=1, keepdims=True)
         near, far = (_followed(maps, x, seed) for x in _finite(near, near + SMALL * size))
     except DivergenceError:
-        return math.nan
+        return np.zeros(0), np.zeros(0), False
     with np.errstate(over="ignore", invalid="ignore"):
         gaps = np.linalg.norm(far - near, axis=2) / size
     inside = np.logical_and.accumulate((gaps >= FLOOR) & (gaps <= CEILING), axis=1)
@@ -56,9 +106,7 @@ def measured_exponent(maps: RandomMaps, x0: np.ndarray, seed: int) -> float:
     last = np.maximum(inside.sum(axis=1) - 1, 1)
     ends = np.clip(gaps[np.arange(REPLICAS), last], FLOOR, CEILING)
     kept = np.isfinite(gaps[:, :2]).all(axis=1)
-    if not kept.any():
-        return math.nan
-    return float(np.log(ends[kept] / gaps[kept, 0]).sum() / last[kept].sum())
+    return np.log(ends[kept] / gaps[kept, 0]), last[kept], bool((gaps[kept] == 0.0).any())
 
 
 def _followed(maps: RandomMaps, states: np.ndarray, seed: int) -> np.ndarray:
@@ -94,12 +142,14 @@ def why_not(
     else:
         shown = round(exponent, DIGITS) + 0.0  # no minus zero
         told = f"the Lyapunov exponent, measured over at most {FOLLOW} steps while paths are close, is {shown:.3g}"
-    advice = "give a larger tol or max_steps, a smaller step size or a ridge"
-    if known is not None and known.low >= 0.0:
+    if known is not None and never_meets(maps, known):
         reason = "backward iterates converge where it is negative, so the search stopped early"
-        return NotContractiveError(f"no sample can be certified to {tol:g}; {told}: {reason}; {advice}")
+        return NotContractiveError(f"no sample can be certified to {tol:g}; {told}: {reason}; {_advice(maps)}")
+    advice = ", or ".join(filter(None, ("give a larger tol or max_steps", smaller_steps(maps))))
     if known is None and round(exponent, DIGITS) == 0.0:
-        advice = "nothing contracts at a geometric rate, and a smaller step size or other maps are needed for that"
+        advice = f"nothing contracts at a geometric rate; {_advice(maps)}"
+    elif known is None and exponent > 0.0:
+        advice = _unstable(found, tol) or f"close paths move apart; {_advice(maps)}"
     start = f"not every sample is certified to {tol:g} within max_steps={max_steps}"
     if isinstance(found, NeverMetError):
         if found.early:
@@ -107,6 +157,26 @@ def why_not(
         if known is None and exponent * found.n_steps < -CLEARLY * math.log1p(found.distance / tol):
             advice = f"{_laws(found.ends)}; give a larger max_steps if paths change over rarely, or another system"
     return NotContractiveError(f"{start}; {told}: {advice}")
+
+
+def _unstable(found: Exception, tol: float) -> str:
+    """What it means that only the iterate from x0 has not met the others; empty where that was not seen."""
+    if not isinstance(found, NeverMetError) or not np.isfinite(found.ends).all():
+        return ""
+    own, others = found.ends[0], found.ends[1:]
+    if len(others) < 2 or np.ptp(others, axis=0).max() > tol:
+        return ""
+    places = [np.array2string(end[:3], precision=3, separator=", ") for end in (own, others[0])]
+    return (
+        f"the law depends on x0, from which close paths move apart: it ends at {places[0]}, and every other start that "
+        f"was tried at {places[1]}; give an x0 away from what all maps keep fixed"
+    )
+
+
+def _advice(maps: RandomMaps) -> str:
+    """What may help a system that does not contract, which no tol or max_steps will."""
+    step = smaller_steps(maps)
+    return f"give {step}" if step else "no tol or max_steps helps: give maps that contract on average"
 
 
 def _pace(found: NeverMetError) -> str:
@@ -122,6 +192,7 @@ def _pace(found: NeverMetError) -> str:
 def _laws(ends: np.ndarray) -> str:
     """What it means that close paths meet and distant ones do not; `ends` are iterates from distant starts."""
     groups: list[np.ndarray] = []
+    ends = ends[np.isfinite(ends).all(axis=1)]
     apart = 1e-3 * float(np.ptp(ends, axis=0).max())
     for end in ends:
         if all(np.abs(end - other).max() > apart for other in groups):

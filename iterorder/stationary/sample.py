@@ -3,68 +3,31 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
 from iterorder.certificates import sure_certificate
-from iterorder.errors import DivergenceError, InvalidInputError, NotContractiveError
+from iterorder.errors import InvalidInputError, NotContractiveError
 from iterorder.estimate import Estimate
-from iterorder.maps import AffineMaps, LinearRegressionSGD, QuadraticSGD, RandomMaps
+from iterorder.maps import AffineMaps, CustomMaps, LinearRegressionSGD, QuadraticSGD, RandomMaps
 from iterorder.noise import MAX_REPLICAS
+from iterorder.progress import Progress, Report, as_progress, reported
 from iterorder.request import as_system, check_memory
 from iterorder.sampling import FreshNoise
-from iterorder.shown import call, shown, span
 from iterorder.stationary.coalescence import meet
+from iterorder.stationary.iterates import TRUNCATION, RoundingError, backward_to, rounding_of
 from iterorder.stationary.probability import epochs_to, mean_contraction, second_moment_flow
-from iterorder.stationary.products import NotReachedError, check_bounds, epoch_of, steps_to
-from iterorder.stationary.reasons import known_exponent, why_not
+from iterorder.stationary.products import NotReachedError, epoch_of, steps_to
+from iterorder.stationary.reasons import known_exponent, never_meets, refuse_expanding, why_not
+from iterorder.stationary.result import StationarySample
+from iterorder.stationary.trials import check_bounds
 from iterorder.theory.undefined import Undefined
 from iterorder.validation import MAX_STEPS, as_choice, as_float, as_floats, as_int, as_seed
 
 EPS = float(np.finfo(np.float64).eps)
-# Share of the tolerance that the truncation may use; the rest is for rounding.
-TRUNCATION = 0.5
 # Below, squares of distances leave the range of floating point.
 MIN_FAILURE = 1e-100
-
-
-@dataclass(frozen=True, eq=False)
-class StationarySample:
-    """Draws from the stationary law; ``points[r]`` is within ``error_bound[r]`` of an exact one.
-
-    Attributes
-    ----------
-    points : ndarray, shape (n, d)
-        Sample r is the backward iterate after ``n_steps[r]`` steps of replica r: that of `simulate`, bit for bit.
-    error_bound : ndarray, shape (n,)
-        Euclidean, rounding included.
-    n_steps : ndarray of int64, shape (n,)
-    certificate : {"sure", "probability", "coalescence"}
-        What the bounds rest on: Lipschitz constants of the maps (always true); moments (each bound fails with a
-        probability of at most `failure_probability`); distant starts that have met (evidence, no proof).
-    seed : int
-    maps : RandomMaps
-    """
-
-    points: np.ndarray
-    error_bound: np.ndarray
-    n_steps: np.ndarray
-    certificate: str
-    seed: int
-    maps: RandomMaps = field(repr=False)
-
-    def __repr__(self) -> str:
-        facts = {
-            "points": str(self.points.shape),
-            "certificate": repr(self.certificate),
-            "error_bound": f"at most {shown(float(self.error_bound.max()))}",
-            "n_steps": span(self.n_steps),
-            "seed": str(self.seed),
-            "maps": repr(self.maps),
-        }
-        return call("StationarySample", facts)
 
 
 class _Plan(NamedTuple):
@@ -74,6 +37,7 @@ class _Plan(NamedTuple):
     """
 
     certificate: str
+    rests_on: str
     n_steps: np.ndarray
     bounds: np.ndarray
     contraction: float
@@ -90,6 +54,7 @@ def stationary_sample(
     failure_probability: float = 1e-9,
     max_steps: int = 1_000_000,
     backend: str = "cpu",
+    progress: Progress = False,
 ) -> StationarySample:
     """Independent samples of the stationary law, with a certificate: coupling from the past.
 
@@ -106,12 +71,18 @@ def stationary_sample(
     tol : float > 0
         Largest Euclidean error of a sample, rounding included.
     x0 : array_like, shape (d,), optional
-        Where the iterates begin; the origin by default. The law does not depend on it, the number of steps does.
+        Where the iterates begin; the origin by default. The number of steps depends on it. A law that does (an unstable
+        fixed point, several basins) is an error where distant starts show it.
     failure_probability : float in (0, 1)
         δ of the certificate "probability", for each sample.
     max_steps : int
         The most steps of a sample.
     backend : {"cpu"}
+    progress : bool or function
+        True: show how far the sample is (a bar in a terminal or a notebook, sparse lines on standard error elsewhere).
+        A function is called with the finished share, up to 1; an exception that it raises ends the sampling. With a
+        bound it is the share of the map applications; where starts must meet, whose steps nobody knows beforehand,
+        that of the samples that have met.
 
     Returns
     -------
@@ -135,7 +106,10 @@ def stationary_sample(
     covers least squares with batches of one; for other maps with ∏Lip·‖T(x0)−x0‖_p/(1−r_p). With fresh noise these
     moments are estimated from 20 000 draws, taken six standard errors above, and refused where the tail is heavy.
 
-    Coalescence doubles the steps until distant starts have met. It gives up early: at once with a Lyapunov exponent
+    Coalescence doubles the steps until distant starts in general position have met. That is evidence: `error_bound` is
+    NaN, and `spread` the largest distance of the starts that were tried. Of `gallery.reflected_walk`, which folds,
+    about half of the samples are farther from the limit than their spread. Where the starts have met but close paths
+    move apart, the sample is refused. It gives up early: at once with a Lyapunov exponent
     that is known not to be negative, or to be too small for `max_steps`; else when no sample has met in 5·`max_steps`
     steps of all samples together and the distances shrink too slowly. Systems that contract, but slower than
     geometrically, work on: starts of `gallery.reflected_walk` approach each other like 1/n, which takes 1/`tol` steps,
@@ -169,38 +143,65 @@ def stationary_sample(
     if start.shape != (maps.dim,):
         raise InvalidInputError(f"x0 has shape {start.shape}: give ({maps.dim},)")
     check_memory(8 * n_samples * (maps.dim + 2), f"{n_samples:,} samples x {maps.dim} numbers")
-    check_bounds(maps, start, seed)
+    with reported(as_progress(progress), "stationary sample") as report:
+        check_bounds(maps, start, seed)
+        return _strongest(_Request(maps, start, n_samples, tol, delta, seed, max_steps), report)
+
+
+class _Request(NamedTuple):
+    """What was asked for, validated."""
+
+    maps: RandomMaps
+    start: np.ndarray
+    n_samples: int
+    tol: float
+    delta: float
+    seed: int
+    max_steps: int
+
+
+def _strongest(asked: _Request, report: Report | None) -> StationarySample:
+    """The sample with the strongest certificate that there is, or the error that says why there is none."""
     failure: Exception | None = None
     for certified in (_sure, _probable):
         try:
-            found = certified(maps, start, n_samples, tol, delta, seed, max_steps)
+            found = certified(*asked, report)
         except (NotReachedError, RoundingError) as error:
             # A sure contraction near one asks for more steps than the mean one: the next certificate may do.
             failure = failure or error
             continue
         if found is not None:
             return found
-    known = known_exponent(maps, seed)
+    known = known_exponent(asked.maps, asked.seed)
+
+    def refused(error: Exception) -> NotContractiveError:
+        maps, start, tol = asked.maps, asked.start, asked.tol
+        return why_not(maps, start, tol, seed=asked.seed, max_steps=asked.max_steps, known=known, found=error)
+
+    if known is not None and never_meets(asked.maps, known):
+        raise refused(NotReachedError())
     try:
-        return _coalesced(maps, start, n_samples, tol, seed, max_steps, known)
+        return _coalesced(asked, known, report)
     except (NotReachedError, RoundingError) as error:
         if isinstance(failure or error, RoundingError):
             raise InvalidInputError(str(failure or error)) from None
-        raise why_not(maps, start, tol, seed=seed, max_steps=max_steps, known=known, found=error) from None
+        raise refused(error) from None
 
 
-class RoundingError(Exception):
-    """Rounding alone may exceed the tolerance; the message is for the user."""
-
-
-def _finished(maps, start, plan: _Plan, seed: int, tol: float) -> StationarySample:
-    points = _backward_to(maps, start, plan.n_steps, seed)
+def _finished(maps, start, plan: _Plan, seed: int, tol: float, report: Report | None) -> StationarySample:
+    points = backward_to(maps, start, plan.n_steps, seed, report)
     sizes = plan.size if plan.certificate == "sure" else plan.size + np.linalg.norm(points, axis=1)
-    bounds = plan.bounds + _rounding(maps, sizes, plan.contraction, tol)
-    return StationarySample(points, bounds, plan.n_steps, plan.certificate, seed, maps)
+    bounds = plan.bounds + rounding_of(maps, sizes, plan.contraction, tol)
+    spread = np.full(len(points), np.nan)
+    return StationarySample(points, bounds, plan.n_steps, plan.certificate, spread, plan.rests_on, seed, maps)
 
 
-def _sure(maps, start, n_samples, tol, delta, seed, max_steps) -> StationarySample | None:
+def _constants_of(maps: RandomMaps) -> str:
+    """Where the Lipschitz constants of the maps come from."""
+    return "lipschitz given" if isinstance(maps, CustomMaps) else "lipschitz known"
+
+
+def _sure(maps, start, n_samples, tol, delta, seed, max_steps, report) -> StationarySample | None:
     try:
         certificate = sure_certificate(maps, start[None, :])
     except NotContractiveError:
@@ -210,34 +211,36 @@ def _sure(maps, start, n_samples, tol, delta, seed, max_steps) -> StationarySamp
     n_steps, products = steps_to(maps, threshold, n_samples, seed=seed, max_steps=max_steps)
     # Iterates never leave the ball around x0 in which the limit lies.
     size = float(np.linalg.norm(start)) + distance
-    plan = _Plan("sure", n_steps, products * distance, certificate.contraction ** epoch_of(maps), size)
-    return _finished(maps, start, plan, seed, tol)
+    plan = _Plan(
+        "sure", _constants_of(maps), n_steps, products * distance, certificate.contraction ** epoch_of(maps), size
+    )
+    return _finished(maps, start, plan, seed, tol, report)
 
 
-def _probable(maps, start, n_samples, tol, delta, seed, max_steps) -> StationarySample | None:
+def _probable(maps, start, n_samples, tol, delta, seed, max_steps, report) -> StationarySample | None:
     epoch = epoch_of(maps)
     try:
         flow = second_moment_flow(maps, start)
     except Undefined:
-        return _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps)
+        return _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps, report)
     second = float(np.trace(flow.start))
     size = float(np.linalg.norm(start)) + math.sqrt(second)
     if maps.dim == 1 and isinstance(maps, (AffineMaps, QuadraticSGD, LinearRegressionSGD)):
         distance = math.sqrt(second / delta)
         threshold = math.inf if distance == 0.0 else TRUNCATION * tol / distance
         n_steps, products = steps_to(maps, threshold, n_samples, seed=seed, max_steps=max_steps)
-        plan = _Plan("probability", n_steps, products * distance, flow.decay, size)
-        return _finished(maps, start, plan, seed, tol)
+        plan = _Plan("probability", "moments", n_steps, products * distance, flow.decay, size)
+        return _finished(maps, start, plan, seed, tol, report)
     try:
         epochs, moment = epochs_to(flow, delta * (TRUNCATION * tol) ** 2, max_steps // epoch)
     except Undefined:
         raise NotReachedError from None
     n_steps = np.full(n_samples, epochs * epoch)
-    plan = _Plan("probability", n_steps, np.full(n_samples, math.sqrt(moment / delta)), flow.decay, size)
-    return _finished(maps, start, plan, seed, tol)
+    plan = _Plan("probability", "moments", n_steps, np.full(n_samples, math.sqrt(moment / delta)), flow.decay, size)
+    return _finished(maps, start, plan, seed, tol, report)
 
 
-def _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps) -> StationarySample | None:
+def _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps, report) -> StationarySample | None:
     if isinstance(maps.sampling_law, FreshNoise) and getattr(maps, "lipschitz_bound", None) is None:
         return None
     try:
@@ -247,53 +250,29 @@ def _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps) -> Statio
     threshold = math.inf if found.distance == 0.0 else TRUNCATION * tol / found.distance
     n_steps, products = steps_to(maps, threshold, n_samples, seed=seed, max_steps=max_steps)
     size = float(np.linalg.norm(start)) + found.size
-    plan = _Plan("probability", n_steps, products * found.distance, found.contraction, size)
-    return _finished(maps, start, plan, seed, tol)
+    plan = _Plan("probability", _constants_of(maps), n_steps, products * found.distance, found.contraction, size)
+    return _finished(maps, start, plan, seed, tol, report)
 
 
-def _coalesced(maps, start, n_samples, tol, seed, max_steps, known: Estimate | None) -> StationarySample:
-    slowest = -math.inf if known is None else min(known.low, 0.0)
-    points, distances, n_steps = meet(
-        maps, start, n_samples, TRUNCATION * tol, seed=seed, max_steps=max_steps, slowest=slowest
+def _coalesced(asked: _Request, known: Estimate | None, report: Report | None) -> StationarySample:
+    maps, tol = asked.maps, asked.tol
+    # Maps that fold may have an exponent of zero, and their starts meet: only what cannot fold is given up at once.
+    slowest = -math.inf if known is None or isinstance(maps, CustomMaps) else min(known.low, 0.0)
+    points, distances, n_steps, starts = meet(
+        maps,
+        asked.start,
+        asked.n_samples,
+        TRUNCATION * tol,
+        seed=asked.seed,
+        max_steps=asked.max_steps,
+        slowest=slowest,
+        report=report,
     )
+    if known is None:
+        refuse_expanding(maps, starts, tol, asked.seed)
     sizes = np.linalg.norm(points, axis=1)
     # Starts a spread apart were within the tolerance after so many steps.
     shrink = (TRUNCATION * tol / max(float(sizes.max()), tol)) ** (1.0 / int(np.median(n_steps)))
-    bounds = distances + _rounding(maps, sizes, min(shrink, 1.0 - EPS), tol)
-    return StationarySample(points, bounds, n_steps, "coalescence", seed, maps)
-
-
-def _rounding(maps, sizes, contraction: float, tol: float):
-    """Rounding of the steps of an epoch, each of about d + batch operations, and what later maps leave of it.
-
-    Of maps that a user wrote it is an estimate: their operations are not known.
-    """
-    law = maps.sampling_law
-    one = 4.0 * epoch_of(maps) * (maps.dim + law.batch_size + 8) * EPS * sizes
-    total = one / (1.0 - contraction) if contraction < 1.0 else np.full_like(one, math.inf)
-    worst = float(np.max(total))
-    if worst > (1.0 - TRUNCATION) * tol:
-        raise RoundingError(
-            f"tol is {tol:g}, but rounding alone can move a sample of size {float(np.max(sizes)):.3g} by {worst:.2g}: "
-            f"give tol of at least {2.0 * worst:.1g}"
-        )
-    return total
-
-
-def _backward_to(maps, start, n_steps, seed) -> np.ndarray:
-    from iterorder.kernels import cpu, systems
-
-    system = systems.system_of(maps, np.dtype(np.float64))
-    draws = systems.draws_of(system, maps.sampling_law, seed)
-    starts = np.ascontiguousarray(np.broadcast_to(start, (len(n_steps), maps.dim)))
-    states = np.empty((len(n_steps), 1, maps.dim))
-    lengths = np.ascontiguousarray(n_steps, np.int64)
-    cpu.run_backward_to(system, draws, cpu.Noise(0, 1, 0), starts, lengths, states, None)
-    points = states[:, 0]
-    gone = ~np.isfinite(points).all(axis=1)
-    if gone.any():
-        raise DivergenceError(
-            f"{int(gone.sum())} of {len(points)} samples left the finite numbers, the first of them sample "
-            f"{int(gone.argmax())}: start nearer to the law, or lower the step size"
-        )
-    return points
+    rounding_of(maps, sizes, min(shrink, 1.0 - EPS), tol)  # refuses a tolerance that rounding alone exceeds
+    nothing = np.full(len(points), np.nan)
+    return StationarySample(points, nothing, n_steps, "coalescence", distances, "starts that met", asked.seed, maps)

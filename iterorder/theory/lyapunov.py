@@ -30,7 +30,7 @@ from iterorder.theory.logistic_cycle import logistic_cycle
 from iterorder.theory.spectrum import exact_affine_spectrum, triangular_spectrum
 from iterorder.theory.step_draws import draw_blocks
 from iterorder.theory.tangent import Tangent, affine_tangent, logistic_tangent, optimizer_tangent
-from iterorder.theory.undefined import NoLawReachedError, Undefined
+from iterorder.theory.undefined import NoLawReachedError, NoMinimizerError, Undefined
 
 
 def exact_affine_exponent(sampling: Sampling, items: Items) -> float | None:
@@ -226,5 +226,5 @@ def _along_chain(
     try:
         tangent = tangent_of(replicas, seed, n_vectors)
     except InvalidInputError as error:
-        raise Undefined(f"no stationary law is known: {error}") from None
+        raise NoMinimizerError(f"no stationary law is known: {error}") from None
     return monte_carlo_spectrum(tangent, maps.sampling_law, cost, seed=seed, effort=effort)[:k]

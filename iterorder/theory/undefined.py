@@ -14,3 +14,7 @@ class Undefined(IterorderError):
 
 class NoLawReachedError(Undefined):
     """There is no stationary law because states, or products of linear parts, leave every bound: an unstable system."""
+
+
+class NoMinimizerError(Undefined):
+    """The losses have no minimiser, around which alone a stationary law could lie: states drift off for ever."""

@@ -1,0 +1,58 @@
+"""Backward iterates that each stop at a step of their own, and what rounding may have done to them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from iterorder.certificates import smaller_steps
+from iterorder.errors import DivergenceError
+from iterorder.progress import Report
+from iterorder.stationary.products import epoch_of
+
+EPS = float(np.finfo(np.float64).eps)
+# Share of the tolerance that the truncation may use; the rest is for rounding.
+TRUNCATION = 0.5
+
+
+class RoundingError(Exception):
+    """Rounding alone may exceed the tolerance; the message is for the user."""
+
+
+def rounding_of(maps, sizes, contraction: float, tol: float):
+    """Rounding of the steps of an epoch, each of about d + batch operations, and what later maps leave of it.
+
+    Of maps that a user wrote it is an estimate: their operations are not known.
+    """
+    law = maps.sampling_law
+    one = 4.0 * epoch_of(maps) * (maps.dim + law.batch_size + 8) * EPS * sizes
+    total = one / (1.0 - contraction) if contraction < 1.0 else np.full_like(one, math.inf)
+    worst = float(np.max(total))
+    if worst > (1.0 - TRUNCATION) * tol:
+        raise RoundingError(
+            f"tol is {tol:g}, but rounding alone can move a sample of size {float(np.max(sizes)):.3g} by {worst:.2g}: "
+            f"give tol of at least {2.0 * worst:.1g}"
+        )
+    return total
+
+
+def backward_to(maps, start, n_steps, seed, report: Report | None = None) -> np.ndarray:
+    """The iterate of sample r after n_steps[r] steps under the maps of replica r, shape (n, d)."""
+    from iterorder.kernels import cpu, systems
+
+    system = systems.system_of(maps, np.dtype(np.float64))
+    draws = systems.draws_of(system, maps.sampling_law, seed)
+    starts = np.ascontiguousarray(np.broadcast_to(start, (len(n_steps), maps.dim)))
+    states = np.empty((len(n_steps), 1, maps.dim))
+    lengths = np.ascontiguousarray(n_steps, np.int64)
+    cpu.run_backward_to(system, draws, cpu.Noise(0, 1, 0), starts, lengths, states, report)
+    points = states[:, 0]
+    gone = ~np.isfinite(points).all(axis=1)
+    if gone.any():
+        advice = smaller_steps(maps)
+        raise DivergenceError(
+            f"{int(gone.sum())} of {len(points)} samples left the finite numbers, the first of them sample "
+            f"{int(gone.argmax())}: start nearer to the law{advice and f', or give {advice}'}"
+        )
+    return points

@@ -1,0 +1,58 @@
+"""What `stationary_sample` returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from iterorder.maps import RandomMaps
+from iterorder.shown import call, shown, span
+
+
+@dataclass(frozen=True, eq=False)
+class StationarySample:
+    """Draws from the stationary law; ``points[r]`` is within ``error_bound[r]`` of an exact one, if that is a number.
+
+    Attributes
+    ----------
+    points : ndarray, shape (n, d)
+        Sample r is the backward iterate after ``n_steps[r]`` steps of replica r: that of `simulate`, bit for bit.
+    error_bound : ndarray, shape (n,)
+        Euclidean, rounding included. NaN with the certificate "coalescence", which bounds nothing.
+    n_steps : ndarray of int64, shape (n,)
+    certificate : {"sure", "probability", "coalescence"}
+        How far the bounds hold: always; each but for a probability of at most `failure_probability`; or there are none,
+        only evidence.
+    spread : ndarray, shape (n,)
+        With "coalescence", the largest distance between the iterates from the starts that were tried, as
+        computed; else NaN. Other starts between these may end farther away, where maps fold.
+    rests_on : {"lipschitz known", "lipschitz given", "moments", "starts that met"}
+        What the certificate rests on: Lipschitz constants that the library derives; constants that the user gave, which
+        were tried but not proved; exact or estimated second moments; distant starts that have met.
+    seed : int
+    maps : RandomMaps
+    """
+
+    points: np.ndarray
+    error_bound: np.ndarray
+    n_steps: np.ndarray
+    certificate: str
+    spread: np.ndarray
+    rests_on: str
+    seed: int
+    maps: RandomMaps = field(repr=False)
+
+    def __repr__(self) -> str:
+        given = ", given lipschitz" if self.rests_on == "lipschitz given" else ""
+        evidence = self.certificate == "coalescence"
+        largest = shown(float((self.spread if evidence else self.error_bound).max()))
+        facts = {
+            "points": str(self.points.shape),
+            "certificate": f"{self.certificate!r}{given}",
+            "spread" if evidence else "error_bound": f"at most {largest}",
+            "n_steps": span(self.n_steps),
+            "seed": str(self.seed),
+            "maps": repr(self.maps),
+        }
+        return call("StationarySample", facts)

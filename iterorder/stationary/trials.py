@@ -1,0 +1,100 @@
+"""Lipschitz bounds that a user gave, tried where the iterates are: a proof must not rest on a wrong one."""
+
+from __future__ import annotations
+
+import contextlib
+
+import numpy as np
+
+from iterorder.errors import DivergenceError, InvalidInputError
+from iterorder.maps import CustomMaps, RandomMaps
+from iterorder.noise import uniforms
+from iterorder.simulate import simulate
+
+EPS = float(np.finfo(np.float64).eps)
+# The paths that show where iterates are: replicas, steps, and steps between two saved ones.
+PATHS, PATH_STEPS, PATH_STRIDE = 64, 256, 8
+# Pairs under a bound of all maps, and under a function of the draw, which is called in plain Python for each.
+PAIRS, PAIRS_OF_FUNCTION = 16_384, 2_048
+# Distances of pairs in units of the region: from where rounding leaves eight digits of a stretch to all of it.
+NEAREST = 1e-4
+# Turns of a pair into the direction that its images show, which leads to the direction that is stretched most.
+TURNS = 3
+# The last replica of the counter: no sample sees its noise.
+STREAM = 2**32 - 1
+
+
+def check_bounds(maps: RandomMaps, x0: np.ndarray, seed: int) -> None:
+    """Try the Lipschitz bounds that a user gave, on pairs of states near each other and far apart.
+
+    Half of the pairs begin on paths from x0, half anywhere in the box that the paths and a neighbourhood of x0 span.
+    Each pair meets a map of its own, and is turned a few times towards the direction that this map stretches most.
+
+    Raises
+    ------
+    InvalidInputError
+        If a pair is stretched by more than the bound of its draw.
+    """
+    if not isinstance(maps, CustomMaps) or maps.lipschitz_bound is None:
+        return
+    count = PAIRS_OF_FUNCTION if callable(maps.lipschitz_bound) else PAIRS
+    x, gaps, lengths = _pairs(maps, x0, seed, count)
+    bounds = _bounds(maps, seed, count)
+    u = _images(maps, x, seed)
+    for _ in range(1 + TURNS):
+        y = x + gaps * (lengths / _norms(gaps))[:, None]
+        v = _images(maps, y, seed)
+        with np.errstate(over="ignore", invalid="ignore"):
+            before, after = _norms(y - x), _norms(v - u)
+            sizes = sum(np.abs(states).max(axis=1) for states in (x, y, u, v))
+            # Differences of images are rounded like the images, and the bound itself to half of the digits.
+            beyond = after - bounds * before * (1.0 + np.sqrt(EPS)) - 16.0 * maps.dim * EPS * sizes
+        worst = int(np.argmax(np.where(np.isfinite(beyond), beyond / before, -np.inf)))
+        if beyond[worst] > 0.0:
+            _refuse(maps, seed, worst, bounds[worst], x[worst], y[worst], float(after[worst] / before[worst]))
+        moved = np.isfinite(after) & (after > 0.0)
+        gaps = np.where(moved[:, None], v - u, gaps)
+
+
+def _pairs(maps: CustomMaps, x0: np.ndarray, seed: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Places, directions and distances of pairs, shapes (count, d), (count, d) and (count,)."""
+    d = maps.dim
+    saves, paths = np.arange(0, PATH_STEPS + 1, PATH_STRIDE), np.empty((0, d))
+    with contextlib.suppress(DivergenceError):
+        paths = simulate(maps, x0, PATH_STEPS, n_replicas=PATHS, seed=seed, save_steps=saves).states.reshape(-1, d)
+    paths = np.concatenate([paths[np.isfinite(paths).all(axis=1)], x0[None, :]])
+    around = 2.0 * (1.0 + float(np.abs(x0).max()))
+    low, high = np.minimum(paths.min(axis=0), x0 - around), np.maximum(paths.max(axis=0), x0 + around)
+    drawn = uniforms(seed, STREAM, np.arange(count), 2 * d + 2)
+    x = low + (high - low) * drawn[:, :d]
+    on_path = np.arange(count) % 2 == 0
+    x[on_path] = paths[(drawn[on_path, 2 * d] * len(paths)).astype(int)]
+    gaps = (drawn[:, d : 2 * d] - 0.5) * (high - low)
+    return x, gaps, _norms(gaps) * NEAREST ** drawn[:, 2 * d + 1]
+
+
+def _images(maps: CustomMaps, states: np.ndarray, seed: int) -> np.ndarray:
+    """The image of state r under the first map of replica r; NaN where it is not finite."""
+    try:
+        return simulate(maps, states, 1, n_replicas=len(states), seed=seed).states[:, 0]
+    except DivergenceError:
+        return np.full_like(states, np.nan)
+
+
+def _bounds(maps: CustomMaps, seed: int, count: int) -> np.ndarray:
+    """The bound of the first map of each replica."""
+    if not callable(maps.lipschitz_bound):
+        return np.full(count, maps.lipschitz_bound, np.float64)
+    return np.array([maps.lipschitz(maps.draw(seed, replica, 0)) for replica in range(count)], np.float64)
+
+
+def _norms(gaps: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(gaps, axis=1)
+
+
+def _refuse(maps: CustomMaps, seed: int, replica: int, bound: float, x, y, stretch: float) -> None:
+    draw = np.asarray(maps.draw(seed, replica, 0)).tolist()
+    raise InvalidInputError(
+        f"lipschitz gives {bound:.6g} for the draw {draw}, but the distance of {x.tolist()} and {y.tolist()} grows by "
+        f"{stretch:.6g}: give an upper bound, or None"
+    )

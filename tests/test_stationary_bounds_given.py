@@ -1,0 +1,100 @@
+"""Lipschitz bounds that a user gave: named in the certificate, and tried over the region of the iterates."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import iterorder as ito
+from iterorder.stationary.trials import check_bounds
+
+STEP, RIDGE, N = 0.12, 0.1, 30
+
+
+def huber(x, draw, params, out):
+    features, targets, h, ridge = params[0], params[1], params[2], params[3]
+    slope = -targets[draw[0]]
+    for j in range(len(x)):
+        slope += features[draw[0], j] * x[j]
+    slope = max(-1.0, min(1.0, slope))
+    for j in range(len(x)):
+        out[j] = x[j] - h * (slope * features[draw[0], j] + ridge * x[j])
+
+
+def huber_regression(dim: int, bound) -> tuple[ito.CustomMaps, float]:
+    """Maps of slope 1 − h·ridge = .988 but for one row, where 1 − h(ridge + ‖a‖²) = −2.2; and the true constant."""
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(N, dim))
+    features[0] *= np.sqrt((3.2 - STEP * RIDGE) / STEP) / np.linalg.norm(features[0])
+    targets = features @ np.arange(1.0, dim + 1.0) + rng.standard_t(2, size=N)
+    slopes = 1.0 - STEP * (RIDGE + (features**2).sum(axis=1))
+    largest = max(1.0 - STEP * RIDGE, float(np.abs(slopes).max()))
+    params = (features, targets, STEP, RIDGE)
+    return ito.CustomMaps(huber, dim=dim, noise="index", n_maps=N, params=params, lipschitz=bound), largest
+
+
+@pytest.mark.parametrize("dim", [1, 2, 5])
+def test_a_false_bound_is_refused_for_every_seed(dim):
+    """One map of thirty stretches by 2.20 where its residual is below one: the bound .988 is that of all others."""
+    maps, largest = huber_regression(dim, 1.0 - STEP * RIDGE)
+    assert largest == pytest.approx(2.2)
+    for seed in range(10):
+        with pytest.raises(ito.InvalidInputError, match=r"lipschitz gives 0\.988 .* give an upper bound, or None"):
+            check_bounds(maps, np.zeros(dim), seed)
+    # The control: the true constant passes.
+    true, _ = huber_regression(dim, largest * (1.0 + 1e-12))
+    for seed in range(10):
+        check_bounds(true, np.zeros(dim), seed)
+
+
+def test_a_false_function_of_the_index_is_refused():
+    maps, largest = huber_regression(2, lambda i: 0.988)
+    with pytest.raises(ito.InvalidInputError, match="for the draw 0"):
+        ito.stationary_sample(maps, 4, seed=0)
+    assert largest > 0.988
+
+
+def test_a_slope_far_from_the_start_is_found():
+    """The maps contract around x0 = 0, and stretch near 40, where the iterates are."""
+
+    def far(x, draw, params, out):
+        out[0] = 0.5 * x[0] + 20.0 + draw[0] + 0.3 * max(-1.0, min(1.0, 5.0 * (x[0] - 41.0)))
+
+    with pytest.raises(ito.InvalidInputError, match="grows by"):
+        ito.stationary_sample(ito.CustomMaps(far, dim=1, lipschitz=0.5), 4, seed=0)
+
+
+def halves(x, draw, params, out):
+    out[0] = 0.5 * x[0] + draw[0]
+
+
+def picks(x, draw, params, out):
+    out[0] = 0.5 * x[0] + draw[0]
+
+
+def test_certificates_say_that_a_bound_was_given():
+    sure = ito.stationary_sample(ito.CustomMaps(picks, dim=1, noise="index", n_maps=2, lipschitz=0.5), 4, seed=0)
+    assert (sure.certificate, sure.rests_on) == ("sure", "lipschitz given")
+    assert "'sure', given lipschitz" in repr(sure)
+    for bound in (0.5, lambda draw: 0.5):
+        probable = ito.stationary_sample(ito.CustomMaps(halves, dim=1, lipschitz=bound), 4, seed=0)
+        assert (probable.certificate, probable.rests_on) == ("probability", "lipschitz given")
+        assert "'probability', given lipschitz" in repr(probable)
+    # The control: constants that the library derives, and moments.
+    known = ito.stationary_sample(ito.gallery.two_point_quadratic(0.5), 4, seed=0)
+    assert known.rests_on == "lipschitz known"
+    assert "given" not in repr(known)
+    moments = ito.stationary_sample(ito.AffineMaps([[[1.3]], [[0.4]]], [[1.0], [0.0]]), 4, seed=0)
+    assert moments.rests_on == "moments"
+    assert np.isnan(moments.spread).all()
+
+
+@pytest.mark.parametrize("maps", [ito.gallery.barnsley_fern(), ito.gallery.reflected_walk()], ids=["bound", "evidence"])
+def test_progress_grows_to_one_and_changes_nothing(maps):
+    shares: list[float] = []
+    told = ito.stationary_sample(maps, 300, seed=1, tol=0.05, progress=shares.append)
+    assert shares[-1] == 1.0
+    assert (np.diff(shares) > 0).all()
+    np.testing.assert_array_equal(told.points, ito.stationary_sample(maps, 300, seed=1, tol=0.05).points)
+    with pytest.raises(ito.InvalidInputError, match="progress is 3"):
+        ito.stationary_sample(maps, 3, seed=1, progress=3)
