@@ -11,6 +11,8 @@ References
 
 from __future__ import annotations
 
+import math
+
 from iterorder.kernels.targets import jit, jit_inline
 
 # 2²⁷ + 1 cuts 53 digits into two halves whose products are exact.
@@ -116,6 +118,7 @@ def segment_sum(x, y, lengths, places, p, scale, level_error):
     |x_i − y_l| or |x_k − y_j|, and the mass is below SHORT level errors a short segment and one at each side.
     """
     total = 0.0
+    lost = 0.0  # many small terms after a large sum
     uncertain = 0.0
     term = 0.0
     first_i = 0  # the last long segment
@@ -126,7 +129,8 @@ def segment_sum(x, y, lengths, places, p, scale, level_error):
         j = k - i
         last_term = term
         term = power(abs(x[i] - y[j]) / scale, p)
-        total += lengths[k] * term
+        total, error = exact_sum(total, lengths[k] * term)
+        lost += error
         is_long = lengths[k] > SHORT * level_error
         if not is_long:
             shorts += 1
@@ -139,6 +143,8 @@ def segment_sum(x, y, lengths, places, p, scale, level_error):
             first_i = i
             first_j = j
             shorts = 0
+    if total < math.inf:
+        total += lost
     return total, (uncertain + term) * level_error
 
 

@@ -81,12 +81,12 @@ def atoms_distance(points: np.ndarray, weights: np.ndarray | None, law: Law, ato
     masses = np.ones(points.size) if weights is None else weights
     if not atoms.beyond:
         return distance_of_sorted(points, atoms.points, masses, atoms.masses, p, ENOUGH)
-    # One more atom stands for all that is beyond; then its share is taken back and theirs is put in.
-    mass, place, last = atoms.beyond[0], atoms.points[-1] + 1.0, points[-1]
-    if last > place or mass * masses.sum() > masses[-1]:
+    # What is beyond goes to the last point, which has so much less for the listed atoms.
+    masses, mass, last = masses / masses.sum(), max(atoms.beyond[0], 0.0), float(points[-1])
+    if last > atoms.points[-1] or mass >= masses[-1]:
         raise _too_heavy(law, p)
-    with_one = np.append(atoms.points, place), np.append(atoms.masses, mass)
-    power = distance_of_sorted(points, with_one[0], masses, with_one[1], p, ENOUGH) ** p - mass * (place - last) ** p
+    masses[-1] -= mass
+    power = (1.0 - mass) * distance_of_sorted(points, atoms.points, masses, atoms.masses, p, ENOUGH) ** p
     power += math.fsum(math.comb(int(p), j) * (-last) ** (int(p) - j) * m for j, m in enumerate(atoms.beyond))
     return max(power, 0.0) ** (1.0 / p)
 
