@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from iterorder._version import __version__
 from iterorder.errors import (
+    AccuracyError,
     BackendUnavailableError,
     DivergenceError,
     InvalidInputError,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from iterorder.stationary import StationarySample, stationary_sample
 
 __all__ = [
+    "AccuracyError",
     "AffineMaps",
     "BackendUnavailableError",
     "ClaimRow",

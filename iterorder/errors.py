@@ -34,6 +34,10 @@ class DivergenceError(IterorderError):
         self.trajectory = trajectory
 
 
+class AccuracyError(IterorderError):
+    """A number cannot be had as accurate as it is documented, or not within the time that it may take."""
+
+
 class MapCompilationError(IterorderError, TypeError):
     """A user's map could not be compiled for the target."""
 

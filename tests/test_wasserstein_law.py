@@ -13,7 +13,7 @@ from scipy.special import gammaln
 
 from iterorder.errors import InvalidInputError
 from iterorder.wasserstein import wasserstein_1d, wasserstein_1d_to
-from iterorder.wasserstein.to_law import KRONROD, LOBATTO, NODES
+from iterorder.wasserstein.law_quadrature import KRONROD, LOBATTO, NODES
 from tests import naive_wasserstein as naive
 
 # What the docstring promises.

@@ -157,3 +157,12 @@ def test_importance_weights_over_hundreds_of_decades():
     for p in (1, 2, 50):
         found = wasserstein_1d(u, v, p, u_weights=a, v_weights=b)
         assert found == pytest.approx(exact_distance(u[x], v[y], a[x], b[y], p), rel=relative(4000), abs=0)
+
+
+def test_many_small_terms_after_a_large_one_are_not_lost():
+    """Weights k⁻⁴ at k: from 3·10⁵ on a term is lost to a running sum, the control."""
+    k = np.arange(1.0, 4e5)
+    weights = k**-4
+    exact = math.fsum(weights * (k - 1)) / math.fsum(weights)
+    assert wasserstein_1d(k, [1.0], u_weights=weights) == pytest.approx(exact, rel=8 * EPS)
+    assert abs(np.cumsum(weights * (k - 1))[-1] / weights.sum() / exact - 1) > 1e3 * EPS

@@ -11,6 +11,8 @@ References
 
 from __future__ import annotations
 
+import math
+
 from iterorder.kernels.targets import jit, jit_inline
 
 # 2²⁷ + 1 cuts 53 digits into two halves whose products are exact.
@@ -111,25 +113,29 @@ def segment_sum(x, y, lengths, places, p, scale, level_error):
     """Σ length·(|x_i − y_j|/scale)^p over the segments, and a bound of its error for want of digits.
 
     Away from its ends by the level error a long segment pairs the points that the exact levels pair; a level between
-    two of them that moves by as much changes the sum by no more than the larger difference. Where short segments lie
+    two of them that moves by as much changes the sum by as much of the change of the term. Where short segments lie
     between (i, j) and (k, l) it is open which points from i to k meet which from j to l: no difference there is above
     |x_i − y_l| or |x_k − y_j|, and the mass is below SHORT level errors a short segment and one at each side.
     """
     total = 0.0
+    lost = 0.0  # many small terms after a large sum
     uncertain = 0.0
+    term = 0.0
     first_i = 0  # the last long segment
     first_j = 0
     shorts = 0
     for k in range(lengths.size):
         i = places[k]
         j = k - i
+        last_term = term
         term = power(abs(x[i] - y[j]) / scale, p)
-        total += lengths[k] * term
+        total, error = exact_sum(total, lengths[k] * term)
+        lost += error
         is_long = lengths[k] > SHORT * level_error
-        if is_long:
-            uncertain += 2.0 * term
-        else:
+        if not is_long:
             shorts += 1
+        elif shorts == 0:
+            uncertain += abs(term - last_term)
         if shorts > 0 and (is_long or k == lengths.size - 1):
             widest = max(abs(x[i] - y[first_j]), abs(x[first_i] - y[j]))
             uncertain += (2.0 + SHORT * shorts) * power(widest / scale, p)
@@ -137,7 +143,9 @@ def segment_sum(x, y, lengths, places, p, scale, level_error):
             first_i = i
             first_j = j
             shorts = 0
-    return total, uncertain * level_error
+    if total < math.inf:
+        total += lost
+    return total, (uncertain + term) * level_error
 
 
 @jit

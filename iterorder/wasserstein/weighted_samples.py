@@ -34,6 +34,11 @@ def weighted_distances_between_columns(u, v, u_weights, v_weights, p: float) -> 
     return np.array([distance(column) for column in range(u.shape[1])])
 
 
+def distance_of_sorted(x, y, x_weights, y_weights, p: float, enough: float) -> float:
+    """W_p of sorted points (n,) and (m,) with positive weights, to a relative error of `enough` for want of digits."""
+    return without_overflow(lambda a, b: _real_distance(a, b, x_weights, y_weights, p, enough), x, y)
+
+
 def _integer_distance(x, y, x_weights, y_weights, p: float) -> float:
     """W_p with integer weights whose levels, sums times the other total, are exact floats."""
     from iterorder.kernels.sorted_distance import merged_distance
@@ -42,7 +47,7 @@ def _integer_distance(x, y, x_weights, y_weights, p: float) -> float:
     return merged_distance(x, y, x_weights, y_weights, y_total, x_total, x_total * y_total, 0.0, p)
 
 
-def _real_distance(x, y, x_weights, y_weights, p: float) -> float:
+def _real_distance(x, y, x_weights, y_weights, p: float, enough: float = EPS) -> float:
     """W_p with any weights: in pairs of floats, and in whole numbers where these have too few digits."""
     from iterorder.kernels.weighted_distance import LEVEL_ERROR, pair_total, segment_largest, segment_sum, segments
     from iterorder.wasserstein.exact_masses import exact_distance
@@ -70,8 +75,9 @@ def _real_distance(x, y, x_weights, y_weights, p: float) -> float:
             return scale
         sums = segment_sum(x, y, lengths, places, p, scale or 1.0, level_error)
     mean, uncertain = sums[0] / total, sums[1] / total
-    # The bound of the error within one rounding of the result; and a term lost to underflow is below 2^−1022.
-    if uncertain <= EPS * mean and mean > (0.0 if p == 1.0 else count * 2.0**-1022 / EPS):
+    # The bound of the error is within one rounding of the result, unless less is asked for; and a term that was lost to
+    # underflow is below 2^−1022.
+    if uncertain <= enough * mean and mean > (0.0 if p == 1.0 else count * 2.0**-1022 / EPS):
         return scale * (math.sqrt(mean) if p == 2.0 else mean ** (1.0 / p))
     return exact_distance(x, y, x_weights, y_weights, p)
 
