@@ -72,7 +72,7 @@ def check_theory(
     ----------
     claims : list of str, optional
         Identifiers such as ``["C1", "C5"]``; default: all.
-    seed : int in [0, 2⁶⁴) or numpy SeedSequence
+    seed : int in [0, 2⁶⁴), SeedSequence or Generator
     effort : {"quick", "full"}
         Within a minute on two cores, or minutes with sixteen times the replicas.
     progress : bool or function

@@ -86,7 +86,7 @@ def coupling_distance(
     n_steps : int in [0, 2⁶²]
     order : {"forward", "backward"} or Window
     n_replicas : int ≥ 1
-    seed : int in [0, 2⁶⁴) or numpy SeedSequence
+    seed : int in [0, 2⁶⁴), SeedSequence or Generator
     p : float ≥ 1 or inf
         The power of the mean over the replicas, as in W_p.
     save_steps : "all", increasing ints in [0, n_steps], or None for the last

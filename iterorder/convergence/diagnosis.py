@@ -114,7 +114,7 @@ def diagnose(maps, x0, n_steps: int, *, order: Order, n_replicas: int, seed, pro
     n_replicas : int ≥ 1
         At least 14 for the verdict "distribution" in one dimension, some thirty where diameters differ much from path
         to path, as those of normal laws do; a hundred or more to tell laws apart.
-    seed : int in [0, 2⁶⁴) or numpy SeedSequence
+    seed : int in [0, 2⁶⁴), SeedSequence or Generator
     progress : bool or function
         True: show how far the simulation is (a bar in a terminal or a notebook, sparse lines on standard error
         elsewhere). A function is called with the finished share, up to 1; an exception that it raises ends the run.

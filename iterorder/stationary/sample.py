@@ -66,7 +66,7 @@ def stationary_sample(
     ----------
     maps : RandomMaps
     n_samples : int ≥ 1
-    seed : int in [0, 2⁶⁴) or SeedSequence
+    seed : int in [0, 2⁶⁴), SeedSequence or Generator
         Sample r meets the maps of replica r of `simulate` with this seed.
     tol : float > 0
         Largest Euclidean error of a sample, rounding included.

@@ -27,7 +27,7 @@ def estimate_lipschitz(maps: RandomMaps, box, *, seed) -> Estimate:
     maps : RandomMaps
     box : array_like, shape (d, 2) or (2,)
         Lower and upper end of each coordinate, or of all of them.
-    seed : int in [0, 2⁶⁴) or SeedSequence
+    seed : int in [0, 2⁶⁴), SeedSequence or Generator
 
     Returns
     -------

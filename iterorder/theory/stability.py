@@ -50,7 +50,7 @@ def stability_boundary(
         Stable at `low`, unstable somewhere up to `high`.
     kind : {"mean-square", "almost-sure"}
         Where the spectral radius of C → E[A C Aᵀ], or the Lyapunov exponent, passes its bound.
-    seed : int in [0, 2⁶⁴) or SeedSequence
+    seed : int in [0, 2⁶⁴), SeedSequence or Generator
         Of Monte Carlo exponents: the same for all step sizes, so that they are coupled.
     progress : bool or function
         True: show how far the search is (a bar in a terminal or a notebook, sparse lines on standard error elsewhere).

@@ -174,7 +174,7 @@ def theory(maps: RandomMaps, *, seed=0, effort: str = "quick") -> Theory:
     Parameters
     ----------
     maps : RandomMaps
-    seed : int in [0, 2⁶⁴) or SeedSequence
+    seed : int in [0, 2⁶⁴), SeedSequence or Generator
         Of the Monte Carlo parts: a Lyapunov exponent of maps that do not commute or that a user wrote, contraction over
         many batches.
     effort : {"quick", "full"}

@@ -80,7 +80,7 @@ def wasserstein_estimate(
         more.
     level : float in (0, 1)
         Nominal coverage of the interval.
-    seed : int or SeedSequence
+    seed : int, SeedSequence or Generator
         Of replicates, splits and directions.
     progress : bool or callable
         Show how far it is: a bar in a terminal or a notebook, lines in a log; or a function of the finished share.

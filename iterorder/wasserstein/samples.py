@@ -33,8 +33,8 @@ def wasserstein_1d(u, v, p=1, *, u_weights=None, v_weights=None):
 
     Exact for the empirical measures, by sorting: O((n+m) log(n+m)) time. Samples of different sizes are matched level
     by level, in integers, so that no level is rounded. Weights that are no integers are matched by what is left of each
-    point, with twice the digits of a float, and in whole numbers where these could be too few (a microsecond or two a
-    point): a small weight counts in full on either side and in the middle. The two samples are sorted on two threads.
+    point, with twice the digits of a float, and in whole numbers where these could be too few (some ten microseconds
+    a point): a small weight counts in full on either side and in the middle. The two samples are sorted on two threads.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def wasserstein(u, v, p=2, *, method="exact", n_projections=DEFAULT_PROJECTIONS,
         Directions of "sliced".
     regularisation : float > 0, optional
         Entropy of "sinkhorn" as a fraction of the mean cost, 0.05 by default; small values take longer.
-    seed : int or SeedSequence
+    seed : int, SeedSequence or Generator
         Of the directions of "sliced".
 
     Returns
