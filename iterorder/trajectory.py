@@ -107,6 +107,8 @@ class Trajectory:
 
     def __array__(self, dtype=None, copy: bool | None = None) -> np.ndarray:
         """The states, for NumPy and what reads arrays as it does."""
+        if copy is None:  # which NumPy 1 does not know
+            return np.asarray(self.states, dtype=dtype)
         return np.array(self.states, dtype=dtype, copy=copy)
 
     def to_xarray(self) -> xarray.Dataset:

@@ -36,8 +36,8 @@ def test_a_far_pair_of_equal_points_costs_nothing(monkeypatch, far, p, expected)
         assert wasserstein(a, b, p) == pytest.approx(expected, rel=8 * EPS)
         # Repeated points: the same measures in other sizes.
         assert wasserstein(np.repeat(a, 2, axis=0), np.repeat(b, 3, axis=0), p) == pytest.approx(expected, rel=8 * EPS)
-    # The control: one solve without its proof is off by a tenth and more.
-    assert abs(without_certificate(u, v, p) / expected - 1) > 0.1
+    # The control: one solve without its proof is off in one order of the arguments at least, by more than rounding.
+    assert max(abs(without_certificate(a, b, p) / expected - 1) for a, b in ((u, v), (v, u))) > 0.05
     monkeypatch.setattr(transport, "import_pot", lambda: None)
     assert wasserstein(u, v, p) == pytest.approx(expected, rel=8 * EPS)
 
