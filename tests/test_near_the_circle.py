@@ -92,6 +92,7 @@ def test_rotations_that_hardly_shrink(digits, angle, turn):
 )
 @example(9.0, 9.0, 0.0, -1, 1)
 @example(9.0, 0.3, 0.5, -1, 1)
+@example(4.0, 1.0, 2.0, -1, 1)  # offsets that are almost orthogonal to the slow direction
 def test_two_directions_that_are_almost_kept_or_turned_over(first, second, angle, sign, other):
     basis = rotation(angle)
     matrix = basis @ np.diag([sign * (1.0 - 10.0**-first), other * (1.0 - 10.0**-second)]) @ basis.T
