@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from iterorder.maps import AffineMaps
-from iterorder.theory.affine.twofold import matrix_product, moved, moved_square, two_product, two_sum
+from iterorder.theory.affine.twofold import added, matrix_product, moved, moved_square, two_product, two_sum
 from iterorder.theory.families import analyse
 from tests import naive_theory
 
@@ -134,10 +134,18 @@ def test_products_of_matrices_have_twice_the_precision(d, seed):
     size = np.abs(a) @ np.abs(c)
     # d sums of d products, each of which leaves an error of eps².
     assert (np.abs((exact(high) + exact(low) - exact(a) @ exact(c)).astype(float)) <= 4 * d**2 * EPS**2 * size).all()
-    close = np.abs((exact(moved(a, x)) - (exact(a) @ exact(x) - exact(x))).astype(float))
-    assert (close <= EPS * np.abs(a @ x - x) + 4 * d**2 * EPS**2 * (np.abs(a) @ np.abs(x))).all()
-    for item, image in zip(a, moved_square(a, c), strict=True):
+    high, low = moved(a, x)
+    close = np.abs((exact(high) + exact(low) - (exact(a) @ exact(x) - exact(x))).astype(float))
+    assert (close <= 8 * d**2 * EPS**2 * (np.abs(a) @ np.abs(x) + np.abs(x))).all()
+    for item, high, low in zip(a, *moved_square(a, c), strict=True):
         wanted = exact(item) @ exact(c) @ exact(item).T - exact(c)
         terms = np.abs(item) @ np.abs(c) @ np.abs(item).T + np.abs(c)
-        error = np.abs((exact(image) - wanted).astype(float))
-        assert (error <= 2 * EPS * np.abs(wanted.astype(float)) + 8 * d**2 * EPS**2 * terms).all()
+        error = np.abs((exact(high) + exact(low) - wanted).astype(float))
+        assert (error <= 16 * d**2 * EPS**2 * terms).all()
+    # What is left of a sum that all but cancels is rounded once.
+    weights, stack = random.uniform(size=2), moved_square(a, c)
+    start = -np.tensordot(weights, stack[0], axes=1)
+    pairs = zip(weights, *stack, strict=True)
+    wanted = exact(start) + sum(exact(weight) * (exact(high) + exact(low)) for weight, high, low in pairs)
+    error = np.abs((exact(added(start, weights, stack)) - wanted).astype(float))
+    assert (error <= EPS * np.abs(wanted.astype(float)) + 16 * EPS**2 * np.abs(start)).all()

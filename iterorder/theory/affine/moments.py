@@ -19,7 +19,7 @@ from iterorder.theory.affine import iterative
 from iterorder.theory.affine.half_vectorisation import from_half, half_size, sum_operator, to_half
 from iterorder.theory.affine.items import DenseItems, turned, turned_increment
 from iterorder.theory.affine.law import AffineLaw, given_linear_parts
-from iterorder.theory.affine.twofold import moved, moved_square, refined
+from iterorder.theory.affine.twofold import added, moved, moved_square, refined
 from iterorder.theory.undefined import Undefined
 
 #: Up to this many unknowns d(d+1)/2 (d = 54) G is a full matrix; above, it is only applied.
@@ -166,7 +166,7 @@ class SecondMoments:
             return solution
 
         def correction(solution):
-            left = source + np.tensordot(law.weights, moved_square(given, solution), axes=1)
+            left = added(source, law.weights, moved_square(given, solution))
             return from_half(_solve_factored(self._factors, to_half(left)), law.dim)
 
         return refined(solution, correction)
@@ -282,7 +282,7 @@ def fixed_point_of_mean(law: AffineLaw) -> np.ndarray:
     given = given_linear_parts(law)
     if given is None or singular[-1] * LOST_DIGITS > singular[0] or law.items.n_items * law.dim**2 > MAX_TWOFOLD:
         return point
-    return refined(point, lambda x: np.linalg.solve(-increment, offset + law.weights @ moved(given, x)))
+    return refined(point, lambda x: np.linalg.solve(-increment, added(offset, law.weights, moved(given, x))))
 
 
 def smallest_mean_norm(law: AffineLaw) -> float:

@@ -57,19 +57,34 @@ def matrix_product(left, right: Pair) -> Pair:
     return two_sum(high, low)
 
 
-def moved(matrices, x) -> np.ndarray:
+def moved(matrices, x) -> Pair:
     """A x − x for each A of a stack, shapes (n, d, d) and (d,) → (n, d)."""
     column = np.broadcast_to(x[:, None], (len(matrices), len(x), 1))
-    high, low = matrix_product(matrices, (column, np.zeros_like(column)))
-    return ((high - x[:, None]) + low)[:, :, 0]
+    high, low = _minus(matrix_product(matrices, (column, np.zeros_like(column))), x[:, None])
+    return high[:, :, 0], low[:, :, 0]
 
 
-def moved_square(matrices, matrix) -> np.ndarray:
+def moved_square(matrices, matrix) -> Pair:
     """A C Aᵀ − C for each A of a stack and a symmetric C, shape (n, d, d)."""
     stack = np.broadcast_to(matrix, (len(matrices), *matrix.shape))
     once = matrix_product(matrices, (stack, np.zeros_like(stack)))
     high, low = matrix_product(matrices, (np.swapaxes(once[0], 1, 2), np.swapaxes(once[1], 1, 2)))
-    return (high - matrix) + low
+    return _minus((high, low), matrix)
+
+
+def _minus(pair: Pair, x) -> Pair:
+    high, left_out = two_sum(pair[0], -x)
+    return two_sum(high, pair[1] + left_out)
+
+
+def added(start, weights, stack: Pair) -> np.ndarray:
+    """start + Σ w_i (high_i + low_i), rounded once: nothing is left of such a sum where an equation is solved."""
+    total, rest = start, np.zeros_like(start)
+    for weight, high, low in zip(weights, *stack, strict=True):
+        product, left_out = two_product(weight, high)
+        total, lost = two_sum(total, product)
+        rest = rest + (left_out + lost + weight * low)
+    return total + rest
 
 
 def refined(solution, correction: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
