@@ -27,7 +27,7 @@ MAX_DENSE_UNKNOWNS = 1500
 #: Multiplications that an iterative solver may use (tens of seconds), and applications of G that it should not need.
 MAX_WORK = 2**38
 MAX_APPLICATIONS = 3000
-#: Where a solution is larger than the source over the norm of its operator by this much, that much precision is lost.
+#: The condition of an equation from which on its solution is corrected: so much of the precision is lost.
 LOST_DIGITS = 64.0
 #: Most products of numbers in twice the precision, some twenty operations each, for one residual.
 MAX_TWOFOLD = 2**23
@@ -162,8 +162,7 @@ class SecondMoments:
             raise Undefined("the second-moment equation C = E[A C Aᵀ] + R is singular")
         solution = from_half(_solve_factored(self._factors, to_half(source)), self.law.dim)
         given, law = given_linear_parts(self.law), self.law
-        lost = self.scale * float(np.linalg.norm(solution)) > LOST_DIGITS * float(np.linalg.norm(source))
-        if given is None or not lost or law.items.n_items * law.dim**3 > MAX_TWOFOLD:
+        if given is None or not self._loses_digits or law.items.n_items * law.dim**3 > MAX_TWOFOLD:
             return solution
 
         def correction(solution):
@@ -171,6 +170,12 @@ class SecondMoments:
             return from_half(_solve_factored(self._factors, to_half(left)), law.dim)
 
         return refined(solution, correction)
+
+    @cached_property
+    def _loses_digits(self) -> bool:
+        """Whether ‖G‖·‖G⁻¹‖ is large, by the solution of −G(X) = I: another source may miss the slow directions."""
+        solution = from_half(_solve_factored(self._factors, to_half(np.eye(self.law.dim))), self.law.dim)
+        return bool(self.scale * np.linalg.norm(solution) > LOST_DIGITS)
 
     @cached_property
     def _factors(self) -> tuple[np.ndarray, np.ndarray] | None:
