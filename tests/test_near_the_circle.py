@@ -99,6 +99,24 @@ def test_two_directions_that_are_almost_kept_or_turned_over(first, second, angle
     assert_exact(AffineMaps([matrix, matrix], [[1.0, 0.5], [-1.0, -0.5]]))
 
 
+@settings(max_examples=30)
+@given(st.integers(1, 4), st.floats(1.0, 9.0), st.sampled_from([-1, 1]))
+@example(3, 9.0, 1)
+@example(2, 9.0, -1)
+def test_cycles_that_are_hardly_contracted(n, digits, sign):
+    """The end of an epoch of maps x → a_k x + b_k is B/(1 − a_1⋯a_n), however little is left of the denominator."""
+    slopes = [sign * (1.0 - 10.0**-digits * (1 + k)) for k in range(n)]
+    offsets = [1.0 + k for k in range(n)]
+    cycle = known(AffineMaps([[[a]] for a in slopes], [[b] for b in offsets], sampling="cyclic")).cycle()
+    slope, offset = Fraction(1), Fraction(0)
+    for a, b in zip(slopes, offsets, strict=True):
+        slope, offset = Fraction(a) * slope, Fraction(a) * offset + Fraction(b)
+    end = offset / (1 - slope)
+    # The last point is the image of the end of the epoch before by n rounded maps.
+    size = max(abs(end), max(map(abs, offsets)))
+    assert abs(Fraction(float(cycle[-1, 0])) - end) <= 4 * (n + 1) * Fraction(EPS) * size
+
+
 def test_the_literal_solution_is_rejected():
     """The control: the equations are ill-conditioned, and what double precision makes of them is far off."""
     matrix = rotation(0.5) @ np.diag([-(1.0 - 1e-9), 0.5]) @ rotation(-0.5)
