@@ -39,8 +39,11 @@ FOREIGN = {
     ".npy": "np.save(path, run.states)",
     ".mat": "scipy.io.savemat(path, {'states': run.states})",
     **dict.fromkeys((".pkl", ".pickle"), "pickle.dump(run, file)"),
-    **dict.fromkeys((".csv", ".tsv", ".txt"), "np.savetxt(path, run.states[:, -1])"),
-    **dict.fromkeys((".json", ".parquet", ".feather", ".arrow", ".xlsx"), "run.to_xarray().to_dataframe()"),
+    **dict.fromkeys((".csv", ".tsv", ".txt"), "run.to_xarray().to_dataframe().to_csv(path)"),
+    ".json": "run.to_xarray().to_dataframe().to_json(path)",
+    ".parquet": "run.to_xarray().to_dataframe().to_parquet(path)",
+    **dict.fromkeys((".feather", ".arrow"), "run.to_xarray().to_dataframe().reset_index().to_feather(path)"),
+    ".xlsx": "run.to_xarray().to_dataframe().to_excel(path)",
 }
 #: What a file may name: no other attribute of `iterorder.maps` is looked up.
 FAMILIES = (
