@@ -114,15 +114,17 @@ def distance_to_law(u, law, p) -> float:
     return total ** (1 / p)
 
 
-def resampled_distances(u, v, p, count: int, seed: int) -> list[float]:
-    """Distances of bootstrap resamples: points drawn with replacement from the sorted samples."""
+def halved_distances(u, v, p, count: int, seed: int) -> list[list[float]]:
+    """Distances of the first and the last halves of both samples in a random order."""
     x, y = np.sort(u), np.sort(v)
     distances = []
     for b in range(count):
         generator = np.random.Generator(np.random.Philox(key=seed).jumped(2 * b))
-        first = [x[i] for i in generator.integers(0, len(x), len(x))]
-        second = [y[j] for j in generator.integers(0, len(y), len(y))]
-        distances.append(distance_1d(first, second, p))
+        halves = []
+        for sample in (x, y):
+            mixed, size = [sample[i] for i in generator.permutation(len(sample))], max(len(sample) // 2, 1)
+            halves.append((mixed[:size], mixed[-size:]))
+        distances.append([distance_1d(first, second, p) for first, second in zip(*halves, strict=True)])
     return distances
 
 

@@ -10,7 +10,7 @@ from scipy import stats
 
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
-from iterorder.kernels.sorted_distance import sorted_resample, sorted_split
+from iterorder.kernels.sorted_distance import sorted_split
 from iterorder.wasserstein import DistanceEstimate, replicates, wasserstein, wasserstein_1d, wasserstein_estimate
 from tests import naive_wasserstein as naive
 
@@ -28,18 +28,10 @@ def samples(n, m, seed, shift=0.0):
 @pytest.mark.parametrize(("n", "m"), [(12, 12), (9, 6), (1, 4)])
 def test_replicates_equal_the_literal_twin(n, m, p):
     u, v = samples(n, m, seed=0)
-    resampled, split = replicates.line_replicates(u, v, p, 8, seed=7)
+    halves, split = replicates.line_replicates(u, v, p, 8, seed=7)
     tolerance = 8 * (n + m + 4) * EPS
-    assert resampled == pytest.approx(naive.resampled_distances(u, v, p, 8, seed=7), rel=tolerance)
+    assert halves == pytest.approx(np.array(naive.halved_distances(u, v, p, 8, seed=7)), rel=tolerance)
     assert split == pytest.approx(naive.split_distances(u, v, p, 8, seed=7), rel=tolerance)
-
-
-def test_a_sorted_resample_is_the_sorted_choice():
-    x = np.arange(10.0)
-    indices = np.array([9, 9, 9, 9, 9, 0, 3, 3, 9, 9])  # a count of seven, at the end
-    out = np.empty(12)
-    sorted_resample(x, indices, np.zeros(10, np.int32), out)
-    assert out[:10].tolist() == sorted(x[indices])
 
 
 def test_a_split_takes_every_subset_equally_often():
@@ -62,13 +54,15 @@ def test_a_split_takes_every_subset_equally_often():
 def test_the_parts_of_an_estimate():
     u, v = samples(40, 30, seed=2, shift=1.0)
     estimate = wasserstein_estimate(u, v, 2, n_bootstrap=50, level=0.8, seed=3)
-    resampled, split = replicates.line_replicates(u, v, 2.0, 50, seed=3)
+    halves, split = replicates.line_replicates(u, v, 2.0, 50, seed=3)
     assert isinstance(estimate, Estimate)
     assert estimate.value == float(estimate) == wasserstein_1d(u, v, 2)
-    assert estimate.standard_error == np.std(resampled, ddof=1)
+    error = math.sqrt(np.mean((halves[:, 0] - halves[:, 1]) ** 2)) / 2
+    assert estimate.standard_error == pytest.approx(error, rel=64 * EPS)
     assert estimate.noise_floor == np.mean(split)
-    assert estimate.low == 2 * estimate.value - np.quantile(resampled, 0.9)
-    assert estimate.high == 2 * estimate.value - np.quantile(resampled, 0.1)
+    reach, bias = stats.t(50).ppf(0.9) * error, (halves.mean() - estimate.value) / (2 ** (1 / 4) - 1)
+    assert estimate.low == pytest.approx(estimate.value - max(bias, 0.0) - reach, rel=1e3 * EPS)
+    assert estimate.high == pytest.approx(estimate.value + reach, rel=1e3 * EPS)
     assert not estimate.exact
 
 
@@ -119,12 +113,18 @@ def test_equal_samples_and_single_replicates():
     u = samples(30, 1, seed=9)[0]
     same = wasserstein_estimate(u, u, n_bootstrap=20)
     assert same.value == same.low == 0
-    # Equal samples are no proof of equal laws: the upper end is a quantile of the replicates, not 2·0 − quantile.
-    resampled, _ = replicates.line_replicates(u, u, 1.0, 20, seed=0)
-    assert same.high == np.quantile(resampled, 0.975) > 0
+    # Equal samples are no proof of equal laws: the upper end is at least a quantile of the halves' distances.
+    halves, _ = replicates.line_replicates(u, u, 1.0, 20, seed=0)
+    assert same.high >= np.quantile(halves, 0.975) > 0
     one = wasserstein_estimate(u, u + 1, n_bootstrap=1)
-    assert math.isnan(one.standard_error)
     assert one.low <= one.value <= one.high
+
+
+@pytest.mark.parametrize(("u", "v"), [([0.0], [0.0]), ([0.0], [1.0, 2.0, 4.0]), ([[0.0, 1.0]], [[0.0, 1.0]])])
+def test_one_point_says_nothing_of_its_law(u, v):
+    found = wasserstein_estimate(u, v)
+    assert math.isnan(found.standard_error)
+    assert (found.low, found.high) == (0.0, math.inf)
 
 
 def test_the_interval_covers_a_known_distance_at_its_level():

@@ -163,27 +163,6 @@ def merged_distance(x, y, x_masses, y_masses, x_unit, y_unit, total, tolerance, 
 
 
 @jit
-def sorted_resample(x, indices, counts, out):
-    """Fill `out` with x[indices] in sorted order, x being sorted: count and lay out, O(n).
-
-    `counts` is scratch of n zeros; `out` has two slots more than there are indices.
-    """
-    for k in range(indices.size):
-        counts[indices[k]] += 1
-    end = 0
-    for i in range(x.size):
-        # Two stores without a branch cover most counts (a count is above two with probability 0.08); what is
-        # written beyond the count is overwritten by the next point, or lies in the spare slots.
-        value = x[i]
-        count = counts[i]
-        out[end] = value
-        out[end + 1] = value
-        for k in range(2, count):
-            out[end + k] = value
-        end += count
-
-
-@jit
 def sorted_split(pooled, uniforms, first, second):
     """Split the sorted `pooled` at random into two sorted parts, every choice of the first part equally likely.
 
