@@ -67,5 +67,7 @@ def amplification(maps, states: np.ndarray, n_steps: int, *, seed: int, progress
     if not (met := left <= MET).any():
         return 1.0
     end = int(met.argmax()) + 1
+    from scipy.integrate import trapezoid  # NumPy has it under this name since its second version only
+
     # A decay is convex: the trapezoids are above it.
-    return 1.0 + float(np.trapezoid(left[:end], steps[:end]) + 0.5 * (left[end - 1] - left[0]))
+    return 1.0 + float(trapezoid(left[:end], steps[:end]) + 0.5 * (left[end - 1] - left[0]))
