@@ -14,10 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from iterorder import claims, cli
+from iterorder import claims, cli, files
 from iterorder._version import __version__
 from iterorder.claims import Claim, ClaimRow, check_theory
-from iterorder.cli import output
 from iterorder.cli.status import StatusLine
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -145,9 +144,9 @@ def test_interruption_leaves_the_old_file(monkeypatch, capsys, tmp_path):
 
 def test_file_is_written_whole_or_not_at_all(tmp_path):
     file = tmp_path / "table.json"
-    output.write_json(file, {"a": 1})
+    files.write_json(file, {"a": 1})
     with pytest.raises(TypeError):
-        output.write_json(file, {"a": [1, 2, 3], "b": object()})
+        files.write_json(file, {"a": [1, 2, 3], "b": object()})
     assert json.loads(file.read_text(encoding="utf-8")) == {"a": 1}
     assert list(tmp_path.iterdir()) == [file]
 
@@ -156,7 +155,7 @@ def test_full_disk_is_a_message_after_the_table(monkeypatch, capsys, tmp_path):
     def full(path, content):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(output, "write_json", full)
+    monkeypatch.setattr(files, "write_json", full)
     assert cli.main(["check", CHEAP, "--json", str(tmp_path / "table.json")]) == cli.USAGE
     out, err = capsys.readouterr()
     assert "double well" in out

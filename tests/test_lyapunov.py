@@ -18,7 +18,7 @@ from iterorder.theory.affine.items import DenseItems, affine_items
 from iterorder.theory.affine.law import step_law
 from iterorder.theory.affine.moments import SecondMoments
 from iterorder.theory.affine.triangular import common_diagonals
-from iterorder.theory.lyapunov import exact_affine_exponent, lyapunov_exponent, monte_carlo_exponent
+from iterorder.theory.lyapunov import exact_affine_exponent, lyapunov_exponent, monte_carlo_spectrum
 from iterorder.theory.step_draws import all_epochs, draw_blocks
 from iterorder.theory.tangent import LogisticTangent, affine_tangent, orthonormalise
 from iterorder.theory.undefined import Undefined
@@ -42,7 +42,7 @@ def by_chain(maps, cost=2.0e4, seed=3) -> Estimate:
     """The Monte Carlo estimate, also where an exact value exists; a high cost makes the run short."""
     items, law = affine_items(maps), maps.sampling_law
     tangent = affine_tangent(items, SecondMoments(step_law(law, items)), 64, seed)
-    return monte_carlo_exponent(tangent, law, cost, seed=seed, effort="quick")
+    return monte_carlo_spectrum(tangent, law, cost, seed=seed, effort="quick")[0]
 
 
 # --------------------------------------------------------------------------------------------------- exact values

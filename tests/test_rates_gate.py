@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import iterorder as ito
-from iterorder.cli import main, output
+from iterorder import files
+from iterorder.cli import main
 from iterorder.cli.command import _parser
 from iterorder.cli.rates_view import _finds
 from iterorder.gate import baseline, rates
@@ -229,10 +230,10 @@ def test_a_full_disk_loses_no_table(tmp_path, capsys, monkeypatch):
 
     systems = tmp_path / "systems.py"
     systems.write_text(ONE)
-    monkeypatch.setattr(output, "write_json", full)
+    monkeypatch.setattr(files, "write_json", full)
     monkeypatch.setattr(baseline, "save", full)
-    files = ["--save", str(tmp_path / "a.json"), "--json", str(tmp_path / "b.json")]
-    assert main(["rates", "--systems", str(systems), *files]) == 2
+    targets = ["--save", str(tmp_path / "a.json"), "--json", str(tmp_path / "b.json")]
+    assert main(["rates", "--systems", str(systems), *targets]) == 2
     out, err = capsys.readouterr()
     assert "1 rates per step" in out
     assert err.count("no space left") == 2

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from iterorder import files
 from iterorder.cli import output
 from iterorder.cli.status import StatusLine
 from iterorder.errors import InvalidInputError
@@ -43,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     seed = as_seed(arguments.seed)
     output.check_targets(json=arguments.json)
     table, seconds = (_own if arguments.systems is not None else _claims)(arguments, seed)
-    unwritten = output.try_to_write("--json", arguments.json, lambda path: output.write_json(path, table.to_dict()))
+    unwritten = output.try_to_write("--json", arguments.json, lambda path: files.write_json(path, table.to_dict()))
     _print(table, seconds, sections="claim" if arguments.systems is None else "system")
     if arguments.format == "github":
         for row in table.failures:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 from iterorder.errors import InvalidInputError
-from iterorder.files import whole_file
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 #: Columns of the table where the output is no terminal.
@@ -49,13 +47,6 @@ def try_to_write(option: str, path: Path | None, write: Callable[[Path], object]
     except OSError as error:
         return [f"{option} {path} cannot be written: {error}"]
     return []
-
-
-def write_json(path: Path, content: dict) -> None:
-    """The content as one JSON file, whole or not at all."""
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-    with whole_file(path) as file:
-        file.write(f"{text}\n".encode())
 
 
 def annotation(kind: str, message: str, *, title: str, file: Path | None = None, line: int | None = None) -> str:

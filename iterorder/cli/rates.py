@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from iterorder import files
 from iterorder._version import __version__
 from iterorder.cli import output
 from iterorder.cli.rates_view import github_lines, print_rates
@@ -85,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     fitted = [rate for rate in now if isinstance(rate, rates.MeasuredRate)]
     unwritten = output.try_to_write(
         "--save", arguments.save, lambda path: baseline.save(path, fitted, seed=seed, effort=arguments.effort)
-    ) + output.try_to_write("--json", arguments.json, lambda path: output.write_json(path, content))
+    ) + output.try_to_write("--json", arguments.json, lambda path: files.write_json(path, content))
     sought = rates.SOUGHT[arguments.effort] + rtol
     advice = "; --effort full, of the baseline too, sees more" if arguments.effort == "quick" else ""
     print_rates(rows, summary, compared=arguments.against is not None, sought=sought, advice=advice)

@@ -10,7 +10,7 @@ import numpy as np
 
 from iterorder._version import __version__
 from iterorder.errors import InvalidInputError
-from iterorder.files import whole_file
+from iterorder.files import write_json
 from iterorder.gate.rates import MeasuredRate
 
 SCHEMA = "iterorder.rates/1"
@@ -25,8 +25,7 @@ def save(path, rates: list[MeasuredRate], *, seed: int, effort: str) -> None:
         "effort": effort,
         "rates": [asdict(rate) for rate in rates],
     }
-    with whole_file(Path(path)) as file:
-        file.write((json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+    write_json(Path(path), content)
 
 
 def read(path) -> tuple[list[MeasuredRate], int]:

@@ -128,7 +128,7 @@ def _local(typing_context, like, length):
 
 
 @intrinsic(prefer_literal=True)
-def _row(typing_context, block, lane, length):
+def row_view(typing_context, block, lane, length):
     """The first `length` (literal) numbers of a row."""
     if not isinstance(length, types.IntegerLiteral):
         return None
@@ -143,7 +143,7 @@ def _row(typing_context, block, lane, length):
 
 
 @intrinsic
-def _read_only(typing_context, array):
+def unwritable(typing_context, array):
     """The same array for a body that may not write to it."""
     kind = types.Array(array.dtype, 1, "C", readonly=True)
 
@@ -153,7 +153,7 @@ def _read_only(typing_context, array):
     return kind(array), generate
 
 
-def _draw_view(noise: str):
+def draw_view(noise: str):
     """The draw of one lane: rows first … first + count − 1 of its column."""
 
     @intrinsic(prefer_literal=True)
@@ -203,7 +203,7 @@ def parameter_types(layout: tuple) -> types.BaseTuple:
     return types.Tuple(kinds)
 
 
-def _parameters_at(layout: tuple):
+def parameters_at(layout: tuple):
     """Reads the parameters of a map: numbers and views of arrays, from the memory that `memory_of` fills."""
     kind = parameter_types(layout)
 
@@ -288,14 +288,14 @@ def custom_steps(body, dim: int, noise: str, rows: int, layout: tuple):
 
     Compiled for this process: what a user wrote can change with anything that it refers to.
     """
-    draw, parameters = _draw_view(noise), _parameters_at(layout)
+    draw, parameters = draw_view(noise), parameters_at(layout)
 
     @njit(**OPTIONS, forceinline=True)
     def step(x, drawn, given, image):
         for k in range(dim):
             image[k] = np.nan  # what a branch leaves out is not a number
         try:
-            body(_read_only(x), drawn, given, image)
+            body(unwritable(x), drawn, given, image)
         except Exception:  # an index out of range: no memory is touched, and the path is found as diverged
             for k in range(dim):
                 image[k] = np.nan
@@ -317,9 +317,9 @@ def custom_steps(body, dim: int, noise: str, rows: int, layout: tuple):
     @njit(**OPTIONS)
     def row_steps(system, scratch, start, stop, direction, first_lane):
         states, drawn, given = scratch.states, scratch.drawn, parameters(system.parameters)
-        image = _row(scratch.image, 0, dim)
+        image = row_view(scratch.image, 0, dim)
         for lane in range(first_lane, states.shape[0]):
-            x = _row(states, lane, dim)
+            x = row_view(states, lane, dim)
             for row in range(start, stop, direction):
                 step(x, draw(drawn, row * rows, lane % drawn.shape[1], rows), given, image)
 

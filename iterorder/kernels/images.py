@@ -10,13 +10,13 @@ from numba import njit
 
 from iterorder import noise
 from iterorder.kernels.custom import (
-    _draw_view,
-    _parameters_at,
-    _read_only,
-    _row,
     check_compiles,
+    draw_view,
     layout_of,
     memory_of,
+    parameters_at,
+    row_view,
+    unwritable,
 )
 from iterorder.kernels.targets import OPTIONS
 from iterorder.maps.custom import CustomMaps
@@ -56,14 +56,14 @@ def words_of(maps: CustomMaps, seed: int, replicas: np.ndarray, first: int, coun
 @lru_cache(maxsize=256)
 def images_kernel(body, dim: int, noise: str, rows: int, layout: tuple):
     """The body on many states (M, d) and draws (rows, M/states_per_draw), called from Python."""
-    draw, parameters = _draw_view(noise), _parameters_at(layout)
+    draw, parameters = draw_view(noise), parameters_at(layout)
 
     @njit(**OPTIONS)
     def images(states, states_per_draw, words, memory, found):
         given = parameters(memory)
         for row in range(states.shape[0]):
             # Views that own no memory, as in the steps of a block: nothing here counts references.
-            x, image = _read_only(_row(states, row, dim)), _row(found, row, dim)
+            x, image = unwritable(row_view(states, row, dim)), row_view(found, row, dim)
             for k in range(dim):
                 image[k] = np.nan  # what a branch leaves out is not a number
             try:

@@ -64,14 +64,17 @@ def distant_starts(maps: RandomMaps, x0: np.ndarray, seed: int) -> np.ndarray:
     middle = 0.5 * states.max(axis=0) + 0.5 * states.min(axis=0)
     half = np.maximum(0.5 * REACH * np.ptp(states, axis=0), 1.0 + np.abs(x0))
     far = middle + half * _directions(maps.dim, seed)
-    for _ in range(HALVINGS):
-        left = ~np.array([_stays_finite(maps, start, seed) for start in far])
-        if not left.any():
-            break
-        far[left] = x0 + 0.5 * (far[left] - x0)
-    else:
-        far = far[[_stays_finite(maps, start, seed) for start in far]]
-    return np.concatenate([x0[None, :], far])
+    drawn_in = (_drawn_in(maps, x0, start, seed) for start in far)
+    return np.array([x0, *(start for start in drawn_in if start is not None)])
+
+
+def _drawn_in(maps: RandomMaps, x0: np.ndarray, start: np.ndarray, seed: int) -> np.ndarray | None:
+    """The start, or the first on its way to x0 by halves, from which all runs stay finite; None where there is none."""
+    for _ in range(1 + HALVINGS):
+        if _stays_finite(maps, start, seed):
+            return start
+        start = x0 + 0.5 * (start - x0)
+    return None
 
 
 def _directions(dim: int, seed: int) -> np.ndarray:

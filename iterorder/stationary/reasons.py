@@ -9,7 +9,7 @@ import numpy as np
 from iterorder.certificates import smaller_steps
 from iterorder.errors import DivergenceError, NotContractiveError
 from iterorder.estimate import Estimate
-from iterorder.maps import CustomMaps, RandomMaps
+from iterorder.maps import RandomMaps
 from iterorder.simulate import simulate
 from iterorder.stationary.coalescence import NeverMetError
 from iterorder.theory.families import analyse
@@ -55,9 +55,8 @@ def known_exponent(maps: RandomMaps, seed: int) -> Estimate | None:
 
 
 def never_meets(maps: RandomMaps, known: Estimate) -> bool:
-    """Whether a known exponent rules out that generic starts meet: at zero, maps that a user wrote may still fold."""
-    rounding = ROUNDED * maps.dim * EPS
-    return known.low > rounding if isinstance(maps, CustomMaps) else known.low >= -rounding
+    """Whether a known exponent rules out that generic starts meet; that of maps which may fold is not `known`."""
+    return known.low >= -ROUNDED * maps.dim * EPS
 
 
 def measured_exponent(maps: RandomMaps, x0: np.ndarray, seed: int) -> float:

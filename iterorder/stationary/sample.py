@@ -256,8 +256,7 @@ def _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps, report) -
 
 def _coalesced(asked: _Request, known: Estimate | None, report: Report | None) -> StationarySample:
     maps, tol = asked.maps, asked.tol
-    # Maps that fold may have an exponent of zero, and their starts meet: only what cannot fold is given up at once.
-    slowest = -math.inf if known is None or isinstance(maps, CustomMaps) else min(known.low, 0.0)
+    slowest = -math.inf if known is None else min(known.low, 0.0)
     points, distances, n_steps, starts = meet(
         maps,
         asked.start,

@@ -55,8 +55,10 @@ def exact_affine_exponent(sampling: Sampling, items: Items) -> float | None:
     return None if found is None else float(found[0])
 
 
-def monte_carlo_exponent(tangent: Tangent, sampling: Sampling, cost: float, *, seed: int, effort: str) -> Estimate:
-    """The mean log growth of tangent vectors over replicas that meet the draws of `simulate`.
+def monte_carlo_spectrum(
+    tangent: Tangent, sampling: Sampling, cost: float, *, seed: int, effort: str
+) -> tuple[Estimate, ...]:
+    """The mean log growths of tangent vectors over replicas that meet the draws of `simulate`.
 
     Parameters
     ----------
@@ -70,21 +72,14 @@ def monte_carlo_exponent(tangent: Tangent, sampling: Sampling, cost: float, *, s
 
     Returns
     -------
-    Estimate
-        The largest of `growth.exponents`, which says what its error holds.
+    tuple of Estimate
+        `growth.exponents`, largest first, which says what their errors hold.
 
     Raises
     ------
     Undefined
         If linear parts exceed the finite numbers, or an epoch has more than a quarter of the steps.
     """
-    return monte_carlo_spectrum(tangent, sampling, cost, seed=seed, effort=effort)[0]
-
-
-def monte_carlo_spectrum(
-    tangent: Tangent, sampling: Sampling, cost: float, *, seed: int, effort: str
-) -> tuple[Estimate, ...]:
-    """The same for all vectors of the tangent."""
     epoch = sampling.batches_per_epoch if sampling.kind == "reshuffle" else 1
     plan = planned(epoch, STEP_COST + tangent.n_replicas * cost, WORK[effort])
     return exponents(follow(tangent, draw_blocks(sampling, seed, tangent.n_replicas, plan.n_steps), plan))

@@ -11,7 +11,7 @@ from iterorder.sampling import Sampling
 from iterorder.theory.affine.chunks import chunks
 from iterorder.theory.affine.epochs import cyclic_map
 from iterorder.theory.affine.items import DenseItems, Items
-from iterorder.theory.affine.twofold import matrix_product, refined, two_sum
+from iterorder.theory.affine.twofold import matrix_product, plus, refined
 from iterorder.theory.undefined import Undefined
 
 EPS = float(np.finfo(np.float64).eps)
@@ -119,24 +119,23 @@ def cycle_points(maps: RandomMaps, items: Items) -> np.ndarray:
     if singular[-1] <= items.dim * EPS * singular[0]:
         raise Undefined("the map of one epoch has the eigenvalue one: it has no single fixed point")
     end = np.linalg.solve(-increment, offset)
-    given = isinstance(items, DenseItems) and items.given_linear_parts is not None
-    if given and maps.sampling_law.batch_size == 1:
-        end = refined(end, lambda x: np.linalg.solve(-increment, _moved_by_epoch(items, x)))
-        return follow_epoch(maps, end)
-    for _ in range(REFINEMENTS):
-        end = end - np.linalg.solve(increment, follow_epoch(maps, end)[-1] - end)
+    single = maps.sampling_law.batch_size == 1
+    if single and isinstance(items, DenseItems) and (given := items.given_linear_parts) is not None:
+        offsets = items.offsets
+        end = refined(end, lambda x: np.linalg.solve(-increment, _moved_by_epoch(given, offsets, x)))
+    else:
+        for _ in range(REFINEMENTS):
+            end = end - np.linalg.solve(increment, follow_epoch(maps, end)[-1] - end)
     return follow_epoch(maps, end)
 
 
-def _moved_by_epoch(items, start) -> np.ndarray:
+def _moved_by_epoch(linear_parts, offsets, start) -> np.ndarray:
     """T_(N−1)∘…∘T_0(x) − x in twice the precision: where an epoch all but keeps a direction, little is left of it."""
-    x, rest = start[:, None], np.zeros((len(start), 1))
-    for matrix, offset in zip(items.given_linear_parts, items.offsets, strict=True):
-        x, rest = matrix_product(matrix, (x, rest))
-        x, left_out = two_sum(x, offset[:, None])
-        x, rest = two_sum(x, rest + left_out)
-    moved, left_out = two_sum(x, -start[:, None])
-    return (moved + (rest + left_out))[:, 0]
+    x = start[:, None], np.zeros((len(start), 1))
+    for matrix, offset in zip(linear_parts, offsets, strict=True):
+        x = plus(matrix_product(matrix, x), offset[:, None])
+    high, low = plus(x, -start[:, None])
+    return (high + low)[:, 0]
 
 
 def follow_epoch(maps: RandomMaps, start) -> np.ndarray:

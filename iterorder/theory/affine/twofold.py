@@ -38,6 +38,12 @@ def two_product(a, b) -> Pair:
     return product, a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low)
 
 
+def plus(pair: Pair, x) -> Pair:
+    """The number that the pair stands for, and a number of one float."""
+    high, left_out = two_sum(pair[0], x)
+    return two_sum(high, pair[1] + left_out)
+
+
 def matrix_product(left, right: Pair) -> Pair:
     """A·(X + x) for stacks of matrices, shape (..., m, k) and (..., k, n), to about eps² of Σ|A||X|.
 
@@ -60,7 +66,7 @@ def matrix_product(left, right: Pair) -> Pair:
 def moved(matrices, x) -> Pair:
     """A x − x for each A of a stack, shapes (n, d, d) and (d,) → (n, d)."""
     column = np.broadcast_to(x[:, None], (len(matrices), len(x), 1))
-    high, low = _minus(matrix_product(matrices, (column, np.zeros_like(column))), x[:, None])
+    high, low = plus(matrix_product(matrices, (column, np.zeros_like(column))), -x[:, None])
     return high[:, :, 0], low[:, :, 0]
 
 
@@ -68,13 +74,7 @@ def moved_square(matrices, matrix) -> Pair:
     """A C Aᵀ − C for each A of a stack and a symmetric C, shape (n, d, d)."""
     stack = np.broadcast_to(matrix, (len(matrices), *matrix.shape))
     once = matrix_product(matrices, (stack, np.zeros_like(stack)))
-    high, low = matrix_product(matrices, (np.swapaxes(once[0], 1, 2), np.swapaxes(once[1], 1, 2)))
-    return _minus((high, low), matrix)
-
-
-def _minus(pair: Pair, x) -> Pair:
-    high, left_out = two_sum(pair[0], -x)
-    return two_sum(high, pair[1] + left_out)
+    return plus(matrix_product(matrices, (np.swapaxes(once[0], 1, 2), np.swapaxes(once[1], 1, 2))), -matrix)
 
 
 def added(start, weights, stack: Pair) -> np.ndarray:
