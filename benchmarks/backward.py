@@ -51,13 +51,11 @@ def _all(maps, n_replicas, tol):
 
 def _each(maps, n_replicas):
     """The library's own kernels, recomputing: simulate chooses this only for a few saved steps."""
-    from iterorder.kernels import cpu, systems
+    from iterorder.kernels.cpu.backend import Cpu
+    from iterorder.kernels.problem import Place, Problem
 
     x0 = np.full((n_replicas, maps.dim), 0.3)
-    system = systems.system_of(maps, x0.dtype)
-    draws, place = systems.draws_of(system, maps.sampling_law, 0), cpu.Noise(0, 1, 0)
-    states, diverged = np.empty((n_replicas, N + 1, maps.dim)), np.full(n_replicas, -1)
-    cpu.run_backward("each", system, draws, place, x0, np.arange(N + 1), states, diverged, None)
+    Cpu().backward(Problem(maps.form(), maps.sampling_law, 0, Place(), x0, np.arange(N + 1)), chosen="each")
 
 
 def _line(name, slopes, offsets, n_replicas, rounds):

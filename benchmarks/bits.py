@@ -41,9 +41,10 @@ def fingerprint(maps, order, saves: str, dtype: str, noise: str) -> str:
     run = {"order": order, "save_steps": SAVES[saves], "dtype": dtype, "noise": noise, "seed": SEED}
     start = np.linspace(-1.0, 1.0, REPLICAS * maps.dim).reshape(REPLICAS, maps.dim)
     try:
-        found = ito.simulate(maps, start, STEPS[saves], n_replicas=REPLICAS, first_step=5, **run)
+        found: ito.Trajectory | None = ito.simulate(maps, start, STEPS[saves], n_replicas=REPLICAS, first_step=5, **run)
     except ito.DivergenceError as error:
         found = error.trajectory
+    assert found is not None
     digest = hashlib.sha256(np.ascontiguousarray(found.states).tobytes())
     digest.update(np.ascontiguousarray(found.diverged_at).tobytes())
     return digest.hexdigest()[:16]

@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 import numpy as np
 
-from iterorder.errors import BackendUnavailableError, InvalidInputError
-from iterorder.maps import (
-    AffineMaps,
-    CustomMaps,
-    GaussianRegressionSGD,
-    LinearRegressionSGD,
-    LogisticRegressionSGD,
-    Optimizer,
-    QuadraticSGD,
-    RandomMaps,
-)
-from iterorder.maps.family import family_of
+from iterorder import resources
+from iterorder.errors import InvalidInputError
+from iterorder.kernels.backends import as_backend
+from iterorder.maps import RandomMaps
+from iterorder.maps.family import FAMILIES, family_of
 from iterorder.noise import MAX_REPLICAS
 from iterorder.orders import Order, as_order
 from iterorder.progress import Progress, as_progress
 from iterorder.validation import MAX_STEPS, as_choice, as_float, as_floats, as_int, as_integers, as_seed
-
-FAMILIES = (
-    AffineMaps,
-    QuadraticSGD,
-    LinearRegressionSGD,
-    LogisticRegressionSGD,
-    GaussianRegressionSGD,
-    Optimizer,
-    CustomMaps,
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +29,7 @@ class Request:
     noise: str
     first_step: int
     first_replica: int
+    backend: str
     tol: float
     progress: Progress
 
@@ -69,10 +52,7 @@ def checked_request(
     progress,
 ) -> Request:
     """The arguments of `simulate`, or an error that names the first that cannot be used."""
-    backend = as_choice("backend", backend, ("cpu", "cuda"))
-    if backend == "cuda":
-        reason = "this version has no CUDA kernels yet: use backend='cpu'"
-        raise BackendUnavailableError(f"backend is 'cuda': {reason}", reason)
+    backend = as_backend(backend)
     maps = as_system(maps)
     n_steps = as_int("n_steps", n_steps, low=0, high=MAX_STEPS)
     n_replicas = as_replicas(n_replicas)
@@ -95,6 +75,7 @@ def checked_request(
         noise=noise,
         first_step=first_step,
         first_replica=as_int("first_replica", first_replica, low=0, high=last_start),
+        backend=backend,
         tol=as_float("tol", tol, low=0.0),
         progress=as_progress(progress),
     )
@@ -133,7 +114,7 @@ def _as_save_steps(save_steps, n_steps: int) -> np.ndarray:
 
 def as_system(maps) -> RandomMaps:
     """A random-map system that the kernels know; a subclass that changes what they compute is refused."""
-    family_of("maps", maps, FAMILIES)
+    family_of("maps", maps)
     return maps
 
 
@@ -141,8 +122,8 @@ def as_maps(maps, name: str = "maps") -> RandomMaps:
     """A random-map system of any family, those that the kernels do not know included; but no changed one of a known."""
     if not isinstance(maps, RandomMaps):
         raise InvalidInputError(f"{name} is a {type(maps).__name__}: give a system of random maps, such as AffineMaps")
-    if isinstance(maps, FAMILIES):
-        family_of(name, maps, FAMILIES)
+    if isinstance(maps, tuple(FAMILIES.values())):
+        family_of(name, maps)
     return maps
 
 
@@ -174,7 +155,7 @@ def _in_precision(starts: np.ndarray, kind: np.dtype) -> np.ndarray:
 
 def check_memory(size: int, parts: str) -> None:
     """Refuse a result of `size` bytes, described by `parts`, beyond half the memory of the machine."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**36
+    memory = resources.memory()
     if size > memory // 2:
         raise InvalidInputError(
             f"the result would take {size / 2**30:,.1f} GiB ({parts}), and half the memory is "

@@ -6,14 +6,13 @@ import numpy as np
 
 from iterorder.certificates import sure_certificate
 from iterorder.errors import DivergenceError
-from iterorder.maps import AffineMaps, LinearRegressionSGD, QuadraticSGD, RandomMaps
-from iterorder.orders import BACKWARD, FORWARD, Order, Window
-from iterorder.progress import Progress, part, reported
+from iterorder.kernels.backends import Backend, backend_named
+from iterorder.kernels.problem import Out, Place, Problem
+from iterorder.maps import RandomMaps
+from iterorder.orders import BACKWARD, FORWARD, Order
+from iterorder.progress import Progress, Report, part, reported
 from iterorder.request import Request, checked_request
 from iterorder.trajectory import Trajectory
-
-# Replicas, or saved iterates of one, that a vector holds side by side.
-LANES = 8
 
 
 def simulate(
@@ -123,32 +122,20 @@ def simulate(
 
 
 def _execute(request: Request) -> Trajectory:
-    # Numba takes longer to import than the rest of iterorder together: only a simulation pays for it.
-    from iterorder.kernels import cpu, systems
-
-    n_replicas, dim = request.x0.shape
-    system = systems.system_of(request.maps, request.x0.dtype)
-    draws = systems.draws_of(system, request.maps.sampling_law, request.seed)
-    shared = request.noise == "shared"
-    place = cpu.Noise(0 if shared else request.first_replica, 0 if shared else 1, request.first_step)
-    saves = request.save_steps
-    states = np.empty((n_replicas, len(saves), dim), request.x0.dtype)
-    diverged = np.full(n_replicas, -1, np.int64)
+    n_replicas, saves = len(request.x0), request.save_steps
+    backend, problem = backend_named(request.backend), _problem(request)
     bounds = np.zeros((1, len(saves)))
     with reported(request.progress, str(request.order)) as report:
         if request.order == FORWARD:
-            cpu.run_forward(system, draws, place, request.x0, saves, states, diverged, report)
+            out = backend.forward(problem, report)
         elif request.order == BACKWARD:
-            bounds = _backward(request, system, draws, place, states, diverged, report)
-        elif isinstance(request.order, Window) and request.order.width is not None:
-            width = request.order.width
-            cpu.run_sliding(width, system, draws, place, request.x0, saves, states, diverged, report)
+            out, bounds = _backward(request, backend, problem, report)
         else:
-            _anchored(request, system, draws, place, states, diverged, report)
+            out = _windowed(request.order, backend, problem, report)
     return Trajectory(
-        states=states,
+        states=out.states,
         save_steps=saves,
-        diverged_at=diverged,
+        diverged_at=out.diverged,
         error_bound=np.broadcast_to(bounds, (n_replicas, len(saves))),
         order=request.order,
         seed=request.seed,
@@ -159,74 +146,50 @@ def _execute(request: Request) -> Trajectory:
     )
 
 
-def _backward(request, system, draws, place, states, diverged, report) -> np.ndarray:
-    """Backward iterates, cut where a sure certificate allows; returns the error bound of each saved step."""
-    from iterorder.kernels import cpu
+def _problem(request: Request) -> Problem:
+    shared = request.noise == "shared"
+    place = Place(0 if shared else request.first_replica, 0 if shared else 1, request.first_step)
+    maps = request.maps
+    return Problem(maps.form(), maps.sampling_law, request.seed, place, request.x0, request.save_steps)
 
+
+def _backward(request: Request, backend: Backend, problem: Problem, report: Report | None) -> tuple[Out, np.ndarray]:
+    """Backward iterates, cut where a sure certificate allows, and the error bound of each saved step."""
     saves = request.save_steps
     if request.tol == 0.0:
-        algorithm = _algorithm(request.maps, saves, len(states))
-        cpu.run_backward(algorithm, system, draws, place, request.x0, saves, states, diverged, report)
-        return np.zeros((1, len(saves)))
+        return backend.backward(problem, report), np.zeros((1, len(saves)))
     certificate = sure_certificate(request.maps, request.x0)
     depth = certificate.depth(request.tol)
     kept, source = np.unique(np.minimum(saves, depth), return_inverse=True)
-    part = np.empty((len(states), len(kept), states.shape[2]), states.dtype)
-    algorithm = _algorithm(request.maps, kept, len(states))
-    cpu.run_backward(algorithm, system, draws, place, request.x0, kept, part, diverged, report)
-    np.take(part, source, axis=1, out=states)
+    states, diverged = backend.backward(problem.saving(kept), report)
     gone = diverged >= 0  # noted at a step that was kept, told of the next saved one
     diverged[gone] = saves[np.searchsorted(saves, diverged[gone])]
-    return np.where(saves > depth, certificate.bound(depth), 0.0)[None, :]
+    bounds = np.where(saves > depth, certificate.bound(depth), 0.0)[None, :]
+    return Out(np.take(states, source, axis=1), diverged), bounds
 
 
-def _anchored(request, system, draws, place, states, diverged, report) -> None:
+def _windowed(order, backend: Backend, problem: Problem, report: Report | None) -> Out:
+    if order.width is not None:
+        return backend.window(problem, order.width, report)
+    return _anchored(order.start, backend, problem, report)
+
+
+def _anchored(anchor: int, backend: Backend, problem: Problem, report: Report | None) -> Out:
     """Forward to the anchor, then backward from the state there."""
-    from iterorder.kernels import cpu
-
-    saves, start = request.save_steps, min(request.order.start, int(request.save_steps[-1]))
-    early = saves[saves < start]
-    to_anchor = np.append(early, start)
-    forward = np.empty((len(states), len(to_anchor), states.shape[2]), states.dtype)
-    late = saves[saves >= start] - start
-    algorithm = _algorithm(request.maps, late, len(states))
-    share = start / max(1, start + _work(algorithm, request.maps, late))
-    cpu.run_forward(system, draws, place, request.x0, to_anchor, forward, diverged, part(report, 0.0, share))
-    states[:, : len(early)] = forward[:, :-1]
-    later_noise = place._replace(first_step=place.first_step + start)
-    anchor = np.ascontiguousarray(forward[:, -1])
-    ends = np.empty((len(states), len(late), states.shape[2]), states.dtype)
-    settled = np.full(len(states), -1, np.int64)
-    rest = part(report, share, 1.0)
-    cpu.run_backward(algorithm, system, draws, later_noise, anchor, late, ends, settled, rest)
-    states[:, len(early) :] = ends
-    newly = (diverged < 0) & (settled >= 0)
-    diverged[newly] = settled[newly] + start
+    saves = problem.saves
+    start = min(anchor, int(saves[-1]))
+    early, late = saves[saves < start], saves[saves >= start] - start
+    share = start / max(1, start + backend.backward_work(problem.saving(late)))
+    forward = backend.forward(problem.saving(np.append(early, start)), part(report, 0.0, share))
+    from_there = problem.continued(forward.states[:, -1], start, late)
+    backward = backend.backward(from_there, part(report, share, 1.0))
+    diverged = forward.diverged.copy()
+    newly = (diverged < 0) & (backward.diverged >= 0)
+    diverged[newly] = backward.diverged[newly] + start
     # Found at any step before the anchor, told of the next saved one like everywhere but in the forward order.
     gone = diverged >= 0
     diverged[gone] = saves[np.minimum(np.searchsorted(saves, diverged[gone]), len(saves) - 1)]
-
-
-def _algorithm(maps: RandomMaps, saves: np.ndarray, n_replicas: int) -> str:
-    """The cheapest way to the backward iterates after `saves` steps.
-
-    Carrying the linear part of affine maps takes max(n) steps of about d² numbers (d³ against d² for full matrices),
-    and rounds differently: this choice never depends on the number of replicas. Each by itself takes Σn maps, with
-    replicas side by side in the lanes of a vector; the sweep has the saved iterates of one replica there, reads the
-    data once, and goes on with one of those that have met. Those two give the same bits.
-    """
-    maps_applied = _work("each", maps, saves)
-    affine = isinstance(maps, (AffineMaps, QuadraticSGD, LinearRegressionSGD))
-    if affine and maps_applied > _work("incremental", maps, saves):
-        return "incremental"
-    each = -(-n_replicas // LANES) * maps_applied
-    sweep = n_replicas * sum(saves[::-LANES].tolist())
-    return "sweep" if len(saves) >= LANES or sweep < each else "each"
-
-
-def _work(algorithm: str, maps: RandomMaps, saves: np.ndarray) -> int:
-    """Maps that an algorithm applies for each replica, in the time of one; in Python's integers, for n may be 2⁶²."""
-    return (maps.dim + 2) * int(saves[-1]) if algorithm == "incremental" else sum(saves.tolist())
+    return Out(np.concatenate([forward.states[:, :-1], backward.states], axis=1), diverged)
 
 
 def _checked(trajectory: Trajectory) -> Trajectory:

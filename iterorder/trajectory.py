@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iterorder import maps as families
 from iterorder._version import __version__
 from iterorder.errors import BackendUnavailableError, InvalidInputError
 from iterorder.files import as_path, whole_file
-from iterorder.maps import RandomMaps
-from iterorder.maps.family import family_of
+from iterorder.maps import CustomMaps, RandomMaps
+from iterorder.maps.family import FAMILIES, family_of
 from iterorder.noise import MAX_REPLICAS
 from iterorder.orders import Order, Window, as_order
 from iterorder.shown import call, shown, span
@@ -45,15 +44,6 @@ FOREIGN = {
     **dict.fromkeys((".feather", ".arrow"), "run.to_xarray().to_dataframe().reset_index().to_feather(path)"),
     ".xlsx": "run.to_xarray().to_dataframe().to_excel(path)",
 }
-#: What a file may name: no other attribute of `iterorder.maps` is looked up.
-FAMILIES = (
-    "AffineMaps",
-    "GaussianRegressionSGD",
-    "LinearRegressionSGD",
-    "LogisticRegressionSGD",
-    "Optimizer",
-    "QuadraticSGD",
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +157,7 @@ class Trajectory:
             "diverged_at": self.diverged_at,
             "error_bound": self.error_bound,
         }
-        custom = self.maps if isinstance(self.maps, families.CustomMaps) else None
+        custom = self.maps if isinstance(self.maps, CustomMaps) else None
         description: dict = {"family": None, "parameters": {}}
         if self.maps is not None and custom is None:
             description, given = _described(self.maps, "maps_")
@@ -253,7 +243,7 @@ def _from_parts(header: dict, arrays: dict[str, np.ndarray]) -> Trajectory:
 
 def _described(maps: RandomMaps, prefix: str) -> tuple[dict, dict[str, np.ndarray]]:
     """What rebuilds a family of maps: its name and parameters, and its arrays by names that begin with the prefix."""
-    family = family_of("maps", maps, tuple(getattr(families, name) for name in FAMILIES))
+    family = family_of("maps", maps)
     parameters: dict[str, object] = {}
     arrays: dict[str, np.ndarray] = {}
     for item in dataclasses.fields(family):  # type: ignore[arg-type]
@@ -270,7 +260,8 @@ def _described(maps: RandomMaps, prefix: str) -> tuple[dict, dict[str, np.ndarra
 
 def _rebuilt(description: dict, arrays: dict[str, np.ndarray], prefix: str) -> RandomMaps:
     """The maps of `_described`."""
-    if description["family"] not in FAMILIES:
+    family = FAMILIES.get(description["family"])  # no other class is looked up by a name in a file
+    if family is None or family is CustomMaps:
         raise ValueError(f"unknown family {description['family']!r}")
     given: dict[str, object] = {}
     for name, array in arrays.items():
@@ -278,7 +269,7 @@ def _rebuilt(description: dict, arrays: dict[str, np.ndarray], prefix: str) -> R
             given[name[len(prefix) :]] = array
     for name, value in description["parameters"].items():
         given[name] = _rebuilt(value, arrays, f"{prefix}{name}.") if isinstance(value, dict) else value
-    return getattr(families, description["family"])(**given)
+    return family(**given)
 
 
 def _check_shapes(run: Trajectory) -> None:

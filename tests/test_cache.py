@@ -53,6 +53,46 @@ def test_a_cached_kernel_is_read_without_a_word(folder, capfd):
     assert capfd.readouterr().err == ""
 
 
+ENCLOSING = """
+def twice(x):
+    return 2.0 * x
+
+def thrice(x):
+    return 3.0 * x
+
+def shifted(inner, by):
+    def outer(x):
+        return inner(x) + by
+    return outer
+"""
+
+
+def test_a_kernel_that_encloses_another_is_found_again(folder, monkeypatch, capfd):
+    """Numba's own key names an enclosed function anew in every process: such kernels were compiled in each."""
+    (folder / "module.py").write_text(ENCLOSING)
+
+    def enclosing(name, by, kept=disk_cache.compiled_lazily):
+        spec = importlib.util.spec_from_file_location("module", folder / "module.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        monkeypatch.setitem(sys.modules, "module", module)
+        disk_cache._announce.cache_clear()
+        return kept(module.shifted(numba.njit(getattr(module, name)), by), OPTIONS)
+
+    assert enclosing("twice", 1.0)(1.5) == 4.0
+    assert "compiling" in capfd.readouterr().err
+    assert enclosing("twice", 1.0)(1.5) == 4.0
+    assert capfd.readouterr().err == ""
+    assert (enclosing("thrice", 1.0)(1.5), enclosing("twice", 2.0)(1.5)) == (5.5, 5.0)  # and no other for it
+    assert len(files(folder, ".nbc")) == 3
+    plain = [
+        enclosing("twice", 1.0, lambda function, options: numba.njit(cache=True, **options)(function)) for _ in "ab"
+    ]
+    for function in plain:  # the control
+        function(np.float32(1.5))
+    assert [sum(function.stats.cache_hits.values()) for function in plain] == [0, 0]
+
+
 def test_without_a_folder_to_write_to_kernels_are_compiled_and_that_is_said_once(folder, monkeypatch, capfd):
     (folder / "__pycache__").write_text("a file, in which no folder can be made, by root either")
     monkeypatch.setenv("HOME", "/dev/null")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import iterorder as ito
 from iterorder.estimate import Estimate
-from iterorder.kernels.images import images_of, words_of
+from iterorder.kernels.cpu.images import images_of, words_of
 from iterorder.theory import lyapunov
 from iterorder.theory.custom import custom_spectrum, looks_affine
 from iterorder.theory.differences import EPS, pushed_by_differences

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import iterorder as ito
-from iterorder.kernels import optimizer, systems
-from iterorder.kernels.incremental import incremental_steps_of
-from iterorder.kernels.steps import steps_of
+from iterorder.kernels.cpu import draw_tables, packing, stateful_steps
+from iterorder.kernels.cpu.incremental import incremental_steps_of
+from iterorder.kernels.cpu.steps import steps_of
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.descent import SGDMaps
 from iterorder.request import as_system
@@ -177,24 +177,29 @@ def test_an_unknown_family_is_refused(maps):
         ito.simulate(maps, [0.0], 3, seed=1)
     with pytest.raises(ito.InvalidInputError, match=r"maps is a Foreign\w*: give one of QuadraticSGD"):
         ito.Optimizer(maps)
-    with pytest.raises(TypeError, match="no kernel for Foreign"):
-        systems.system_of(maps, np.dtype(float))
+    with pytest.raises(TypeError, match=r"Foreign\w* has no form"):
+        maps.form()
+
+
+def test_an_unknown_form_is_refused():
+    with pytest.raises(TypeError, match="no kernel for object"):
+        packing.pack(object(), np.dtype(float))
 
 
 @pytest.mark.parametrize("name", ["linear d=3 batch 2", "logistic d=3 reshuffle"])
 @pytest.mark.parametrize("layout", [True, False])
-@pytest.mark.parametrize("family", [systems.CUSTOM, 4, -1])
+@pytest.mark.parametrize("family", [packing.CUSTOM, 4, -1])
 def test_a_family_without_a_step_is_not_run_as_another(name, layout, family):
-    """Told to the kernels by `system_of`, and left out of the choice of steps: the last branch took it before."""
+    """Told to the kernels by `pack`, and left out of the choice of steps: the last branch took it before."""
     maps = EVERY[name]
-    system = systems.system_of(maps, np.dtype(float))
-    draws = systems.draws_of(system, maps.sampling_law, 0)
+    system = packing.pack(maps.form(), np.dtype(float))
+    draws = draw_tables.draws_of(system, maps.sampling_law, 0)
     unknown = system._replace(family=family, lane_layout=layout)
     for choose in (
         lambda one: steps_of(one, draws, False),
         lambda one: steps_of(one, draws, True),
         lambda one: incremental_steps_of(one, draws),
-        lambda one: optimizer.steps_of(one._replace(optimizer=np.ones(5)), False),
+        lambda one: stateful_steps.steps_of(one._replace(optimizer=np.ones(5)), False),
     ):
         with pytest.raises(ValueError, match=f"no step for the family {family}"):
             choose(unknown)
@@ -203,9 +208,9 @@ def test_a_family_without_a_step_is_not_run_as_another(name, layout, family):
 def test_incremental_steps_are_for_affine_maps():
     """The control: logistic steps have no linear part to carry, and were given that of linear regression."""
     maps = EVERY["logistic d=3 reshuffle"]
-    system = systems.system_of(maps, np.dtype(float))
+    system = packing.pack(maps.form(), np.dtype(float))
     with pytest.raises(ValueError, match="no step for the family 2"):
-        incremental_steps_of(system, systems.draws_of(system, maps.sampling_law, 0))
+        incremental_steps_of(system, draw_tables.draws_of(system, maps.sampling_law, 0))
 
 
 def test_an_unknown_way_to_draw_is_refused():
@@ -217,12 +222,12 @@ def test_an_unknown_way_to_draw_is_refused():
     law, noise = Sampling(4), FreshNoise("normal", 1)
     object.__setattr__(law, "kind", "stratified")
     object.__setattr__(noise, "noise", "poisson")
-    system = systems.system_of(EVERY["linear d=3 batch 2"], np.dtype(float))
+    system = packing.pack(EVERY["linear d=3 batch 2"].form(), np.dtype(float))
     with pytest.raises(ValueError, match="no way to draw by 'stratified'"):
         law.draw(0, 0, 0)
     with pytest.raises(ValueError, match="no way to draw by 'stratified'"):
-        systems.draws_of(system, law, 0)
+        draw_tables.draws_of(system, law, 0)
     with pytest.raises(ValueError, match="no way to draw 'poisson' noise"):
         noise.draw(0, 0, 0)
     with pytest.raises(ValueError, match="no way to draw 'poisson' noise"):
-        systems.draws_of(system, noise, 0)
+        draw_tables.draws_of(system, noise, 0)

@@ -11,15 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from iterorder.kernels import affine, incremental, optimizer, regression, systems
-from iterorder.kernels.compiled import FILL
-from iterorder.kernels.incremental import incremental_steps_of
-from iterorder.kernels.lanes import any_lane, counting, element, load, madd, splat, store, unrelated, where
-from iterorder.kernels.philox import philox
-from iterorder.kernels.steps import steps_of
-from iterorder.kernels.systems import aligned_zeros
-from iterorder.kernels.targets import jit
-from iterorder.kernels.vector import (
+from iterorder.kernels.cpu import affine_steps, draw_tables, incremental, packing, row_steps, stateful_steps
+from iterorder.kernels.cpu.compiled import FILL
+from iterorder.kernels.cpu.incremental import incremental_steps_of
+from iterorder.kernels.cpu.lanes import any_lane, counting, element, load, madd, splat, store, unrelated, where
+from iterorder.kernels.cpu.packing import aligned_zeros
+from iterorder.kernels.cpu.philox import philox
+from iterorder.kernels.cpu.steps import steps_of
+from iterorder.kernels.cpu.vector import (
     affine_image,
     broadcast_columns,
     dot,
@@ -40,6 +39,7 @@ from iterorder.kernels.vector import (
     sum_each,
     total,
 )
+from iterorder.kernels.targets import jit
 from tests import naive
 from tests.systems import EVERY
 
@@ -379,7 +379,7 @@ def test_a_change_in_any_kernel_file_reaches_cached_kernels(tmp_path):
     for file in (tmp_path / "iterorder").rglob("*.py"):  # the same files, installed anew
         os.utime(file, (1.0, 1.0))
     assert result() == (before, "")
-    steps = tmp_path / "iterorder" / "kernels" / "affine.py"
+    steps = tmp_path / "iterorder" / "kernels" / "cpu" / "affine_steps.py"
     source = steps.read_text()
     assert STEP in source
     steps.write_text(source.replace(STEP, "x = multiple(system.shrink + system.shrink + system.shrink, total)"))
@@ -396,18 +396,18 @@ def test_the_systems_of_the_tests_run_every_step():
     chosen = set()
     for maps in EVERY.values():
         for dtype in (np.dtype(np.float64), np.dtype(np.float32)):
-            system = systems.system_of(maps, dtype)
-            draws = systems.draws_of(system, maps.sampling_law, 0)
+            system = packing.pack(maps.form(), dtype)
+            draws = draw_tables.draws_of(system, maps.sampling_law, 0)
             chosen.add(draws.kind)
-            if system.family == systems.CUSTOM:
+            if system.family == packing.CUSTOM:
                 continue  # a step of its own
             found = [steps_of(system, draws, shared) for shared in (False, True)]
-            if system.family != systems.LOGISTIC and not system.optimizer.size:
+            if system.family != packing.LOGISTIC and not system.optimizer.size:
                 found.append(incremental_steps_of(system, draws))
             chosen |= {f"{f.py_func.__module__}.{f.py_func.__qualname__}" for f in found}
     made = {
         f"{module.__name__}.{name}.<locals>.steps"
-        for module in (affine, regression, incremental, optimizer)
+        for module in (affine_steps, row_steps, incremental, stateful_steps)
         for name, value in vars(module).items()
         if name.endswith("steps") and hasattr(value, "cache_info")
     }

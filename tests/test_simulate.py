@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 import iterorder as ito
 from iterorder.certificates import sure_certificate
+from iterorder.kernels.cpu.algorithm import algorithm
 from iterorder.sampling import FreshNoise
-from iterorder.simulate import _algorithm
 from tests import naive
 from tests.systems import EVERY, FEW
 
@@ -86,9 +86,9 @@ def test_all_backward_iterates_match_the_recomputed_ones(name):
     place = {"order": "backward", "seed": SEED, "n_replicas": 2}
     n = 75  # more than a block of lanes, so that the sweep has a second one
     run = ito.simulate(maps, x0, n, save_steps="all", **place)
-    assert _algorithm(maps, run.save_steps, len(run.states)) in ("incremental", "sweep")
+    assert algorithm(maps.form(), run.save_steps, len(run.states)) in ("incremental", "sweep")
     each = np.concatenate([ito.simulate(maps, x0, int(k), **place).states for k in run.save_steps], axis=1)
-    if _algorithm(maps, run.save_steps, len(run.states)) == "sweep":
+    if algorithm(maps.form(), run.save_steps, len(run.states)) == "sweep":
         np.testing.assert_array_equal(run.states, each)
     else:
         bound = rounding_bound(maps, n, scale_of(maps, x0, each))
@@ -213,16 +213,16 @@ def test_replicas_can_be_split_anywhere(name, order):
 @pytest.mark.parametrize("name", FEW)
 def test_threads_change_nothing(name, order, monkeypatch):
     """The work is made to look large, so that it goes to threads whatever its size."""
-    from iterorder.kernels import cpu
+    from iterorder.kernels.cpu import threads as pool
 
     maps = EVERY[name]
     options = {"order": order, "seed": SEED, "n_replicas": 200, "save_steps": list(range(0, 41, 4))}
     threads = numba.get_num_threads()
     results = []
     try:
-        for count, small in ((1, cpu.SMALL_WORK), (1, 0), (min(2, threads), 0)):
+        for count, small in ((1, pool.SMALL_WORK), (1, 0), (min(2, threads), 0)):
             numba.set_num_threads(count)
-            monkeypatch.setattr(cpu, "SMALL_WORK", small)
+            monkeypatch.setattr(pool, "SMALL_WORK", small)
             results.append(ito.simulate(maps, np.zeros(maps.dim), 40, **options).states)
     finally:
         numba.set_num_threads(threads)
@@ -407,8 +407,8 @@ def test_divergence_of_windows_is_told_of_saved_steps():
 
 def test_huge_numbers_of_steps_choose_as_small_ones_do():
     maps = EVERY["two-point"]
-    assert _algorithm(maps, np.array([2**62]), 8) == "each"
-    assert _algorithm(EVERY["logistic d=5"], np.array([2**62 - 1, 2**62]), 8) == "each"
+    assert algorithm(maps.form(), np.array([2**62]), 8) == "each"
+    assert algorithm(EVERY["logistic d=5"].form(), np.array([2**62 - 1, 2**62]), 8) == "each"
 
 
 def test_a_subclass_is_refused_rather_than_ignored():

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import iterorder as ito
-from iterorder.kernels import blocks, compiled, systems
-from iterorder.kernels.sweep import backward_sweep, new_sweep
+from iterorder.kernels.cpu import compiled, draw_tables, lane_blocks, packing
+from iterorder.kernels.cpu.sweep import backward_sweep, new_sweep
 from tests.systems import EVERY, FEW, logistic
 
 
@@ -22,11 +22,11 @@ def each(maps, x0, saves, **options):
 def swept(maps, x0, saves, first_step=0):
     """The sweep of one replica, whatever `simulate` would choose, and the lane steps that it took."""
     start = np.array([x0])
-    system = systems.system_of(maps, start.dtype)
-    draws = systems.draws_of(system, maps.sampling_law, 3)
+    system = packing.pack(maps.form(), start.dtype)
+    draws = draw_tables.draws_of(system, maps.sampling_law, 3)
     code = compiled.sweep_code(system, draws)
     steps, states = np.array(saves), np.empty((1, len(saves), maps.dim))
-    control = blocks.Control(np.zeros(1, np.int64), np.zeros(1, np.int64), 0)
+    control = lane_blocks.Control(np.zeros(1, np.int64), np.zeros(1, np.int64), 0)
     place = (np.uint64(0), np.uint64(1), np.uint64(first_step))
     memory = new_sweep(system, draws, len(saves))
     compiled.kernel(backward_sweep, start.dtype)(code, system, draws, memory, *place, start, steps, states, control)

@@ -155,7 +155,7 @@ def test_columns_on_threads_do_not_depend_on_their_number(monkeypatch):
     u, v = generator.normal(size=(4000, 13)), generator.normal(size=(3000, 13))
     results = []
     for workers in (1, 2, 5):
-        monkeypatch.setattr(sorted_samples, "worker_count", lambda workers=workers: workers)
+        monkeypatch.setattr(sorted_samples.resources, "threads", lambda workers=workers: workers)
         results.append(wasserstein_1d(u, v, 2).tolist())
     assert results[0] == results[1] == results[2]
 

@@ -10,8 +10,8 @@ from scipy import stats
 
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
-from iterorder.kernels.sorted_distance import sorted_split
 from iterorder.wasserstein import DistanceEstimate, replicates, wasserstein, wasserstein_1d, wasserstein_estimate
+from iterorder.wasserstein.sorted_kernel import sorted_split
 from tests import naive_wasserstein as naive
 
 EPS = np.finfo(float).eps

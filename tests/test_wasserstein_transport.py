@@ -119,7 +119,7 @@ def test_sliced_does_not_depend_on_threads_or_chunks(monkeypatch):
     u, v = points(3000, 5, 0), points(2000, 5, 1)
     results = []
     for workers, values in ((1, 1 << 20), (2, 1 << 20), (3, 1 << 13), (2, 1)):
-        monkeypatch.setattr(transport, "worker_count", lambda workers=workers: workers)
+        monkeypatch.setattr(transport.resources, "threads", lambda workers=workers: workers)
         monkeypatch.setattr(transport, "SLICE_VALUES", values)
         results.append(wasserstein(u, v, 2, method="sliced", n_projections=11, seed=3))
     assert len(set(results)) == 1

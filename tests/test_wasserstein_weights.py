@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iterorder.kernels.weighted_distance import LEVEL_ERROR, pair_total, segments
 from iterorder.wasserstein import wasserstein_1d
 from iterorder.wasserstein.exact_masses import exact_distance
+from iterorder.wasserstein.weighted_kernel import LEVEL_ERROR, pair_total, segments
 
 EPS = np.finfo(float).eps
 ORDERS = [1, 1.5, 2, 3, 50]

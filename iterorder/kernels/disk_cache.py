@@ -7,23 +7,33 @@ another version of Numba keeps its cache in another way, kernels are compiled in
 from __future__ import annotations
 
 import hashlib
+import pickle
 import sys
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from types import FunctionType
 
 import numba
 
 from iterorder import noise
 
 # Numba's cache notices a change of the file that a kernel stands in, but not of the files that it calls. All kernels
-# therefore carry the contents of the whole folder: after an update of any file every cached kernel is compiled anew.
-# The contents and not the times, so that a cache that a workflow has kept fits a fresh installation of the same files.
+# therefore carry the contents of this folder and of their own file: after an update every one is compiled anew. The
+# contents and not the times, so that a cache that a workflow has kept fits a fresh installation of the same files.
 _FOLDER = Path(__file__).parent
-_FOLDER_STAMP = tuple(
-    (file.name, hashlib.sha256(file.read_bytes()).hexdigest())
-    for file in sorted([*_FOLDER.rglob("*.py"), Path(noise.__file__)])
-)
+
+
+@cache
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+@cache
+def _stamp(source: Path) -> tuple[tuple[str, str], ...]:
+    """The contents that a kernel of a file depends on."""
+    files = {*_FOLDER.rglob("*.py"), Path(noise.__file__), source}
+    return tuple((file.name, _digest(file)) for file in sorted(files) if file.exists())
 
 
 def compiled_lazily(function, options: dict):
@@ -35,23 +45,38 @@ def compiled_lazily(function, options: dict):
         _warn(f"compiled kernels are not kept ({why})")
         dispatcher = numba.njit(**options)(function)
     try:
-        dispatcher._cache = _Forgiving(dispatcher._cache, Path(function.__code__.co_filename))
+        dispatcher._cache = _Forgiving(dispatcher._cache, function)
     except AttributeError:  # a cache made in another way, which would also miss changes of the package
         _warn(f"compiled kernels are not kept (the cache of Numba {numba.__version__} is not known)")
         dispatcher = numba.njit(**options)(function)
     return dispatcher
 
 
+def _enclosed(function) -> str:
+    """A digest of what a function encloses, with its own code: the same in every process."""
+    cells = [_described(cell.cell_contents) for cell in function.__closure__ or ()]
+    return hashlib.sha256(repr((function.__code__.co_code, cells)).encode()).hexdigest()
+
+
+def _described(value) -> str:
+    """An enclosed function by its name and what it encloses; its text stands in a file that the stamp covers."""
+    function = getattr(value, "py_func", getattr(value, "_defn", value))
+    if isinstance(function, FunctionType):
+        return f"{function.__module__}.{function.__qualname__}({_enclosed(function)})"
+    return f"{type(value).__name__}({pickle.dumps(value)!r})"
+
+
 class _Forgiving:
     """Numba's cache of one function, with the state of the folder in its stamp, and without its errors."""
 
-    def __init__(self, kept, source: Path) -> None:
+    def __init__(self, kept, function) -> None:
         self._kept, self._folder = kept, kept.cache_path
         if self._folder is not None:  # where nothing is kept, there is no file
-            file = kept._cache_file
-            # Numba's own stamp is a time in some versions; of a file in the folder it says nothing more.
-            own = () if source.parent == _FOLDER else file._source_stamp
-            file._source_stamp = (own, _FOLDER_STAMP)
+            # In place of Numba's own stamp, which is a time in some versions.
+            kept._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename))
+            # And of its own key, which names a compiled function that another one encloses anew in every process.
+            enclosed = _enclosed(function)
+            kept._index_key = lambda signature, codegen: (signature, codegen.magic_tuple(), enclosed)
 
     def __getattr__(self, name: str):
         return getattr(self._kept, name)

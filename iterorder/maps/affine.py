@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iterorder.errors import InvalidInputError
+from iterorder.forms import Affine
 from iterorder.maps.base import RandomMaps
+from iterorder.maps.family import family
 from iterorder.sampling import Sampling
 from iterorder.validation import as_floats, read_only
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
+@family
 @dataclass(frozen=True, eq=False)
 class AffineMaps(RandomMaps):
     """The maps x → A_i x + b_i, map i drawn with probability p_i.
@@ -78,6 +81,10 @@ class AffineMaps(RandomMaps):
     def dim(self) -> int:
         """The dimension of the state."""
         return self.offsets.shape[1]
+
+    def form(self) -> Affine:
+        """The matrices and offsets."""
+        return Affine(self.matrices, self.offsets)
 
     def apply(self, x, draw) -> np.ndarray:
         """A_draw x + b_draw, shape (..., dim) as x."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from iterorder.arrays import as_array
 from iterorder.errors import InvalidInputError
+from iterorder.forms import Form
 from iterorder.sampling import Sampling
 from iterorder.shown import fields_shown
 from iterorder.validation import as_float
@@ -60,6 +61,10 @@ class RandomMaps(ABC):
         """The exact stationary law of a gallery system: with ppf, cdf and rvs, or moments; None where none is known."""
         make = getattr(self, "_law", None)
         return None if make is None else make()
+
+    def form(self) -> Form:
+        """What the maps are as numbers: what kernels and theory read."""
+        raise TypeError(f"{type(self).__name__} has no form: kernels and theory know nothing of these maps")
 
     @abstractmethod
     def apply(self, x, draw) -> np.ndarray:

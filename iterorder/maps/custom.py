@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iterorder.errors import InvalidInputError
+from iterorder.forms import Body
 from iterorder.maps.base import RandomMaps
+from iterorder.maps.family import family
 from iterorder.maps.outside import Outside, body_of, read_outside, with_outside
 from iterorder.maps.parameters import law_of, params_of
 from iterorder.maps.trial import check_body, try_body
@@ -43,6 +45,7 @@ class IndexAndNormals:
         return len(self._values)
 
 
+@family
 @dataclass(frozen=True, eq=False, init=False, repr=False)
 class CustomMaps(RandomMaps):
     """Maps x → T_ξ(x) written as a plain Python function of numbers and loops, compiled for the machine.
@@ -154,8 +157,8 @@ class CustomMaps(RandomMaps):
         runs = try_body(self.body, dim, [self._draw_for_body(draw) for draw in draws], self.params)
         self._try_bound(draws)
         # Only a compiler needs Numba.
-        from iterorder.kernels.agreement import check_agrees
-        from iterorder.kernels.custom import check_compiles
+        from iterorder.kernels.cpu.agreement import check_agrees
+        from iterorder.kernels.cpu.body_steps import check_compiles
 
         check_agrees(self, check_compiles(self), runs)
 
@@ -204,6 +207,10 @@ class CustomMaps(RandomMaps):
     def dim(self) -> int:
         """The dimension of the state."""
         return self._dim
+
+    def form(self) -> Body:
+        """The function, with what it read from outside when the maps were made."""
+        return Body(self.body, self.dim, self.noise, self.noise_dim, self.params)
 
     def lipschitz(self, draw) -> float | None:
         """The upper bound that was given for T_draw; None if none was."""

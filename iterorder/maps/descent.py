@@ -7,6 +7,7 @@ from abc import abstractmethod
 import numpy as np
 
 from iterorder.errors import InvalidInputError
+from iterorder.forms import Affine, Rows
 from iterorder.maps.base import RandomMaps
 from iterorder.validation import as_floats
 
@@ -19,6 +20,13 @@ class SGDMaps(RandomMaps):
 
     step_size: float
     batch_size: int
+
+    #: Factor of ½‖x‖² that is added to every loss.
+    ridge: float = 0.0
+
+    def gradient_form(self) -> Affine | Rows:
+        """The items whose mean, with ridge·x, is the gradient of a batch."""
+        raise TypeError(f"{type(self).__name__} has no form of its gradients")
 
     @abstractmethod
     def gradient(self, x, draw) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from functools import cached_property
 from types import FunctionType
+from typing import TypeVar
 
 from iterorder.errors import InvalidInputError
 from iterorder.maps.base import RandomMaps
@@ -15,24 +16,35 @@ FREE = {"law", "_abc_impl"}
 LOOK_UP = {"__getattribute__", "__getattr__"}
 
 
-def family_of(name: str, maps, families: tuple[type[RandomMaps], ...]) -> type[RandomMaps]:
-    """The family of a system; an error for all other systems, and for a subclass that is another system.
+#: The classes that say what they are as numbers, by their names.
+FAMILIES: dict[str, type[RandomMaps]] = {}
+Class = TypeVar("Class", bound=type[RandomMaps])
 
-    Kernels and theory know a family by its class and read its arrays and numbers. A subclass that adds something, or is
-    made in another way, is the same system for them. One that changes a method would be run, and analysed, as what it
-    is no longer.
+
+def family(cls: Class) -> Class:
+    """Make a class known as a family: simulated and analysed by its form, and written to files by its fields."""
+    FAMILIES[cls.__name__] = cls
+    return cls
+
+
+def family_of(name: str, maps, kind: type = RandomMaps) -> type[RandomMaps]:
+    """The family of a system, one of those of a kind; an error for others, and for a subclass that is another system.
+
+    Kernels and theory read the arrays and numbers of a family. A subclass that adds something, or is made in another
+    way, is the same system for them. One that changes a method would be run, and analysed, as what it is no longer.
     """
-    family = next((cls for cls in type(maps).__mro__ if cls in families), None)
-    if family is None:
-        names = ", ".join(cls.__name__ for cls in families)
+    known = [cls for cls in FAMILIES.values() if issubclass(cls, kind)]
+    found = next((cls for cls in type(maps).__mro__ if cls in known), None)
+    if found is None:
+        names = ", ".join(cls.__name__ for cls in known)
         raise InvalidInputError(f"{name} is a {type(maps).__name__}: give one of {names}")
-    changed = _changed(maps, family)
+    changed = _changed(maps, found)
     if changed is not None:
         raise InvalidInputError(
-            f"{name} is a {type(maps).__name__}, which changes {changed!r} of {family.__name__}, and compiled kernels "
+            f"{name} is a {type(maps).__name__}, which changes {changed!r} of {found.__name__}, and compiled kernels "
             "and theory would not see that: write the map as a CustomMaps, or leave what the family has as it is"
         )
-    return family
+    return found
 
 
 def _changed(maps: RandomMaps, family: type[RandomMaps]) -> str | None:

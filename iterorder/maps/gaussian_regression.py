@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iterorder.errors import InvalidInputError
+from iterorder.forms import Body
 from iterorder.maps.base import RandomMaps, as_step_size
+from iterorder.maps.family import family
 from iterorder.sampling import FreshNoise
 from iterorder.validation import as_float, as_floats, read_only
 
@@ -27,6 +29,7 @@ def gaussian_step(x, draw, params, out):
         out[k] = x[k] - move * (params[0][k] * draw[k])
 
 
+@family
 @dataclass(frozen=True, eq=False)
 class GaussianRegressionSGD(RandomMaps):
     """SGD on the losses ½(aᵀx − b)² with fresh a ~ N(0, diag(λ)) and b ~ N(0, s²) in every step; the minimiser is 0.
@@ -81,6 +84,10 @@ class GaussianRegressionSGD(RandomMaps):
     def params(self) -> tuple:
         """What `gaussian_step` is given."""
         return read_only(np.sqrt(self.eigenvalues)), self.noise_std, self.step_size
+
+    def form(self) -> Body:
+        """`gaussian_step` on fresh normals."""
+        return Body(gaussian_step, self.dim, "normal", self.dim + 1, self.params)
 
     def point(self, draw) -> tuple[np.ndarray, float]:
         """The features and the target of a draw."""

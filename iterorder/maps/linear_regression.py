@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from iterorder.forms import SQUARED, Rows
 from iterorder.maps.base import as_step_size
 from iterorder.maps.descent import SGDMaps, as_data
+from iterorder.maps.family import family
 from iterorder.sampling import Sampling
 from iterorder.validation import as_float, read_only
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
+@family
 @dataclass(frozen=True, eq=False)
 class LinearRegressionSGD(SGDMaps):
     """SGD on the losses ½(aᵀx−b)² + ½·ridge·‖x‖² of the rows (a, b) of a data set.
@@ -79,6 +82,15 @@ class LinearRegressionSGD(SGDMaps):
     def dim(self) -> int:
         """The dimension of the state."""
         return self.features.shape[1]
+
+    def form(self) -> Rows:
+        """The rows, with minus the target as the constant."""
+        shrink, scale = 1.0 - self.step_size * self.ridge, self.step_size / self.batch_size
+        return Rows(self.features, -self.targets, SQUARED, shrink, scale, self.batch_size)
+
+    def gradient_form(self) -> Rows:
+        """That of the steps."""
+        return self.form()
 
     def gradient(self, x, draw) -> np.ndarray:
         """The mean of a(aᵀx−b) over the draw + ridge·x, shape (..., dim) as x."""

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iterorder.errors import InvalidInputError
+from iterorder.forms import LOGISTIC, Rows
 from iterorder.maps.base import as_step_size
 from iterorder.maps.descent import SGDMaps, as_data
+from iterorder.maps.family import family
 from iterorder.maps.linear_regression import range_over_batch
 from iterorder.sampling import Sampling
 from iterorder.validation import as_float, read_only
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 LOGISTIC_CURVATURE = (0.0, 0.25)
 
 
+@family
 @dataclass(frozen=True, eq=False)
 class LogisticRegressionSGD(SGDMaps):
     """SGD on the losses log(1+exp(−y·aᵀx)) + ½·ridge·‖x‖² of the rows (a, y) of a data set.
@@ -85,6 +88,17 @@ class LogisticRegressionSGD(SGDMaps):
     def dim(self) -> int:
         """The dimension of the state."""
         return self.features.shape[1]
+
+    def form(self) -> Rows:
+        """The rows with the sign of their label."""
+        shrink, scale = 1.0 - self.step_size * self.ridge, self.step_size / self.batch_size
+        return Rows(
+            self.labels[:, None] * self.features, np.zeros(len(self.labels)), LOGISTIC, shrink, scale, self.batch_size
+        )
+
+    def gradient_form(self) -> Rows:
+        """That of the steps."""
+        return self.form()
 
     def gradient(self, x, draw) -> np.ndarray:
         """ridge·x − the mean of y·a·σ(−y·aᵀx) over the draw, shape (..., dim) as x."""

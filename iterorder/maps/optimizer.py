@@ -9,24 +9,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iterorder.errors import InvalidInputError
+from iterorder.forms import Stateful
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.descent import SGDMaps
-from iterorder.maps.family import family_of
-from iterorder.maps.linear_regression import LinearRegressionSGD
-from iterorder.maps.logistic_regression import LogisticRegressionSGD
-from iterorder.maps.quadratic import QuadraticSGD
+from iterorder.maps.family import family, family_of
 from iterorder.validation import MAX_STEPS, as_float, as_floats, as_int, as_integers, read_only
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-#: The families whose gradients the kernels and the theory of optimisers know.
-LOSSES = (QuadraticSGD, LinearRegressionSGD, LogisticRegressionSGD)
 SCHEDULES = ("constant", "linear", "cosine")
 #: The longest schedule: its step sizes are kept in memory (80 MB).
 MAX_HORIZON = 10_000_000
 
 
+@family
 @dataclass(frozen=True, eq=False)
 class Optimizer(RandomMaps):
     """SGD with heavy-ball momentum, weight decay and a step-size schedule: the optimiser's memory is part of the state.
@@ -103,7 +100,7 @@ class Optimizer(RandomMaps):
         ) -> None: ...
 
     def __post_init__(self) -> None:
-        family_of("maps", self.maps, LOSSES)
+        family_of("maps", self.maps, SGDMaps)
         momentum = as_float("momentum", self.momentum, low=0.0)
         if not momentum < 1.0:
             raise InvalidInputError(f"momentum is {momentum!r}: give a number in [0, 1), such as 0.9")
@@ -128,6 +125,11 @@ class Optimizer(RandomMaps):
     def time_homogeneous(self) -> bool:
         """Whether all steps have the same step size."""
         return bool((self.step_sizes == self.step_sizes[0]).all())
+
+    def form(self) -> Stateful:
+        """The gradients of the losses, and what the optimiser adds."""
+        inner = self.maps
+        return Stateful(inner.gradient_form(), inner.ridge, self.momentum, self.weight_decay, self.step_sizes)
 
     def start(self, x) -> np.ndarray:
         """The state at x with velocity zero, shape (..., dim) for x of shape (..., maps.dim)."""

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iterorder.errors import InvalidInputError
+from iterorder.forms import Affine
 from iterorder.maps.base import as_step_size
 from iterorder.maps.descent import SGDMaps
+from iterorder.maps.family import family
 from iterorder.sampling import Sampling
 from iterorder.validation import as_floats, read_only
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
+@family
 @dataclass(frozen=True, eq=False)
 class QuadraticSGD(SGDMaps):
     """SGD on the losses ½(x−c_i)ᵀH_i(x−c_i): x → x − h·mean over the batch of H_i(x−c_i).
@@ -90,6 +93,16 @@ class QuadraticSGD(SGDMaps):
     def dim(self) -> int:
         """The dimension of the state."""
         return self.minimizers.shape[1]
+
+    def form(self) -> Affine:
+        """I − hH and h·Hc of each loss: the mean of their gradient steps is the step of the mean gradient."""
+        moves = self.step_size * self.curvatures
+        offsets = np.einsum("mij,mj->mi", moves, self.minimizers)
+        return Affine(np.eye(self.dim) - moves, offsets, self.batch_size)
+
+    def gradient_form(self) -> Affine:
+        """H and −Hc of each loss."""
+        return Affine(self.curvatures, self.gradients(np.zeros(self.dim)), self.batch_size)
 
     def gradient(self, x, draw) -> np.ndarray:
         """The mean of H_i(x−c_i) over the draw, shape (..., dim) as x."""

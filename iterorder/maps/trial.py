@@ -171,7 +171,7 @@ def _of_trial(step: Callable, error: Exception) -> MapCompilationError:
     if "read-only" in message:
         return failure(step, "writes to x, draw or params", "only out may be written: copy what you change", line)
     if type(error).__module__.partition(".")[0] == "numba":  # of a function that the step calls
-        from iterorder.kernels.explain import reason_and_hint
+        from iterorder.kernels.cpu.explain import reason_and_hint
 
         reason, hint = reason_and_hint(error)
         return failure(step, f"calls a function that cannot be compiled: {reason}", hint, line)

@@ -8,6 +8,8 @@ import numpy as np
 
 from iterorder.certificates import smaller_steps
 from iterorder.errors import DivergenceError
+from iterorder.kernels.backends import backend_named
+from iterorder.kernels.problem import Place, Problem
 from iterorder.progress import Report
 from iterorder.stationary.products import epoch_of
 
@@ -39,15 +41,10 @@ def rounding_of(maps, sizes, contraction: float, tol: float):
 
 def backward_to(maps, start, n_steps, seed, report: Report | None = None) -> np.ndarray:
     """The iterate of sample r after n_steps[r] steps under the maps of replica r, shape (n, d)."""
-    from iterorder.kernels import cpu, systems
-
-    system = systems.system_of(maps, np.dtype(np.float64))
-    draws = systems.draws_of(system, maps.sampling_law, seed)
+    n_steps = np.ascontiguousarray(n_steps, np.int64)
     starts = np.ascontiguousarray(np.broadcast_to(start, (len(n_steps), maps.dim)))
-    states = np.empty((len(n_steps), 1, maps.dim))
-    lengths = np.ascontiguousarray(n_steps, np.int64)
-    cpu.run_backward_to(system, draws, cpu.Noise(0, 1, 0), starts, lengths, states, report)
-    points = states[:, 0]
+    problem = Problem(maps.form(), maps.sampling_law, seed, Place(), starts, np.array([n_steps.max()]))
+    points = backend_named("cpu").backward_to(problem, n_steps, report)
     gone = ~np.isfinite(points).all(axis=1)
     if gone.any():
         advice = smaller_steps(maps)

@@ -70,7 +70,7 @@ def custom_spectrum(maps: CustomMaps, k: int, *, seed: int, effort: str) -> tupl
     Undefined
         If paths diverge, different starts lead to different growth, or differences do not show the derivative.
     """
-    from iterorder.kernels.images import images_of, words_of
+    from iterorder.kernels.cpu.images import images_of, words_of
 
     n_vectors = min(k + 1, maps.dim)
     cost = _cost(maps, n_vectors)
@@ -104,7 +104,7 @@ def custom_spectrum(maps: CustomMaps, k: int, *, seed: int, effort: str) -> tupl
 
 def looks_affine(maps: CustomMaps, images: Images, seed: int) -> bool:
     """`is_affine` along the paths from the origin, on the first draws of `simulate`."""
-    from iterorder.kernels.images import words_of
+    from iterorder.kernels.cpu.images import words_of
 
     affordable = BLOCK_ENTRIES // (TRIED_STEPS * max(maps.dim, maps.noise_dim))
     count = int(np.clip(affordable, FEWEST_TRIED, MOST_TRIED))
@@ -132,7 +132,7 @@ def words_in_blocks(
     maps: CustomMaps, seed: int, replicas: np.ndarray, first: int, n_steps: int
 ) -> Iterator[np.ndarray]:
     """Blocks of the draws of some replicas, each (steps, slots, R)."""
-    from iterorder.kernels.images import words_of
+    from iterorder.kernels.cpu.images import words_of
 
     length = max(1, BLOCK_ENTRIES // (len(replicas) * (maps.noise_dim + 1)))
     for start in range(0, n_steps, length):

@@ -38,7 +38,7 @@ def custom_tail_index(maps: CustomMaps, *, seed: int, effort: str) -> Estimate:
         raise Undefined("the tail index is computed in one dimension only")
     if maps.noise_dim > LONGEST_DRAW:
         raise Undefined(f"the tail index is computed from many draws: one of {maps.noise_dim} numbers is too long")
-    from iterorder.kernels.images import images_of
+    from iterorder.kernels.cpu.images import images_of
 
     images = images_of(maps)
     if not looks_affine(maps, images, seed):

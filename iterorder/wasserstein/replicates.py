@@ -28,7 +28,7 @@ def line_replicates(
 
     Both samples are sorted once; each replicate is drawn in sorted order in O(n + m).
     """
-    from iterorder.kernels.sorted_distance import sorted_split
+    from iterorder.wasserstein.sorted_kernel import sorted_split
 
     x, y = (sorted_rows(name, sample)[0] for name, sample in (("u", u), ("v", v)))
     pooled = np.sort(np.concatenate([x, y]))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import numbers
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
 
+from iterorder import resources
 from iterorder.errors import InvalidInputError
 from iterorder.validation import as_floats
 
@@ -30,17 +30,10 @@ def as_exponent(p) -> float:
     return float(p)
 
 
-def worker_count() -> int:
-    """The processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def thread_map(function: Callable[[Item], Result], items: Iterable[Item], *, threads: bool = True) -> list[Result]:
-    """`function` of every item, in order, on as many threads as there are processors. The first error is raised."""
+    """`function` of every item, in order, on as many threads as there may be. The first error is raised."""
     listed = list(items)
-    workers = min(worker_count(), len(listed)) if threads else 1
+    workers = min(resources.threads(), len(listed)) if threads else 1
     if workers <= 1:
         return [function(item) for item in listed]
     with ThreadPoolExecutor(workers) as pool:
@@ -66,7 +59,7 @@ def sorted_rows(name: str, samples: np.ndarray) -> np.ndarray:
 
 def distance_between_sorted(x: np.ndarray, y: np.ndarray, p: float) -> float:
     """W_p of two sorted samples (n,) and (m,), each with equal weights."""
-    from iterorder.kernels.sorted_distance import equal_size_distance, merged_distance
+    from iterorder.wasserstein.sorted_kernel import equal_size_distance, merged_distance
 
     if x.size == y.size:
         return without_overflow(lambda a, b: equal_size_distance(a, b, p), x, y)
@@ -101,6 +94,6 @@ def distances_between_columns(u: np.ndarray, v: np.ndarray, p: float) -> np.ndar
         return [distance_between_sorted(x, y, p) for x, y in pairs]
 
     # Groups of columns are read together; a few for each thread, so that the last one keeps no other waiting for long.
-    width = max(1, math.ceil(n_columns / (4 * worker_count())))
+    width = max(1, math.ceil(n_columns / (4 * resources.threads())))
     groups = thread_map(distances, (slice(k, k + width) for k in range(0, n_columns, width)), threads=threads)
     return np.concatenate(groups)

@@ -12,8 +12,9 @@ import sys
 
 import numpy as np
 
+from iterorder import resources
 from iterorder.errors import InvalidInputError
-from iterorder.wasserstein.sorted_samples import THREAD_SIZE, distance_between_sorted, thread_map, worker_count
+from iterorder.wasserstein.sorted_samples import THREAD_SIZE, distance_between_sorted, thread_map
 
 # Per pair of points: the cost, and what the network simplex keeps of an arc (cost, flow, state, plan), in bytes.
 BYTES_PER_PAIR = 40
@@ -105,14 +106,14 @@ def sliced_distance(u: np.ndarray, v: np.ndarray, p: float, n_projections: int, 
     ----------
     .. [1] Bonneel, Rabin, Peyré, Pfister (2015), Sliced and Radon Wasserstein barycenters of measures.
     """
-    from iterorder.kernels.sorted_distance import project
+    from iterorder.wasserstein.sorted_kernel import project
 
     u_coordinates, v_coordinates = np.ascontiguousarray(u.T), np.ascontiguousarray(v.T)
     generator = np.random.Generator(np.random.Philox(key=seed))
     directions = generator.standard_normal((n_projections, u.shape[1]))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
 
-    workers = worker_count() if (len(u) + len(v)) * n_projections >= THREAD_SIZE else 1
+    workers = resources.threads() if (len(u) + len(v)) * n_projections >= THREAD_SIZE else 1
     width = max(1, min(SLICE_VALUES // max(len(u), len(v)), math.ceil(n_projections / workers)))
     starts = range(0, n_projections, width)
     each = np.empty(n_projections)

@@ -41,7 +41,7 @@ def distance_of_sorted(x, y, x_weights, y_weights, p: float, enough: float) -> f
 
 def _integer_distance(x, y, x_weights, y_weights, p: float) -> float:
     """W_p with integer weights whose levels, sums times the other total, are exact floats."""
-    from iterorder.kernels.sorted_distance import merged_distance
+    from iterorder.wasserstein.sorted_kernel import merged_distance
 
     x_total, y_total = float(x_weights.sum()), float(y_weights.sum())
     return merged_distance(x, y, x_weights, y_weights, y_total, x_total, x_total * y_total, 0.0, p)
@@ -49,8 +49,8 @@ def _integer_distance(x, y, x_weights, y_weights, p: float) -> float:
 
 def _real_distance(x, y, x_weights, y_weights, p: float, enough: float = EPS) -> float:
     """W_p with any weights: in pairs of floats, and in whole numbers where these have too few digits."""
-    from iterorder.kernels.weighted_distance import LEVEL_ERROR, pair_total, segment_largest, segment_sum, segments
     from iterorder.wasserstein.exact_masses import exact_distance
+    from iterorder.wasserstein.weighted_kernel import LEVEL_ERROR, pair_total, segment_largest, segment_sum, segments
 
     # Division by a power of two is exact and keeps the product of the totals from overflowing.
     masses = [np.ldexp(w, -np.frexp(w.max())[1]) for w in (x_weights, y_weights)]

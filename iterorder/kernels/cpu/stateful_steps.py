@@ -9,11 +9,10 @@ from functools import cache
 
 import numpy as np
 
-from iterorder.kernels import systems
-from iterorder.kernels.lanes import LANES, counting, element, load, madd, splat, store, where
-from iterorder.kernels.regression import linear_move, logistic_move
-from iterorder.kernels.targets import jit, jit_inline
-from iterorder.kernels.vector import (
+from iterorder.kernels.cpu import packing
+from iterorder.kernels.cpu.lanes import LANES, counting, element, load, madd, splat, store, where
+from iterorder.kernels.cpu.row_steps import linear_move, logistic_move
+from iterorder.kernels.cpu.vector import (
     affine_image,
     broadcast_columns,
     dot,
@@ -25,14 +24,15 @@ from iterorder.kernels.vector import (
     store_columns,
     sum_each,
 )
+from iterorder.kernels.targets import jit, jit_inline
 
 ONE = np.uint64(1)
 
 
-def steps_of(system: systems.System, shared: bool):
+def steps_of(system: packing.Packed, shared: bool):
     """The function that `steps.steps_of` describes."""
-    systems.check_family(system, systems.AFFINE, systems.LINEAR, systems.LOGISTIC)
-    momentum = bool(system.optimizer[systems.MOMENTUM])
+    packing.check_family(system, packing.AFFINE, packing.LINEAR, packing.LOGISTIC)
+    momentum = bool(system.optimizer[packing.MOMENTUM])
     dim = system.dim // 2 if momentum else system.dim
     if system.lane_layout:
         return lane_steps(system.family, dim, momentum, shared)
@@ -49,13 +49,13 @@ def _step_size(system, scratch, row):
     """That of step `row` of the chunk."""
     last = system.optimizer.size - 1
     step = scratch.first_step[0] + row
-    return _number(system, min(systems.STEP_SIZES + step, last))
+    return _number(system, min(packing.STEP_SIZES + step, last))
 
 
 @cache
 def lane_steps(family: int, dim: int, momentum: bool, shared: bool):
     """Few dimensions: replicas in lanes, x and v in registers for a chunk of steps."""
-    quadratic, logistic = family == systems.AFFINE, family == systems.LOGISTIC
+    quadratic, logistic = family == packing.AFFINE, family == packing.LOGISTIC
     numbers = dim * (dim + 1) if quadratic else dim + 1
 
     @jit_inline
@@ -77,8 +77,8 @@ def lane_steps(family: int, dim: int, momentum: bool, shared: bool):
     @jit
     def steps(system, scratch, start, stop, direction, first_lane):
         table, drawn, states, size = system.table, scratch.drawn, scratch.states, system.batch_size
-        decay, share = _number(system, systems.WEIGHT_DECAY), _number(system, systems.SHARE)
-        ridge, friction = _number(system, systems.RIDGE), _number(system, systems.MOMENTUM)
+        decay, share = _number(system, packing.WEIGHT_DECAY), _number(system, packing.SHARE)
+        ridge, friction = _number(system, packing.RIDGE), _number(system, packing.MOMENTUM)
         one = table.dtype.type(1.0)
         for lane in range(first_lane, states.shape[1], LANES):
             x = load_columns(states, 0, lane, dim)
@@ -100,17 +100,17 @@ def lane_steps(family: int, dim: int, momentum: bool, shared: bool):
 @cache
 def row_steps(family: int, dim: int, momentum: bool, shared: bool):
     """Many dimensions: lanes are coordinates; the gradient of a state is made in `scratch.image` before it moves."""
-    if family == systems.AFFINE:
+    if family == packing.AFFINE:
         slopes, gradient = _no_slopes, _hessian_gradient(dim, shared)
     else:
-        slopes, gradient = _row_slopes(family == systems.LOGISTIC, shared), _row_gradient(dim, shared)
+        slopes, gradient = _row_slopes(family == packing.LOGISTIC, shared), _row_gradient(dim, shared)
 
     @jit
     def steps(system, scratch, start, stop, direction, first_lane):
         states, image = scratch.states, scratch.image
-        like = splat(_number(system, systems.SHARE), LANES)
-        ridge, friction = splat(_number(system, systems.RIDGE), like), splat(_number(system, systems.MOMENTUM), like)
-        decay, one = _number(system, systems.WEIGHT_DECAY), states.dtype.type(1.0)
+        like = splat(_number(system, packing.SHARE), LANES)
+        ridge, friction = splat(_number(system, packing.RIDGE), like), splat(_number(system, packing.MOMENTUM), like)
+        decay, one = _number(system, packing.WEIGHT_DECAY), states.dtype.type(1.0)
         for group in range(first_lane, states.shape[0], LANES):
             for row in range(start, stop, direction):
                 h = _step_size(system, scratch, row)
@@ -137,7 +137,7 @@ def _row_slopes(logistic: bool, shared: bool):
 
     @jit_inline
     def slopes(system, scratch, row, group):
-        table, sums, share = system.table, scratch.sums, _number(system, systems.SHARE)
+        table, sums, share = system.table, scratch.sums, _number(system, packing.SHARE)
         for slot in range(system.batch_size):
             for lane in range(group, group + LANES):
                 item = element(scratch.drawn, row * system.batch_size + slot, 0 if shared else lane)
@@ -177,7 +177,7 @@ def _hessian_gradient(dim: int, shared: bool):
 
     @jit_inline
     def gradient(system, scratch, row, lane):
-        table, sums, share = system.table, scratch.sums, splat(_number(system, systems.SHARE), LANES)
+        table, sums, share = system.table, scratch.sums, splat(_number(system, packing.SHARE), LANES)
         for k in range(0, dim, LANES):
             total = share - share
             for slot in range(system.batch_size):

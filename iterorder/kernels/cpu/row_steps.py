@@ -10,9 +10,8 @@ from functools import cache
 
 import numpy as np
 
-from iterorder.kernels.lanes import LANES, element, store, to_float64, to_type_of, unrelated
-from iterorder.kernels.targets import jit, jit_inline
-from iterorder.kernels.vector import (
+from iterorder.kernels.cpu.lanes import LANES, element, store, to_float64, to_type_of, unrelated
+from iterorder.kernels.cpu.vector import (
     broadcast_columns,
     dot,
     exp,
@@ -29,6 +28,7 @@ from iterorder.kernels.vector import (
     sum_each,
     total,
 )
+from iterorder.kernels.targets import jit, jit_inline
 
 
 @jit_inline

@@ -11,29 +11,31 @@ from typing import NamedTuple
 
 import numpy as np
 
-from iterorder.kernels import blocks, float_draws, systems
-from iterorder.kernels import draws as items
-from iterorder.kernels.backward import backward_each, backward_to, mark_diverged, sliding_window
-from iterorder.kernels.custom import MAX_LANE_DIM, compiled_body, custom_steps, layout_of, memory_of
-from iterorder.kernels.forward import forward
-from iterorder.kernels.incremental import incremental, incremental_steps_of, new_carry
-from iterorder.kernels.lanes import LANES
-from iterorder.kernels.steps import steps_of
-from iterorder.kernels.sweep import CHUNK, PACKED_CHUNK, backward_sweep, new_sweep
+from iterorder.forms import Affine, Body
+from iterorder.kernels.cpu import float_draws, index_draws, packing
+from iterorder.kernels.cpu.backward import backward_each, backward_to, mark_diverged, sliding_window
+from iterorder.kernels.cpu.body_steps import MAX_LANE_DIM, compiled_body, custom_steps, layout_of, memory_of
+from iterorder.kernels.cpu.draw_tables import PACKED_BITS, Draws, draws_of
+from iterorder.kernels.cpu.forward import forward
+from iterorder.kernels.cpu.incremental import incremental, incremental_steps_of, new_carry
+from iterorder.kernels.cpu.lane_blocks import Code, Control, Scratch, chunk_of, new_scratch
+from iterorder.kernels.cpu.lanes import LANES
+from iterorder.kernels.cpu.packing import Packed, pack
+from iterorder.kernels.cpu.steps import steps_of
+from iterorder.kernels.cpu.sweep import CHUNK, PACKED_CHUNK, backward_sweep, new_sweep
 from iterorder.kernels.targets import address_of, entry_of
-from iterorder.maps import AffineMaps, CustomMaps, GaussianRegressionSGD
-from iterorder.maps.gaussian_regression import gaussian_step
+from iterorder.sampling import Sampling
 
-#: The function of each kind of draws (`systems.PACKED_BITS` …).
+#: The function of each kind of draws (`draw_tables.PACKED_BITS` …).
 FILL = (
-    items.packed_bits,
-    items.bits,
-    items.indices,
-    items.weighted,
-    items.batches,
-    items.cyclic,
-    items.shuffled,
-    items.permuted,
+    index_draws.packed_bits,
+    index_draws.bits,
+    index_draws.indices,
+    index_draws.weighted,
+    index_draws.batches,
+    index_draws.cyclic,
+    index_draws.shuffled,
+    index_draws.permuted,
     float_draws.uniforms,
     float_draws.normals,
     float_draws.index_and_normals,
@@ -43,44 +45,43 @@ FILL = (
 class _Example(NamedTuple):
     """Arguments of the types that kernels take."""
 
-    code: blocks.Code
-    system: systems.System
-    draws: systems.Draws
-    scratch: blocks.Scratch
+    code: Code
+    system: Packed
+    draws: Draws
+    scratch: Scratch
     place: tuple
     x0: np.ndarray
     saves: np.ndarray
     states: np.ndarray
     diverged: np.ndarray
-    control: blocks.Control
+    control: Control
 
 
 @cache
 def _example(dtype: np.dtype) -> _Example:
-    maps = AffineMaps([[[0.0]]], [[0.0]])
-    system = systems.system_of(maps, dtype)
-    draws = systems.draws_of(system, maps.sampling_law, 0)
-    scratch = blocks.new_scratch(system, draws, LANES, shared=False)
+    system = pack(Affine(np.zeros((1, 1, 1)), np.zeros((1, 1))), dtype)
+    draws = draws_of(system, Sampling(1), 0)
+    scratch = new_scratch(system, draws, LANES, shared=False)
     counts = np.zeros(1, np.int64)
     place = (np.uint64(0),) * 3
     x0, states = np.zeros((1, 1), dtype), np.zeros((1, 1, 1), dtype)
-    control = blocks.Control(counts, counts, 0)
-    return _Example(blocks.Code(0, 0, 0), system, draws, scratch, place, x0, counts, states, counts, control)
+    control = Control(counts, counts, 0)
+    return _Example(Code(0, 0, 0), system, draws, scratch, place, x0, counts, states, counts, control)
 
 
-def code_for(system: systems.System, draws: systems.Draws, lanes: int, shared: bool, instead=None) -> blocks.Code:
+def code_for(system: Packed, draws: Draws, lanes: int, shared: bool, instead=None) -> Code:
     """The functions that draw and apply a chunk of steps; `instead`: the address of others than `steps_of` chooses."""
     steps = instead or system.own_steps or _steps_address(steps_of(system, draws, shared), system.table.dtype)
-    return blocks.Code(_fill_address(FILL[draws.kind]), steps, blocks.chunk_of(draws, LANES if shared else lanes))
+    return Code(_fill_address(FILL[draws.kind]), steps, chunk_of(draws, LANES if shared else lanes))
 
 
-def sweep_code(system: systems.System, draws: systems.Draws) -> blocks.Code:
+def sweep_code(system: Packed, draws: Draws) -> Code:
     """The functions for a sweep, whose chunks are short: after each it looks for iterates that have met."""
     code = code_for(system, draws, LANES, shared=True)
-    return code._replace(chunk=min(code.chunk, PACKED_CHUNK if draws.kind == systems.PACKED_BITS else CHUNK))
+    return code._replace(chunk=min(code.chunk, PACKED_CHUNK if draws.kind == PACKED_BITS else CHUNK))
 
 
-def incremental_code(system: systems.System, draws: systems.Draws) -> blocks.Code:
+def incremental_code(system: Packed, draws: Draws) -> Code:
     """The same with incremental steps, for blocks of eight lanes."""
     steps = _incremental_address(incremental_steps_of(system, draws), system.table.dtype)
     return code_for(system, draws, LANES, shared=False, instead=steps)
@@ -104,23 +105,15 @@ def _incremental_address(function, dtype: np.dtype) -> int:
     return address_of(function, example.system, example.scratch, new_carry(example.system), 0, 0, example.states[0])
 
 
-@systems.system_of.register
-def _(maps: CustomMaps, dtype) -> systems.System:
-    return _with_own_steps(maps.body, maps.dim, maps.noise, maps.noise_dim, maps.params, np.dtype(dtype))
-
-
-@systems.system_of.register
-def _(maps: GaussianRegressionSGD, dtype) -> systems.System:
-    return _with_own_steps(gaussian_step, maps.dim, "normal", maps.dim + 1, maps.params, np.dtype(dtype))
-
-
-def _with_own_steps(step, dim, noise, noise_dim, params, dtype: np.dtype) -> systems.System:
+@pack.register
+def _(form: Body, dtype) -> Packed:
+    dim, dtype = form.dim, np.dtype(dtype)
     columns, scalar = dim <= MAX_LANE_DIM, dtype.type
-    stride = dim if columns else systems.padded(dim, dtype)
+    stride = dim if columns else packing.padded(dim, dtype)
     empty = np.zeros((1, stride), dtype)
-    address = _custom_address(step, dim, noise, noise_dim, layout_of(params), dtype)
-    return systems.System(
-        systems.CUSTOM, columns, dim, stride, 1, empty, empty, scalar(1.0), scalar(1.0), memory_of(params), address
+    address = _custom_address(form.step, dim, form.noise, form.noise_dim, layout_of(form.params), dtype)
+    return Packed(
+        packing.CUSTOM, columns, dim, stride, 1, empty, empty, scalar(1.0), scalar(1.0), memory_of(form.params), address
     )
 
 

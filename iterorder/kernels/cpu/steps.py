@@ -7,19 +7,19 @@ vector holds several coordinates of one lane. The roundings of a lane never depe
 
 from __future__ import annotations
 
-from iterorder.kernels import affine, optimizer, regression, systems
-from iterorder.kernels.systems import check_family
+from iterorder.kernels.cpu import affine_steps, draw_tables, packing, row_steps, stateful_steps
+from iterorder.kernels.cpu.packing import check_family
 
 # Up to this many vectors a row, the states of four lanes fit into registers; above, of two.
 FEW_VECTORS = 7
 
 
-def steps_of(system: systems.System, draws: systems.Draws, shared: bool):
+def steps_of(system: packing.Packed, draws: draw_tables.Draws, shared: bool):
     """The function that applies the maps of a chunk to a block of states.
 
     Its arguments::
 
-        system : System
+        system : Packed
         scratch : Scratch
             ``scratch.states`` is the block, ``scratch.drawn`` holds the draws of the chunk.
         start, stop, direction : int
@@ -29,30 +29,30 @@ def steps_of(system: systems.System, draws: systems.Draws, shared: bool):
 
     Parameters
     ----------
-    system : System
+    system : Packed
     draws : Draws
     shared : bool
         Every lane meets the maps of lane 0: the same roundings, and no data to gather.
     """
     if system.optimizer.size:
-        return optimizer.steps_of(system, shared)
+        return stateful_steps.steps_of(system, shared)
     single = system.batch_size == 1
-    if system.family == systems.AFFINE:
-        if draws.kind == systems.PACKED_BITS:
-            return affine.pair_steps(shared)
+    if system.family == packing.AFFINE:
+        if draws.kind == draw_tables.PACKED_BITS:
+            return affine_steps.pair_steps(shared)
         if system.lane_layout:
-            return (affine.shared_lane_steps if shared else affine.lane_steps)(system.dim, single)
+            return (affine_steps.shared_lane_steps if shared else affine_steps.lane_steps)(system.dim, single)
         vectors = system.row_vectors
-        return affine.row_steps(vectors, shared) if vectors > 0 else affine.long_row_steps(shared)
-    check_family(system, systems.LINEAR, systems.LOGISTIC)
-    logistic, ridge = system.family == systems.LOGISTIC, bool(system.shrink != 1.0)
+        return affine_steps.row_steps(vectors, shared) if vectors > 0 else affine_steps.long_row_steps(shared)
+    check_family(system, packing.LINEAR, packing.LOGISTIC)
+    logistic, ridge = system.family == packing.LOGISTIC, bool(system.shrink != 1.0)
     if system.lane_layout:
-        make = regression.shared_lane_steps if shared else regression.lane_steps
+        make = row_steps.shared_lane_steps if shared else row_steps.lane_steps
         return make(system.dim, single, logistic, ridge)
     if system.row_vectors > 0 and single and not logistic:
         few = system.row_vectors <= FEW_VECTORS
-        make = regression.short_linear_row_steps if few else regression.linear_row_steps
+        make = row_steps.short_linear_row_steps if few else row_steps.linear_row_steps
         return make(system.row_vectors, ridge, shared)
     if system.row_vectors > 0:
-        return regression.row_steps(system.row_vectors, single, logistic, ridge, shared)
-    return regression.long_row_steps(logistic, shared)
+        return row_steps.row_steps(system.row_vectors, single, logistic, ridge, shared)
+    return row_steps.long_row_steps(logistic, shared)

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from iterorder.kernels import systems
-from iterorder.kernels.draws import SMALL_BATCH
-from iterorder.kernels.lanes import LANES
-from iterorder.kernels.philox import FEISTEL_ROUNDS
-from iterorder.kernels.systems import aligned_zeros
+from iterorder.kernels.cpu.draw_tables import BATCH, FEISTEL, FISHER_YATES, PACKED_BITS, Draws
+from iterorder.kernels.cpu.index_draws import SMALL_BATCH
+from iterorder.kernels.cpu.lanes import LANES
+from iterorder.kernels.cpu.packing import Packed, aligned_zeros
+from iterorder.kernels.cpu.philox import FEISTEL_ROUNDS
 from iterorder.kernels.targets import call_at, jit, jit_inline
 
 # Replicas (or backward iterates) worked on side by side.
@@ -69,7 +69,7 @@ class Control(NamedTuple):
     slot: int
 
 
-def lanes_for(system: systems.System, n: int, threads: int) -> int:
+def lanes_for(system: Packed, n: int, threads: int) -> int:
     """Lanes of blocks of equal size for n states, one at least for each thread; long states stay in the first cache."""
     numbers = 1 if system.lane_layout else system.stride
     most = min(MAX_LANES, max(LANES, MAX_STATE_NUMBERS // numbers // LANES * LANES))
@@ -78,9 +78,9 @@ def lanes_for(system: systems.System, n: int, threads: int) -> int:
     return -(-groups // blocks) * LANES
 
 
-def chunk_of(draws: systems.Draws, noise_lanes: int) -> int:
+def chunk_of(draws: Draws, noise_lanes: int) -> int:
     """Steps drawn at once."""
-    if draws.kind == systems.PACKED_BITS:
+    if draws.kind == PACKED_BITS:
         return BIT_CHUNK
     chunk = MAX_CHUNK
     while chunk > MIN_CHUNK and chunk * draws.batch_size * noise_lanes > MAX_DRAWS:
@@ -88,18 +88,18 @@ def chunk_of(draws: systems.Draws, noise_lanes: int) -> int:
     return chunk
 
 
-def new_scratch(system: systems.System, draws: systems.Draws, lanes: int, shared: bool) -> Scratch:
+def new_scratch(system: Packed, draws: Draws, lanes: int, shared: bool) -> Scratch:
     """The memory of one block of `lanes` lanes; where the noise is shared, draws are those of one vector."""
     dtype = system.table.dtype
     shape = (system.dim, lanes) if system.lane_layout else (lanes, system.stride)
     n, size, noise_lanes = int(draws.n_items), draws.batch_size, LANES if shared else lanes
     chunk = chunk_of(draws, noise_lanes)
-    rows = chunk // 32 if draws.kind == systems.PACKED_BITS else chunk * size
+    rows = chunk // 32 if draws.kind == PACKED_BITS else chunk * size
     shuffle = Shuffle(
         np.zeros(2, np.uint64),
-        np.zeros((noise_lanes // LANES * n if draws.kind == systems.FISHER_YATES else 0, LANES), np.uint16),
-        aligned_zeros(((FEISTEL_ROUNDS + 3) // 4 * 4, noise_lanes if draws.kind == systems.FEISTEL else 0), np.uint64),
-        np.zeros(n if draws.kind == systems.BATCH and size > SMALL_BATCH else 0, np.uint8),
+        np.zeros((noise_lanes // LANES * n if draws.kind == FISHER_YATES else 0, LANES), np.uint16),
+        aligned_zeros(((FEISTEL_ROUNDS + 3) // 4 * 4, noise_lanes if draws.kind == FEISTEL else 0), np.uint64),
+        np.zeros(n if draws.kind == BATCH and size > SMALL_BATCH else 0, np.uint8),
         aligned_zeros((4, LANES), np.uint64),
     )
     return Scratch(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from iterorder.errors import MapCompilationError
-from iterorder.kernels.custom import layout_of, memory_of
-from iterorder.kernels.images import images_kernel
+from iterorder.kernels.cpu.body_steps import layout_of, memory_of
+from iterorder.kernels.cpu.images import images_kernel
 from iterorder.maps.trial import TrialRun, failure
 
 # Compiled code contracts and reorders nothing: only the functions of its mathematics library may differ, by units in

@@ -19,8 +19,8 @@ from numba.extending import intrinsic, lower_builtin, models, register_model
 from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import from_dtype
 
-from iterorder.kernels.explain import allocates, explained, makes_arrays
-from iterorder.kernels.lanes import row_pointer
+from iterorder.kernels.cpu.explain import allocates, explained, makes_arrays
+from iterorder.kernels.cpu.lanes import row_pointer
 from iterorder.kernels.targets import OPTIONS
 
 # Up to this dimension a state is worked on in registers; above, in its row of the block.

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from iterorder.kernels import systems
-from iterorder.kernels.blocks import Scratch, apply, draw, load_state, new_scratch
-from iterorder.kernels.lanes import LANES
-from iterorder.kernels.systems import aligned_zeros
+from iterorder.kernels.cpu import draw_tables, packing
+from iterorder.kernels.cpu.lane_blocks import Scratch, apply, draw, load_state, new_scratch
+from iterorder.kernels.cpu.lanes import LANES
+from iterorder.kernels.cpu.packing import aligned_zeros
 from iterorder.kernels.targets import jit, jit_inline
 
 # Maps between two looks for iterates that have met; a Philox block holds 128 packed bits.
@@ -36,7 +36,7 @@ class Sweep(NamedTuple):
     moved_to: np.ndarray
 
 
-def new_sweep(system: systems.System, draws: systems.Draws, n_saves: int) -> Sweep:
+def new_sweep(system: packing.Packed, draws: draw_tables.Draws, n_saves: int) -> Sweep:
     """Memory for `n_saves` iterates."""
     lanes, dtype = -(-n_saves // LANES) * LANES, system.table.dtype
     shape = (system.dim, lanes) if system.lane_layout else (lanes, system.stride)

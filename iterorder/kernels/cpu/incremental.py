@@ -13,13 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from iterorder.kernels import systems
-from iterorder.kernels.affine import BITS, ZERO
-from iterorder.kernels.blocks import draw
-from iterorder.kernels.lanes import LANES, load, madd, splat, store, where
-from iterorder.kernels.systems import aligned_zeros
-from iterorder.kernels.targets import call_at, jit, jit_inline
-from iterorder.kernels.vector import (
+from iterorder.kernels.cpu import draw_tables, packing
+from iterorder.kernels.cpu.affine_steps import BITS, ZERO
+from iterorder.kernels.cpu.lane_blocks import draw
+from iterorder.kernels.cpu.lanes import LANES, load, madd, splat, store, where
+from iterorder.kernels.cpu.packing import aligned_zeros
+from iterorder.kernels.cpu.vector import (
     dot,
     gather_columns,
     linear_image,
@@ -34,6 +33,7 @@ from iterorder.kernels.vector import (
     store_transposed,
     sum_each,
 )
+from iterorder.kernels.targets import call_at, jit, jit_inline
 
 # Once every entry of P is this small, P is set to zero: subnormal numbers would be slow and inexact. An offset b from
 # then on, or the start, would change Z by less than d·2⁻⁹⁶⁰·|b| (float32: d·2⁻¹⁰⁰·|b|), far below the rounding of Z
@@ -60,7 +60,7 @@ class Carry(NamedTuple):
     keep: np.ndarray
 
 
-def new_carry(system: systems.System) -> Carry:
+def new_carry(system: packing.Packed) -> Carry:
     """Memory for a block of eight lanes."""
     d, dtype, row = system.dim, system.table.dtype, system.stride
     stride = max(MIN_STRIDE, KEPT_NUMBERS >> (d.bit_length() - 1))
@@ -450,15 +450,15 @@ def _extend_regression(system, scratch, carry, row, lane, keep):
 # --------------------------------------------------------------------------------------------------- choice of the step
 
 
-def incremental_steps_of(system: systems.System, draws: systems.Draws):
+def incremental_steps_of(system: packing.Packed, draws: draw_tables.Draws):
     """The function that makes the steps of a system, chosen by its family, its layout and its dimension."""
-    if system.family == systems.AFFINE:
-        if draws.kind == systems.PACKED_BITS:
+    if system.family == packing.AFFINE:
+        if draws.kind == draw_tables.PACKED_BITS:
             return pair_steps()
         if system.dim == 1 and system.batch_size == 1:
             return line_steps()
         return affine_lane_steps(system.dim) if system.lane_layout else affine_row_steps()
-    systems.check_family(system, systems.LINEAR)
+    packing.check_family(system, packing.LINEAR)
     if system.lane_layout:
         make = single_regression_lane_steps if system.batch_size == 1 else regression_lane_steps
         return make(system.dim, bool(system.shrink != 1.0))

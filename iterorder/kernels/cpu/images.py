@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from iterorder import noise
-from iterorder.kernels.custom import (
+from iterorder.kernels.cpu.body_steps import (
     check_compiles,
     draw_view,
     layout_of,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from iterorder.kernels.lanes import where
+from iterorder.kernels.cpu.lanes import where
 from iterorder.kernels.targets import jit_inline
 
 MULTIPLIER_0, MULTIPLIER_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)

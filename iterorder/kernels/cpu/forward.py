@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from iterorder.kernels.blocks import apply, copy, draw, load_states, store_states
-from iterorder.kernels.lanes import LANES, any_lane, load, madd, splat
+from iterorder.kernels.cpu.lane_blocks import apply, copy, draw, load_states, store_states
+from iterorder.kernels.cpu.lanes import LANES, any_lane, load, madd, splat
 from iterorder.kernels.targets import jit, jit_inline
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from iterorder.kernels.blocks import copy, load_state, load_states, run_steps, store_states
+from iterorder.kernels.cpu.lane_blocks import copy, load_state, load_states, run_steps, store_states
 from iterorder.kernels.targets import jit
 
 

@@ -9,7 +9,7 @@ from types import FunctionType
 from numba.core import ir, types
 
 from iterorder.errors import MapCompilationError
-from iterorder.kernels.locate import failing_line
+from iterorder.kernels.cpu.failing_line import failing_line
 from iterorder.maps.trial import failure
 
 #: The sentence that says most among Numba's lines, the first that is found.

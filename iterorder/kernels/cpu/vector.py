@@ -14,7 +14,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from iterorder.kernels.lanes import (
+from iterorder.kernels.cpu.lanes import (
     LANES,
     Vector,
     alike,

@@ -9,9 +9,8 @@ from functools import cache
 
 import numpy as np
 
-from iterorder.kernels.lanes import LANES, counting, element, load, madd, splat, store, where
-from iterorder.kernels.targets import jit, jit_inline
-from iterorder.kernels.vector import (
+from iterorder.kernels.cpu.lanes import LANES, counting, element, load, madd, splat, store, where
+from iterorder.kernels.cpu.vector import (
     affine_image,
     broadcast_columns,
     gather_columns,
@@ -24,6 +23,7 @@ from iterorder.kernels.vector import (
     store_columns,
     sum_each,
 )
+from iterorder.kernels.targets import jit, jit_inline
 
 #: Lanes that the steps of two maps on the line keep in flight: the latency of a multiply-add is hidden behind them.
 WIDE = 64

@@ -1,7 +1,7 @@
 """Draws of floats: uniforms, normals, and normals behind an index. Their bits are those of `iterorder.noise`.
 
 The rows of a step hold the bits of its floats, float j in row t·size + j of the chunk; behind an index, which comes
-first, in row t·size + 1 + j. All functions have the arguments that `iterorder.kernels.draws` describes.
+first, in row t·size + 1 + j. All functions have the arguments that `iterorder.kernels.cpu.index_draws` describes.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from iterorder import noise
-from iterorder.kernels.lanes import LANES, as_bits, counting, from_bits, sqrt, store, to_float, where
-from iterorder.kernels.philox import LOW, below, philox
+from iterorder.kernels.cpu.lanes import LANES, as_bits, counting, from_bits, sqrt, store, to_float, where
+from iterorder.kernels.cpu.philox import LOW, below, philox
 from iterorder.kernels.targets import jit, jit_inline
 
 L1, L2, L3, L4, L5, L6, L7 = noise.LOG_SERIES

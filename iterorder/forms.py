@@ -1,0 +1,135 @@
+"""What a family of maps is, as numbers: the form that kernels, certificates and theory ask for in place of its class.
+
+No padding, no compiler and no device: a backend lays a form out as it needs it. A family says its form in
+`RandomMaps.form`; whoever needs to know whether maps are affine, or which loss they descend, asks the form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+#: Losses of linear models by the name of their slope.
+SQUARED, LOGISTIC = "squared", "logistic"
+
+
+@dataclass(frozen=True, eq=False)
+class Affine:
+    """x → the mean over a batch of A x + b.
+
+    Attributes
+    ----------
+    matrices : ndarray, shape (m, d, d)
+    offsets : ndarray, shape (m, d)
+    batch_size : int
+    """
+
+    matrices: np.ndarray
+    offsets: np.ndarray
+    batch_size: int = 1
+
+    @property
+    def dim(self) -> int:
+        """The dimension of the state."""
+        return self.offsets.shape[1]
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether x → T(x) − T(0) is linear."""
+        return True
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """x → shrink·x − scale·Σ φ(aᵀx + c)·a over the rows (a, c) of a batch, φ the slope of the loss.
+
+    Attributes
+    ----------
+    rows : ndarray, shape (n, d)
+        a; with the label as its sign where the loss is one of label times margin.
+    constants : ndarray, shape (n,)
+        c; minus the target where the loss is one of the residual.
+    loss : {"squared", "logistic"}
+        φ(z) = z or −σ(−z).
+    shrink, scale : float
+        1 − h·ridge and h divided by the batch size.
+    batch_size : int
+    """
+
+    rows: np.ndarray
+    constants: np.ndarray
+    loss: str
+    shrink: float
+    scale: float
+    batch_size: int = 1
+
+    @property
+    def dim(self) -> int:
+        """The dimension of the state."""
+        return self.rows.shape[1]
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether x → T(x) − T(0) is linear."""
+        return self.loss == SQUARED
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """A step that is written as a function of one state: ``step(x, draw, params, out)``.
+
+    Attributes
+    ----------
+    step : function
+    dim : int
+    noise : {"uniform", "normal", "index", "index+normal"}
+    noise_dim : int
+        Floats of a draw, or the one index.
+    params : tuple of numbers and ndarrays
+    """
+
+    step: Callable
+    dim: int
+    noise: str
+    noise_dim: int
+    params: tuple
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether x → T(x) − T(0) is linear; not known of a function."""
+        return False
+
+
+@dataclass(frozen=True, eq=False)
+class Stateful:
+    """v → momentum·v + g(x), x → (1 − h_k·weight_decay)·x − h_k·v with the new v; without momentum the state is x.
+
+    Attributes
+    ----------
+    gradient : Affine or Rows
+        Whose items make g: the mean of A x + b, or ridge·x + the mean of φ(aᵀx + c)·a.
+    ridge, momentum, weight_decay : float
+    step_sizes : ndarray, shape (N,)
+        h_k; later steps have the last.
+    """
+
+    gradient: Affine | Rows
+    ridge: float
+    momentum: float
+    weight_decay: float
+    step_sizes: np.ndarray
+
+    @property
+    def dim(self) -> int:
+        """The dimension of the state, that of x or twice as many."""
+        return self.gradient.dim * (2 if self.momentum else 1)
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether x → T(x) − T(0) is linear."""
+        return self.gradient.is_affine
+
+
+Form = Affine | Rows | Body | Stateful

@@ -1,0 +1,147 @@
+"""Forms of maps as the kernels of this processor read them: one padded, aligned row of numbers for each map."""
+
+from __future__ import annotations
+
+import math
+from functools import singledispatch
+from typing import NamedTuple
+
+import numpy as np
+
+from iterorder import forms
+from iterorder.forms import SQUARED, Affine, Form, Rows, Stateful
+from iterorder.kernels.cpu.vector import VECTOR_BYTES
+
+# Up to these dimensions a block of states is stored coordinate by coordinate (lanes are replicas); above, state by
+# state (lanes are coordinates). A matrix of d² numbers is gathered for every lane, hence the smaller bound.
+MAX_LANE_DIM_AFFINE, MAX_LANE_DIM_REGRESSION = 12, 16
+# Rows of at most this many vectors are held in registers.
+MAX_ROW_VECTORS = 13
+
+# Families of steps.
+AFFINE, LINEAR, LOGISTIC, CUSTOM = range(4)
+
+
+NO_PARAMETERS = np.zeros(0, np.int64)
+NO_OPTIMIZER = np.zeros(0)
+# Where the numbers of an optimiser stand; the step sizes of steps 0, 1, … follow, and the last goes on.
+MOMENTUM, WEIGHT_DECAY, RIDGE, SHARE, STEP_SIZES = range(5)
+
+
+class Packed(NamedTuple):
+    """A family of maps as arrays and scalars.
+
+    Steps, summed over a batch of `batch_size` items:
+
+    - affine: x → scale·Σ(A x + b)
+    - linear regression: x → shrink·x − scale·Σ a(aᵀx − b)
+    - logistic regression: x → shrink·x + scale·Σ a σ(−aᵀx)
+
+    In the lane layout ``table[i]`` holds the rows of (A | b), (a, −b) or (y·a, 0), padded to a multiple of four (two,
+    if there are at most two). In the row layout ``table[i]`` holds a and ``table[i·dim + k]`` row k of A, padded to
+    `stride`, and ``constants[i]`` holds b, −b or 0.
+
+    Custom maps have a compiled step of their own, at the address `own_steps`; it finds what it needs at `parameters`.
+    With an `optimizer`, whose numbers that array holds, the table is that of the gradients: (H | −Hc) in place of
+    (A | b), and `dim` is that of the state with the velocity.
+    """
+
+    family: int
+    lane_layout: bool
+    dim: int
+    stride: int
+    batch_size: int
+    table: np.ndarray
+    constants: np.ndarray
+    shrink: np.floating
+    scale: np.floating
+    parameters: np.ndarray = NO_PARAMETERS
+    own_steps: int = 0
+    optimizer: np.ndarray = NO_OPTIMIZER
+
+    @property
+    def row_vectors(self) -> int:
+        """Whole vectors of a state in the row layout; zero where they are too many to be held in registers."""
+        vectors = self.stride // lanes_of(self.table.dtype)
+        return vectors if vectors <= MAX_ROW_VECTORS else 0
+
+
+def lanes_of(dtype) -> int:
+    """Numbers in a whole vector along a row."""
+    return VECTOR_BYTES // np.dtype(dtype).itemsize
+
+
+def padded(dim: int, dtype) -> int:
+    """`dim` rounded up to whole vectors."""
+    return -(-dim // lanes_of(dtype)) * lanes_of(dtype)
+
+
+def aligned_zeros(shape: tuple[int, ...], dtype) -> np.ndarray:
+    """Zeros on a 64-byte boundary, so that no vector load crosses two cache lines."""
+    size = math.prod(shape)
+    memory = np.zeros(size + VECTOR_BYTES, dtype)
+    start = -memory.__array_interface__["data"][0] % VECTOR_BYTES // memory.itemsize
+    return memory[start : start + size].reshape(shape)
+
+
+def check_family(system: Packed, *known: int) -> None:
+    """Refuse a family for which a choice among steps has none: the last one would run it as something else."""
+    if system.family not in known:
+        raise ValueError(f"no step for the family {system.family}: there are steps for {', '.join(map(str, known))}")
+
+
+@singledispatch
+def pack(form: Form, dtype) -> Packed:
+    """A form of maps as the kernels read it, in float64 or float32."""
+    raise TypeError(f"no kernel for {type(form).__name__}")
+
+
+@pack.register
+def _(form: Affine, dtype) -> Packed:
+    m, d = form.offsets.shape
+    size = form.batch_size
+    if d <= MAX_LANE_DIM_AFFINE:
+        augmented = np.concatenate([form.matrices, form.offsets[:, :, None]], axis=2).reshape(m, -1)
+        return _in_lanes(AFFINE, d, size, augmented, 1.0, 1.0 / size, dtype)
+    stride = padded(d, dtype)
+    table = aligned_zeros((m, d, stride), dtype)
+    table[:, :, :d] = form.matrices
+    constants = aligned_zeros((m, padded(d, dtype)), dtype)
+    constants[:, :d] = form.offsets
+    scalar = np.dtype(dtype).type
+    rows = table.reshape(m * d, stride)
+    return Packed(AFFINE, False, d, stride, size, rows, constants, scalar(1.0), scalar(1.0 / size))
+
+
+@pack.register
+def _(form: Rows, dtype) -> Packed:
+    n, d = form.rows.shape
+    family, size = {SQUARED: LINEAR, forms.LOGISTIC: LOGISTIC}[form.loss], form.batch_size
+    if d <= MAX_LANE_DIM_REGRESSION:
+        numbers = np.column_stack([form.rows, form.constants])
+        return _in_lanes(family, d, size, numbers, form.shrink, form.scale, dtype)
+    stride = padded(d, dtype)
+    table = aligned_zeros((n, stride), dtype)
+    table[:, :d] = form.rows
+    scalar = np.dtype(dtype).type
+    column = form.constants[:, None].astype(dtype)
+    return Packed(family, False, d, stride, size, table, column, scalar(form.shrink), scalar(form.scale))
+
+
+@pack.register
+def _(form: Stateful, dtype) -> Packed:
+    inner = pack(form.gradient, dtype)
+    numbers = (form.momentum, form.weight_decay, form.ridge, 1.0 / form.gradient.batch_size)
+    # The velocity stands behind x, and its last vector ends behind its last coordinate.
+    dim = form.gradient.dim
+    stride = form.dim if inner.lane_layout else padded(dim + padded(dim, dtype), dtype)
+    return inner._replace(dim=form.dim, stride=stride, optimizer=np.concatenate([numbers, form.step_sizes]))
+
+
+def _in_lanes(family, dim, batch_size, numbers, shrink, scale, dtype) -> Packed:
+    n, width = numbers.shape
+    table = aligned_zeros((n, 2 if width <= 2 else -(-width // 4) * 4), dtype)
+    table[:, :width] = numbers
+    scalar = np.dtype(dtype).type
+    constants = np.zeros((1, 1), dtype)
+    return Packed(family, True, dim, dim, batch_size, table, constants, scalar(shrink), scalar(scale))
