@@ -11,8 +11,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
-#: Losses of linear models by the name of their slope.
-SQUARED, LOGISTIC = "squared", "logistic"
+
+@dataclass(frozen=True, eq=False)
+class Slope:
+    """The slope φ of a loss of a linear model, as a function of numbers that is compiled for every target.
+
+    Attributes
+    ----------
+    function : function
+        ``function(u, factor, params)``, φ times a factor, of the folded margin u; or ``function(z, target, params)``.
+    params : tuple of numbers and ndarrays
+    folded : bool
+        The target stands in the row: in its constant, where the loss is one of the residual, or in its sign.
+    linear : bool
+        φ(u) = u.
+    exact : bool
+        Made of operations that float32 has as well; others are computed in float64 for float32 states.
+    """
+
+    function: Callable
+    params: tuple = ()
+    folded: bool = False
+    linear: bool = False
+    exact: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +72,8 @@ class Rows:
         a; with the label as its sign where the loss is one of label times margin.
     constants : ndarray, shape (n,)
         c; minus the target where the loss is one of the residual.
-    loss : {"squared", "logistic"}
-        φ(z) = z or −σ(−z).
+    slope : Slope
+        φ; where the targets are not folded into the rows, c is the target and not part of the margin.
     shrink, scale : float
         1 − h·ridge and h divided by the batch size.
     batch_size : int
@@ -60,7 +81,7 @@ class Rows:
 
     rows: np.ndarray
     constants: np.ndarray
-    loss: str
+    slope: Slope
     shrink: float
     scale: float
     batch_size: int = 1
@@ -73,7 +94,7 @@ class Rows:
     @property
     def is_affine(self) -> bool:
         """Whether x → T(x) − T(0) is linear."""
-        return self.loss == SQUARED
+        return self.slope.linear
 
 
 @dataclass(frozen=True, eq=False)

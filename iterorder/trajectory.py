@@ -14,6 +14,7 @@ from iterorder.errors import BackendUnavailableError, InvalidInputError
 from iterorder.files import as_path, whole_file
 from iterorder.maps import CustomMaps, RandomMaps
 from iterorder.maps.family import FAMILIES, family_of
+from iterorder.maps.losses import LOSSES, Loss
 from iterorder.noise import MAX_REPLICAS
 from iterorder.orders import Order, Window, as_order
 from iterorder.shown import call, shown, span
@@ -64,7 +65,7 @@ class Trajectory:
     order : "forward", "backward" or Window
     seed : int
     maps : RandomMaps or None
-        None for a loaded trajectory of custom maps.
+        None for a loaded trajectory of custom maps, or of a loss that a user gave.
     first_step, first_replica : int
         Where the run started in the noise.
     noise : {"independent", "shared"}
@@ -158,8 +159,9 @@ class Trajectory:
             "error_bound": self.error_bound,
         }
         custom = self.maps if isinstance(self.maps, CustomMaps) else None
+        whole = self.maps is not None and not _holds_functions(self.maps)
         description: dict = {"family": None, "parameters": {}}
-        if self.maps is not None and custom is None:
+        if self.maps is not None and whole:
             description, given = _described(self.maps, "maps_")
             arrays |= given
         header = {
@@ -241,6 +243,14 @@ def _from_parts(header: dict, arrays: dict[str, np.ndarray]) -> Trajectory:
     return trajectory
 
 
+def _holds_functions(maps: RandomMaps) -> bool:
+    """Whether a user's code is part of the maps: no file keeps that."""
+    values = vars(maps).values()
+    own_loss = any(isinstance(value, Loss) and value.parameters is None for value in values)
+    inner = any(_holds_functions(value) for value in values if isinstance(value, RandomMaps))
+    return isinstance(maps, CustomMaps) or own_loss or inner
+
+
 def _described(maps: RandomMaps, prefix: str) -> tuple[dict, dict[str, np.ndarray]]:
     """What rebuilds a family of maps: its name and parameters, and its arrays by names that begin with the prefix."""
     family = family_of("maps", maps)
@@ -253,6 +263,8 @@ def _described(maps: RandomMaps, prefix: str) -> tuple[dict, dict[str, np.ndarra
         elif isinstance(value, RandomMaps):
             parameters[item.name], inner = _described(value, f"{prefix}{item.name}.")
             arrays |= inner
+        elif isinstance(value, Loss):
+            parameters[item.name] = {"loss": value.name, "parameters": value.parameters}
         else:
             parameters[item.name] = value
     return {"family": family.__name__, "parameters": parameters}, arrays
@@ -268,7 +280,10 @@ def _rebuilt(description: dict, arrays: dict[str, np.ndarray], prefix: str) -> R
         if name.startswith(prefix) and "." not in name[len(prefix) :]:
             given[name[len(prefix) :]] = array
     for name, value in description["parameters"].items():
-        given[name] = _rebuilt(value, arrays, f"{prefix}{name}.") if isinstance(value, dict) else value
+        if isinstance(value, dict) and "loss" in value:
+            given[name] = LOSSES[value["loss"]](**value["parameters"])
+        else:
+            given[name] = _rebuilt(value, arrays, f"{prefix}{name}.") if isinstance(value, dict) else value
     return family(**given)
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import iterorder as ito
-from iterorder.kernels.cpu import draw_tables, packing, stateful_steps
+from iterorder.forms import Stateful
+from iterorder.kernels.cpu import draw_tables, packing
 from iterorder.kernels.cpu.incremental import incremental_steps_of
 from iterorder.kernels.cpu.steps import steps_of
 from iterorder.maps.base import RandomMaps
@@ -186,31 +187,35 @@ def test_an_unknown_form_is_refused():
         packing.pack(object(), np.dtype(float))
 
 
-@pytest.mark.parametrize("name", ["linear d=3 batch 2", "logistic d=3 reshuffle"])
-@pytest.mark.parametrize("layout", [True, False])
-@pytest.mark.parametrize("family", [packing.CUSTOM, 4, -1])
-def test_a_family_without_a_step_is_not_run_as_another(name, layout, family):
-    """Told to the kernels by `pack`, and left out of the choice of steps: the last branch took it before."""
-    maps = EVERY[name]
-    system = packing.pack(maps.form(), np.dtype(float))
-    draws = draw_tables.draws_of(system, maps.sampling_law, 0)
-    unknown = system._replace(family=family, lane_layout=layout)
+@dataclass(frozen=True, eq=False)
+class Strange:
+    """A form that nobody told the kernels of."""
+
+    is_affine = True
+    dim, batch_size = 3, 1
+
+
+@pytest.mark.parametrize("form", [Strange(), Stateful(Strange(), 0.0, 0.5, 0.0, np.ones(1))])
+def test_a_form_without_a_step_is_not_run_as_another(form):
+    """Where a step is chosen: the last branch took what came, and ran it as linear regression."""
+    packed = packing.pack(EVERY["linear d=3 batch 2"].form(), np.dtype(float))
+    draws = draw_tables.draws_of(form, Sampling(2), 0)
     for choose in (
-        lambda one: steps_of(one, draws, False),
-        lambda one: steps_of(one, draws, True),
-        lambda one: incremental_steps_of(one, draws),
-        lambda one: stateful_steps.steps_of(one._replace(optimizer=np.ones(5)), False),
+        lambda: steps_of(form, packed, draws, False),
+        lambda: steps_of(form, packed, draws, True),
+        lambda: incremental_steps_of(form, packed, draws),
+        lambda: packing.pack(form, np.dtype(float)),
     ):
-        with pytest.raises(ValueError, match=f"no step for the family {family}"):
-            choose(unknown)
+        with pytest.raises(TypeError, match=r"no (step|incremental step|kernel) for"):
+            choose()
 
 
 def test_incremental_steps_are_for_affine_maps():
     """The control: logistic steps have no linear part to carry, and were given that of linear regression."""
-    maps = EVERY["logistic d=3 reshuffle"]
-    system = packing.pack(maps.form(), np.dtype(float))
-    with pytest.raises(ValueError, match="no step for the family 2"):
-        incremental_steps_of(system, draw_tables.draws_of(system, maps.sampling_law, 0))
+    form = EVERY["logistic d=3 reshuffle"].form()
+    draws = draw_tables.draws_of(form, Sampling(20), 0)
+    with pytest.raises(TypeError, match="no incremental step for a loss that is not quadratic"):
+        incremental_steps_of(form, packing.pack(form, np.dtype(float)), draws)
 
 
 def test_an_unknown_way_to_draw_is_refused():
@@ -222,12 +227,12 @@ def test_an_unknown_way_to_draw_is_refused():
     law, noise = Sampling(4), FreshNoise("normal", 1)
     object.__setattr__(law, "kind", "stratified")
     object.__setattr__(noise, "noise", "poisson")
-    system = packing.pack(EVERY["linear d=3 batch 2"].form(), np.dtype(float))
+    form = EVERY["linear d=3 batch 2"].form()
     with pytest.raises(ValueError, match="no way to draw by 'stratified'"):
         law.draw(0, 0, 0)
     with pytest.raises(ValueError, match="no way to draw by 'stratified'"):
-        draw_tables.draws_of(system, law, 0)
+        draw_tables.draws_of(form, law, 0)
     with pytest.raises(ValueError, match="no way to draw 'poisson' noise"):
         noise.draw(0, 0, 0)
     with pytest.raises(ValueError, match="no way to draw 'poisson' noise"):
-        draw_tables.draws_of(system, noise, 0)
+        draw_tables.draws_of(form, noise, 0)

@@ -20,7 +20,7 @@ from iterorder.theory.affine.moments import SecondMoments
 from iterorder.theory.affine.triangular import common_diagonals
 from iterorder.theory.lyapunov import exact_affine_exponent, lyapunov_exponent, monte_carlo_spectrum
 from iterorder.theory.step_draws import all_epochs, draw_blocks
-from iterorder.theory.tangent import LogisticTangent, affine_tangent, orthonormalise
+from iterorder.theory.tangent import RowTangent, affine_tangent, orthonormalise
 from iterorder.theory.undefined import Undefined
 from tests import naive_theory
 from tests.systems import SYSTEMS
@@ -323,7 +323,7 @@ def test_logistic_tangent_is_the_derivative(name):
     size, states, frames = maps.sampling_law.batch_size, RNG.normal(size=(3, maps.dim)), np.zeros((3, 2, maps.dim))
     frames[:, 0, 0] = frames[:, 1, 1] = 1.0
     rows = np.stack([RNG.permutation(maps.sampling_law.n_items)[:size] for _ in range(3)])
-    lengths = LogisticTangent(maps, states, frames).advance(rows)
+    lengths = RowTangent(maps, states, frames).advance(rows)
     shift = 1e-5  # central differences: an error of shift² and of eps/shift
     for replica in range(3):
         ahead, behind = (maps.apply(states[replica] + s * np.eye(maps.dim)[:2], rows[replica]) for s in (shift, -shift))

@@ -20,8 +20,8 @@ from iterorder.theory.affine.items import affine_items
 from iterorder.theory.families import analyse
 from iterorder.theory.gaussian import log_moment
 from iterorder.theory.growth import Growth, exponents
-from iterorder.theory.logistic_cycle import logistic_cycle
 from iterorder.theory.lyapunov import lyapunov_spectrum
+from iterorder.theory.row_cycle import row_cycle
 from iterorder.theory.spectrum import cycle_spectrum
 from iterorder.theory.tangent import orthonormalise
 from tests.systems import logistic
@@ -154,7 +154,7 @@ def test_singular_maps_in_a_cycle_end_in_minus_infinity():
 
 def test_the_logistic_cycle():
     maps = logistic(3, sampling="cyclic")
-    found, cycle = spectrum(maps), logistic_cycle(maps)
+    found, cycle = spectrum(maps), row_cycle(maps)
     assert all(estimate.exact for estimate in found)
     assert found[0] == Estimate.of(cycle.exponent)
     determinants = np.linalg.slogdet(np.eye(3) + cycle.increments)[1]

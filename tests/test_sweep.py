@@ -22,9 +22,9 @@ def each(maps, x0, saves, **options):
 def swept(maps, x0, saves, first_step=0):
     """The sweep of one replica, whatever `simulate` would choose, and the lane steps that it took."""
     start = np.array([x0])
-    system = packing.pack(maps.form(), start.dtype)
-    draws = draw_tables.draws_of(system, maps.sampling_law, 3)
-    code = compiled.sweep_code(system, draws)
+    form = maps.form()
+    system, draws = packing.pack(form, start.dtype), draw_tables.draws_of(form, maps.sampling_law, 3)
+    code = compiled.sweep_code(form, system, draws)
     steps, states = np.array(saves), np.empty((1, len(saves), maps.dim))
     control = lane_blocks.Control(np.zeros(1, np.int64), np.zeros(1, np.int64), 0)
     place = (np.uint64(0), np.uint64(1), np.uint64(first_step))

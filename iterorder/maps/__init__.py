@@ -5,8 +5,10 @@ from iterorder.maps.affine import AffineMaps
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.custom import CustomMaps
 from iterorder.maps.gaussian_regression import GaussianRegressionSGD
+from iterorder.maps.linear_model import LinearModelSGD
 from iterorder.maps.linear_regression import LinearRegressionSGD
 from iterorder.maps.logistic_regression import LogisticRegressionSGD
+from iterorder.maps.losses import Loss
 from iterorder.maps.optimizer import Optimizer
 from iterorder.maps.quadratic import QuadraticSGD
 
@@ -14,8 +16,10 @@ __all__ = [
     "AffineMaps",
     "CustomMaps",
     "GaussianRegressionSGD",
+    "LinearModelSGD",
     "LinearRegressionSGD",
     "LogisticRegressionSGD",
+    "Loss",
     "Optimizer",
     "QuadraticSGD",
     "RandomMaps",

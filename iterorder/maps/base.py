@@ -119,6 +119,11 @@ class RandomMaps(ABC):
         return array.astype(np.float64) if array.dtype.kind != "f" else array
 
 
+def form_of(maps: RandomMaps) -> Form | None:
+    """What maps are as numbers; None of those that say nothing."""
+    return None if type(maps).form is RandomMaps.form else maps.form()
+
+
 def as_step_size(value) -> float:
     """A step size: positive and finite."""
     return as_float("step_size", value, low=0.0, strict=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 
 import numpy as np
 
-from iterorder.errors import InvalidInputError
 from iterorder.forms import Affine, Rows
 from iterorder.maps.base import RandomMaps
-from iterorder.validation import as_floats
 
 
 class SGDMaps(RandomMaps):
@@ -49,27 +48,21 @@ class SGDMaps(RandomMaps):
         """The steps from x on the loss of each item alone, shape (n_items, dim)."""
         return x - self.step_size * self.gradients(x)
 
-    def lipschitz(self, draw) -> float:
-        """max |1 − h·curvature| over the curvatures of the draw: the best constant where the loss is quadratic."""
+    def lipschitz(self, draw) -> float | None:
+        """max |1 − h·curvature| over the curvatures of the draw: the best constant where the loss is quadratic.
+
+        None where the curvature has no bound.
+        """
         return largest_factor(*self.curvature_range(draw), self.step_size)
 
     @property
-    def lipschitz_max(self) -> float:
+    def lipschitz_max(self) -> float | None:
         """The same over the curvatures of all draws: the Hessian of a batch is a mean of those of its items."""
         return largest_factor(*self.curvature_range(), self.step_size)
 
 
-def as_data(features, targets, target_name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Features (n, d) and one target a row (n,), finite and of matching length."""
-    features = as_floats("features", features, ndim=(2,))
-    targets = as_floats(target_name, targets, ndim=(1,))
-    if len(features) != len(targets):
-        raise InvalidInputError(
-            f"features has {len(features)} rows and {target_name} has {len(targets)} values: give one for each row"
-        )
-    return features, targets
-
-
-def largest_factor(low: float, high: float, step_size: float) -> float:
-    """Lipschitz constant of x − h∇L where the curvature of L lies in [low, high]: max |1 − h·curvature|."""
+def largest_factor(low: float, high: float, step_size: float) -> float | None:
+    """Lipschitz constant of x − h∇L where the curvature of L lies in [low, high]: max |1 − h·curvature|, if finite."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return None
     return max(abs(1.0 - step_size * low), abs(1.0 - step_size * high))

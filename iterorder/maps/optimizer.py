@@ -163,20 +163,22 @@ class Optimizer(RandomMaps):
         moved = (1.0 - step_size * self.weight_decay) * place - step_size * velocity
         return np.concatenate([moved, velocity], axis=-1) if self.momentum else moved
 
-    def lipschitz(self, draw) -> float:
+    def lipschitz(self, draw) -> float | None:
         """The largest norm of [[1 − h·(weight_decay + λ), −h·momentum], [λ, momentum]] over the curvatures λ of a draw.
 
-        The norm is convex in λ, so that the ends of their range decide.
+        The norm is convex in λ, so that the ends of their range decide; None where they have no bound.
         """
         step_size, items = self._split(draw)
         return self._largest_norm(self.maps.curvature_range(items), (step_size,))
 
     @property
-    def lipschitz_max(self) -> float:
+    def lipschitz_max(self) -> float | None:
         """The same over all draws and step sizes."""
         return self._largest_norm(self.maps.curvature_range(), (self.step_sizes.min(), self.step_sizes.max()))
 
-    def _largest_norm(self, curvatures, step_sizes) -> float:
+    def _largest_norm(self, curvatures, step_sizes) -> float | None:
+        if not np.isfinite(curvatures).all():
+            return None
         kept = [(1.0 - h * (self.weight_decay + c), h, c) for h in step_sizes for c in curvatures]
         if not self.momentum:
             return max(abs(keep) for keep, _, _ in kept)

@@ -54,7 +54,7 @@ class QuadraticSGD(SGDMaps):
     batch_size: int = field(default=1, kw_only=True)
     sampling: str = field(default="iid", kw_only=True)
 
-    if TYPE_CHECKING:  # whatever becomes an array is accepted; the attributes are arrays
+    if TYPE_CHECKING:  # whatever becomes an array is accepted; the attributes are arrays, and the curvature is bounded
 
         def __init__(
             self,
@@ -65,6 +65,9 @@ class QuadraticSGD(SGDMaps):
             batch_size: int = 1,
             sampling: str = "iid",
         ) -> None: ...
+
+        @property
+        def lipschitz_max(self) -> float: ...
 
     def __post_init__(self) -> None:
         curvatures = as_floats("curvatures", self.curvatures, ndim=(1, 3))

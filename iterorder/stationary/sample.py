@@ -10,7 +10,8 @@ import numpy as np
 from iterorder.certificates import sure_certificate
 from iterorder.errors import InvalidInputError, NotContractiveError
 from iterorder.estimate import Estimate
-from iterorder.maps import AffineMaps, CustomMaps, LinearRegressionSGD, QuadraticSGD, RandomMaps
+from iterorder.forms import Stateful
+from iterorder.maps import CustomMaps, RandomMaps
 from iterorder.noise import MAX_REPLICAS
 from iterorder.progress import Progress, Report, as_progress, reported
 from iterorder.request import as_system, check_memory
@@ -225,7 +226,8 @@ def _probable(maps, start, n_samples, tol, delta, seed, max_steps, report) -> St
         return _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps, report)
     second = float(np.trace(flow.start))
     size = float(np.linalg.norm(start)) + math.sqrt(second)
-    if maps.dim == 1 and isinstance(maps, (AffineMaps, QuadraticSGD, LinearRegressionSGD)):
+    form = maps.form()
+    if maps.dim == 1 and form.is_affine and not isinstance(form, Stateful):
         distance = math.sqrt(second / delta)
         threshold = math.inf if distance == 0.0 else TRUNCATION * tol / distance
         n_steps, products = steps_to(maps, threshold, n_samples, seed=seed, max_steps=max_steps)

@@ -11,7 +11,7 @@ from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.custom import CustomMaps
-from iterorder.maps.logistic_regression import LogisticRegressionSGD
+from iterorder.maps.rows import RowMaps
 from iterorder.sampling import Sampling
 from iterorder.theory.affine import fixed_points
 from iterorder.theory.affine.epochs import epoch_law
@@ -20,8 +20,8 @@ from iterorder.theory.affine.law import AffineLaw, step_law
 from iterorder.theory.affine.moments import SecondMoments, fixed_point_of_mean, smallest_mean_norm
 from iterorder.theory.affine.triangular import common_diagonals
 from iterorder.theory.custom_tail_index import custom_tail_index
-from iterorder.theory.logistic_cycle import LogisticCycle, logistic_cycle
 from iterorder.theory.lyapunov import affine_exponent, affine_spectrum, lyapunov_exponent, lyapunov_spectrum
+from iterorder.theory.row_cycle import RowCycle, row_cycle
 from iterorder.theory.small_step import minimizer
 from iterorder.theory.step_draws import all_steps
 from iterorder.theory.tail_index import tail_index
@@ -282,8 +282,10 @@ class CustomAnalysis(Analysis):
         return custom_tail_index(self.maps, seed=self.seed, effort=self.effort)
 
 
-class LogisticAnalysis(Analysis):
-    """Logistic regression: the exponent along the chain and the cycle; a law in closed form only if it is a point."""
+class RowAnalysis(Analysis):
+    """SGD on a linear model: the exponent along the chain and the cycle; a law in closed form only if it is a point."""
+
+    maps: RowMaps
 
     def mean(self) -> np.ndarray:
         """The common fixed point of contracting maps."""
@@ -297,12 +299,14 @@ class LogisticAnalysis(Analysis):
         return np.zeros((len(point), len(point)))
 
     def tail_index(self) -> Estimate:
-        """None: the gradient of the loss without ridge is bounded."""
-        raise Undefined("the stationary law has no power tail: the gradient of the logistic loss is bounded")
+        """None: the gradient of the loss without ridge is bounded, or nothing is known."""
+        name = self.maps.loss.name
+        if not self.maps.loss.bounded:
+            raise Undefined(f"the tail is not known: the gradient of the {name} loss has no bound")
+        raise Undefined(f"the stationary law has no power tail: the gradient of the {name} loss is bounded")
 
     def common_fixed_point(self) -> np.ndarray:
         """The minimiser of the mean loss, if it minimises the loss of every step."""
-        assert isinstance(self.maps, LogisticRegressionSGD)
         try:
             point = minimizer(self.maps)
         except InvalidInputError as error:
@@ -341,9 +345,8 @@ class LogisticAnalysis(Analysis):
         return super()._spectrum(k)
 
     @cached_property
-    def _cycle(self) -> LogisticCycle:
-        assert isinstance(self.maps, LogisticRegressionSGD)
-        return logistic_cycle(self.maps)
+    def _cycle(self) -> RowCycle:
+        return row_cycle(self.maps)
 
     def _point_or(self, alternative: str) -> np.ndarray:
         bound = self.maps.lipschitz_max

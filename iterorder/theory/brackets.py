@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from iterorder.errors import InvalidInputError
-from iterorder.maps.linear_regression import LinearRegressionSGD
-from iterorder.maps.logistic_regression import LogisticRegressionSGD
-from iterorder.maps.quadratic import QuadraticSGD
+from iterorder.forms import Affine
+from iterorder.maps.descent import SGDMaps
+from iterorder.maps.rows import RowMaps
 from iterorder.request import as_maps
-from iterorder.theory.small_step import SGDMaps
 from iterorder.validation import as_floats, as_int
 
 
@@ -18,17 +17,17 @@ def hessian(maps: SGDMaps, item: int, x: np.ndarray) -> np.ndarray:
 
     Examples
     --------
+    >>> from iterorder.maps import LinearRegressionSGD
     >>> hessian(LinearRegressionSGD([[1.0, 2.0]], [0.0], 0.1, ridge=0.5), 0, np.zeros(2))
     array([[1.5, 2. ],
            [2. , 4.5]])
     """
-    if isinstance(maps, QuadraticSGD):
-        return maps.curvatures[item]
-    assert isinstance(maps, (LinearRegressionSGD, LogisticRegressionSGD))
+    form = maps.gradient_form()
+    if isinstance(form, Affine):
+        return form.matrices[item]
+    assert isinstance(maps, RowMaps)
     a = maps.features[item]
-    weight = 1.0
-    if isinstance(maps, LogisticRegressionSGD):
-        weight = 0.25 / np.cosh(0.5 * float(a @ x)) ** 2  # σ(z)σ(−z)
+    weight = float(maps.loss.curvatures(a @ x, maps.outcomes[item]))
     return weight * np.outer(a, a) + maps.ridge * np.eye(maps.dim)
 
 
@@ -39,7 +38,7 @@ def lie_bracket(maps: SGDMaps, i: int, j: int, x) -> np.ndarray:
 
     Parameters
     ----------
-    maps : QuadraticSGD, LinearRegressionSGD or LogisticRegressionSGD
+    maps : steps of SGD
     i, j : int
     x : array_like, shape (d,)
 
@@ -54,12 +53,13 @@ def lie_bracket(maps: SGDMaps, i: int, j: int, x) -> np.ndarray:
 
     Examples
     --------
+    >>> from iterorder.maps import QuadraticSGD
     >>> maps = QuadraticSGD([1.0, 3.0], [0.0, 1.0], 0.1)
     >>> once, other = maps.apply(maps.apply([2.0], 1), 0), maps.apply(maps.apply([2.0], 0), 1)
     >>> bool(abs((once - other) - 0.01 * lie_bracket(maps, 0, 1, [2.0])) < 1e-15)
     True
     """
-    if not isinstance(maps, (QuadraticSGD, LinearRegressionSGD, LogisticRegressionSGD)):
+    if not isinstance(maps, SGDMaps):
         raise InvalidInputError(f"maps is a {type(maps).__name__}: give steps of SGD on quadratic or regression losses")
     as_maps(maps)
     last = maps.sampling_law.n_items - 1

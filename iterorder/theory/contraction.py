@@ -9,12 +9,10 @@ import numpy as np
 
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
-from iterorder.maps.affine import AffineMaps
-from iterorder.maps.base import RandomMaps
+from iterorder.forms import Affine
+from iterorder.maps.base import RandomMaps, form_of
 from iterorder.maps.gaussian_regression import GaussianRegressionSGD
-from iterorder.maps.linear_regression import LinearRegressionSGD
-from iterorder.maps.logistic_regression import LOGISTIC_CURVATURE, LogisticRegressionSGD
-from iterorder.maps.quadratic import QuadraticSGD
+from iterorder.maps.rows import RowMaps
 from iterorder.sampling import FreshNoise, Sampling
 from iterorder.theory.affine.chunks import chunks
 from iterorder.theory.affine.items import affine_items
@@ -39,7 +37,7 @@ def lipschitz_constants(maps: RandomMaps, rows) -> np.ndarray:
     Returns
     -------
     ndarray, shape (M,)
-        For logistic regression upper bounds, from the range of the curvature.
+        For losses that are not quadratic upper bounds, from the range of the curvature.
 
     Raises
     ------
@@ -48,18 +46,16 @@ def lipschitz_constants(maps: RandomMaps, rows) -> np.ndarray:
 
     Examples
     --------
+    >>> from iterorder.maps import LinearRegressionSGD
     >>> maps = LinearRegressionSGD([[1.0], [2.0]], [0.0, 0.0], 0.5)
     >>> lipschitz_constants(maps, np.array([[0], [1]])).tolist()
     [0.5, 1.0]
     """
-    if isinstance(maps, AffineMaps):
-        return np.linalg.norm(maps.matrices[rows[:, 0]], 2, axis=(1, 2))
-    if isinstance(maps, QuadraticSGD):
-        return _of_curvatures(maps, rows)
-    if isinstance(maps, LinearRegressionSGD):
-        return _of_rows(maps, rows, 1.0, 1.0)
-    if isinstance(maps, LogisticRegressionSGD):
-        return _of_rows(maps, rows, *LOGISTIC_CURVATURE)
+    if isinstance(maps, RowMaps) and np.isfinite(maps.loss.curvature_range or math.inf).all():
+        return _of_rows(maps, rows)
+    form = form_of(maps)
+    if isinstance(form, Affine):
+        return _of_matrices(form, rows)
     bounds = [maps.lipschitz(row if len(row) > 1 else int(row[0])) for row in rows]
     known = [bound for bound in bounds if bound is not None]
     if len(known) < len(bounds):
@@ -67,19 +63,19 @@ def lipschitz_constants(maps: RandomMaps, rows) -> np.ndarray:
     return np.array(known)
 
 
-def _of_curvatures(maps, rows) -> np.ndarray:
+def _of_matrices(form: Affine, rows) -> np.ndarray:
+    """The spectral norms of the mean matrices of batches."""
     constants = np.empty(len(rows))
-    for part in chunks(len(rows), maps.dim**2):
-        mean_curvature = np.zeros((len(rows[part]), maps.dim, maps.dim))
+    for part in chunks(len(rows), form.dim**2):
+        mean = np.zeros((len(rows[part]), form.dim, form.dim))
         for slot in range(rows.shape[1]):
-            mean_curvature += maps.curvatures[rows[part, slot]]
-        step = np.eye(maps.dim) - maps.step_size * mean_curvature / rows.shape[1]
-        constants[part] = np.linalg.norm(step, 2, axis=(1, 2))
+            mean += form.matrices[rows[part, slot]]
+        constants[part] = np.linalg.norm(mean / rows.shape[1], 2, axis=(1, 2))
     return constants
 
 
-def _of_rows(maps, rows, low_share, high_share) -> np.ndarray:
-    """max |1 − h(share·eigenvalue + ridge)| over the smallest and largest eigenvalue of the mean of aaᵀ."""
+def _of_rows(maps: RowMaps, rows) -> np.ndarray:
+    """max |1 − h(curvature·eigenvalue + ridge)| over the range of ℓ″ and the eigenvalues of the mean of aaᵀ."""
     size = rows.shape[1]
     smallest, largest = np.zeros(len(rows)), np.empty(len(rows))
     for part in chunks(len(rows), size * maps.dim):
@@ -91,7 +87,7 @@ def _of_rows(maps, rows, low_share, high_share) -> np.ndarray:
         largest[part] = squares[:, 0]
         if size >= maps.dim:
             smallest[part] = squares[:, -1]
-    low, high = low_share * smallest + maps.ridge, high_share * largest + maps.ridge
+    low, high = maps.curvatures_between(smallest, largest)
     return np.maximum(np.abs(1.0 - maps.step_size * low), np.abs(1.0 - maps.step_size * high))
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.custom import CustomMaps
 from iterorder.maps.gaussian_regression import GaussianRegressionSGD
-from iterorder.maps.logistic_regression import LogisticRegressionSGD
+from iterorder.maps.rows import RowMaps
 from iterorder.theory.affine.items import affine_items
-from iterorder.theory.analysis import AffineAnalysis, Analysis, CustomAnalysis, LogisticAnalysis, TimeDependentAnalysis
+from iterorder.theory.analysis import AffineAnalysis, Analysis, CustomAnalysis, RowAnalysis, TimeDependentAnalysis
 from iterorder.theory.gaussian import GaussianAnalysis
 
 
@@ -22,5 +22,6 @@ def analyse(maps: RandomMaps, *, seed: int, effort: str) -> Analysis:
         return GaussianAnalysis(maps, seed, effort)
     if isinstance(maps, CustomMaps):
         return CustomAnalysis(maps, seed, effort)
-    family = LogisticAnalysis if isinstance(maps, LogisticRegressionSGD) else Analysis
-    return family(maps, seed, effort)
+    if isinstance(maps, RowMaps):
+        return RowAnalysis(maps, seed, effort)
+    return Analysis(maps, seed, effort)

@@ -17,8 +17,8 @@ from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.custom import CustomMaps
-from iterorder.maps.logistic_regression import LogisticRegressionSGD
 from iterorder.maps.optimizer import Optimizer
+from iterorder.maps.rows import RowMaps
 from iterorder.sampling import Sampling
 from iterorder.theory.affine.epochs import log_radius_of_cycle
 from iterorder.theory.affine.items import Items, affine_items
@@ -26,10 +26,10 @@ from iterorder.theory.affine.law import step_law
 from iterorder.theory.affine.moments import SecondMoments
 from iterorder.theory.custom import custom_spectrum
 from iterorder.theory.growth import STEP_COST, WORK, exponents, follow, n_replicas_for, planned, replica_cost
-from iterorder.theory.logistic_cycle import logistic_cycle
+from iterorder.theory.row_cycle import row_cycle
 from iterorder.theory.spectrum import exact_affine_spectrum, triangular_spectrum
 from iterorder.theory.step_draws import draw_blocks
-from iterorder.theory.tangent import Tangent, affine_tangent, logistic_tangent, optimizer_tangent
+from iterorder.theory.tangent import Tangent, affine_tangent, optimizer_tangent, row_tangent
 from iterorder.theory.undefined import NoLawReachedError, NoMinimizerError, Undefined
 
 
@@ -145,9 +145,9 @@ def lyapunov_spectrum(maps: RandomMaps, k: int, *, seed: int = 0, effort: str = 
     items = affine_items(maps)
     if items is not None:
         return affine_spectrum(maps.sampling_law, items, k, seed=seed, effort=effort)
-    if isinstance(maps, LogisticRegressionSGD):
-        return _logistic_spectrum(maps, k, seed, effort)
-    if isinstance(maps, Optimizer) and isinstance(maps.maps, LogisticRegressionSGD):
+    if isinstance(maps, RowMaps):
+        return _row_spectrum(maps, k, seed, effort)
+    if isinstance(maps, Optimizer) and isinstance(maps.maps, RowMaps):
         return _optimizer_spectrum(maps, k, seed, effort)
     if isinstance(maps, CustomMaps):
         return custom_spectrum(maps, k, seed=seed, effort=effort)
@@ -184,31 +184,38 @@ def _affine_chain(
     return monte_carlo_spectrum(tangent, sampling, cost, seed=seed, effort=effort)[:k]
 
 
-def _logistic_spectrum(maps: LogisticRegressionSGD, k: int, seed: int, effort: str) -> tuple[Estimate, ...]:
+def _row_spectrum(maps: RowMaps, k: int, seed: int, effort: str) -> tuple[Estimate, ...]:
+    _check_curvature(maps)
     law = maps.sampling_law
     shrink = 1.0 - maps.step_size * maps.ridge
-    if maps.ridge and abs(shrink) >= 1.0:
+    if maps.loss.bounded and maps.ridge and abs(shrink) >= 1.0:
         raise NoLawReachedError(
             f"no stationary law is reached: far out every map multiplies by 1 − h·ridge = {shrink:.6g}"
         )
     if law.kind == "cyclic" or law.batch_size == law.n_items:
         with contextlib.suppress(Undefined):  # a chain without randomness that does not settle is still a chain
-            cycle = logistic_cycle(maps)
+            cycle = row_cycle(maps)
             return tuple(Estimate.of(value) for value in (cycle.exponent, *cycle.spectrum[1:])[:k])
-    return _along_chain(partial(logistic_tangent, maps), maps, maps.dim, k, seed, effort)
+    return _along_chain(partial(row_tangent, maps), maps, maps.dim, k, seed, effort)
 
 
 def _optimizer_spectrum(maps: Optimizer, k: int, seed: int, effort: str) -> tuple[Estimate, ...]:
     losses, h = maps.maps, float(maps.step_sizes[0])
-    assert isinstance(losses, LogisticRegressionSGD)
+    assert isinstance(losses, RowMaps)
+    _check_curvature(losses)
     pull = losses.ridge + maps.weight_decay
     far_out = np.array([[1.0 - h * pull, -h * maps.momentum], [losses.ridge, maps.momentum]])
     radius = float(np.abs(np.linalg.eigvals(far_out)).max())
-    if pull and radius >= 1.0:
+    if losses.loss.bounded and pull and radius >= 1.0:
         raise NoLawReachedError(
             f"no stationary law is reached: far out every map multiplies by a factor of {radius:.6g}"
         )
     return _along_chain(partial(optimizer_tangent, maps), maps, losses.dim, k, seed, effort)
+
+
+def _check_curvature(maps: RowMaps) -> None:
+    if not maps.loss.has("curvature"):
+        raise Undefined(f"no curvature of the loss {maps.loss!r} is known: give curvature= to Loss")
 
 
 def _along_chain(

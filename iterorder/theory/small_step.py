@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from iterorder.errors import InvalidInputError
+from iterorder.forms import Affine
 from iterorder.maps.descent import SGDMaps
-from iterorder.maps.linear_regression import LinearRegressionSGD
-from iterorder.maps.logistic_regression import LogisticRegressionSGD, slopes_at
-from iterorder.maps.quadratic import QuadraticSGD
+from iterorder.maps.losses import SIGNED
+from iterorder.maps.rows import RowMaps
 
 EPS = float(np.finfo(np.float64).eps)
-#: Damped Newton steps: twenty halve the distance to the minimum often enough, and the rest converge quadratically.
-MAX_NEWTON_STEPS = 100
-MAX_HALVINGS = 50
+#: Newton steps from where a library's minimiser has stopped: a few reach rounding.
+MAX_NEWTON_STEPS = 20
+#: Steps of that minimiser.
+MAX_STEPS = 1000
 
 
 def minimizer(maps: SGDMaps) -> np.ndarray:
@@ -21,12 +22,13 @@ def minimizer(maps: SGDMaps) -> np.ndarray:
 
     Parameters
     ----------
-    maps : QuadraticSGD, LinearRegressionSGD or LogisticRegressionSGD
+    maps : steps of SGD
+        With a curvature that is known.
 
     Returns
     -------
     ndarray, shape (d,)
-        To rounding: by a linear solve, or Newton's method for logistic regression.
+        To rounding: by a linear solve for quadratic losses, else by Newton's method.
 
     Raises
     ------
@@ -39,11 +41,13 @@ def minimizer(maps: SGDMaps) -> np.ndarray:
     >>> minimizer(QuadraticSGD([1.0, 3.0], [0.0, 1.0], 0.1))
     array([0.75])
     """
-    if isinstance(maps, LogisticRegressionSGD):
-        return _logistic_minimizer(maps)
-    hessian = mean_hessian(maps, np.zeros(maps.dim))
-    _check_convex(hessian)
-    return np.linalg.solve(hessian, -maps.gradients(np.zeros(maps.dim)).mean(axis=0))
+    maps = _as_descent(maps)
+    if maps.gradient_form().is_affine:
+        hessian = mean_hessian(maps, np.zeros(maps.dim))
+        _check_convex(hessian)
+        return np.linalg.solve(hessian, -maps.gradients(np.zeros(maps.dim)).mean(axis=0))
+    assert isinstance(maps, RowMaps)
+    return _minimizer_along_rows(maps)
 
 
 def mean_hessian(maps: SGDMaps, x) -> np.ndarray:
@@ -52,20 +56,22 @@ def mean_hessian(maps: SGDMaps, x) -> np.ndarray:
     Raises
     ------
     InvalidInputError
-        If the maps are not steps of SGD on known losses.
+        If the maps are not steps of SGD on losses whose curvature is known.
     """
-    if isinstance(maps, QuadraticSGD):
-        return maps.curvatures.mean(axis=0)
-    if isinstance(maps, LinearRegressionSGD):
-        hessian = maps.features.T @ maps.features / len(maps.features)
-    elif isinstance(maps, LogisticRegressionSGD):
-        slopes = _slopes(maps, x)
-        hessian = (maps.features * (slopes * (1.0 - slopes))[:, None]).T @ maps.features / len(maps.features)
-    else:
-        raise InvalidInputError(
-            f"maps is a {type(maps).__name__}: give QuadraticSGD, LinearRegressionSGD or LogisticRegressionSGD"
-        )
+    form = _as_descent(maps).gradient_form()
+    if isinstance(form, Affine):
+        return form.matrices.mean(axis=0)
+    assert isinstance(maps, RowMaps)
+    hessian = (maps.features * maps.curvatures(x)[:, None]).T @ maps.features / len(maps.features)
     return 0.5 * (hessian + hessian.T) + maps.ridge * np.eye(maps.dim)
+
+
+def _as_descent(maps) -> SGDMaps:
+    if not isinstance(maps, SGDMaps):
+        raise InvalidInputError(
+            f"maps is a {type(maps).__name__}: give steps of SGD, such as LinearRegressionSGD or LinearModelSGD"
+        )
+    return maps
 
 
 def small_step_covariance(maps: SGDMaps) -> np.ndarray:
@@ -76,7 +82,7 @@ def small_step_covariance(maps: SGDMaps) -> np.ndarray:
 
     Parameters
     ----------
-    maps : QuadraticSGD, LinearRegressionSGD or LogisticRegressionSGD
+    maps : steps of SGD
         With ``sampling="iid"``: reshuffling has a covariance of higher order, the cyclic order none.
 
     Returns
@@ -86,7 +92,7 @@ def small_step_covariance(maps: SGDMaps) -> np.ndarray:
     Raises
     ------
     InvalidInputError
-        If the sampling is another, or the mean loss has no single minimiser.
+        If the sampling is another, the mean loss has no single minimiser, or no curvature is known.
 
     References
     ----------
@@ -137,18 +143,13 @@ def small_step_bias(maps: SGDMaps) -> np.ndarray:
     array([0.])
     """
     covariance = small_step_covariance(maps)
-    if not isinstance(maps, LogisticRegressionSGD):
+    if maps.gradient_form().is_affine:
         return np.zeros(maps.dim)
+    assert isinstance(maps, RowMaps)
     centre = minimizer(maps)
-    slopes = _slopes(maps, centre)  # log(1+e^(−z)) has the third derivative σ(z)σ(−z)(σ(−z) − σ(z))
-    thirds = maps.labels * slopes * (1.0 - slopes) * (2.0 * slopes - 1.0)
+    thirds = maps.loss.thirds(maps.features @ centre, maps.outcomes)
     along = np.einsum("nd,nd->n", maps.features @ covariance, maps.features)
     return -0.5 * np.linalg.solve(mean_hessian(maps, centre), (thirds * along) @ maps.features / len(thirds))
-
-
-def _slopes(maps: LogisticRegressionSGD, x) -> np.ndarray:
-    """σ(−y aᵀx) of every point."""
-    return slopes_at(maps.labels * (maps.features @ x))
 
 
 def _check_convex(hessian) -> None:
@@ -160,37 +161,72 @@ def _check_convex(hessian) -> None:
         )
 
 
-def _logistic_minimizer(maps: LogisticRegressionSGD) -> np.ndarray:
-    """Damped Newton on the convex mean loss, until the gradient is at its rounding level or stops to fall."""
-    x = np.zeros(maps.dim)
-    loss, gradient = _logistic_loss(maps, x), maps.gradients(x).mean(axis=0)
-    for _ in range(MAX_NEWTON_STEPS):
-        if not maps.ridge and (maps.labels * (maps.features @ x)).min() > 0.0:
-            raise InvalidInputError("a hyperplane separates the labels of maps: without ridge > 0 no minimiser exists")
-        hessian = mean_hessian(maps, x)
-        _check_convex(hessian)
-        direction = np.linalg.solve(hessian, -gradient)
-        if np.linalg.norm(direction) <= EPS * np.linalg.norm(x):
-            return x
-        # Rounding of the mean gradient: its terms are of the size of the features.
-        scale = np.abs(maps.features).max() + maps.ridge * np.abs(x).max()
-        for halving in range(MAX_HALVINGS):
-            candidate = x + direction * 0.5**halving
-            trial_loss, trial_gradient = _logistic_loss(maps, candidate), maps.gradients(candidate).mean(axis=0)
-            smaller = np.linalg.norm(trial_gradient) < np.linalg.norm(gradient)
-            # The loss decides far away; near the minimum it is flat to rounding, and the gradient decides.
-            if trial_loss < loss or (smaller and trial_loss <= loss + 4.0 * EPS * abs(loss)):
-                break
+def _minimizer_along_rows(maps: RowMaps) -> np.ndarray:
+    """By a library's trust-region method, or a root of the gradient where no value is known; then Newton's steps."""
+    from scipy import optimize
+
+    _check_has_minimizer(maps)
+
+    def gradient(x):
+        return maps.gradients(x).mean(axis=0)
+
+    origin, hessian = np.zeros(maps.dim), lambda x: mean_hessian(maps, x)
+    with np.errstate(all="ignore"):  # far out values overflow, and are not taken
+        if maps.loss.has("value"):
+            options = {"gtol": 1e3 * EPS * _gradient_scale(maps, origin), "maxiter": MAX_STEPS}
+            x = optimize.minimize(
+                lambda x: _mean_loss(maps, x), origin, jac=gradient, hess=hessian, method="trust-exact", options=options
+            ).x
         else:
-            if np.linalg.norm(gradient) <= maps.dim * len(maps.features) * EPS * scale:
-                return x
+            x = optimize.root(gradient, origin, jac=hessian).x
+    x = _polished(gradient, hessian, x)
+    largest = float(np.abs(gradient(x)).max())
+    if not largest <= maps.dim * len(maps.features) * EPS * _gradient_scale(maps, x):
+        raise InvalidInputError(
+            f"no minimiser of the mean loss of maps was found, a gradient of {largest:.3g} is left: the loss may have "
+            "none, as with classes that nearly separate (give a larger ridge)"
+        )
+    _check_convex(hessian(x))
+    return x
+
+
+def _polished(gradient, hessian, x) -> np.ndarray:
+    """Newton's steps as long as they make the gradient smaller."""
+    slope = gradient(x)
+    for _ in range(MAX_NEWTON_STEPS):
+        try:
+            candidate = x - np.linalg.solve(hessian(x), slope)
+        except np.linalg.LinAlgError:
             break
-        x, loss, gradient = candidate, trial_loss, trial_gradient
-    raise InvalidInputError(
-        "Newton's method found no minimiser of the mean loss of maps: classes nearly separate (give a larger ridge)"
-    )
+        new = gradient(candidate)
+        if not np.linalg.norm(new) < np.linalg.norm(slope):
+            break
+        x, slope = candidate, new
+    return x
 
 
-def _logistic_loss(maps: LogisticRegressionSGD, x) -> float:
-    margins = maps.labels * (maps.features @ x)
-    return float(np.logaddexp(0.0, -margins).mean() + 0.5 * maps.ridge * x @ x)
+def _check_has_minimizer(maps: RowMaps) -> None:
+    """Refuse labels that a hyperplane separates, by a linear program: without a ridge the loss falls along its normal.
+
+    The loss of a signed margin falls for ever where its slope is negative everywhere, as the logistic one is.
+    """
+    if maps.ridge or maps.loss.kind != SIGNED or not maps.loss.slopes(np.array([1e2]), np.array([1.0]))[0] < 0.0:
+        return
+    from scipy.optimize import linprog
+
+    signed = maps.outcomes[:, None] * maps.features
+    signed = signed / np.maximum(np.linalg.norm(signed, axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    # The largest mean margin in the unit box among directions that are on the wrong side of no point.
+    found = linprog(-signed.mean(axis=0), A_ub=-signed, b_ub=np.zeros(len(signed)), bounds=(-1.0, 1.0))
+    if found.status == 0 and -found.fun > len(signed) * maps.dim * EPS:
+        raise InvalidInputError("a hyperplane separates the labels of maps: without ridge > 0 no minimiser exists")
+
+
+def _gradient_scale(maps: RowMaps, x) -> float:
+    """The size of the terms of a mean gradient: of those at the origin, where slopes are of the size of the targets."""
+    largest = np.abs(maps.features).max() * max(1.0, float(np.abs(maps.slopes(x)).max()))
+    return float(largest + maps.ridge * np.abs(x).max())
+
+
+def _mean_loss(maps: RowMaps, x) -> float:
+    return float(maps.loss.values(maps.features @ x, maps.outcomes).mean() + 0.5 * maps.ridge * x @ x)

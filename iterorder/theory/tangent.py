@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 
 from iterorder.errors import InvalidInputError
-from iterorder.maps.logistic_regression import LogisticRegressionSGD
 from iterorder.maps.optimizer import Optimizer
+from iterorder.maps.rows import RowMaps
 from iterorder.theory.affine.items import Items
 from iterorder.theory.affine.law import step_law
 from iterorder.theory.affine.moments import SecondMoments
@@ -82,21 +82,22 @@ class AffineTangent(Frames):
         return orthonormalise(self._frames, self._floors[rows].mean(axis=1))
 
 
-class LogisticTangent(Frames):
-    """States of logistic regression with their tangent vectors.
+class RowTangent(Frames):
+    """States of SGD on a linear model with their tangent vectors.
 
-    The derivative of a step at x is (1 − h·ridge)I − (h/B) Σ σ'(z_i) a_i a_iᵀ, z_i = y_i a_iᵀx.
+    The derivative of a step at x is (1 − h·ridge)I − (h/B) Σ ℓ″(a_iᵀx, b_i) a_i a_iᵀ.
 
     Parameters
     ----------
-    maps : LogisticRegressionSGD
+    maps : RowMaps
+        With a curvature that is known.
     states : ndarray, shape (R, d)
     frames : ndarray, shape (R, k, d)
         Independent vectors.
     """
 
-    def __init__(self, maps: LogisticRegressionSGD, states, frames) -> None:
-        self._signed = maps.labels[:, None] * maps.features
+    def __init__(self, maps: RowMaps, states, frames) -> None:
+        self._losses = maps
         self._rate = maps.step_size / maps.batch_size
         self._shrink = 1.0 - maps.step_size * maps.ridge
         # State and vectors side by side, (R, 1 + k, d): the rows of a batch are read once for all.
@@ -105,7 +106,7 @@ class LogisticTangent(Frames):
         orthonormalise(self._frames, 0.0)
 
     def advance(self, rows) -> np.ndarray:
-        """Step and push: the slopes σ(−z) of the loss move the state, their derivatives the vectors."""
+        """Step and push: the slopes of the loss move the state, their derivatives the vectors."""
         pushed = self._pushed(self._rows, rows)
         self._rows *= self._shrink
         self._rows += self._rate * pushed
@@ -113,23 +114,23 @@ class LogisticTangent(Frames):
 
     def _pushed(self, place, rows) -> np.ndarray:
         """Minus the gradients of the losses of a draw, and their derivatives along the vectors, both without ridge."""
-        a = self._signed[rows]  # y² = 1: the sign drops out of a aᵀ
+        a, targets, loss = self._losses.features[rows], self._losses.outcomes[rows], self._losses.loss
         products = place @ np.swapaxes(a, 1, 2)  # (R, 1 + k, B): margins, and components of the vectors
-        slopes = 1.0 / (1.0 + np.exp(products[:, 0]))
-        products[:, 1:] *= (slopes * (slopes - 1.0))[:, None]
-        products[:, 0] = slopes
+        margins = products[:, 0]
+        products[:, 1:] *= -loss.curvatures(margins, targets)[:, None]
+        products[:, 0] = -loss.slopes(margins, targets)
         return products @ a
 
 
-class OptimizerTangent(LogisticTangent):
-    """States (x, v) of logistic regression with momentum, or x alone, with their tangent vectors.
+class OptimizerTangent(RowTangent):
+    """States (x, v) of SGD on a linear model with momentum, or x alone, with their tangent vectors.
 
     The derivative of a step at x: v → momentum·v + Hx, x → (1 − h·decay)·x − h·v with the new v, H the Hessian there.
 
     Parameters
     ----------
     maps : Optimizer
-        Of logistic regression, with constant step size.
+        Of steps along rows, with constant step size.
     states : ndarray, shape (R, dim)
     frames : ndarray, shape (R, k, dim)
         Independent vectors.
@@ -137,7 +138,7 @@ class OptimizerTangent(LogisticTangent):
 
     def __init__(self, maps: Optimizer, states, frames) -> None:
         losses = maps.maps
-        assert isinstance(losses, LogisticRegressionSGD)
+        assert isinstance(losses, RowMaps)
         super().__init__(losses, states, frames)
         self._maps, self._dim, self._ridge = maps, losses.dim, losses.ridge
         self._step_size = float(maps.step_sizes[0])
@@ -215,13 +216,13 @@ def affine_tangent(
     return AffineTangent(items, _frames(moments, n_replicas, generator(seed), n_vectors))
 
 
-def logistic_tangent(maps: LogisticRegressionSGD, n_replicas: int, seed: int, n_vectors: int = 2) -> LogisticTangent:
+def row_tangent(maps: RowMaps, n_replicas: int, seed: int, n_vectors: int = 2) -> RowTangent:
     """States from the normal law around the minimiser with the spread for small steps, so that little burn-in is left.
 
     Raises
     ------
     InvalidInputError
-        If the loss has no minimiser.
+        If the loss has no minimiser, or no known curvature.
     """
     random = generator(seed)
     centre = minimizer(maps)
@@ -229,20 +230,19 @@ def logistic_tangent(maps: LogisticRegressionSGD, n_replicas: int, seed: int, n_
     normals = random.standard_normal((n_replicas, maps.dim))
     states = centre + normals * np.sqrt(np.maximum(values, 0.0)) @ vectors.T
     moments = SecondMoments(step_law(maps.sampling_law, _linearised(maps, centre)))
-    return LogisticTangent(maps, states, _frames(moments, n_replicas, random, n_vectors))
+    return RowTangent(maps, states, _frames(moments, n_replicas, random, n_vectors))
 
 
-def _linearised(maps: LogisticRegressionSGD, centre) -> RankOneItems:
-    """Least squares with the rows √σ'(z)·a: its steps have the linear parts of steps from that point."""
-    slopes = 1.0 / (1.0 + np.exp(np.minimum(maps.labels * (maps.features @ centre), 700.0)))
-    rows = np.sqrt(slopes * (1.0 - slopes))[:, None] * maps.features
+def _linearised(maps: RowMaps, centre) -> RankOneItems:
+    """Least squares with the rows √ℓ″·a: its steps have the linear parts of steps from that point, where ℓ″ ≥ 0."""
+    rows = np.sqrt(np.maximum(maps.curvatures(centre), 0.0))[:, None] * maps.features
     return RankOneItems(rows, np.zeros(len(rows)), maps.step_size, maps.ridge)
 
 
 def optimizer_tangent(maps: Optimizer, n_replicas: int, seed: int, n_vectors: int = 2) -> OptimizerTangent:
     """States at the minimiser of the mean loss, or at the origin where there is none, at rest."""
     losses = maps.maps
-    assert isinstance(losses, LogisticRegressionSGD)
+    assert isinstance(losses, RowMaps)
     try:
         centre = minimizer(losses)
     except InvalidInputError:

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from iterorder import resources
+from iterorder.forms import Affine
 from iterorder.kernels.cpu import compiled, lane_blocks
 from iterorder.kernels.cpu.algorithm import algorithm, work
 from iterorder.kernels.cpu.backward import backward_each, backward_to, mark_diverged, sliding_window
@@ -14,7 +15,7 @@ from iterorder.kernels.cpu.draw_tables import draws_of
 from iterorder.kernels.cpu.forward import forward
 from iterorder.kernels.cpu.incremental import incremental, new_carry
 from iterorder.kernels.cpu.lanes import LANES
-from iterorder.kernels.cpu.packing import AFFINE, pack
+from iterorder.kernels.cpu.packing import pack
 from iterorder.kernels.cpu.sweep import backward_sweep, new_sweep
 from iterorder.kernels.cpu.threads import in_threads
 from iterorder.kernels.problem import Out, Problem
@@ -84,7 +85,7 @@ class _Packed:
     def __init__(self, problem: Problem) -> None:
         self.problem, self.n_replicas = problem, len(problem.x0)
         self.maps = pack(problem.form, problem.x0.dtype)
-        self.draws = draws_of(self.maps, problem.law, problem.seed)
+        self.draws = draws_of(problem.form, problem.law, problem.seed)
 
     def out(self) -> Out:
         """Arrays for the kernels to fill."""
@@ -100,7 +101,7 @@ class _Packed:
     @property
     def numbers(self) -> int:
         """How many numbers of the table one step of one replica reads."""
-        matrix = self.maps.family == AFFINE and not self.maps.lane_layout
+        matrix = isinstance(self.problem.form, Affine) and not self.maps.lane_layout
         return self.maps.table.shape[1] * self.maps.batch_size * (self.maps.dim if matrix else 1)
 
 
@@ -111,7 +112,7 @@ class _Blocks(_Packed):
         super().__init__(problem)
         self.lanes = lane_blocks.lanes_for(self.maps, self.n_replicas, resources.threads())
         self.shared = problem.place.stride == 0
-        self.code = compiled.code_for(self.maps, self.draws, self.lanes, self.shared)
+        self.code = compiled.code_for(problem.form, self.maps, self.draws, self.lanes, self.shared)
 
     def arguments(self) -> tuple:
         """The first arguments of a kernel, with memory for one thread."""
@@ -149,7 +150,7 @@ def _sweep_some(run: _Packed, replicas: np.ndarray, out: Out, report: Report | N
     """One sweep for each of some replicas; where they are few, one for each of some shares of the saved steps."""
     problem, saves = run.problem, run.problem.saves
     shares = min(-(-resources.threads() // len(replicas)), -(-len(saves) // MIN_SHARE))
-    code = compiled.sweep_code(run.maps, run.draws)
+    code = compiled.sweep_code(problem.form, run.maps, run.draws)
     kernel, mark = _kernel(backward_sweep, problem), _kernel(mark_diverged, problem)
     parts = [np.ascontiguousarray(saves[share::shares]) for share in range(shares)]
     dim, dtype = problem.x0.shape[1], problem.x0.dtype
@@ -176,7 +177,7 @@ def _sweep_some(run: _Packed, replicas: np.ndarray, out: Out, report: Report | N
 def _incremental(problem: Problem, report: Report | None) -> Out:
     """The linear part and the offset of affine maps, carried along."""
     run = _Packed(problem)
-    code, kernel = compiled.incremental_code(run.maps, run.draws), _kernel(incremental, problem)
+    code, kernel = compiled.incremental_code(problem.form, run.maps, run.draws), _kernel(incremental, problem)
     out, finite = run.out(), np.zeros(run.n_replicas, bool)
 
     def new_memory():

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from iterorder.forms import Affine, Body
-from iterorder.kernels.cpu import float_draws, index_draws, packing
+from iterorder.forms import Affine, Body, Form
+from iterorder.kernels.cpu import float_draws, index_draws
 from iterorder.kernels.cpu.backward import backward_each, backward_to, mark_diverged, sliding_window
-from iterorder.kernels.cpu.body_steps import MAX_LANE_DIM, compiled_body, custom_steps, layout_of, memory_of
+from iterorder.kernels.cpu.body_steps import compiled_body, custom_steps, layout_of
 from iterorder.kernels.cpu.draw_tables import PACKED_BITS, Draws, draws_of
 from iterorder.kernels.cpu.forward import forward
 from iterorder.kernels.cpu.incremental import incremental, incremental_steps_of, new_carry
@@ -59,8 +59,8 @@ class _Example(NamedTuple):
 
 @cache
 def _example(dtype: np.dtype) -> _Example:
-    system = pack(Affine(np.zeros((1, 1, 1)), np.zeros((1, 1))), dtype)
-    draws = draws_of(system, Sampling(1), 0)
+    form = Affine(np.zeros((1, 1, 1)), np.zeros((1, 1)))
+    system, draws = pack(form, dtype), draws_of(form, Sampling(1), 0)
     scratch = new_scratch(system, draws, LANES, shared=False)
     counts = np.zeros(1, np.int64)
     place = (np.uint64(0),) * 3
@@ -69,22 +69,32 @@ def _example(dtype: np.dtype) -> _Example:
     return _Example(Code(0, 0, 0), system, draws, scratch, place, x0, counts, states, counts, control)
 
 
-def code_for(system: Packed, draws: Draws, lanes: int, shared: bool, instead=None) -> Code:
-    """The functions that draw and apply a chunk of steps; `instead`: the address of others than `steps_of` chooses."""
-    steps = instead or system.own_steps or _steps_address(steps_of(system, draws, shared), system.table.dtype)
-    return Code(_fill_address(FILL[draws.kind]), steps, chunk_of(draws, LANES if shared else lanes))
+def code_for(form: Form, packed: Packed, draws: Draws, lanes: int, shared: bool) -> Code:
+    """The functions that draw a chunk of steps and apply it."""
+    return _code(_address_of_steps(form, packed, draws, shared), draws, LANES if shared else lanes)
 
 
-def sweep_code(system: Packed, draws: Draws) -> Code:
+def sweep_code(form: Form, packed: Packed, draws: Draws) -> Code:
     """The functions for a sweep, whose chunks are short: after each it looks for iterates that have met."""
-    code = code_for(system, draws, LANES, shared=True)
+    code = code_for(form, packed, draws, LANES, shared=True)
     return code._replace(chunk=min(code.chunk, PACKED_CHUNK if draws.kind == PACKED_BITS else CHUNK))
 
 
-def incremental_code(system: Packed, draws: Draws) -> Code:
+def incremental_code(form: Form, packed: Packed, draws: Draws) -> Code:
     """The same with incremental steps, for blocks of eight lanes."""
-    steps = _incremental_address(incremental_steps_of(system, draws), system.table.dtype)
-    return code_for(system, draws, LANES, shared=False, instead=steps)
+    steps = _incremental_address(incremental_steps_of(form, packed, draws), packed.table.dtype)
+    return _code(steps, draws, LANES)
+
+
+def _code(steps: int, draws: Draws, noise_lanes: int) -> Code:
+    return Code(_fill_address(FILL[draws.kind]), steps, chunk_of(draws, noise_lanes))
+
+
+def _address_of_steps(form: Form, packed: Packed, draws: Draws, shared: bool) -> int:
+    dtype = packed.table.dtype
+    if isinstance(form, Body):
+        return _body_address(form.step, form.dim, form.noise, form.noise_dim, layout_of(form.params), dtype)
+    return _steps_address(steps_of(form, packed, draws, shared), dtype)
 
 
 @cache
@@ -105,20 +115,8 @@ def _incremental_address(function, dtype: np.dtype) -> int:
     return address_of(function, example.system, example.scratch, new_carry(example.system), 0, 0, example.states[0])
 
 
-@pack.register
-def _(form: Body, dtype) -> Packed:
-    dim, dtype = form.dim, np.dtype(dtype)
-    columns, scalar = dim <= MAX_LANE_DIM, dtype.type
-    stride = dim if columns else packing.padded(dim, dtype)
-    empty = np.zeros((1, stride), dtype)
-    address = _custom_address(form.step, dim, form.noise, form.noise_dim, layout_of(form.params), dtype)
-    return Packed(
-        packing.CUSTOM, columns, dim, stride, 1, empty, empty, scalar(1.0), scalar(1.0), memory_of(form.params), address
-    )
-
-
 @lru_cache(maxsize=256)
-def _custom_address(step, dim, noise, noise_dim, layout, dtype: np.dtype) -> int:
+def _body_address(step, dim, noise, noise_dim, layout, dtype: np.dtype) -> int:
     """The compiled step of custom maps: the same for all whose parameters have the same types and shapes."""
     example, rows = _example(dtype), noise_dim + (noise == "index+normal")
     body = compiled_body(step, dim, noise, layout, dtype)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from iterorder import noise
-from iterorder.kernels.cpu.packing import AFFINE, Packed
+from iterorder.forms import Affine, Form
 from iterorder.sampling import FreshNoise, Sampling
 
 # Ways to draw, by the words that a step reads.
@@ -21,8 +21,7 @@ class Draws(NamedTuple):
 
     Item i is drawn when a word reaches i of the `thresholds`. ``guide[0]`` is a number of bits, and ``guide[1 + j]``
     says how many thresholds are reached by every word whose leading bits are j. A step takes `batch_size` rows of the
-    drawn words: items, or floats. `rows` and `columns` are the sides of
-    the rectangle on which a keyed permutation works.
+    drawn words: items, or floats. A keyed permutation works on a rectangle of the sides `rows` and `columns`.
     """
 
     kind: int
@@ -36,13 +35,13 @@ class Draws(NamedTuple):
     key_high: np.uint64
 
 
-def draws_of(packed: Packed, law: Sampling | FreshNoise, seed: int) -> Draws:
+def draws_of(form: Form, law: Sampling | FreshNoise, seed: int) -> Draws:
     """The kernels' form of a sampling law."""
     thresholds = np.empty(0, np.uint64) if law.probabilities is None else noise.thresholds(law.probabilities)
     rows, columns = noise.feistel_sides(max(1, law.n_items))
     size = law.count + (law.n_items > 0) if isinstance(law, FreshNoise) else law.batch_size
     return Draws(
-        _draw_kind(packed, law),
+        _draw_kind(form, law),
         np.uint64(law.n_items),
         size,
         thresholds,
@@ -61,7 +60,7 @@ def _guide(thresholds) -> np.ndarray:
     return np.concatenate([[bits], reached]).astype(np.uint32)
 
 
-def _draw_kind(packed: Packed, law: Sampling | FreshNoise) -> int:
+def _draw_kind(form: Form, law: Sampling | FreshNoise) -> int:
     if isinstance(law, FreshNoise):
         ways = {"uniform": UNIFORMS, "normal": NORMALS, "index+normal": INDEX_AND_NORMALS}
         if law.noise not in ways:
@@ -79,5 +78,4 @@ def _draw_kind(packed: Packed, law: Sampling | FreshNoise) -> int:
         return WEIGHTED
     if law.n_items != 2:
         return INDEX
-    line = packed.family == AFFINE and packed.dim == 1 and not packed.optimizer.size
-    return PACKED_BITS if line else BITS
+    return PACKED_BITS if isinstance(form, Affine) and form.dim == 1 else BITS

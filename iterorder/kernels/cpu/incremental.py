@@ -8,11 +8,12 @@ P_n (T(x0) − x0) of Z would leave the rounding of x0 in it, however far the ma
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, singledispatch
 from typing import NamedTuple
 
 import numpy as np
 
+from iterorder.forms import Affine, Form, Rows
 from iterorder.kernels.cpu import draw_tables, packing
 from iterorder.kernels.cpu.affine_steps import BITS, ZERO
 from iterorder.kernels.cpu.lane_blocks import draw
@@ -450,16 +451,26 @@ def _extend_regression(system, scratch, carry, row, lane, keep):
 # --------------------------------------------------------------------------------------------------- choice of the step
 
 
-def incremental_steps_of(system: packing.Packed, draws: draw_tables.Draws):
-    """The function that makes the steps of a system, chosen by its family, its layout and its dimension."""
-    if system.family == packing.AFFINE:
-        if draws.kind == draw_tables.PACKED_BITS:
-            return pair_steps()
-        if system.dim == 1 and system.batch_size == 1:
-            return line_steps()
-        return affine_lane_steps(system.dim) if system.lane_layout else affine_row_steps()
-    packing.check_family(system, packing.LINEAR)
-    if system.lane_layout:
-        make = single_regression_lane_steps if system.batch_size == 1 else regression_lane_steps
-        return make(system.dim, bool(system.shrink != 1.0))
+@singledispatch
+def incremental_steps_of(form: Form, packed: packing.Packed, draws: draw_tables.Draws):
+    """The function that makes the steps of a form of affine maps, chosen by its layout and its dimension."""
+    raise TypeError(f"no incremental step for {type(form).__name__}")
+
+
+@incremental_steps_of.register
+def _(form: Affine, packed: packing.Packed, draws: draw_tables.Draws):
+    if draws.kind == draw_tables.PACKED_BITS:
+        return pair_steps()
+    if packed.dim == 1 and packed.batch_size == 1:
+        return line_steps()
+    return affine_lane_steps(packed.dim) if packed.lane_layout else affine_row_steps()
+
+
+@incremental_steps_of.register
+def _(form: Rows, packed: packing.Packed, draws: draw_tables.Draws):
+    if not form.is_affine:
+        raise TypeError("no incremental step for a loss that is not quadratic")
+    if packed.lane_layout:
+        make = single_regression_lane_steps if packed.batch_size == 1 else regression_lane_steps
+        return make(packed.dim, bool(packed.shrink != 1.0))
     return regression_row_steps()

@@ -204,13 +204,16 @@ def where(typing_context, condition, yes, no):
 
 @intrinsic
 def alike(typing_context, value, example):
-    """A number, in every lane if the example is a vector."""
-    result = _like(example, types.unliteral(value))
+    """A number, in every lane and of the type of the example if that is a vector; a vector as it is."""
+    kind = types.unliteral(value)
+    result = example if isinstance(example, Vector) and not isinstance(kind, Vector) else kind
 
     def generate(context, builder, signature, arguments):
-        return spread(builder, arguments[0], example.lanes) if isinstance(example, Vector) else arguments[0]
+        if result == kind:
+            return arguments[0]
+        return spread(builder, context.cast(builder, arguments[0], kind, result.dtype), result.lanes)
 
-    return result(types.unliteral(value), example), generate
+    return result(kind, example), generate
 
 
 @intrinsic

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from iterorder import forms
-from iterorder.forms import SQUARED, Affine, Form, Rows, Stateful
+from iterorder.forms import Affine, Body, Form, Rows, Stateful
+from iterorder.kernels.cpu.body_steps import MAX_LANE_DIM, memory_of
 from iterorder.kernels.cpu.vector import VECTOR_BYTES
 
 # Up to these dimensions a block of states is stored coordinate by coordinate (lanes are replicas); above, state by
@@ -17,10 +17,6 @@ from iterorder.kernels.cpu.vector import VECTOR_BYTES
 MAX_LANE_DIM_AFFINE, MAX_LANE_DIM_REGRESSION = 12, 16
 # Rows of at most this many vectors are held in registers.
 MAX_ROW_VECTORS = 13
-
-# Families of steps.
-AFFINE, LINEAR, LOGISTIC, CUSTOM = range(4)
-
 
 NO_PARAMETERS = np.zeros(0, np.int64)
 NO_OPTIMIZER = np.zeros(0)
@@ -34,19 +30,17 @@ class Packed(NamedTuple):
     Steps, summed over a batch of `batch_size` items:
 
     - affine: x → scale·Σ(A x + b)
-    - linear regression: x → shrink·x − scale·Σ a(aᵀx − b)
-    - logistic regression: x → shrink·x + scale·Σ a σ(−aᵀx)
+    - rows of data: x → shrink·x − scale·Σ φ(aᵀx + c)·a
 
-    In the lane layout ``table[i]`` holds the rows of (A | b), (a, −b) or (y·a, 0), padded to a multiple of four (two,
-    if there are at most two). In the row layout ``table[i]`` holds a and ``table[i·dim + k]`` row k of A, padded to
-    `stride`, and ``constants[i]`` holds b, −b or 0.
+    In the lane layout ``table[i]`` holds the rows of (A | b), or (a, c), padded to a multiple of four (two, if there
+    are at most two). In the row layout ``table[i]`` holds a and ``table[i·dim + k]`` row k of A, padded to `stride`,
+    and ``constants[i]`` holds b or c.
 
-    Custom maps have a compiled step of their own, at the address `own_steps`; it finds what it needs at `parameters`.
-    With an `optimizer`, whose numbers that array holds, the table is that of the gradients: (H | −Hc) in place of
-    (A | b), and `dim` is that of the state with the velocity.
+    Bodies and slopes that were given as functions find what they need at `parameters`. With an `optimizer`, whose
+    numbers that array holds, the table is that of the gradients: (H | −Hc) in place of (A | b), and `dim` is that of
+    the state with the velocity.
     """
 
-    family: int
     lane_layout: bool
     dim: int
     stride: int
@@ -56,7 +50,6 @@ class Packed(NamedTuple):
     shrink: np.floating
     scale: np.floating
     parameters: np.ndarray = NO_PARAMETERS
-    own_steps: int = 0
     optimizer: np.ndarray = NO_OPTIMIZER
 
     @property
@@ -84,12 +77,6 @@ def aligned_zeros(shape: tuple[int, ...], dtype) -> np.ndarray:
     return memory[start : start + size].reshape(shape)
 
 
-def check_family(system: Packed, *known: int) -> None:
-    """Refuse a family for which a choice among steps has none: the last one would run it as something else."""
-    if system.family not in known:
-        raise ValueError(f"no step for the family {system.family}: there are steps for {', '.join(map(str, known))}")
-
-
 @singledispatch
 def pack(form: Form, dtype) -> Packed:
     """A form of maps as the kernels read it, in float64 or float32."""
@@ -102,7 +89,7 @@ def _(form: Affine, dtype) -> Packed:
     size = form.batch_size
     if d <= MAX_LANE_DIM_AFFINE:
         augmented = np.concatenate([form.matrices, form.offsets[:, :, None]], axis=2).reshape(m, -1)
-        return _in_lanes(AFFINE, d, size, augmented, 1.0, 1.0 / size, dtype)
+        return _in_lanes(d, size, augmented, 1.0, 1.0 / size, dtype)
     stride = padded(d, dtype)
     table = aligned_zeros((m, d, stride), dtype)
     table[:, :, :d] = form.matrices
@@ -110,22 +97,32 @@ def _(form: Affine, dtype) -> Packed:
     constants[:, :d] = form.offsets
     scalar = np.dtype(dtype).type
     rows = table.reshape(m * d, stride)
-    return Packed(AFFINE, False, d, stride, size, rows, constants, scalar(1.0), scalar(1.0 / size))
+    return Packed(False, d, stride, size, rows, constants, scalar(1.0), scalar(1.0 / size))
 
 
 @pack.register
 def _(form: Rows, dtype) -> Packed:
     n, d = form.rows.shape
-    family, size = {SQUARED: LINEAR, forms.LOGISTIC: LOGISTIC}[form.loss], form.batch_size
+    size = form.batch_size
     if d <= MAX_LANE_DIM_REGRESSION:
         numbers = np.column_stack([form.rows, form.constants])
-        return _in_lanes(family, d, size, numbers, form.shrink, form.scale, dtype)
+        packed = _in_lanes(d, size, numbers, form.shrink, form.scale, dtype)
+        return packed._replace(parameters=memory_of(form.slope.params))
     stride = padded(d, dtype)
     table = aligned_zeros((n, stride), dtype)
     table[:, :d] = form.rows
     scalar = np.dtype(dtype).type
     column = form.constants[:, None].astype(dtype)
-    return Packed(family, False, d, stride, size, table, column, scalar(form.shrink), scalar(form.scale))
+    shrink, scale, given = scalar(form.shrink), scalar(form.scale), memory_of(form.slope.params)
+    return Packed(False, d, stride, size, table, column, shrink, scale, given)
+
+
+@pack.register
+def _(form: Body, dtype) -> Packed:
+    columns, one = form.dim <= MAX_LANE_DIM, np.dtype(dtype).type(1.0)
+    stride = form.dim if columns else padded(form.dim, dtype)
+    empty = np.zeros((1, stride), dtype)
+    return Packed(columns, form.dim, stride, 1, empty, empty, one, one, memory_of(form.params))
 
 
 @pack.register
@@ -138,10 +135,10 @@ def _(form: Stateful, dtype) -> Packed:
     return inner._replace(dim=form.dim, stride=stride, optimizer=np.concatenate([numbers, form.step_sizes]))
 
 
-def _in_lanes(family, dim, batch_size, numbers, shrink, scale, dtype) -> Packed:
+def _in_lanes(dim, batch_size, numbers, shrink, scale, dtype) -> Packed:
     n, width = numbers.shape
     table = aligned_zeros((n, 2 if width <= 2 else -(-width // 4) * 4), dtype)
     table[:, :width] = numbers
     scalar = np.dtype(dtype).type
     constants = np.zeros((1, 1), dtype)
-    return Packed(family, True, dim, dim, batch_size, table, constants, scalar(shrink), scalar(scale))
+    return Packed(True, dim, dim, batch_size, table, constants, scalar(shrink), scalar(scale))

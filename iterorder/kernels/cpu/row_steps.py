@@ -1,20 +1,18 @@
-"""Steps of linear and logistic regression: x → shrink·x + Σ move·a over the rows a of a batch.
+"""Steps along rows of data: x → shrink·x + Σ move·a over the rows (a, c) of a batch, the move −scale·φ(aᵀx + c).
 
-The move is −scale·(aᵀx − b) for linear and scale·σ(−aᵀx) for logistic regression; all rows of a batch see the same x.
-Every function here makes the compiled step for one dimension: a fixed number of coordinates lives in registers.
+φ is the slope of the loss; all rows of a batch see the same x. Every function here makes the compiled step for one
+dimension and one slope: a fixed number of coordinates lives in registers.
 """
 
 from __future__ import annotations
 
 from functools import cache
 
-import numpy as np
-
-from iterorder.kernels.cpu.lanes import LANES, element, store, to_float64, to_type_of, unrelated
+from iterorder.kernels.cpu.lanes import LANES, element, load, splat, store, unrelated
+from iterorder.kernels.cpu.slopes import Move
 from iterorder.kernels.cpu.vector import (
     broadcast_columns,
     dot,
-    exp,
     gather_columns,
     load_columns,
     load_row,
@@ -28,38 +26,28 @@ from iterorder.kernels.cpu.vector import (
     sum_each,
     total,
 )
-from iterorder.kernels.targets import jit, jit_inline
-
-
-@jit_inline
-def linear_move(z, scale):
-    return z * -scale
-
-
-@jit_inline
-def logistic_move(z, scale):
-    """The sigmoid in float64 also for float32 states: exp is written for it."""
-    return to_type_of(np.float64(scale) / (1.0 + exp(to_float64(z))), z)
+from iterorder.kernels.targets import jit
 
 
 @cache
-def lane_steps(dim: int, single: bool, logistic: bool, ridge: bool):
+def lane_steps(dim: int, single: bool, slope: Move, ridge: bool):
     """Few dimensions: replicas in lanes. The rows of the next step are gathered while a step waits for its sum."""
-    numbers = dim + 1
+    numbers, folded, move_along, parameters = dim + 1, slope.folded, slope.apply, slope.parameters
 
     @jit
     def steps(system, scratch, start, stop, direction, first_lane):
         table, drawn, states = system.table, scratch.drawn, scratch.states
         size = 1 if single else system.batch_size
+        factor, given = -system.scale, parameters(system.parameters)
+        zero = splat(system.scale - system.scale, LANES)
         for lane in range(first_lane, states.shape[1], LANES):
             x = load_columns(states, 0, lane, dim)
             for row in range(start, stop, direction):
                 moved = multiple(system.shrink, x) if ridge else x
                 for slot in range(row * size, (row + 1) * size):
                     a = gather_columns(table, drawn, slot, lane, numbers)
-                    z = dot(a, x, a[dim])
-                    move = logistic_move(z, system.scale) if logistic else linear_move(z, system.scale)
-                    moved = plus_multiple(moved, move, a)
+                    z = dot(a, x, a[dim] if folded else zero)
+                    moved = plus_multiple(moved, move_along(z, a[dim], factor, given), a)
                 x = moved
             store_columns(x, states, 0, lane)
 
@@ -67,23 +55,24 @@ def lane_steps(dim: int, single: bool, logistic: bool, ridge: bool):
 
 
 @cache
-def shared_lane_steps(dim: int, single: bool, logistic: bool, ridge: bool):
+def shared_lane_steps(dim: int, single: bool, slope: Move, ridge: bool):
     """`lane_steps` where every lane meets the rows of lane 0: nothing to gather, so the other lanes fill the wait."""
-    numbers = dim + 1
+    numbers, folded, move_along, parameters = dim + 1, slope.folded, slope.apply, slope.parameters
 
     @jit
     def steps(system, scratch, start, stop, direction, first_lane):
         table, drawn, states = system.table, scratch.drawn, scratch.states
         size = 1 if single else system.batch_size
+        factor, given = -system.scale, parameters(system.parameters)
+        zero = splat(system.scale - system.scale, LANES)
         for row in range(start, stop, direction):
             for lane in range(first_lane, states.shape[1], LANES):
                 x = load_columns(states, 0, lane, dim)
                 moved = multiple(system.shrink, x) if ridge else x
                 for slot in range(row * size, (row + 1) * size):
                     a = broadcast_columns(table, element(drawn, slot, 0), numbers)
-                    z = dot(a, x, a[dim])
-                    move = logistic_move(z, system.scale) if logistic else linear_move(z, system.scale)
-                    moved = plus_multiple(moved, move, a)
+                    z = dot(a, x, a[dim] if folded else zero)
+                    moved = plus_multiple(moved, move_along(z, a[dim], factor, given), a)
                 store_columns(moved, states, 0, lane)
 
     return steps
@@ -150,16 +139,19 @@ def short_linear_row_steps(vectors: int, ridge: bool, shared: bool):
 
 
 @cache
-def row_steps(vectors: int, single: bool, logistic: bool, ridge: bool, shared: bool):
+def row_steps(vectors: int, single: bool, slope: Move, ridge: bool, shared: bool):
     """Many dimensions: lanes are coordinates. The moves of a step are made when the next begins, in one pass over x.
 
-    Eight states at a time, which stay in the first-level cache for a chunk of steps.
+    Eight states at a time, which stay in the first-level cache for a chunk of steps. Targets that are not folded wait
+    in the place of their moves.
     """
+    folded, move_along, parameters = slope.folded, slope.apply, slope.parameters
 
     @jit
     def steps(system, scratch, start, stop, direction, first_lane):
         states, sums, moves = scratch.states, scratch.sums, scratch.moves
         table, constants, drawn = system.table, system.constants, scratch.drawn
+        factor, given, zero = -system.scale, parameters(system.parameters), system.scale - system.scale
         size = 1 if single else system.batch_size
         for group in range(first_lane, states.shape[0], LANES):
             for row in range(start, stop, direction):
@@ -174,12 +166,15 @@ def row_steps(vectors: int, single: bool, logistic: bool, ridge: bool, shared: b
                         store_row(x, states, lane)
                     for slot in range(size):
                         item = element(drawn, row * size + slot, noise_lane)
-                        products = partial_sums(load_row(table, item, 0, vectors), x, element(constants, item, 0))
+                        constant = element(constants, item, 0)
+                        products = partial_sums(load_row(table, item, 0, vectors), x, constant if folded else zero)
                         store(products, sums, slot * LANES + lane - group, 0)
+                        if not folded:
+                            moves[slot, lane] = constant
                 for slot in range(size):
                     z = sum_each(sums, slot * LANES)
-                    move = logistic_move(z, system.scale) if logistic else linear_move(z, system.scale)
-                    store(move, moves, slot, group)
+                    target = z if folded else load(moves, slot, group, z)
+                    store(move_along(z, target, factor, given), moves, slot, group)
         if start != stop:
             last = (stop - direction) * size
             for lane in range(first_lane, states.shape[0]):
@@ -194,24 +189,29 @@ def row_steps(vectors: int, single: bool, logistic: bool, ridge: bool, shared: b
 
 
 @cache
-def long_row_steps(logistic: bool, shared: bool):
+def long_row_steps(slope: Move, shared: bool):
     """More coordinates than fit into registers: the same sums in the same order, from memory."""
+    folded, move_along, parameters = slope.folded, slope.apply, slope.parameters
 
     @jit
     def steps(system, scratch, start, stop, direction, first_lane):
         states, sums, moves, size = scratch.states, scratch.sums, scratch.moves, system.batch_size
         table, constants, drawn, stride = system.table, system.constants, scratch.drawn, system.stride
+        factor, given, zero = -system.scale, parameters(system.parameters), system.scale - system.scale
         for group in range(first_lane, states.shape[0], LANES):
             for row in range(start, stop, direction):
                 for slot in range(size):
                     for lane in range(group, group + LANES):
                         item = element(drawn, row * size + slot, 0 if shared else lane)
                         constant = element(constants, item, 0)
-                        products = long_partial_sums(table, item, 0, states, lane, stride, constant)
+                        start_of_sum = constant if folded else zero
+                        products = long_partial_sums(table, item, 0, states, lane, stride, start_of_sum)
                         store(products, sums, lane - group, 0)
+                        if not folded:
+                            moves[slot, lane] = constant
                     z = sum_each(sums, 0)
-                    move = logistic_move(z, system.scale) if logistic else linear_move(z, system.scale)
-                    store(move, moves, slot, group)
+                    target = z if folded else load(moves, slot, group, z)
+                    store(move_along(z, target, factor, given), moves, slot, group)
                 for lane in range(group, group + LANES):
                     for slot in range(size):
                         shrink = system.shrink if slot == 0 else table.dtype.type(1.0)

@@ -9,9 +9,11 @@ from functools import cache
 
 import numpy as np
 
+from iterorder.forms import Affine, Rows, Stateful
 from iterorder.kernels.cpu import packing
 from iterorder.kernels.cpu.lanes import LANES, counting, element, load, madd, splat, store, where
-from iterorder.kernels.cpu.row_steps import linear_move, logistic_move
+from iterorder.kernels.cpu.packing import Packed
+from iterorder.kernels.cpu.slopes import Move, move_of
 from iterorder.kernels.cpu.vector import (
     affine_image,
     broadcast_columns,
@@ -29,14 +31,17 @@ from iterorder.kernels.targets import jit, jit_inline
 ONE = np.uint64(1)
 
 
-def steps_of(system: packing.Packed, shared: bool):
+def stateful_steps(form: Stateful, packed: Packed, shared: bool):
     """The function that `steps.steps_of` describes."""
-    packing.check_family(system, packing.AFFINE, packing.LINEAR, packing.LOGISTIC)
-    momentum = bool(system.optimizer[packing.MOMENTUM])
-    dim = system.dim // 2 if momentum else system.dim
-    if system.lane_layout:
-        return lane_steps(system.family, dim, momentum, shared)
-    return row_steps(system.family, dim, momentum, shared)
+    momentum, gradient = bool(form.momentum), form.gradient
+    if isinstance(gradient, Affine):
+        slope = None
+    elif isinstance(gradient, Rows):
+        slope = move_of(gradient.slope)
+    else:
+        raise TypeError(f"no step for an optimiser of {type(gradient).__name__}")
+    make = lane_steps if packed.lane_layout else row_steps
+    return make(gradient.dim, slope, momentum, shared)
 
 
 @jit_inline
@@ -53,9 +58,9 @@ def _step_size(system, scratch, row):
 
 
 @cache
-def lane_steps(family: int, dim: int, momentum: bool, shared: bool):
-    """Few dimensions: replicas in lanes, x and v in registers for a chunk of steps."""
-    quadratic, logistic = family == packing.AFFINE, family == packing.LOGISTIC
+def lane_steps(dim: int, slope: Move | None, momentum: bool, shared: bool):
+    """Few dimensions: replicas in lanes, x and v in registers for a chunk of steps; no slope: affine gradients."""
+    quadratic = slope is None
     numbers = dim * (dim + 1) if quadratic else dim + 1
 
     @jit_inline
@@ -66,13 +71,7 @@ def lane_steps(family: int, dim: int, momentum: bool, shared: bool):
             else gather_columns(table, drawn, slot, lane, numbers)
         )
 
-    @jit_inline
-    def with_gradient(total, item, x, share):
-        """The total and the share of one item's gradient."""
-        if quadratic:
-            return plus_multiple(total, share, affine_image(item, x))
-        z = dot(item, x, item[dim])
-        return plus_multiple(total, logistic_move(z, -share) if logistic else linear_move(z, -share), item)
+    with_gradient = _affine_gradient if slope is None else _lane_gradient(dim, slope)
 
     @jit
     def steps(system, scratch, start, stop, direction, first_lane):
@@ -87,7 +86,7 @@ def lane_steps(family: int, dim: int, momentum: bool, shared: bool):
                 h = _step_size(system, scratch, row)
                 total = plus_multiple(multiple(friction, v), ridge, x) if momentum else multiple(ridge, x)
                 for slot in range(row * size, (row + 1) * size):
-                    total = with_gradient(total, item_of(table, drawn, slot, lane), x, share)
+                    total = with_gradient(system, total, item_of(table, drawn, slot, lane), x, share)
                 v = total
                 x = plus_multiple(multiple(one - h * decay, x), -h, v)
             store_columns(x, states, 0, lane)
@@ -97,13 +96,32 @@ def lane_steps(family: int, dim: int, momentum: bool, shared: bool):
     return steps
 
 
+@jit_inline
+def _affine_gradient(system, total, item, x, share):
+    """The total and the share of one item's H x − H c."""
+    return plus_multiple(total, share, affine_image(item, x))
+
+
 @cache
-def row_steps(family: int, dim: int, momentum: bool, shared: bool):
+def _lane_gradient(dim: int, slope: Move):
+    """The same of one row's φ(aᵀx + c)·a."""
+    folded, move_along, parameters = slope.folded, slope.apply, slope.parameters
+
+    @jit_inline
+    def with_gradient(system, total, item, x, share):
+        z = dot(item, x, item[dim] if folded else item[dim] - item[dim])
+        return plus_multiple(total, move_along(z, item[dim], share, parameters(system.parameters)), item)
+
+    return with_gradient
+
+
+@cache
+def row_steps(dim: int, slope: Move | None, momentum: bool, shared: bool):
     """Many dimensions: lanes are coordinates; the gradient of a state is made in `scratch.image` before it moves."""
-    if family == packing.AFFINE:
+    if slope is None:
         slopes, gradient = _no_slopes, _hessian_gradient(dim, shared)
     else:
-        slopes, gradient = _row_slopes(family == packing.LOGISTIC, shared), _row_gradient(dim, shared)
+        slopes, gradient = _row_slopes(slope, shared), _row_gradient(dim, shared)
 
     @jit
     def steps(system, scratch, start, stop, direction, first_lane):
@@ -132,8 +150,9 @@ def row_steps(family: int, dim: int, momentum: bool, shared: bool):
     return steps
 
 
-def _row_slopes(logistic: bool, shared: bool):
-    """Regression: the factor of each row of a batch, of eight states at once, in `scratch.moves`."""
+def _row_slopes(slope: Move, shared: bool):
+    """The factor of each row of a batch, of eight states at once, in `scratch.moves`."""
+    folded, move_along, parameters = slope.folded, slope.apply, slope.parameters
 
     @jit_inline
     def slopes(system, scratch, row, group):
@@ -142,10 +161,14 @@ def _row_slopes(logistic: bool, shared: bool):
             for lane in range(group, group + LANES):
                 item = element(scratch.drawn, row * system.batch_size + slot, 0 if shared else lane)
                 constant = element(system.constants, item, 0)
-                products = long_partial_sums(table, item, 0, scratch.states, lane, table.shape[1], constant)
+                start = constant if folded else constant - constant
+                products = long_partial_sums(table, item, 0, scratch.states, lane, table.shape[1], start)
                 store(products, sums, lane - group, 0)
+                if not folded:
+                    scratch.moves[slot, lane] = constant
             z = sum_each(sums, 0)
-            store(logistic_move(z, -share) if logistic else linear_move(z, -share), scratch.moves, slot, group)
+            target = z if folded else load(scratch.moves, slot, group, z)
+            store(move_along(z, target, share, parameters(system.parameters)), scratch.moves, slot, group)
 
     return slopes
 

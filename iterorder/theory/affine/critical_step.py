@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields
+from typing import TypeGuard
 
 import numpy as np
 
 from iterorder.maps.base import RandomMaps
-from iterorder.maps.linear_regression import LinearRegressionSGD
-from iterorder.maps.quadratic import QuadraticSGD
+from iterorder.maps.descent import SGDMaps
 from iterorder.theory.affine.half_vectorisation import from_half, half_size, to_half
 from iterorder.theory.affine.items import affine_items
 from iterorder.theory.affine.law import AffineLaw, step_law
@@ -27,10 +27,14 @@ FEW_UNKNOWNS = 64
 
 def same_losses(maps: RandomMaps, other: RandomMaps) -> bool:
     """Whether two systems of SGD differ in nothing but the step size."""
-    if type(maps) is not type(other) or not isinstance(maps, (LinearRegressionSGD, QuadraticSGD)):
+    if type(maps) is not type(other) or not _descends_quadratics(maps):
         return False
-    names = [item.name for item in fields(maps) if item.name != "step_size"]
+    names = [item.name for item in fields(type(maps)) if item.name != "step_size"]  # type: ignore[arg-type]
     return all(np.array_equal(getattr(maps, name), getattr(other, name)) for name in names)
+
+
+def _descends_quadratics(maps: RandomMaps) -> TypeGuard[SGDMaps]:
+    return isinstance(maps, SGDMaps) and maps.gradient_form().is_affine
 
 
 def critical_step_size(maps: RandomMaps) -> float | None:
@@ -40,16 +44,15 @@ def critical_step_size(maps: RandomMaps) -> float | None:
 
     Examples
     --------
+    >>> from iterorder.maps import LinearRegressionSGD
     >>> two_points = LinearRegressionSGD([[1.0], [2.0]], [0.0, 1.0], 0.1)  # h* = 2·E a²/E a⁴
     >>> round(critical_step_size(two_points), 12) == round(2 * 2.5 / 8.5, 12)
     True
     """
-    if not isinstance(maps, (LinearRegressionSGD, QuadraticSGD)) or maps.sampling_law.kind != "iid":
-        return None
-    if isinstance(maps, QuadraticSGD) and maps.curvature_range()[0] < 0.0:
+    if not _descends_quadratics(maps) or maps.sampling_law.kind != "iid" or maps.curvature_range()[0] < 0.0:
         return None
     items = affine_items(maps)
-    assert items is not None, "both families are affine"
+    assert items is not None, "gradients of quadratic losses are affine"
     law = step_law(maps.sampling_law, items)
     curvatures, basis = np.linalg.eigh(-law.mean_increment)
     if not curvatures[0] > law.dim * EPS * curvatures[-1]:

@@ -13,9 +13,9 @@ from typing import Protocol
 
 import numpy as np
 
-from iterorder.maps.affine import AffineMaps
-from iterorder.maps.base import RandomMaps
-from iterorder.maps.linear_regression import LinearRegressionSGD
+from iterorder.forms import Affine, Rows
+from iterorder.maps.base import RandomMaps, form_of
+from iterorder.maps.descent import SGDMaps
 from iterorder.maps.optimizer import Optimizer
 from iterorder.maps.quadratic import QuadraticSGD
 from iterorder.theory.affine.chunks import chunks
@@ -234,15 +234,24 @@ def turned_increment(increment) -> np.ndarray:
 
 def affine_items(maps: RandomMaps) -> Items | None:
     """The items of an affine family as numbers; None for other families."""
-    if isinstance(maps, AffineMaps):
-        return DenseItems(maps.matrices - np.eye(maps.dim), maps.offsets, maps.matrices)
-    if isinstance(maps, QuadraticSGD):
+    if isinstance(maps, Optimizer):
+        return _with_state(maps) if maps.time_homogeneous else None
+    if isinstance(maps, SGDMaps):
+        return _descent_items(maps)
+    form = form_of(maps)
+    if isinstance(form, Affine):
+        return DenseItems(form.matrices - np.eye(form.dim), form.offsets, form.matrices)
+    return None
+
+
+def _descent_items(maps: SGDMaps) -> Items | None:
+    """From the gradients: I − hH would round the small moves of a step away."""
+    if isinstance(maps, QuadraticSGD):  # offsets of the same rounded products: a common minimiser stays a fixed point
         increments = -maps.step_size * maps.curvatures
         return DenseItems(increments, -np.einsum("nij,nj->ni", increments, maps.minimizers))
-    if isinstance(maps, LinearRegressionSGD):
-        return RankOneItems(maps.features, maps.targets, maps.step_size, maps.ridge)
-    if isinstance(maps, Optimizer) and maps.time_homogeneous:
-        return _with_state(maps)
+    form = maps.gradient_form()
+    if isinstance(form, Rows) and form.is_affine:  # constants are minus the targets
+        return RankOneItems(form.rows, -form.constants, maps.step_size, maps.ridge)
     return None
 
 

@@ -1,4 +1,4 @@
-"""Logistic regression without randomness: the cycle of a fixed order of batches, by Newton's method."""
+"""SGD on a linear model without randomness: the cycle of a fixed order of batches, by Newton's method."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from iterorder.errors import InvalidInputError
-from iterorder.maps.logistic_regression import LogisticRegressionSGD
+from iterorder.maps.rows import RowMaps
 from iterorder.sampling import Sampling
 from iterorder.theory.affine.epochs import log_radius_of_cycle
 from iterorder.theory.affine.items import DenseItems
@@ -21,7 +21,7 @@ MAX_NEWTON_STEPS = 50
 
 
 @dataclass(frozen=True, eq=False)
-class LogisticCycle:
+class RowCycle:
     """A cycle of the forward iterates.
 
     Attributes
@@ -51,7 +51,7 @@ class LogisticCycle:
         return Sampling(len(self.states), kind="cyclic"), DenseItems(self.increments, np.zeros_like(self.states))
 
 
-def logistic_cycle(maps: LogisticRegressionSGD) -> LogisticCycle:
+def row_cycle(maps: RowMaps) -> RowCycle:
     """The attracting cycle of the forward iterates in a fixed order (C13).
 
     Newton's method on T_{N−1} ∘ … ∘ T_0, from the minimiser, until a step no longer makes the move of an epoch
@@ -64,8 +64,9 @@ def logistic_cycle(maps: LogisticRegressionSGD) -> LogisticCycle:
 
     Examples
     --------
+    >>> from iterorder.maps import LogisticRegressionSGD
     >>> maps = LogisticRegressionSGD([[1.0], [2.0]], [1, 0], 0.5, ridge=0.5, sampling="cyclic")
-    >>> cycle = logistic_cycle(maps).states
+    >>> cycle = row_cycle(maps).states
     >>> bool(np.allclose(maps.apply(cycle[0], 1), cycle[1])), bool(np.allclose(maps.apply(cycle[1], 0), cycle[0]))
     (True, True)
     """
@@ -93,7 +94,7 @@ def logistic_cycle(maps: LogisticRegressionSGD) -> LogisticCycle:
     return cycle
 
 
-def _follow(maps: LogisticRegressionSGD, start) -> tuple[LogisticCycle, np.ndarray]:
+def _follow(maps: RowMaps, start) -> tuple[RowCycle, np.ndarray]:
     """One epoch from a start, closed or not, and its derivative less I (d, d)."""
     law = maps.sampling_law
     x, total = start, np.zeros((maps.dim, maps.dim))
@@ -102,9 +103,9 @@ def _follow(maps: LogisticRegressionSGD, start) -> tuple[LogisticCycle, np.ndarr
     for step in range(law.batches_per_epoch):
         rows = np.arange(step * law.batch_size, (step + 1) * law.batch_size)
         features = maps.features[rows]
-        slopes = np.exp(-np.logaddexp(0.0, maps.labels[rows] * (features @ x)))
-        curvature = (features * (slopes * (1.0 - slopes) / len(rows))[:, None]).T @ features
+        curvatures = maps.loss.curvatures(features @ x, maps.outcomes[rows])
+        curvature = (features * (curvatures / len(rows))[:, None]).T @ features
         increments[step] = -maps.step_size * (curvature + maps.ridge * np.eye(maps.dim))
         total = total + increments[step] + increments[step] @ total
         x = states[step] = maps.apply(x, rows)
-    return LogisticCycle(states, increments), total
+    return RowCycle(states, increments), total

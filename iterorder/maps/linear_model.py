@@ -1,0 +1,88 @@
+"""SGD on any loss of a linear model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from iterorder.maps.family import family
+from iterorder.maps.losses import Loss, as_loss
+from iterorder.maps.rows import RowMaps, set_fields
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+
+@family
+@dataclass(frozen=True, eq=False)
+class LinearModelSGD(RowMaps):
+    """SGD on the losses ℓ(aᵀx, b) + ½·ridge·‖x‖² of the rows (a, b) of a data set.
+
+    x → x − h·(mean over the batch of ℓ′(aᵀx, b)·a + ridge·x).
+
+    Parameters
+    ----------
+    features : array_like, shape (n, d)
+    targets : array_like, shape (n,)
+        Of "logistic" and "squared-hinge" labels, all in {−1, 1} or all in {0, 1}; kept as −1 and 1.
+    step_size : float > 0
+    loss : str or Loss
+        Kept as a `Loss`.
+        "squared", "logistic", "huber" (δ = 1), "squared-hinge", "smoothed-quantile" (τ = ½, width 1), "poisson" or
+        "log-cosh"; `Loss.named` gives them with other parameters, and `Loss` makes any other.
+    ridge : float ≥ 0
+    batch_size : int
+        Distinct rows averaged in one step.
+    sampling : {"iid", "reshuffle", "cyclic"}
+        Reshuffled and cyclic epochs drop an incomplete last batch.
+
+    Raises
+    ------
+    InvalidInputError
+        If shapes disagree, a value is not finite, a label is another number, no loss has the name, or the batch exceeds
+        the data.
+
+    Notes
+    -----
+    Sure certificates rest on the range of the curvature: "poisson" has none, and says so. `LinearRegressionSGD` and
+    `LogisticRegressionSGD` are the same as "squared" and "logistic", bit for bit.
+
+    Examples
+    --------
+    >>> maps = LinearModelSGD([[1.0], [1.0]], [0.0, 5.0], 0.5, loss="huber")
+    >>> maps.apply([0.0], 1)
+    array([0.5])
+    """
+
+    features: np.ndarray
+    targets: np.ndarray
+    step_size: float
+    loss: Loss = field(kw_only=True)
+    ridge: float = field(default=0.0, kw_only=True)
+    batch_size: int = field(default=1, kw_only=True)
+    sampling: str = field(default="iid", kw_only=True)
+
+    if TYPE_CHECKING:  # whatever becomes an array is accepted; the attributes are arrays
+
+        def __init__(
+            self,
+            features: ArrayLike,
+            targets: ArrayLike,
+            step_size: float,
+            *,
+            loss: str | Loss,
+            ridge: float = 0.0,
+            batch_size: int = 1,
+            sampling: str = "iid",
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "loss", as_loss(self.loss))
+        set_fields(self, "targets")
+
+    @property
+    def outcomes(self) -> np.ndarray:
+        """The targets."""
+        return self.targets

@@ -1,0 +1,83 @@
+"""Whether the derivatives of a loss that were given are those of its slope, as far as differences can tell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from iterorder.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from iterorder.maps.losses import Loss
+
+EPS = float(np.finfo(np.float64).eps)
+#: Where derivatives are tried: margins that are no usual place of a kink, and targets of labels and of counts.
+MARGINS = np.linspace(-8.0, 8.0, 65) + 0.01234567
+TARGETS, LABELS = np.array([-1.0, 0.0, 1.0, 2.5]), np.array([-1.0, 1.0])
+#: Step of a difference: its error is of the order of the step, and rounding of eps/step.
+STEP = EPS ** (1.0 / 3.0)
+#: Share of the size of a derivative by which a difference may be off: far above both errors for ordinary functions.
+SHARE = 1e-3
+
+
+def check_loss(loss: Loss) -> None:
+    """Hold value, curvature and third derivative against differences, and the curvature against its range.
+
+    Raises
+    ------
+    InvalidInputError
+        With the margin and the target of the largest disagreement.
+    """
+    z, target = (grid.ravel() for grid in np.meshgrid(MARGINS, LABELS if loss.kind == "signed" else TARGETS))
+    slopes = loss.slopes(z, target)
+    if not np.isfinite(slopes).any():
+        raise InvalidInputError("slope gives no finite number for margins from -8 to 8: give a derivative of the loss")
+    if loss.has("value"):
+        _hold(loss.values, loss.slopes, "slope", "value", z, target)
+    if loss.has("curvature"):
+        _hold(loss.slopes, loss.curvatures, "curvature", "slope", z, target)
+    if loss.has("third"):
+        _hold(loss.curvatures, loss.thirds, "third", "curvature", z, target)
+    if loss.curvature_range is not None:
+        _hold_range(loss, z, target)
+
+
+def _differences(function, z, target) -> list[np.ndarray]:
+    """Forward, backward and central: one of them is right beside a kink."""
+    step = STEP * np.maximum(1.0, np.abs(z))
+    before, here, after = (function(z + shift * step, target) for shift in (-1.0, 0.0, 1.0))
+    with np.errstate(invalid="ignore"):
+        return [(after - here) / step, (here - before) / step, (after - before) / (2.0 * step)]
+
+
+def _hold(function, derivative, name: str, of: str, z, target) -> None:
+    given, found = derivative(z, target), _differences(function, z, target)
+    with np.errstate(invalid="ignore"):
+        errors = np.min([np.abs(given - difference) for difference in found], axis=0)
+        sizes = np.maximum(np.abs(given), np.max(np.abs(found), axis=0)) + np.abs(function(z, target))
+    excess = np.where(np.isfinite(errors), errors - SHARE * np.maximum(sizes, 1.0), -np.inf)
+    worst = int(np.argmax(excess))
+    if excess[worst] > 0.0:
+        raise InvalidInputError(
+            f"{name} is {given[worst]:.6g} at z = {z[worst]:.6g}, target = {target[worst]:g}, and differences of the "
+            f"{of} give {found[2][worst]:.6g}: give the derivative of the {of}"
+        )
+
+
+def _hold_range(loss: Loss, z, target) -> None:
+    low, high = loss.curvature_range or (-np.inf, np.inf)
+    if loss.has("curvature"):
+        smallest = largest = loss.curvatures(z, target)
+    else:
+        found = _differences(loss.slopes, z, target)
+        smallest, largest = np.min(found, axis=0), np.max(found, axis=0)
+    room = SHARE * np.maximum(1.0, np.abs(largest))
+    for outside, seen in ((low - smallest - room, smallest), (largest - high - room, largest)):
+        excess = np.where(np.isfinite(seen), outside, -np.inf)
+        worst = int(np.argmax(excess))
+        if excess[worst] > 0.0:
+            raise InvalidInputError(
+                f"curvature_range is ({low:g}, {high:g}), and at z = {z[worst]:.6g}, target = {target[worst]:g} the "
+                f"curvature is {seen[worst]:.6g}: give bounds for every margin and target"
+            )

@@ -1,0 +1,151 @@
+"""What SGD on a linear model has in common, whatever the loss: steps along the rows of a data set."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from iterorder.errors import InvalidInputError
+from iterorder.forms import Rows
+from iterorder.maps.base import as_step_size
+from iterorder.maps.descent import SGDMaps
+from iterorder.maps.losses import RESIDUAL, SIGNED, Loss
+from iterorder.sampling import Sampling
+from iterorder.validation import as_float, as_floats, read_only
+
+
+class RowMaps(SGDMaps):
+    """Steps x → x − h·(mean over the batch of ℓ′(aᵀx, b)·a + ridge·x) along the rows (a, b) of a data set.
+
+    A family says its loss and its targets b; everything else is here.
+    """
+
+    features: np.ndarray
+    sampling: str
+
+    if TYPE_CHECKING:  # a field or a property
+
+        @property
+        def loss(self) -> Loss: ...
+
+    @property
+    @abstractmethod
+    def outcomes(self) -> np.ndarray:
+        """The targets b, shape (n,)."""
+
+    @property
+    def dim(self) -> int:
+        """The dimension of the state."""
+        return self.features.shape[1]
+
+    def form(self) -> Rows:
+        """The rows, with the targets folded into their constants or signs where the loss allows it."""
+        loss, rows, constants = self.loss, self.features, self.outcomes
+        if loss.kind == RESIDUAL:
+            constants = -constants
+        elif loss.kind == SIGNED:
+            rows, constants = constants[:, None] * rows, np.zeros(len(rows))
+        shrink, scale = 1.0 - self.step_size * self.ridge, self.step_size / self.batch_size
+        return Rows(rows, constants, loss.form, shrink, scale, self.batch_size)
+
+    def gradient_form(self) -> Rows:
+        """That of the steps."""
+        return self.form()
+
+    def gradient(self, x, draw) -> np.ndarray:
+        """The mean of ℓ′(aᵀx, b)·a over the draw + ridge·x, shape (..., dim) as x."""
+        x = self._states(x)
+        rows = self._items(draw)
+        a, b = self.features[rows], self.outcomes[rows]
+        return self.loss.slopes(x @ a.T, b) @ a / len(rows) + self.ridge * x
+
+    def gradients(self, x) -> np.ndarray:
+        """ℓ′(a_iᵀx, b_i)·a_i + ridge·x for every row i, shape (n, dim)."""
+        return self.slopes(x)[:, None] * self.features + self.ridge * x
+
+    def slopes(self, x) -> np.ndarray:
+        """ℓ′(a_iᵀx, b_i) of every row, shape (n,)."""
+        return self.loss.slopes(self.features @ x, self.outcomes)
+
+    def curvatures(self, x) -> np.ndarray:
+        """ℓ″(a_iᵀx, b_i) of every row, shape (n,)."""
+        return self.loss.curvatures(self.features @ x, self.outcomes)
+
+    def curvature_range(self, draw=None) -> tuple[float, float]:
+        """Ridge plus the range of ℓ″ times that of the eigenvalues of the mean of aaᵀ; over all draws from zero on.
+
+        Where nothing is known of ℓ″ the whole line.
+        """
+        rows = self.features if draw is None else self.features[self._items(draw)]
+        low, high = self.curvatures_between(*(range_over_rows(rows) if draw is None else range_over_batch(rows)))
+        return float(low), float(high)
+
+    def curvatures_between(self, smallest, largest) -> tuple[np.ndarray, np.ndarray]:
+        """The same where the eigenvalues of the mean of aaᵀ lie between two numbers, or arrays of them."""
+        low, high = self.loss.curvature_range or (-math.inf, math.inf)
+        # The mean of ℓ″·aaᵀ lies between low and high times that of aaᵀ.
+        below = _times(low, smallest if low >= 0.0 else largest)
+        above = _times(high, largest if high >= 0.0 else smallest)
+        return self.ridge + below, self.ridge + above
+
+
+def _times(bound: float, eigenvalues) -> np.ndarray:
+    """A bound of the curvature times eigenvalues: nothing along rows of zeros, an infinite bound included."""
+    eigenvalues = np.asarray(eigenvalues)
+    with np.errstate(invalid="ignore"):
+        return np.where(eigenvalues == 0.0, 0.0, bound * eigenvalues)
+
+
+def range_over_rows(features: np.ndarray) -> tuple[float, float]:
+    """Bounds of the eigenvalues of share·aaᵀ over all rows a and shares in [0, 1]; in d = 1 of share = 1."""
+    squares = np.einsum("nd,nd->n", features, features)
+    return float(squares.min()) if features.shape[1] == 1 else 0.0, float(squares.max())
+
+
+def range_over_batch(rows: np.ndarray) -> tuple[float, float]:
+    """Smallest and largest eigenvalue of the mean of aaᵀ over the rows."""
+    batch, dim = rows.shape
+    squares = np.linalg.svd(rows, compute_uv=False) ** 2 / batch
+    return float(squares[-1]) if batch >= dim else 0.0, float(squares[0])
+
+
+def set_fields(maps: RowMaps, target_name: str) -> None:
+    """Check the fields that all families of rows have, `target_name` among them, and close their arrays."""
+    features, targets = as_data(maps.features, getattr(maps, target_name), target_name)
+    law = Sampling.validated(len(features), batch_size=maps.batch_size, kind=maps.sampling)
+    values = {
+        "features": read_only(features),
+        target_name: read_only(as_signs(target_name, targets) if maps.loss.kind == SIGNED else targets),
+        "step_size": as_step_size(maps.step_size),
+        "ridge": as_float("ridge", maps.ridge, low=0.0),
+        "batch_size": law.batch_size,
+        "sampling_law": law,
+    }
+    for name, value in values.items():
+        object.__setattr__(maps, name, value)
+
+
+def as_data(features, targets, target_name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Features (n, d) and one target a row (n,), finite and of matching length."""
+    features = as_floats("features", features, ndim=(2,))
+    targets = as_floats(target_name, targets, ndim=(1,))
+    if len(features) != len(targets):
+        raise InvalidInputError(
+            f"features has {len(features)} rows and {target_name} has {len(targets)} values: give one for each row"
+        )
+    return features, targets
+
+
+def as_signs(name: str, labels: np.ndarray) -> np.ndarray:
+    """Labels as −1 and 1, from those or from 0 and 1."""
+    found = np.unique(labels)
+    if np.isin(found, (-1.0, 1.0)).all():
+        return labels
+    if np.isin(found, (0.0, 1.0)).all():
+        return 2.0 * labels - 1.0
+    strange = found[~np.isin(found, (-1.0, 0.0, 1.0))]
+    shown = strange if strange.size else found
+    raise InvalidInputError(f"{name} holds {shown[:5].tolist()}: give all {name} in {{-1, 1}} or all in {{0, 1}}")

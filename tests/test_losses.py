@@ -1,0 +1,217 @@
+"""Losses of linear models: their functions, the checks of those that users give, and steps along rows of any loss."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import iterorder as ito
+from iterorder.maps import losses
+from iterorder.maps.loss_trial import check_loss
+from iterorder.maps.on_arrays import on_arrays
+from tests import naive_losses
+from tests.contract import check_maps
+
+EPS = float(np.finfo(np.float64).eps)
+RNG = np.random.default_rng(20261128)
+SIGNS = {"logistic", "squared-hinge"}
+NAMES = list(naive_losses.LOSSES)
+
+
+def targets_of(name: str, values: np.ndarray) -> np.ndarray:
+    """Labels, counts or numbers."""
+    if name in SIGNS:
+        return np.where(values > 0.0, 1.0, -1.0)
+    return np.round(np.abs(values)) if name == "poisson" else values
+
+
+def model(name, dim=3, n=20, step_size=0.1, **options):
+    """A data set that suits a loss."""
+    rng = np.random.default_rng(5)
+    features = rng.normal(size=(n, dim)) / math.sqrt(dim)
+    values = features @ rng.normal(size=dim) + 0.5 * rng.normal(size=n)
+    return ito.LinearModelSGD(features, targets_of(name, values), step_size, loss=name, **options)
+
+
+# ------------------------------------------------------------------------------------------------------------ functions
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(st.floats(-30.0, 30.0), st.floats(-5.0, 5.0))
+def test_a_loss_is_that_of_the_textbooks(name, z, b):
+    """Value, slope and curvature, to rounding of the numbers that the textbook's formula adds."""
+    (b,) = targets_of(name, np.array([b]))
+    expected = naive_losses.LOSSES[name](z, b)
+    loss, z, b = losses.as_loss(name), np.array([z]), np.array([b])
+    found = loss.values(z, b)[0], loss.slopes(z, b)[0], loss.curvatures(z, b)[0]
+    # The textbook's logistic and log-cosh values lose the digits of their small results to a one and to a log 2.
+    scale = 1.0 + abs(z[0]) + abs(b[0]) + max(map(abs, expected))
+    np.testing.assert_allclose(found, expected, rtol=16 * EPS, atol=16 * EPS * scale)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_known_losses_pass_the_trial_of_given_ones(name):
+    """Third derivatives too, against differences; the control is below."""
+    check_loss(losses.as_loss(name))
+
+
+@pytest.mark.parametrize("name", sorted(SIGNS | {"log-cosh", "squared", "huber"}))
+def test_no_margin_overflows(name):
+    """From the smallest to the largest float, without a warning: σ among them."""
+    margins = np.array([-1e308, -800.0, -1e-320, 0.0, 800.0, 1e308])
+    with np.errstate(all="raise"):
+        loss = losses.as_loss(name)
+        slopes, curvatures = loss.slopes(margins, np.ones(6)), loss.curvatures(margins, np.ones(6))
+    assert np.isfinite(slopes).all()
+    assert ((curvatures >= 0.0) & (curvatures <= 1.0)).all()
+
+
+def test_functions_with_conditions_and_loops_apply_to_arrays():
+    """Number by number, where the code asks for a value; what cannot be computed is NaN."""
+
+    def branched(x, y, params):
+        total = 0.0
+        for k in range(3):
+            total += params[0] * x**k if x > y else -1.0
+        return math.log(total)
+
+    found = on_arrays(branched)(np.array([[2.0, 0.5]]), np.array([[1.0, 1.0]]), (2.0,))
+    np.testing.assert_allclose(found[0, 0], math.log(14.0), rtol=4 * EPS)
+    assert np.isnan(found[0, 1])
+
+
+# ------------------------------------------------------------------------------------------------------ losses of users
+
+
+def slope(z, target, params):
+    return math.atan((z - target) / params[0])
+
+
+def curvature(z, target, params):
+    u = (z - target) / params[0]
+    return 1.0 / (params[0] * (1.0 + u * u))
+
+
+def value(z, target, params):
+    u = (z - target) / params[0]
+    return params[0] * (u * math.atan(u) - 0.5 * math.log(1.0 + u * u))
+
+
+ATAN = {"curvature": curvature, "curvature_range": (0.0, 0.5), "value": value, "params": (2.0,)}
+WRONG = {
+    "curvature": (
+        lambda z, target, params: 2.0 * curvature(z, target, params),
+        "curvature is .* at z = .* differences",
+    ),
+    "value": (lambda z, target, params: slope(z, target, params), "slope is .* at z = .* of the value give"),
+    "third": (curvature, "third is .* at z = .* of the curvature give"),
+    "curvature_range": ((0.0, 0.4), r"curvature_range is \(0, 0.4\), and at z = .* curvature is 0\.[45]"),
+    "params": (np.zeros((2, 2), complex), "params is"),
+}
+
+
+def test_a_loss_that_a_user_gives():
+    loss = ito.Loss(slope, **ATAN)
+    z, target = np.linspace(-3.0, 3.0, 7), np.ones(7)
+    np.testing.assert_array_equal(loss.slopes(z, target), [slope(a, 1.0, (2.0,)) for a in z])
+    assert loss.has("curvature")
+    assert not loss.has("third")
+    assert repr(loss) == "Loss(slope)"
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_wrong_derivative_or_range_is_refused_with_its_place(what):
+    wrong, message = WRONG[what]
+    with pytest.raises(ito.InvalidInputError, match=message):
+        ito.Loss(slope, **{**ATAN, what: wrong})
+
+
+def test_a_kink_has_either_curvature():
+    """Huber's loss by hand, with ½ at the kink refused nowhere: the trial meets no kink exactly."""
+
+    def huber(z, target, params):
+        return min(max(z - target, -1.0), 1.0)
+
+    for inside in (lambda u: abs(u) < 1.0, lambda u: abs(u) <= 1.0):
+        ito.Loss(huber, curvature=lambda z, t, p, inside=inside: 1.0 if inside(z - t) else 0.0, curvature_range=(0, 1))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"slope": 3.0}, "slope is 3.0: give a function"),
+        ({"curvature_range": (1.0, 0.0)}, "low <= high"),
+        ({"curvature_range": 2.0}, r"give two numbers \(low, high\)"),
+        ({"slope": lambda z, target, params: math.nan}, "slope gives no finite number"),
+    ],
+)
+def test_bad_losses(given, message):
+    with pytest.raises(ito.InvalidInputError, match=message):
+        ito.Loss(**{"slope": slope, **given})
+
+
+def test_bad_models():
+    features = [[1.0], [2.0]]
+    with pytest.raises(ito.InvalidInputError, match="loss is 'hubert'"):
+        ito.LinearModelSGD(features, [0.0, 1.0], 0.1, loss="hubert")
+    with pytest.raises(ito.InvalidInputError, match="targets holds"):
+        ito.LinearModelSGD(features, [0.0, 3.0], 0.1, loss="logistic")
+    with pytest.raises(ito.InvalidInputError, match="width is 0"):
+        ito.Loss.named("smoothed-quantile", width=0.0)
+    with pytest.raises(ito.InvalidInputError, match=r"level is 1\.5"):
+        ito.Loss.named("smoothed-quantile", level=1.5)
+    with pytest.raises(ito.InvalidInputError, match="no parameter 'width'"):
+        ito.Loss.named("huber", width=1.0)
+
+
+# ---------------------------------------------------------------------------------------------------------------- steps
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_contract_of_maps(name):
+    maps = model(name, ridge=0.1, batch_size=2)
+    if name == "poisson":  # no Lipschitz constant: the rest of the contract
+        assert maps.lipschitz_max is None
+        assert maps.lipschitz([0, 1]) is None
+    check_maps(maps)
+
+
+@pytest.mark.parametrize(
+    ("name", "family"), [("squared", "LinearRegressionSGD"), ("logistic", "LogisticRegressionSGD")]
+)
+@pytest.mark.parametrize("dim", [3, 20, 120])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_two_losses_have_families_of_their_own_with_the_same_bits(name, family, dim, dtype):
+    """And the same theory; the control is a loss that differs by a little."""
+    maps = model(name, dim=dim, ridge=0.1, batch_size=2)
+    twin = getattr(ito, family)(maps.features, maps.targets, 0.1, ridge=0.1, batch_size=2)
+    other = model("huber", dim=dim, ridge=0.1, batch_size=2)
+    run = {"n_replicas": 5, "seed": 1, "dtype": dtype, "order": "backward", "save_steps": [5, 30]}
+    states = [ito.simulate(one, np.zeros(dim), 30, **run).states for one in (maps, twin, other)]
+    np.testing.assert_array_equal(states[0], states[1])
+    assert not np.array_equal(states[0], states[2])
+    assert maps.lipschitz_max == twin.lipschitz_max
+    assert maps.lipschitz([1, 2]) == twin.lipschitz([1, 2])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_is_saved_with_its_loss(name, tmp_path):
+    loss = {
+        "huber": ito.Loss.named("huber", delta=0.25),
+        "smoothed-quantile": ito.Loss.named("smoothed-quantile", level=0.9, width=0.5),
+    }.get(name, name)
+    maps = ito.LinearModelSGD(model(name).features, model(name).targets, 0.1, loss=loss, ridge=0.2)
+    ito.simulate(maps, np.zeros(3), 4, seed=1).save(tmp_path / "run.npz")
+    loaded = ito.load(tmp_path / "run.npz").maps
+    assert repr(loaded.loss) == repr(maps.loss)
+    np.testing.assert_array_equal(loaded.apply(np.ones(3), 2), maps.apply(np.ones(3), 2))
+
+
+def test_a_model_with_a_loss_of_its_own_is_saved_without_its_maps(tmp_path):
+    maps = ito.LinearModelSGD([[1.0]], [0.0], 0.1, loss=ito.Loss(slope, **ATAN))
+    ito.simulate(maps, [0.5], 4, seed=1).save(tmp_path / "run.npz")
+    assert ito.load(tmp_path / "run.npz").maps is None
