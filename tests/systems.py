@@ -141,7 +141,40 @@ OPTIMIZED = {
         logistic(110, batch_size=2, sampling="cyclic"), momentum=0.3, weight_decay=0.1, schedule="linear", horizon=200
     ),
 }
-EVERY = {**SYSTEMS, **FRESH, **OPTIMIZED}
+
+
+def bent(z, target, params):
+    """A slope with a branch, a parameter and a function of the mathematics library: Huber's, rounded at one side."""
+    u = z - target
+    if u > params[0]:
+        return params[0] + math.atan(u - params[0])
+    return max(u, -params[0])
+
+
+BENT = ito.Loss(bent, curvature_range=(0.0, 1.0), params=(0.5,))
+
+
+def model(dim, loss, n=20, **options):
+    features = RNG.normal(size=(n, dim)) / np.sqrt(dim)
+    targets = features @ RNG.normal(size=dim) + RNG.normal(size=n)
+    if loss in ("logistic", "squared-hinge"):
+        targets = np.sign(targets)
+    return ito.LinearModelSGD(features, targets, 0.3, loss=loss, ridge=0.1, **options)
+
+
+# Losses whose targets are folded into the rows, by float32's own operations or in float64, and slopes that users give.
+MODELS = {
+    "huber d=5 batch": model(5, "huber", batch_size=3),
+    "huber d=20 reshuffle": model(20, ito.Loss.named("huber", delta=0.25), sampling="reshuffle"),
+    "squared hinge d=110": model(110, "squared-hinge"),
+    "quantile d=17 cyclic batch": model(17, "smoothed-quantile", sampling="cyclic", batch_size=2),
+    "bent d=3": model(3, BENT),
+    "bent d=20 batch": model(20, BENT, batch_size=2),
+    "bent d=105": model(105, BENT),
+    "optimizer huber d=4": ito.Optimizer(model(4, "huber"), momentum=0.5),
+    "optimizer bent d=18 batch": ito.Optimizer(model(18, BENT, batch_size=2), momentum=0.4, weight_decay=0.1),
+}
+EVERY = {**SYSTEMS, **FRESH, **OPTIMIZED, **MODELS}
 
 # One for each compiled path: enough where the check is about orders and cuts, not about the family.
 FEW = [

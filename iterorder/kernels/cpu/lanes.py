@@ -386,6 +386,31 @@ def unrelated(typing_context, number):
 
 
 @intrinsic
+def lane_of(typing_context, vector, lane):
+    """The number in one lane."""
+    if not isinstance(vector, Vector):
+        return None
+
+    def generate(context, builder, signature, arguments):
+        return builder.extract_element(*arguments)
+
+    return vector.dtype(vector, types.intp), generate
+
+
+@intrinsic
+def with_lane(typing_context, vector, lane, value):
+    """The vector with another number in one lane."""
+    if not isinstance(vector, Vector):
+        return None
+
+    def generate(context, builder, signature, arguments):
+        numbers, position, number = arguments
+        return builder.insert_element(numbers, number, position)
+
+    return vector(vector, types.intp, vector.dtype), generate
+
+
+@intrinsic
 def any_lane(typing_context, condition):
     """Whether a condition holds in some lane."""
     if not isinstance(condition, Vector) or condition.dtype != types.boolean:

@@ -34,7 +34,7 @@ def lane_steps(dim: int, single: bool, slope: Move, ridge: bool):
     """Few dimensions: replicas in lanes. The rows of the next step are gathered while a step waits for its sum."""
     numbers, folded, move_along, parameters = dim + 1, slope.folded, slope.apply, slope.parameters
 
-    @jit
+    @slope.jit
     def steps(system, scratch, start, stop, direction, first_lane):
         table, drawn, states = system.table, scratch.drawn, scratch.states
         size = 1 if single else system.batch_size
@@ -59,7 +59,7 @@ def shared_lane_steps(dim: int, single: bool, slope: Move, ridge: bool):
     """`lane_steps` where every lane meets the rows of lane 0: nothing to gather, so the other lanes fill the wait."""
     numbers, folded, move_along, parameters = dim + 1, slope.folded, slope.apply, slope.parameters
 
-    @jit
+    @slope.jit
     def steps(system, scratch, start, stop, direction, first_lane):
         table, drawn, states = system.table, scratch.drawn, scratch.states
         size = 1 if single else system.batch_size
@@ -147,7 +147,7 @@ def row_steps(vectors: int, single: bool, slope: Move, ridge: bool, shared: bool
     """
     folded, move_along, parameters = slope.folded, slope.apply, slope.parameters
 
-    @jit
+    @slope.jit
     def steps(system, scratch, start, stop, direction, first_lane):
         states, sums, moves = scratch.states, scratch.sums, scratch.moves
         table, constants, drawn = system.table, system.constants, scratch.drawn
@@ -193,7 +193,7 @@ def long_row_steps(slope: Move, shared: bool):
     """More coordinates than fit into registers: the same sums in the same order, from memory."""
     folded, move_along, parameters = slope.folded, slope.apply, slope.parameters
 
-    @jit
+    @slope.jit
     def steps(system, scratch, start, stop, direction, first_lane):
         states, sums, moves, size = scratch.states, scratch.sums, scratch.moves, system.batch_size
         table, constants, drawn, stride = system.table, system.constants, scratch.drawn, system.stride

@@ -8,24 +8,28 @@ from types import FunctionType, ModuleType
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit, types
 
 from iterorder.forms import Slope
 from iterorder.kernels.cpu import vector
-from iterorder.kernels.cpu.body_steps import layout_of, parameters_at
-from iterorder.kernels.cpu.lanes import alike, to_float64, to_type_of, where
-from iterorder.kernels.targets import jit_inline
+from iterorder.kernels.cpu.body_steps import layout_of, parameter_types, parameters_at
+from iterorder.kernels.cpu.lanes import LANES, alike, lane_of, to_float64, to_type_of, where, with_lane
+from iterorder.kernels.targets import OPTIONS, jit, jit_inline
 
 
 class Move(NamedTuple):
     """A slope, ready to be called in a step.
 
     ``apply(z, c, factor, given)`` is the factor times φ for each lane of the margins z, c the targets where they are
-    not `folded` into the rows; ``parameters(memory)`` reads the `given` of a packed system.
+    not `folded` into the rows; ``parameters(memory)`` reads the `given` of a packed system. `jit` and `jit_inline`
+    compile the steps that call it: what a user wrote anew in every process, as it may change with all that it reads.
     """
 
     apply: Callable
     parameters: Callable
     folded: bool
+    jit: Callable
+    jit_inline: Callable
 
 
 def move_of(slope: Slope) -> Move:
@@ -35,8 +39,40 @@ def move_of(slope: Slope) -> Move:
 
 @lru_cache(maxsize=256)
 def _move(function, layout: tuple, folded: bool, exact: bool) -> Move:
+    if not folded:
+        apply = _lane_by_lane(compiled_slope(function, layout))
+        return Move(apply, parameters_at(layout), folded, njit(**OPTIONS), njit(**OPTIONS, forceinline=True))
     phi = jit_inline(on_lanes(function))
-    return Move((_folded_exact if exact else _folded)(phi), parameters_at(layout), folded)
+    return Move((_folded_exact if exact else _folded)(phi), parameters_at(layout), folded, jit, jit_inline)
+
+
+@lru_cache(maxsize=256)
+def compiled_slope(function, layout: tuple):
+    """``function(z, target, params)`` for numbers; raises Numba's own errors."""
+    slope = njit(**OPTIONS, boundscheck=True)(function)
+    slope.compile((types.float64, types.float64, parameter_types(layout)))
+    return slope
+
+
+def _lane_by_lane(slope):
+    """A slope of numbers, for one lane after the other; what raises gives no number."""
+
+    @njit(**OPTIONS)
+    def one(z, target, given):
+        try:
+            return float(slope(z, target, given))
+        except Exception:
+            return np.nan
+
+    @njit(**OPTIONS, forceinline=True)
+    def apply(z, c, factor, given):
+        margins, targets = to_float64(z), to_float64(c)
+        slopes = margins
+        for lane in range(LANES):
+            slopes = with_lane(slopes, lane, one(lane_of(margins, lane), lane_of(targets, lane), given))
+        return to_type_of(slopes * np.float64(factor), z)
+
+    return apply
 
 
 def on_lanes(function: FunctionType) -> FunctionType:

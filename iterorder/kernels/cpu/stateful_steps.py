@@ -73,7 +73,7 @@ def lane_steps(dim: int, slope: Move | None, momentum: bool, shared: bool):
 
     with_gradient = _affine_gradient if slope is None else _lane_gradient(dim, slope)
 
-    @jit
+    @(slope.jit if slope else jit)
     def steps(system, scratch, start, stop, direction, first_lane):
         table, drawn, states, size = system.table, scratch.drawn, scratch.states, system.batch_size
         decay, share = _number(system, packing.WEIGHT_DECAY), _number(system, packing.SHARE)
@@ -107,7 +107,7 @@ def _lane_gradient(dim: int, slope: Move):
     """The same of one row's φ(aᵀx + c)·a."""
     folded, move_along, parameters = slope.folded, slope.apply, slope.parameters
 
-    @jit_inline
+    @slope.jit_inline
     def with_gradient(system, total, item, x, share):
         z = dot(item, x, item[dim] if folded else item[dim] - item[dim])
         return plus_multiple(total, move_along(z, item[dim], share, parameters(system.parameters)), item)
@@ -123,7 +123,7 @@ def row_steps(dim: int, slope: Move | None, momentum: bool, shared: bool):
     else:
         slopes, gradient = _row_slopes(slope, shared), _row_gradient(dim, shared)
 
-    @jit
+    @(slope.jit if slope else jit)
     def steps(system, scratch, start, stop, direction, first_lane):
         states, image = scratch.states, scratch.image
         like = splat(_number(system, packing.SHARE), LANES)
@@ -154,7 +154,7 @@ def _row_slopes(slope: Move, shared: bool):
     """The factor of each row of a batch, of eight states at once, in `scratch.moves`."""
     folded, move_along, parameters = slope.folded, slope.apply, slope.parameters
 
-    @jit_inline
+    @slope.jit_inline
     def slopes(system, scratch, row, group):
         table, sums, share = system.table, scratch.sums, _number(system, packing.SHARE)
         for slot in range(system.batch_size):
