@@ -10,7 +10,7 @@ import pytest
 import iterorder as ito
 from iterorder.forms import Stateful
 from iterorder.kernels.cpu import draw_tables, packing
-from iterorder.kernels.cpu.incremental import incremental_steps_of
+from iterorder.kernels.cpu.incremental_steps import incremental_steps_of
 from iterorder.kernels.cpu.steps import steps_of
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.descent import SGDMaps

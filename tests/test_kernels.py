@@ -12,31 +12,41 @@ import numpy as np
 import pytest
 
 from iterorder.forms import Body, Stateful
-from iterorder.kernels.cpu import affine_steps, draw_tables, incremental, packing, row_steps, stateful_steps
+from iterorder.kernels.cpu import (
+    affine_steps,
+    draw_tables,
+    incremental_lanes,
+    incremental_rows,
+    packing,
+    row_steps,
+    stateful_steps,
+)
 from iterorder.kernels.cpu.compiled import FILL
-from iterorder.kernels.cpu.incremental import incremental_steps_of
+from iterorder.kernels.cpu.exponential import exp
+from iterorder.kernels.cpu.incremental_steps import incremental_steps_of
 from iterorder.kernels.cpu.lanes import any_lane, counting, element, load, madd, splat, store, unrelated, where
+from iterorder.kernels.cpu.loads import (
+    broadcast_columns,
+    gather_columns,
+    load_columns,
+    load_row,
+    store_columns,
+    store_row,
+    store_transposed,
+)
 from iterorder.kernels.cpu.packing import aligned_zeros
 from iterorder.kernels.cpu.philox import philox
 from iterorder.kernels.cpu.steps import steps_of
-from iterorder.kernels.cpu.vector import (
+from iterorder.kernels.cpu.sums import (
     affine_image,
-    broadcast_columns,
     dot,
-    exp,
-    gather_columns,
     linear_image,
-    load_columns,
-    load_row,
     long_partial_sums,
     multiple,
     partial_sums,
     plus,
     plus_multiple,
     shrink_and_move,
-    store_columns,
-    store_row,
-    store_transposed,
     sum_each,
     total,
 )
@@ -409,7 +419,7 @@ def test_the_systems_of_the_tests_run_every_step():
             chosen |= {f"{f.py_func.__module__}.{f.py_func.__qualname__}" for f in found}
     made = {
         f"{module.__name__}.{name}.<locals>.steps"
-        for module in (affine_steps, row_steps, incremental, stateful_steps)
+        for module in (affine_steps, row_steps, incremental_lanes, incremental_rows, stateful_steps)
         for name, value in vars(module).items()
         if name.endswith("steps") and hasattr(value, "cache_info")
     }

@@ -10,19 +10,8 @@ from functools import cache
 import numpy as np
 
 from iterorder.kernels.cpu.lanes import LANES, counting, element, load, madd, splat, store, where
-from iterorder.kernels.cpu.vector import (
-    affine_image,
-    broadcast_columns,
-    gather_columns,
-    load_columns,
-    load_row,
-    long_partial_sums,
-    multiple,
-    partial_sums,
-    plus,
-    store_columns,
-    sum_each,
-)
+from iterorder.kernels.cpu.loads import broadcast_columns, gather_columns, load_columns, load_row, store_columns
+from iterorder.kernels.cpu.sums import affine_image, long_partial_sums, multiple, partial_sums, plus, sum_each
 from iterorder.kernels.targets import jit, jit_inline
 
 #: Lanes that the steps of two maps on the line keep in flight: the latency of a multiply-add is hidden behind them.

@@ -17,7 +17,8 @@ from iterorder.kernels.cpu.backward import backward_each, backward_to, mark_dive
 from iterorder.kernels.cpu.body_steps import compiled_body, custom_steps, layout_of
 from iterorder.kernels.cpu.draw_tables import PACKED_BITS, Draws, draws_of
 from iterorder.kernels.cpu.forward import forward
-from iterorder.kernels.cpu.incremental import incremental, incremental_steps_of, new_carry
+from iterorder.kernels.cpu.incremental import incremental, new_carry
+from iterorder.kernels.cpu.incremental_steps import incremental_steps_of
 from iterorder.kernels.cpu.lane_blocks import Code, Control, Scratch, chunk_of, new_scratch
 from iterorder.kernels.cpu.lanes import LANES
 from iterorder.kernels.cpu.packing import Packed, pack

@@ -10,7 +10,7 @@ import numpy as np
 
 from iterorder.forms import Affine, Body, Form, Rows, Stateful
 from iterorder.kernels.cpu.body_steps import MAX_LANE_DIM, memory_of
-from iterorder.kernels.cpu.vector import VECTOR_BYTES
+from iterorder.kernels.cpu.loads import VECTOR_BYTES
 
 # Up to these dimensions a block of states is stored coordinate by coordinate (lanes are replicas); above, state by
 # state (lanes are coordinates). A matrix of d² numbers is gathered for every lane, hence the smaller bound.

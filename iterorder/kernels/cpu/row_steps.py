@@ -9,20 +9,22 @@ from __future__ import annotations
 from functools import cache
 
 from iterorder.kernels.cpu.lanes import LANES, element, load, splat, store, unrelated
-from iterorder.kernels.cpu.slopes import Move
-from iterorder.kernels.cpu.vector import (
+from iterorder.kernels.cpu.loads import (
     broadcast_columns,
-    dot,
     gather_columns,
     load_columns,
     load_row,
+    store_columns,
+    store_row,
+)
+from iterorder.kernels.cpu.slopes import Move
+from iterorder.kernels.cpu.sums import (
+    dot,
     long_partial_sums,
     multiple,
     partial_sums,
     plus_multiple,
     shrink_and_move,
-    store_columns,
-    store_row,
     sum_each,
     total,
 )

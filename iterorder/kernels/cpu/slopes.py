@@ -11,8 +11,8 @@ import numpy as np
 from numba import njit, types
 
 from iterorder.forms import Slope
-from iterorder.kernels.cpu import vector
 from iterorder.kernels.cpu.body_steps import layout_of, parameter_types, parameters_at
+from iterorder.kernels.cpu.exponential import exp
 from iterorder.kernels.cpu.lanes import LANES, alike, lane_of, to_float64, to_type_of, where, with_lane
 from iterorder.kernels.targets import OPTIONS, jit, jit_inline
 
@@ -96,7 +96,7 @@ def larger(a, b):
 
 
 LANE_MATH = ModuleType("math", "The functions of vectors of lanes by the names of Python's module.")
-LANE_MATH.exp = vector.exp  # type: ignore[attr-defined]
+LANE_MATH.exp = exp  # type: ignore[attr-defined]
 NAMES = {"math": LANE_MATH, "min": smaller, "max": larger}
 
 

@@ -12,20 +12,10 @@ import numpy as np
 from iterorder.forms import Affine, Rows, Stateful
 from iterorder.kernels.cpu import packing
 from iterorder.kernels.cpu.lanes import LANES, counting, element, load, madd, splat, store, where
+from iterorder.kernels.cpu.loads import broadcast_columns, gather_columns, load_columns, store_columns
 from iterorder.kernels.cpu.packing import Packed
 from iterorder.kernels.cpu.slopes import Move, move_of
-from iterorder.kernels.cpu.vector import (
-    affine_image,
-    broadcast_columns,
-    dot,
-    gather_columns,
-    load_columns,
-    long_partial_sums,
-    multiple,
-    plus_multiple,
-    store_columns,
-    sum_each,
-)
+from iterorder.kernels.cpu.sums import affine_image, dot, long_partial_sums, multiple, plus_multiple, sum_each
 from iterorder.kernels.targets import jit, jit_inline
 
 ONE = np.uint64(1)

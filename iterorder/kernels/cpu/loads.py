@@ -1,0 +1,193 @@
+"""Loads and stores of states and rows of data as tuples of vectors, which live in registers.
+
+A state in few dimensions is a tuple of `dim` vectors, one a coordinate, whose lanes are replicas. A state in many
+dimensions is a tuple of vectors along its coordinates.
+"""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from iterorder.kernels.cpu.lanes import (
+    LANES,
+    Vector,
+    load_from,
+    row_pointer,
+    shuffle,
+    spread,
+    store_to,
+)
+
+#: Rows of many coordinates are padded to whole vectors of this size: eight doubles or sixteen floats.
+VECTOR_BYTES = 64
+
+
+def is_table(kind) -> bool:
+    return isinstance(kind, types.Array) and kind.ndim == 2 and kind.layout == "C"
+
+
+def row_lanes(kind) -> int:
+    return VECTOR_BYTES * 8 // kind.dtype.bitwidth
+
+
+def items_of(builder, value, count):
+    return [builder.extract_value(value, k) for k in range(count)]
+
+
+@intrinsic(prefer_literal=True)
+def load_columns(typing_context, states, first, lane, count):
+    """states[first + k, lane : lane + 8] for each k < count (literal)."""
+    if not (is_table(states) and isinstance(count, types.IntegerLiteral)):
+        return None
+    kind = types.UniTuple(Vector(states.dtype, LANES), count.literal_value)
+
+    def generate(context, builder, signature, arguments):
+        rows = following_rows(context, builder, states, arguments[:3], kind.count)
+        return context.make_tuple(builder, kind, [load_from(builder, row, LANES) for row in rows])
+
+    return kind(states, types.intp, types.intp, count), generate
+
+
+@intrinsic
+def store_columns(typing_context, x, states, first, lane):
+    """states[first + k, lane : lane + 8] ← x[k]."""
+    if not (is_table(states) and isinstance(x, types.UniTuple)):
+        return None
+
+    def generate(context, builder, signature, arguments):
+        rows = following_rows(context, builder, states, arguments[1:], x.count)
+        for row, vector in zip(rows, items_of(builder, arguments[0], x.count), strict=True):
+            store_to(builder, vector, row)
+        return context.get_dummy_value()
+
+    return types.void(x, states, types.intp, types.intp), generate
+
+
+def following_rows(context, builder, kind, array_row_column, count):
+    array, first, column = array_row_column
+    rows = [builder.add(first, ir.Constant(first.type, k)) for k in range(count)]
+    return [row_pointer(context, builder, kind, array, row, column) for row in rows]
+
+
+@intrinsic
+def store_transposed(typing_context, source, first, lane, target, row, column):
+    """target[row + i, column + k] ← source[first + k, lane + i], i, k < 8: neighbours, pairs and halves exchanged."""
+    if not (is_table(source) and is_table(target) and source.dtype == target.dtype):
+        return None
+
+    def generate(context, builder, signature, arguments):
+        pointers = following_rows(context, builder, source, arguments[:3], LANES)
+        vectors = [load_from(builder, pointer, LANES) for pointer in pointers]
+        for distance in (1, 2, 4):
+            low = [lane if lane & distance == 0 else lane - distance + 8 for lane in range(8)]
+            high = [lane + distance if lane & distance == 0 else lane + 8 for lane in range(8)]
+            for i in range(8):
+                if i & distance == 0:
+                    pair = vectors[i], vectors[i + distance]
+                    vectors[i], vectors[i + distance] = (shuffle(builder, *pair, order) for order in (low, high))
+        for vector, pointer in zip(
+            vectors, following_rows(context, builder, target, arguments[3:], LANES), strict=True
+        ):
+            store_to(builder, vector, pointer)
+        return context.get_dummy_value()
+
+    return types.void(source, types.intp, types.intp, target, types.intp, types.intp), generate
+
+
+@intrinsic(prefer_literal=True)
+def load_row(typing_context, table, row, column, count):
+    """The `count` (literal) whole vectors of table[row, column:]."""
+    if not (is_table(table) and isinstance(count, types.IntegerLiteral)):
+        return None
+    lanes = row_lanes(table)
+    kind = types.UniTuple(Vector(table.dtype, lanes), count.literal_value)
+
+    def generate(context, builder, signature, arguments):
+        pointer = row_pointer(context, builder, table, *arguments[:3])
+        vectors = [load_from(builder, pointer, lanes, v * lanes) for v in range(kind.count)]
+        return context.make_tuple(builder, kind, vectors)
+
+    return kind(table, types.intp, types.intp, count), generate
+
+
+@intrinsic
+def store_row(typing_context, x, table, row):
+    """table[row] ← the vectors of x, one behind the other."""
+    if not (is_table(table) and isinstance(x, types.UniTuple)):
+        return None
+
+    def generate(context, builder, signature, arguments):
+        pointer = row_pointer(context, builder, table, *arguments[1:])
+        for v, vector in enumerate(items_of(builder, arguments[0], x.count)):
+            store_to(builder, vector, pointer, v * x.dtype.lanes)
+        return context.get_dummy_value()
+
+    return types.void(x, table, types.intp), generate
+
+
+@intrinsic(prefer_literal=True)
+def broadcast_columns(typing_context, table, item, count):
+    """table[item, k] in all eight lanes, for each k < count (literal)."""
+    if not (is_table(table) and isinstance(count, types.IntegerLiteral)):
+        return None
+    kind = types.UniTuple(Vector(table.dtype, LANES), count.literal_value)
+
+    def generate(context, builder, signature, arguments):
+        pointer = row_pointer(context, builder, table, *arguments[:2])
+        numbers = [builder.load(builder.gep(pointer, [ir.Constant(ir.IntType(64), k)])) for k in range(kind.count)]
+        return context.make_tuple(builder, kind, [spread(builder, number, LANES) for number in numbers])
+
+    return kind(table, types.intp, count), generate
+
+
+@intrinsic(prefer_literal=True)
+def gather_columns(typing_context, table, drawn, row, lane, count):
+    """table[drawn[row, lane + i], k] in lane i, for eight lanes and each k < count (literal): a transposed load.
+
+    Four (or two) numbers of each of the eight rows are loaded together and transposed in registers: eight loads, four
+    joins and eight exchanges replace 32 scalar loads. The rows of the table are padded to multiples of four (of two,
+    where count is at most two) numbers.
+    """
+    if not (is_table(table) and is_table(drawn) and isinstance(count, types.IntegerLiteral)):
+        return None
+    kind = types.UniTuple(Vector(table.dtype, LANES), count.literal_value)
+
+    def generate(context, builder, signature, arguments):
+        items = row_pointer(context, builder, drawn, *arguments[1:4])
+        rows = []
+        for i in range(LANES):
+            item = builder.load(builder.gep(items, [ir.Constant(ir.IntType(64), i)]))
+            rows.append(row_pointer(context, builder, table, arguments[0], item))
+        columns: list = []
+        while len(columns) < kind.count:
+            read = _two_columns if kind.count - len(columns) <= 2 else _four_columns
+            columns += read(builder, rows, len(columns))
+        return context.make_tuple(builder, kind, columns[: kind.count])
+
+    return kind(table, drawn, types.intp, types.intp, count), generate
+
+
+def _four_columns(builder, rows, first):
+    """Row i in the low and row i + 4 in the high half of four vectors; then neighbours, then pairs, exchanged."""
+    halves = [load_from(builder, row, 4, first) for row in rows]
+    joined = [shuffle(builder, halves[i], halves[i + 4], range(8)) for i in range(4)]
+    even = [shuffle(builder, joined[i], joined[i + 1], (0, 8, 2, 10, 4, 12, 6, 14)) for i in (0, 2)]
+    odd = [shuffle(builder, joined[i], joined[i + 1], (1, 9, 3, 11, 5, 13, 7, 15)) for i in (0, 2)]
+    left, right = (0, 1, 8, 9, 4, 5, 12, 13), (2, 3, 10, 11, 6, 7, 14, 15)
+    return [shuffle(builder, pair[0], pair[1], order) for order in (left, right) for pair in (even, odd)]
+
+
+def _two_columns(builder, rows, first):
+    """Even rows in one vector, odd rows in another; then neighbours exchanged."""
+    pairs = [load_from(builder, row, 2, first) for row in rows]
+    joined = []
+    for i in (0, 1):
+        low = shuffle(builder, pairs[i], pairs[i + 2], range(4))
+        high = shuffle(builder, pairs[i + 4], pairs[i + 6], range(4))
+        joined.append(shuffle(builder, low, high, range(8)))
+    return [
+        shuffle(builder, joined[0], joined[1], (0, 8, 2, 10, 4, 12, 6, 14)),
+        shuffle(builder, joined[0], joined[1], (1, 9, 3, 11, 5, 13, 7, 15)),
+    ]
