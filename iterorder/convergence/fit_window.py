@@ -109,7 +109,8 @@ def fit_window(curve: Curve) -> FitWindow:
     if end < MIN_POINTS:
         raise _too_few(curve, end, stopped_by)
     rounding = relative_rounding(curve.steps[:end], curve.distance[:end], curve.scale[:end])
-    plateau = find_plateau((curve.steps[:end] - curve.steps[0]).astype(np.float64), np.log(curve.distance[:end]))
+    x, logs = (curve.steps[:end] - curve.steps[0]).astype(np.float64), np.log(curve.distance[:end])
+    plateau = None if _is_line(x, logs, rounding) else find_plateau(x, logs)
     # Negated, so that a ratio that overflowed counts as rough.
     if (rough := ~(rounding * ROUNDING_MARGIN <= 1.0)).any():
         end, stopped_by = int(rough.argmax()), "rounding"
@@ -190,6 +191,16 @@ def relative_rounding(steps: np.ndarray, distance: np.ndarray, scale: np.ndarray
         flat = np.abs(growth) < math.sqrt(EPS)
         sums = np.where(flat, gaps * ratio[1:], np.diff(ratio) / -np.expm1(-np.where(flat, 1.0, growth)))
     return np.cumsum(np.concatenate([ratio[:1], sums]))
+
+
+def _is_line(x: np.ndarray, logs: np.ndarray, rounding: np.ndarray) -> bool:
+    """Whether one line from the first point passes through all others, each as far off as its rounding may put it.
+
+    Such a curve shows no plateau: what bends it, or lifts a constant one by its last bits, may be rounding alone.
+    """
+    off = rounding + EPS * np.abs(logs)
+    slopes, spread = (logs[1:] - logs[0]) / x[1:], (off[1:] + off[0]) / x[1:]
+    return bool((slopes - spread).max() <= (slopes + spread).min())
 
 
 def _before_plateau(curve: Curve, plateau: Plateau) -> int:

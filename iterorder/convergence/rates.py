@@ -89,7 +89,8 @@ def fit_rate(steps, distance=None, *, level: float = 0.95) -> Rate:
       contraction 1−h. For bare arrays the largest distance so far stands for the scale: the states are at least half
       as large;
     - is not 8 times away from a plateau on which the curve ends. Any plateau of a bare array counts, as a sampling
-      floor cannot be told from a true stall; of a coupling one that growth ends on, or one below √eps·scale;
+      floor cannot be told from a true stall; of a coupling one that growth ends on, or one below √eps·scale. A curve
+      that is a line up to its rounding has none: one that is constant but for its last bits has the rate zero;
     - is a Monte Carlo mean with a relative standard error above (4·n_replicas)^(−1/3), for the p-th powers (C5): the
       products of slopes are skew, and beyond it their mean stops being close to normal.
 
