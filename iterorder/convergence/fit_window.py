@@ -26,25 +26,29 @@ MIN_POINTS = 3
 # Why a curve stops being usable: what is wrong at that step, and what to try.
 REASONS = {
     "end": ("the curve ends", "give more steps"),
-    "zero": ("the distance is zero, the starts have met", "save more of the earlier steps"),
-    "not finite": ("the distance is not finite, a replica has diverged", "lower the step size"),
-    "rounding": (
-        f"the distance is not {ROUNDING_MARGIN} times above its rounding",
-        "save more of the earlier steps, or start further apart",
+    "zero": (
+        "the distance is zero, the starts have met",
+        "start further apart (maps that send all points to one at once have no rate)",
     ),
+    "not finite": (
+        "the distance is not finite, it overflows or a replica has diverged",
+        "start closer together, or see why replicas diverge",
+    ),
+    "rounding": (f"the distance is not {ROUNDING_MARGIN} times above its rounding", "start further apart"),
     "plateau": (
         f"the distance is not {PLATEAU_MARGIN} times above the plateau on which it ends",
-        "save more of the earlier steps, or lower the floor (more points, another method)",
+        "lower the floor (more points, another method)",
     ),
     "saturation": (
         f"the distance is not {PLATEAU_MARGIN} times below the plateau on which its growth ends",
-        "save more of the earlier steps, or start closer together",
+        "start closer together",
     ),
     "monte carlo": (
         "the relative standard error of the mean over the replicas is too large, a few replicas carry it (C5)",
         "give more replicas or a smaller p",
     ),
 }
+DENSER = "save more of the earlier steps, or "
 
 
 @dataclass(frozen=True)
@@ -219,7 +223,12 @@ def _before_plateau(curve: Curve, plateau: Plateau) -> int:
 
 def _too_few(curve: Curve, end: int, stopped_by: str) -> InvalidInputError:
     what, advice = REASONS[stopped_by]
-    place = "" if end == len(curve.steps) else f" at step {curve.steps[end]} (distance {curve.distance[end]:.3g})"
+    place = ""
+    if end < len(curve.steps):
+        place = f" at step {curve.steps[end]} (distance {curve.distance[end]:.3g})"
+        # Steps between those that were saved: earlier ones there are none of.
+        if stopped_by != "monte carlo" and curve.steps[end] - curve.steps[0] > end:
+            advice = DENSER + advice
     return InvalidInputError(
         f"the distance has {end} usable point{'s' * (end != 1)} of {len(curve.steps)} and a rate needs {MIN_POINTS}: "
         f"{what}{place}; {advice}"
