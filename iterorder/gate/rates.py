@@ -145,7 +145,7 @@ def _fit(entry: Entry, seed: int, n_replicas: int, n_steps: int, progress) -> Ra
     coupling = coupling_distance(
         entry.maps,
         entry.x0,
-        entry.x0 + 1.0,
+        entry.other_start,
         n_steps,
         order=BACKWARD,
         n_replicas=n_replicas,
