@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from iterorder.convergence import Rate, coupling_distance, fit_rate
 from iterorder.errors import InvalidInputError, IterorderError
 from iterorder.gate.systems_file import Entry
@@ -19,8 +21,11 @@ POWER = 0.9
 SOUGHT, NUMBERS = {"quick": 0.05, "full": 0.0125}, {"quick": 2**23, "full": 2**25}
 #: Replicas and steps of the first measurement; a fit stops by itself at rounding, and where means of products fail.
 REPLICAS, STEPS = 400, 400
-# The interval that is saved, and what rounding of two fits may differ by.
-INTERVAL, ROUNDING = 0.95, 1e-9
+#: The interval that is saved.
+INTERVAL = 0.95
+# What two fits of equal distances may differ by on two machines: the logarithms, 745 in size at most, are rounded, and
+# the slope of a line through three of them is as much off. Rounding of the distances themselves is in the interval.
+ROUNDING = 4.0 * float(np.finfo(np.float64).eps) * -math.log(float(np.finfo(np.float64).smallest_subnormal))
 #: Measurements of one rate at most, each with the replicas that the one before asks for.
 ROUNDS = 3
 # Replicas beyond those, as a standard error is known to a tenth, and more than there can be.
@@ -59,11 +64,18 @@ class MeasuredRate:
         return 0.5 * (self.high - self.low) / quantile(0.5 * (1.0 - INTERVAL))
 
     @property
+    def vanishes(self) -> bool:
+        """Whether it cannot be told from zero: a share of it says nothing."""
+        return self.low <= 0.0 <= self.high
+
+    @property
     def warning(self) -> str:
-        """What is wrong with a rate that is not negative; empty where it is."""
-        if self.rate < 0.0:
-            return ""
-        return f"{self.system}: the rate is {self.rate:+.3g}, not negative: starts do not approach each other"
+        """What is wrong with a rate that is not below zero; empty where it is."""
+        if self.vanishes:
+            return f"the rate is {self.rate:+.3g} and cannot be told from zero: starts may not approach each other"
+        if self.rate > 0.0:
+            return f"the rate is {self.rate:+.3g}, not negative: starts do not approach each other"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -82,10 +94,8 @@ def quantile(tail: float) -> float:
 
 
 def detectable(rate: MeasuredRate, other: MeasuredRate, allowed: float) -> float:
-    """The change, relative to `rate`, that a comparison which allows a difference finds with a chance of `POWER`."""
-    spread = math.hypot(rate.standard_error, other.standard_error)
-    change = allowed + quantile(1.0 - POWER) * spread
-    return change / abs(rate.rate) if rate.rate else math.inf
+    """The difference that a comparison which allows another finds with a chance of `POWER`."""
+    return allowed + quantile(1.0 - POWER) * math.hypot(rate.standard_error, other.standard_error)
 
 
 def allowed_difference(rate: MeasuredRate, other: MeasuredRate, n_systems: int, one_sided: bool = False) -> float:
@@ -129,10 +139,11 @@ def _measured(entry: Entry, seed: int, effort: str, n_systems: int, progress) ->
 
 def _wanted(rate: MeasuredRate, n_systems: int, effort: str) -> int:
     """The replicas of two measurements that can tell the change that is sought; those of this one where it can."""
-    finds = detectable(rate, rate, allowed_difference(rate, rate, n_systems)) / SOUGHT[effort]
-    if finds <= 1.0:
+    found = detectable(rate, rate, allowed_difference(rate, rate, n_systems))
+    # A rate of zero has no relative change, and no more replicas are needed to know that.
+    finds = found / max(SOUGHT[effort] * abs(rate.rate), ROUNDING)
+    if finds <= 1.0 or (rate.vanishes and rate.standard_error <= ROUNDING):
         return rate.replicas
-    # A rate of zero has no relative change.
     return int(min(RESERVE * rate.replicas * finds**2, MOST))
 
 
