@@ -77,7 +77,10 @@ def _law(measured: Measured, change: str) -> tuple[str, str]:
     if math.isnan(measured.p_value):
         return "inconclusive", f"{change}, but there are too few finite replicas to test whether the law is steady"
     if unsteady:
-        return "inconclusive", f"{change}, but the law still moves (p = {measured.p_value:.2g}): give more steps"
+        return "inconclusive", (
+            f"{change}, but the law still moves (p = {measured.p_value:.2g}): give more steps, unless it goes round a "
+            "cycle"
+        )
     if not (low > POINT_RATIO and high < WALK_RATIO):
         return "inconclusive", (
             f"{change}, but it differs so much from replica to replica that its median may be anything from "
