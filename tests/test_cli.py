@@ -203,13 +203,14 @@ def test_reader_that_leaves(environment):
     assert err == ""
 
 
-def test_live_line_on_a_terminal_is_erased():
+def test_live_line_on_a_terminal_is_erased(monkeypatch):
     class Terminal(io.StringIO):
         def isatty(self):
             return True
 
     stream = Terminal()
-    with StatusLine(stream) as status:
+    monkeypatch.setattr(sys, "stderr", stream)
+    with StatusLine() as status:
         status.show("C1", 0, 2, 0)
         status.show("C2", 1, 2, 1)
     lines = stream.getvalue().split("\r")
@@ -221,7 +222,8 @@ def test_a_log_gets_sparse_lines(monkeypatch):
     clock = [0.0]
     monkeypatch.setattr("time.perf_counter", lambda: clock[0])
     stream = io.StringIO()
-    with StatusLine(stream) as status:
+    monkeypatch.setattr(sys, "stderr", stream)
+    with StatusLine() as status:
         for second in range(100):
             clock[0] = float(second)
             status.show(f"C{second}", second, 100, 0)
