@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,32 @@ def test_file_is_written_whole_or_not_at_all(tmp_path):
         files.write_json(file, {"a": [1, 2, 3], "b": object()})
     assert json.loads(file.read_text(encoding="utf-8")) == {"a": 1}
     assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no named pipes")
+def test_a_pipe_is_written_to_and_a_link_stays_one(tmp_path, capsys):
+    """Renamed over, ``/dev/null`` would be a file for all processes of a container, whose user is root."""
+    pipe, link = tmp_path / "pipe", tmp_path / "link.json"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as pool:
+        read = pool.submit(pipe.read_text, encoding="utf-8")
+        assert cli.main(["check", CHEAP, "--json", str(pipe)]) == cli.OK
+        assert json.loads(read.result(timeout=60))["rows"]
+    assert pipe.is_fifo()
+    link.symlink_to(tmp_path / "file.json")  # which is not there yet
+    for number in (1, 2):
+        files.write_json(link, {"a": number})
+        assert link.is_symlink()
+        assert json.loads((tmp_path / "file.json").read_text(encoding="utf-8")) == {"a": number}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file.json", "link.json", "pipe"]
+    # The control: a name that is none of these is replaced as a whole.
+    assert [files.is_stream(path) for path in (pipe, link, tmp_path, tmp_path / "none", Path(os.devnull))] == [
+        True,
+        False,
+        False,
+        False,
+        True,
+    ]
 
 
 def test_full_disk_is_a_message_after_the_table(monkeypatch, capsys, tmp_path):
