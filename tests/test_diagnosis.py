@@ -254,6 +254,17 @@ def test_limits_of_the_rule(late, ratio, p_value, diverged, expected):
     assert reason
 
 
+def test_a_reason_tells_of_replicas_that_left():
+    """A third of the paths go to infinity, the others rest at 0: a point, and not of all."""
+    maps, starts = ito.AffineMaps([[[2.0]]], [[0.0]]), np.where(np.arange(60) % 3 == 0, 1.0, 0.0)[:, None]
+    found = verdict(maps, 2000, x0=starts)
+    assert found.verdict == "point"
+    assert found.evidence.reason.endswith("; 33.3 % of the replicas left the finite numbers")
+    assert verdict(maps, 2000, x0=[1.0]).evidence.reason == "100 % of the replicas left the finite numbers"
+    assert "left" not in verdict(maps, 2000).evidence.reason
+    assert verdict(maps, 2000, x0=1.0 - starts).evidence.reason == "66.7 % of the replicas left the finite numbers"
+
+
 # ------------------------------------------------------------------------------------------------------------ evidence
 
 
