@@ -78,6 +78,21 @@ def test_a_file_that_fails_leaves_nothing_either(tmp_path):
     assert "steps" not in sys.modules
 
 
+def test_a_package_without_init_is_left_to_nobody_either(tmp_path, monkeypatch):
+    """Python looks up where its parts lie along sys.path, and finds others where the folder is searched no more."""
+    for name, h in (("a", 0.25), ("b", 0.5)):
+        (tmp_path / name / "parts").mkdir(parents=True)
+        (tmp_path / name / "parts" / "inner.py").write_text(f"H = {h}\n")
+        (tmp_path / name / "systems.py").write_text(
+            "import iterorder as ito\nfrom parts import inner\n"
+            "SYSTEMS = {'a': ito.gallery.two_point_quadratic(inner.H)}\n"
+        )
+    monkeypatch.syspath_prepend(str(tmp_path / "a"))
+    for name, slope in (("b", 0.5), ("a", 0.75), ("b", 0.5)):
+        assert systems_of_file(tmp_path / name / "systems.py")[0].maps.lipschitz_max == slope
+        assert not {"parts", "parts.inner"} & set(sys.modules)
+
+
 def test_modules_from_elsewhere_stay(tmp_path):
     """A module from an environment below the folder is imported once in a process: compiled ones cannot be twice."""
     path = neighbour_of(tmp_path / "a", 0.25)

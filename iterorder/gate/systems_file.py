@@ -79,12 +79,12 @@ def _neighbours_importable(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.path[:] = path
         # Of packages that were there before, such as iterorder run from its own folder, new modules are kept.
         new = {name.partition(".")[0] for name in sys.modules if name not in before} - before
         neighbours = {name for name in new if _lies_in(folder, name)}
         for name in [name for name in sys.modules if name.partition(".")[0] in neighbours]:
             del sys.modules[name]
+        sys.path[:] = path  # last: where the parts of a package without __init__.py lie is looked up along it
 
 
 def _lies_in(folder: Path, name: str) -> bool:
