@@ -72,9 +72,9 @@ class MeasuredRate:
     def warning(self) -> str:
         """What is wrong with a rate that is not below zero; empty where it is."""
         if self.vanishes:
-            return f"the rate is {self.rate:+.3g} and cannot be told from zero: starts may not approach each other"
+            return f"the rate is {self.rate:+.3g} and cannot be told from zero: starts may not approach in the mean"
         if self.rate > 0.0:
-            return f"the rate is {self.rate:+.3g}, not negative: starts do not approach each other"
+            return f"the rate is {self.rate:+.3g}, not negative: starts do not approach in the mean"
         return ""
 
 
