@@ -98,6 +98,23 @@ def test_replicas_are_as_many_as_a_change_of_five_per_cent_needs():
     assert not any(compare([rate], [other])[0].verdict == "changed" for other in blunt)
 
 
+def test_progress_is_of_the_numbers_of_the_plan(monkeypatch):
+    """A system of 20 dimensions takes more numbers at first than more replicas may: all of its share is that."""
+    monkeypatch.setattr(rates, "REPLICAS", 40)
+    monkeypatch.setitem(rates.NUMBERS, "quick", 19 * 40 * rates.STEPS)
+    wide = ito.QuadraticSGD(np.broadcast_to(np.eye(20), (2, 20, 20)), np.eye(20)[:2], 0.05)
+    systems = [*quadratic(0.3), Entry("wide", wide, np.zeros(20))]
+    first, most = rates.REPLICAS * rates.STEPS, rates.NUMBERS["quick"]
+    shares = []
+    rates.measure(systems, seed=0, progress=shares.append)
+    assert shares == sorted(set(shares))
+    assert shares[-1] == 1.0
+    # Where the first system ends, and the first of two starts of its first measurement.
+    total = first + 2 * most + 20 * first
+    assert (first + 2 * most) / total in shares
+    assert min(shares) == pytest.approx(0.5 * first / total)
+
+
 def known(name, rate, error):
     return rates.MeasuredRate(name, rate, rate - 1.96 * error, rate + 1.96 * error, 5, 10, "end")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from iterorder.convergence import Rate, coupling_distance, fit_rate
 from iterorder.errors import InvalidInputError, IterorderError
 from iterorder.gate.systems_file import Entry
 from iterorder.orders import BACKWARD
-from iterorder.progress import Progress, as_progress, part, reported
+from iterorder.progress import Progress, Report, as_progress, part, reported
 
 #: The chance of a false alarm of a whole comparison, shared by its systems.
 LEVEL = 1e-3
@@ -115,22 +116,37 @@ def measure(
     A first measurement says how many replicas are needed for a comparison of two such rates to find a change of
     `SOUGHT`; the next has them, as far as `NUMBERS` goes.
     """
+    # One edge more than there are measurements: shares of the numbers that all of them may take.
+    plans = [_plan(entry, effort) for entry in systems]
+    edges = np.cumsum([0, *(numbers for plan in plans for numbers in plan)])
+    found: list[MeasuredRate | Unfitted] = []
     with reported(as_progress(progress), "rates") as report:
-        shares = [part(report, k / len(systems), (k + 1) / len(systems)) for k in range(len(systems))]
-        return [
-            _measured(entry, seed, effort, len(systems), share) for entry, share in zip(systems, shares, strict=True)
-        ]
+        for entry in systems:
+            first = ROUNDS * len(found)
+            ends = (edges[first : first + ROUNDS + 1] / edges[-1]).tolist()
+            shares = [part(report, low, high) for low, high in pairwise(ends)]
+            found.append(_measured(entry, seed, effort, len(systems), shares))
+            if report is not None:
+                report(ends[-1])
+    return found
 
 
-def _measured(entry: Entry, seed: int, effort: str, n_systems: int, progress) -> MeasuredRate | Unfitted:
+def _plan(entry: Entry, effort: str) -> list[int]:
+    """The numbers that each measurement of a rate may take: those after the first are there where more replicas fit."""
+    first = REPLICAS * STEPS * entry.maps.dim
+    return [first, *(ROUNDS - 1) * [NUMBERS[effort] if NUMBERS[effort] > first else 0]]
+
+
+def _measured(
+    entry: Entry, seed: int, effort: str, n_systems: int, shares: list[Report | None]
+) -> MeasuredRate | Unfitted:
     try:
-        rate = _named(entry, _fit(entry, seed, REPLICAS, STEPS, part(progress, 0.0, 1.0 / ROUNDS)), REPLICAS)
-        for k in range(1, ROUNDS):
+        rate = _named(entry, _fit(entry, seed, REPLICAS, STEPS, shares[0]), REPLICAS)
+        for share in shares[1:]:
             n_steps = _enough_steps(rate)
             n_replicas = min(_wanted(rate, n_systems, effort), NUMBERS[effort] // (n_steps * entry.maps.dim))
             if n_replicas <= rate.replicas:
                 break
-            share = part(progress, k / ROUNDS, (k + 1) / ROUNDS)
             rate = _named(entry, _fit(entry, seed, n_replicas, n_steps, share), n_replicas)
         return rate
     except IterorderError as error:
