@@ -241,6 +241,24 @@ def test_advice_on_systems_that_expand_fits_them(tmp_path, capsys):
     assert second.endswith("; take a smaller step size or a ridge")
 
 
+def test_a_few_replicas_that_leave_stop_no_check(tmp_path, capsys):
+    """Slopes of 10²⁰⁰, once in 2000 steps: the law is there (γ < 0), and floats cannot hold all of it."""
+    path, table = tmp_path / "rare.py", tmp_path / "table.json"
+    path.write_text(
+        "import iterorder as ito\nmaps = ito.AffineMaps([[[1e200]], [[0.5]]], [[0.0], [1.0]], [0.0005, 0.9995])\n"
+        "half = ito.AffineMaps([[[1e200]], [[0.5]]], [[0.0], [1.0]], [0.01, 0.99])\n"
+        "SYSTEMS = {'rare': maps, 'half': half}\n"
+    )
+    assert main(["check", "--systems", str(path), "--json", str(table)]) == 1
+    rows = json.loads(table.read_text())["rows"]
+    verdicts = {(row["system"].partition(":")[0], row["claim"]): row["verdict"] for row in rows}
+    assert {verdicts["rare", f"C{k}"] for k in (1, 2, 3, 4)} == {"pass"}
+    assert verdicts["rare", "C5"] == "skipped"
+    # The control: where nearly all replicas have left, nothing settles.
+    assert verdicts["half", "C2"] == "fail"
+    assert "C2 fails for half: " in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_gap_parts_systems_not_rows(file, capsys):
     assert main(["check", "--systems", str(file)]) == 0
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
