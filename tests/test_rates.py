@@ -161,6 +161,23 @@ def test_a_small_fall_that_rounding_does_not_explain_is_no_constant(rise):
     assert fit_rate(n, lost).stopped_by == "end"
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float16])
+def test_distances_in_few_digits_are_as_exact_as_those(kind):
+    """A last bit of float32 is no fall either, and the interval knows what storing has rounded."""
+    n, eps = np.arange(60), float(np.finfo(kind).eps)
+    rising = 1.0 + 1.5 * eps * np.minimum(n / 20, 1.0)
+    for constant in (np.ones(60, kind), rising.astype(kind)):
+        rate = fit_rate(n, constant)
+        assert rate.stopped_by == "end"
+        assert contains(rate, 0.0)
+    with pytest.raises(ito.InvalidInputError, match="plateau"):  # the control: the same curve in all digits
+        fit_rate(n, rising)
+    for slope in (0.9, 0.97):
+        exact = slope ** np.arange(8.0)
+        assert contains(fit_rate(np.arange(8), exact.astype(kind)), math.log(slope))
+        assert fit_rate(np.arange(8), exact).high - math.log(slope) < eps
+
+
 @pytest.mark.parametrize("order", ["forward", "backward"])
 def test_isometries_have_the_rate_zero(order):
     """Rotations and moves keep distances but for the rounding of every step, which may rise and then rest."""

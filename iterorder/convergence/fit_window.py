@@ -66,6 +66,8 @@ class Curve:
     n_replicas : int
     highest_floor : float
         Largest plateau, in units of the scale, that is taken for a floor; one above it is a true stall.
+    stored : float
+        Relative rounding of distances that were given in fewer digits than float64 has.
     """
 
     steps: np.ndarray
@@ -74,6 +76,7 @@ class Curve:
     relative_variance: np.ndarray | None = None
     n_replicas: int = 1
     highest_floor: float = math.inf
+    stored: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ def fit_window(curve: Curve) -> FitWindow:
         raise _too_few(curve, end, stopped_by)
     rounding = relative_rounding(curve.steps[:end], curve.distance[:end], curve.scale[:end])
     x, logs = (curve.steps[:end] - curve.steps[0]).astype(np.float64), np.log(curve.distance[:end])
-    plateau = None if _is_line(x, logs, rounding) else find_plateau(x, logs)
+    plateau = None if _is_line(x, logs, rounding + curve.stored) else find_plateau(x, logs)
     # Negated, so that a ratio that overflowed counts as rough.
     if (rough := ~(rounding * ROUNDING_MARGIN <= 1.0)).any():
         end, stopped_by = int(rough.argmax()), "rounding"
@@ -124,7 +127,7 @@ def fit_window(curve: Curve) -> FitWindow:
         raise _too_few(curve, end, stopped_by)
     first = second_half(curve.steps, end)
     reach = _reach(curve, end) if stopped_by == "monte carlo" else end
-    return FitWindow(first, end, stopped_by, rounding[first:end], reach)
+    return FitWindow(first, end, stopped_by, rounding[first:end] + curve.stored, reach)
 
 
 def second_half(steps: np.ndarray, end: int) -> int:

@@ -63,7 +63,8 @@ def fit_rate(steps, distance=None, *, level: float = 0.95) -> Rate:
     steps : CouplingDistance, or array_like of int, shape (n,)
         Increasing numbers of steps, below 2⁶³ in size and in span.
     distance : array_like, shape (n,), optional
-        Not negative; zeros and values that are not finite end the curve. Only with an array of steps.
+        Not negative; zeros and values that are not finite end the curve. Those of float32 and float16 are taken as
+        rounded to it. Only with an array of steps.
     level : float in (0, 1)
         Of the interval.
 
@@ -155,11 +156,11 @@ def _fit_coupling(coupling: CouplingDistance, level: float) -> Rate:
 def _fit_arrays(steps, distance, level: float) -> Rate:
     if distance is None:
         raise InvalidInputError("distance is missing: give fit_rate(steps, distance) or fit_rate(coupling)")
-    steps, distance = _as_steps(steps), _as_distances(distance)
+    steps, (distance, stored) = _as_steps(steps), _as_distances(distance)
     if steps.shape != distance.shape:
         raise InvalidInputError(f"steps has shape {steps.shape} and distance {distance.shape}: give one for each step")
     largest = np.fmax.accumulate(np.where(np.isfinite(distance), distance, 0.0))
-    curve = Curve(steps, distance, largest)
+    curve = Curve(steps, distance, largest, stored=stored)
     return _with_residuals(curve, fit_window(curve), level)
 
 
@@ -241,14 +242,16 @@ def _as_steps(steps) -> np.ndarray:
     return array.astype(np.int64)
 
 
-def _as_distances(distance) -> np.ndarray:
+def _as_distances(distance) -> tuple[np.ndarray, float]:
+    """Distances that are not negative, and the relative rounding of those in fewer digits than ours."""
     array = _as_numbers("distance", distance, "give one real number for each step")
+    eps = float(np.finfo(array.dtype).eps) if array.dtype.kind == "f" else 0.0
     with np.errstate(over="ignore"):  # a wider float than ours: one that overflows ends the curve
         array = array.astype(np.float64)
     if (array < 0).any():
         i = int((array < 0).argmax())
         raise InvalidInputError(f"distance[{i}] is {array[i]}: a distance is at least 0")
-    return array
+    return array, eps if eps > EPS else 0.0
 
 
 def _as_numbers(name: str, values, accepted: str) -> np.ndarray:
