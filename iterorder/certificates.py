@@ -109,7 +109,17 @@ def _without_bound(maps: RandomMaps, c: float | None) -> str:
 
 def smaller_steps(maps: RandomMaps) -> str:
     """What a system with a step size may try to contract; empty for one without."""
-    if not hasattr(maps, "step_size") and not hasattr(maps, "step_sizes"):
+    if not has_step_size(maps):
         return ""
     losses = getattr(maps, "maps", maps)  # those that an optimiser steps along
     return "a smaller step size or a ridge" if hasattr(losses, "ridge") else "a smaller step size"
+
+
+def fewer_steps(maps: RandomMaps | None) -> str:
+    """What to try where all replicas left the finite numbers."""
+    return "lower the step size or n_steps" if has_step_size(maps) else "lower n_steps, or take maps that expand less"
+
+
+def has_step_size(maps: RandomMaps | None) -> bool:
+    """Whether a system moves along gradients, by a step size that can be lowered."""
+    return hasattr(maps, "step_size") or hasattr(maps, "step_sizes")

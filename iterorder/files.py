@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there, and devices and pipes that stay what they are."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 from iterorder.errors import InvalidInputError
+
+#: Where devices are, and what this process has open: a file there may be the one that its output is redirected to.
+STREAMS = (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
 
 
 def as_path(value) -> Path:
@@ -21,16 +25,32 @@ def as_path(value) -> Path:
         raise InvalidInputError(f"path is {value!r}: give the name of a file, a str or a pathlib.Path") from None
 
 
+def is_stream(path: Path) -> bool:
+    """Whether this is no file that can be replaced: a device, a pipe, or a name for what a process has open."""
+    if not path.exists() or path.is_dir():
+        return False
+    return not path.is_file() or path.absolute().parent in STREAMS
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A binary file to write to, beside `path` until the block ends, then renamed to it.
 
-    An interruption or an error inside the block leaves the old file or none, never half of one.
+    An interruption or an error inside the block leaves the old file or none, never half of one. Where `path` is a link
+    to a file, that one is replaced. A device or a pipe, such as ``/dev/null``, is written to: renamed over, it would be
+    gone for all processes.
     """
-    if path.is_dir() or not path.parent.is_dir():
-        what = "is a folder" if path.is_dir() else f"is in {path.parent}, which is no folder"
+    if is_stream(path):
+        content = BytesIO()
+        yield content
+        with path.open("ab") as stream:
+            stream.write(content.getvalue())
+        return
+    target = path.resolve()
+    if target.is_dir() or not target.parent.is_dir():
+        what = "is a folder" if target.is_dir() else f"is in {path.parent}, which is no folder"
         raise InvalidInputError(f"path {path} {what}: give the name of a file in an existing folder")
-    temporary = path.parent / f".{os.getpid()}-{threading.get_ident()}-{path.name[-100:]}.part"
+    temporary = target.parent / f".{os.getpid()}-{threading.get_ident()}-{target.name[-100:]}.part"
     # Opened by hand for the rights of any new file; tempfile's are private.
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     try:
@@ -38,7 +58,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

@@ -6,11 +6,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
 
 import numpy as np
 
 from iterorder.errors import InvalidInputError
+from iterorder.log import is_terminal, say, standard_error
 
 #: What `progress=` takes: whether to show anything, or a function of the finished share.
 Progress = bool | Callable[[float], object] | None
@@ -77,11 +77,11 @@ def _shown(progress: Progress, title: str) -> Iterator[Callable[[float], object]
         yield progress
     elif _in_notebook():
         yield _NotebookBar(title)
-    elif sys.stderr.isatty():
+    elif is_terminal(standard_error()):
         with _bar(title) as tell:
             yield tell
     else:
-        yield _Lines(title, sys.stderr)
+        yield _Lines(title)
 
 
 @contextmanager
@@ -99,9 +99,8 @@ def _bar(title: str) -> Iterator[Callable[[float], object]]:
 class _Lines:
     """Whole lines, the more rarely the longer it takes: for logs, where a bar would be thousands of lines."""
 
-    def __init__(self, title: str, stream: TextIO) -> None:
-        self._title, self._stream = title, stream
-        self._start = time.monotonic()
+    def __init__(self, title: str) -> None:
+        self._title, self._start = title, time.monotonic()
         self._next = FIRST_LINE
 
     def __call__(self, share: float) -> None:
@@ -110,7 +109,7 @@ class _Lines:
             return
         self._next = max(FIRST_LINE, NEXT_LINE * spent)
         left = f", about {_clock(spent * (1.0 - share) / share)} left" if 0.0 < share < 1.0 else ""
-        print(f"{self._title}: {share:.0%} after {_clock(spent)}{left}", file=self._stream, flush=True)
+        say(f"{self._title}: {share:.0%} after {_clock(spent)}{left}")
 
 
 class _NotebookBar:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from iterorder.certificates import sure_certificate
+from iterorder.certificates import fewer_steps, sure_certificate
 from iterorder.errors import DivergenceError
 from iterorder.kernels.backends import Backend, backend_named
 from iterorder.kernels.problem import Out, Place, Problem
@@ -199,7 +199,7 @@ def _checked(trajectory: Trajectory) -> Trajectory:
         first, last = int(diverged.min()), int(diverged.max())
         when = f"between steps {first} and {last}" if trajectory.order == FORWARD else f"by the saved step {last}"
         raise DivergenceError(
-            f"all {len(diverged)} replicas left the finite numbers, {when}: lower the step size or n_steps (the "
+            f"all {len(diverged)} replicas left the finite numbers, {when}: {fewer_steps(trajectory.maps)} (the "
             "error's .trajectory holds the saved steps, with NaN from there)",
             trajectory,
         )

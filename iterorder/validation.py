@@ -68,6 +68,18 @@ def as_float(name: str, value, *, low: float = -math.inf, strict: bool = False) 
     return number
 
 
+def as_power(value) -> float:
+    """The power p of a mean or a distance: a number of at least 1, or infinity for the largest."""
+    value = _scalar("p", value)
+    try:
+        power = float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:  # an integer beyond every float
+        power = math.nan
+    if not power >= 1.0:
+        raise InvalidInputError(f"p is {_shown(value)}: give a number of at least 1, or inf for the largest")
+    return power
+
+
 def _shown(value) -> str:
     """A value as text; Python refuses to print integers of some thousand digits."""
     if isinstance(value, int) and abs(value) > 10**100:

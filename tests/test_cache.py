@@ -125,6 +125,9 @@ def test_a_damaged_file_is_replaced(folder, suffix, damage, capfd):
     assert in_new_process(folder)(1.5) == 3.0
     said = capfd.readouterr().err
     assert said.count("cannot be read (") == said.count("compiling for") == 1
+    # The folder can be written: another one is no help.
+    assert "compiles them anew, and writes them again" in said
+    assert "NUMBA_CACHE_DIR" not in said
     assert in_new_process(folder)(1.5) == 3.0  # and is whole again
     assert capfd.readouterr().err == ""
 
@@ -181,3 +184,28 @@ def test_a_user_without_a_home_runs_a_read_only_installation(tmp_path):
     run = subprocess.run([sys.executable, "-c", script], env=environment, check=False, **nobody)
     assert (run.returncode, run.stdout) == (0, "1.25\n"), run.stderr
     assert run.stderr.count("set NUMBA_CACHE_DIR") == 1
+
+
+def test_without_a_compiler_simulations_say_so():
+    """NUMBA_DISABLE_JIT=1 is set for coverage and debuggers, often for all of a test run."""
+    script = """
+import iterorder as ito
+
+def step(x, draw, params, out):
+    out[0] = 0.5 * x[0] + draw[0]
+
+for use in (
+    lambda: ito.simulate(ito.gallery.barnsley_fern(), [0.0, 0.0], 10, seed=1),
+    lambda: ito.CustomMaps(step, dim=1),
+):
+    try:
+        use()
+    except ito.BackendUnavailableError as error:
+        print(error.reason)
+print(ito.wasserstein_1d([0.0, 1.0], [1.0, 2.5]))
+"""
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    run = subprocess.run([sys.executable, "-c", script], env=environment, check=False, capture_output=True, text=True)
+    *reasons, distance = run.stdout.splitlines()
+    assert reasons == 2 * ["NUMBA_DISABLE_JIT is set, and simulations need compiled kernels: unset it, or set it to 0"]
+    assert distance == "1.25", run.stderr

@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,32 @@ def test_file_is_written_whole_or_not_at_all(tmp_path):
     assert list(tmp_path.iterdir()) == [file]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no named pipes")
+def test_a_pipe_is_written_to_and_a_link_stays_one(tmp_path, capsys):
+    """Renamed over, ``/dev/null`` would be a file for all processes of a container, whose user is root."""
+    pipe, link = tmp_path / "pipe", tmp_path / "link.json"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as pool:
+        read = pool.submit(pipe.read_text, encoding="utf-8")
+        assert cli.main(["check", CHEAP, "--json", str(pipe)]) == cli.OK
+        assert json.loads(read.result(timeout=60))["rows"]
+    assert pipe.is_fifo()
+    link.symlink_to(tmp_path / "file.json")  # which is not there yet
+    for number in (1, 2):
+        files.write_json(link, {"a": number})
+        assert link.is_symlink()
+        assert json.loads((tmp_path / "file.json").read_text(encoding="utf-8")) == {"a": number}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file.json", "link.json", "pipe"]
+    # The control: a name that is none of these is replaced as a whole.
+    assert [files.is_stream(path) for path in (pipe, link, tmp_path, tmp_path / "none", Path(os.devnull))] == [
+        True,
+        False,
+        False,
+        False,
+        True,
+    ]
+
+
 def test_full_disk_is_a_message_after_the_table(monkeypatch, capsys, tmp_path):
     def full(path, content):
         raise OSError("no space left on device")
@@ -203,13 +230,14 @@ def test_reader_that_leaves(environment):
     assert err == ""
 
 
-def test_live_line_on_a_terminal_is_erased():
+def test_live_line_on_a_terminal_is_erased(monkeypatch):
     class Terminal(io.StringIO):
         def isatty(self):
             return True
 
     stream = Terminal()
-    with StatusLine(stream) as status:
+    monkeypatch.setattr(sys, "stderr", stream)
+    with StatusLine() as status:
         status.show("C1", 0, 2, 0)
         status.show("C2", 1, 2, 1)
     lines = stream.getvalue().split("\r")
@@ -221,7 +249,8 @@ def test_a_log_gets_sparse_lines(monkeypatch):
     clock = [0.0]
     monkeypatch.setattr("time.perf_counter", lambda: clock[0])
     stream = io.StringIO()
-    with StatusLine(stream) as status:
+    monkeypatch.setattr(sys, "stderr", stream)
+    with StatusLine() as status:
         for second in range(100):
             clock[0] = float(second)
             status.show(f"C{second}", second, 100, 0)

@@ -191,10 +191,24 @@ def test_a_diverged_block_is_data_when_another_is_finite(monkeypatch):
 
 
 def test_all_diverged_is_an_error_that_carries_the_finite_part():
-    with pytest.raises(ito.DivergenceError, match=r"all 4 replicas.*lower the step size") as caught:
+    with pytest.raises(ito.DivergenceError, match=r"all 4 replicas.*: lower n_steps, or take maps that") as caught:
         couple(ar1(2.0), [0.0], [1.0], 2000, save_steps=[0, 10, 2000])
     assert caught.value.trajectory.states.shape[1] == 3
     assert np.isfinite(caught.value.trajectory.states[:, :2]).all()
+
+
+@pytest.mark.parametrize("order", ["forward", "backward", ito.Window(3000), ito.Window(start=10)], ids=str)
+def test_a_step_size_is_spoken_of_where_there_is_one(order):
+    """Affine maps have none that could be lowered; an optimiser has that of its losses."""
+    descent = ito.LinearRegressionSGD([[1.0], [2.0]], [0.0, 1.0], 9.0)
+    for maps, advised in ((ar1(2.0), False), (descent, True), (ito.Optimizer(descent, weight_decay=0.1), True)):
+        with pytest.raises(ito.DivergenceError) as run:
+            ito.simulate(maps, [1.0], 3000, order=order, seed=1)
+        with pytest.raises(ito.DivergenceError) as pair:
+            couple(maps, [1.0], [2.0], 3000, order=order, save_steps=None)
+        for error in (run, pair):
+            assert ("lower the step size or n_steps" in str(error.value)) == advised
+            assert "lower n_steps, or take maps that expand less" in str(error.value) or advised
 
 
 def test_distances_beyond_squares_and_beyond_floats():
@@ -213,6 +227,7 @@ BAD = [
     ({"y0": ["a"]}, "y0 has dtype"),
     ({"p": 0.5}, "p is 0.5: give a number of at least 1"),
     ({"p": math.nan}, "p is nan"),
+    ({"p": 10**400}, "p is an integer of 1329 bits: give a number of at least 1, or inf for the largest"),
     ({"p": "2"}, "p is '2'"),
     ({"n_steps": -1}, "n_steps is -1"),
     ({"n_replicas": 0}, "n_replicas is 0"),

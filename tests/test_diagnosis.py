@@ -254,6 +254,17 @@ def test_limits_of_the_rule(late, ratio, p_value, diverged, expected):
     assert reason
 
 
+def test_a_reason_tells_of_replicas_that_left():
+    """A third of the paths go to infinity, the others rest at 0: a point, and not of all."""
+    maps, starts = ito.AffineMaps([[[2.0]]], [[0.0]]), np.where(np.arange(60) % 3 == 0, 1.0, 0.0)[:, None]
+    found = verdict(maps, 2000, x0=starts)
+    assert found.verdict == "point"
+    assert found.evidence.reason.endswith("; 33.3 % of the replicas left the finite numbers")
+    assert verdict(maps, 2000, x0=[1.0]).evidence.reason == "100 % of the replicas left the finite numbers"
+    assert "left" not in verdict(maps, 2000).evidence.reason
+    assert verdict(maps, 2000, x0=1.0 - starts).evidence.reason == "66.7 % of the replicas left the finite numbers"
+
+
 # ------------------------------------------------------------------------------------------------------------ evidence
 
 
@@ -262,7 +273,7 @@ def test_evidence_shows_what_was_looked_at():
     evidence = result.evidence
     assert evidence.early_steps.tolist() == list(range(26, 51))
     assert evidence.late_steps.tolist() == list(range(51, 101))
-    assert evidence.compared_steps == (50, 100)
+    assert evidence.compared_steps == (53, 100)
     assert evidence.ratio == evidence.late_diameter / evidence.early_diameter
     assert evidence.diverged_fraction == 0
     assert 0 <= evidence.p_value <= 1
@@ -315,3 +326,25 @@ def test_a_settled_cycle_says_that_it_is_one():
     # The control: independent draws of the same maps have a steady law.
     iid = ito.QuadraticSGD(maps.curvatures, maps.minimizers, 0.3)
     assert ito.diagnose(iid, [0.2], 300, order="forward", n_replicas=50, seed=0).verdict == "distribution"
+
+
+def test_a_law_that_goes_round_is_not_steady():
+    """Laws at n/2 and n were compared where both are even: all of these were distributions, with p up to 1."""
+    flip = ito.AffineMaps([[[-1.0]]], [[0.0]])
+    turn = ito.AffineMaps([[[0.0, -1.0], [1.0, 0.0]]], [[0.0, 0.0]])
+    for n_steps in (1000, 4000, 4002, 40_000):
+        for maps, x0 in ((flip, [1.0]), (turn, [1.0, 0.5])):
+            found = ito.diagnose(maps, x0, n_steps, order="forward", n_replicas=60, seed=1)
+            assert found.verdict == "inconclusive"
+            assert "the law still moves" in found.evidence.reason
+            assert "unless it goes round a cycle" in found.evidence.reason
+
+    def walk(x, draw, params, out):
+        place = x[0] + (1.0 if draw[0] < 0.5 else -1.0)
+        out[0] = place - params[0] * math.floor(place / params[0])
+
+    even, odd = (ito.CustomMaps(walk, dim=1, params=(places,)) for places in (4.0, 5.0))
+    for n_steps in (1000, 4000):
+        # Of four places one takes two in turn; of five, all are met alike after some dozens of steps: the control.
+        assert ito.diagnose(even, [0.0], n_steps, order="forward", n_replicas=200, seed=1).verdict == "inconclusive"
+        assert ito.diagnose(odd, [0.0], n_steps, order="forward", n_replicas=200, seed=1).verdict == "distribution"

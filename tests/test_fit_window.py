@@ -133,6 +133,15 @@ def test_too_few_points_say_which_floor(distance, message):
         fit_rate(np.arange(len(distance)), np.array(distance, float))
 
 
+def test_earlier_steps_are_asked_for_where_some_were_not_saved():
+    every, some = np.arange(6), np.array([0, 10, 20, 30, 40, 50])
+    for distance in ([1.0, 0.5, 0.0, 0.0, 0.0, 0.0], [1.0, 1e-5, 1e-16, 1e-16, 1e-16, 1e-16]):
+        for steps, more in ((every, False), (some, True)):
+            with pytest.raises(ito.InvalidInputError, match="start further apart") as error:
+                fit_rate(steps, distance)
+            assert ("save more of the earlier steps, or" in str(error.value)) == more
+
+
 def test_too_few_replicas_say_so():
     with pytest.raises(ito.InvalidInputError, match=r"a few replicas carry it \(C5\).*give more replicas"):
         fit_rate(couple(vervaat(), [0.0], [1.0], 40, n_replicas=5, p=4))

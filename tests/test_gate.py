@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
+import numpy as np
 import pytest
 
 import iterorder as ito
@@ -77,6 +78,21 @@ def test_a_file_that_fails_leaves_nothing_either(tmp_path):
     assert "steps" not in sys.modules
 
 
+def test_a_package_without_init_is_left_to_nobody_either(tmp_path, monkeypatch):
+    """Python looks up where its parts lie along sys.path, and finds others where the folder is searched no more."""
+    for name, h in (("a", 0.25), ("b", 0.5)):
+        (tmp_path / name / "parts").mkdir(parents=True)
+        (tmp_path / name / "parts" / "inner.py").write_text(f"H = {h}\n")
+        (tmp_path / name / "systems.py").write_text(
+            "import iterorder as ito\nfrom parts import inner\n"
+            "SYSTEMS = {'a': ito.gallery.two_point_quadratic(inner.H)}\n"
+        )
+    monkeypatch.syspath_prepend(str(tmp_path / "a"))
+    for name, slope in (("b", 0.5), ("a", 0.75), ("b", 0.5)):
+        assert systems_of_file(tmp_path / name / "systems.py")[0].maps.lipschitz_max == slope
+        assert not {"parts", "parts.inner"} & set(sys.modules)
+
+
 def test_modules_from_elsewhere_stay(tmp_path):
     """A module from an environment below the folder is imported once in a process: compiled ones cannot be twice."""
     path = neighbour_of(tmp_path / "a", 0.25)
@@ -105,6 +121,8 @@ def test_modules_from_elsewhere_stay(tmp_path):
             "line 2, has no system in SYSTEMS['a']: x0 of 'a' has shape",
         ),
         ("import iterorder as ito\nSYSTEMS = {'a': ito.gallery.cyclic_walk(1)}", "wrong.py, line 2, fails: N is 1"),
+        # In a baseline both would be "3", and one of them lost.
+        ("SYSTEMS = {\n 3: 1,\n '3': 2}", "wrong.py, line 3, has two systems that are called '3'"),
     ],
 )
 def test_a_wrong_file_is_refused(tmp_path, capsys, text, message):
@@ -164,6 +182,81 @@ def test_systems_that_never_settle_fail_and_say_how(tmp_path, capsys):
     assert "C2 fails for far: the system expands, all 2000 replicas left the finite numbers" in out
     assert "3 fail, 2 skipped" in out
     assert "controls" not in out
+
+
+ORDERED = """
+import iterorder as ito
+
+losses = dict(curvatures=[1.0, 2.0, 0.5], minimizers=[0.0, 1.0, -1.0], step_size=0.3)
+SYSTEMS = {
+    "cyclic": ito.QuadraticSGD(**losses, sampling="cyclic"),
+    "schedule": ito.Optimizer(ito.QuadraticSGD(**losses), schedule="cosine", horizon=5000),
+    "reshuffle": ito.QuadraticSGD(**losses, sampling="reshuffle"),
+}
+"""
+
+
+def test_maps_in_an_order_of_their_own_keep_no_law_of_both_orders(tmp_path, capsys):
+    """Read backward, cyclic order is another order (C13), and a schedule another schedule: no failure of the system."""
+    path = tmp_path / "ordered.py"
+    path.write_text(ORDERED)
+    assert main(["check", "--systems", str(path), "--json", str(tmp_path / "table.json")]) == 0
+    rows = json.loads((tmp_path / "table.json").read_text())["rows"]
+    verdicts = {(row["system"].partition(":")[0], row["claim"]): row["verdict"] for row in rows}
+    for name in ("cyclic", "schedule"):
+        assert {verdicts[name, claim] for claim in ("C1", "C3", "C4")} == {"skipped"}
+    assert verdicts["cyclic", "C2"] == "pass"
+    # The control: with reshuffling the laws agree at the ends of epochs, and all is tested.
+    assert {verdicts["reshuffle", claim] for claim in ("C1", "C2", "C3", "C4")} == {"pass"}
+    out = " ".join(capsys.readouterr().out.split())
+    assert "in cyclic order the law goes round" in out
+    assert "the step size changes with the step" in out
+
+
+def test_the_second_start_is_as_far_away_as_the_first(tmp_path, capsys):
+    path = tmp_path / "far.py"
+    path.write_text(
+        "import iterorder as ito\nquadratic = ito.gallery.two_point_quadratic(0.3)\n"
+        "SYSTEMS = {str(x): (quadratic, [x]) for x in (0.0, 0.5, -3.0, 1e20, -1e100, 1e308)}\n"
+    )
+    entries = systems_of_file(path)
+    assert [entry.other_start[0] for entry in entries[:4]] == [1.0, 1.5, 0.0, 2e20]
+    assert all(np.isfinite(entry.other_start).all() for entry in entries)
+    assert entries[3].x0[0] + 1.0 == entries[3].x0[0]  # the control: what it was
+    assert main(["rates", "--systems", str(path)]) == 0
+    assert "6 rates per step" in capsys.readouterr().out
+    assert main(["check", "--systems", str(path)]) == 1  # 800 steps do not forget 10³⁰⁸
+    assert "C2 fails for 1e+308: backward iterates go on moving" in " ".join(capsys.readouterr().out.split())
+
+
+def test_advice_on_systems_that_expand_fits_them(tmp_path, capsys):
+    path = tmp_path / "expand.py"
+    path.write_text(
+        "import iterorder as ito\nSYSTEMS = {'maps': ito.AffineMaps([[[1e30]]], [[1.0]]),\n"
+        " 'descent': ito.LinearRegressionSGD([[1.0], [2.0]], [0.0, 1.0], 9.0)}\n"
+    )
+    assert main(["check", "--systems", str(path), "--format", "github"]) == 1
+    first, second = (line for line in capsys.readouterr().out.splitlines() if line.startswith("::error"))
+    assert "step size" not in first
+    assert second.endswith("; take a smaller step size or a ridge")
+
+
+def test_a_few_replicas_that_leave_stop_no_check(tmp_path, capsys):
+    """Slopes of 10²⁰⁰, once in 2000 steps: the law is there (γ < 0), and floats cannot hold all of it."""
+    path, table = tmp_path / "rare.py", tmp_path / "table.json"
+    path.write_text(
+        "import iterorder as ito\nmaps = ito.AffineMaps([[[1e200]], [[0.5]]], [[0.0], [1.0]], [0.0005, 0.9995])\n"
+        "half = ito.AffineMaps([[[1e200]], [[0.5]]], [[0.0], [1.0]], [0.01, 0.99])\n"
+        "SYSTEMS = {'rare': maps, 'half': half}\n"
+    )
+    assert main(["check", "--systems", str(path), "--json", str(table)]) == 1
+    rows = json.loads(table.read_text())["rows"]
+    verdicts = {(row["system"].partition(":")[0], row["claim"]): row["verdict"] for row in rows}
+    assert {verdicts["rare", f"C{k}"] for k in (1, 2, 3, 4)} == {"pass"}
+    assert verdicts["rare", "C5"] == "skipped"
+    # The control: where nearly all replicas have left, nothing settles.
+    assert verdicts["half", "C2"] == "fail"
+    assert "C2 fails for half: " in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_gap_parts_systems_not_rows(file, capsys):

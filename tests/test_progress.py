@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import types
 
@@ -10,6 +11,7 @@ import pytest
 
 import iterorder as ito
 from iterorder import progress
+from iterorder.cli.status import StatusLine
 from tests.systems import SYSTEMS
 
 ORDERS = ["forward", "backward", ito.Window(50), ito.Window(start=300), ito.Window(start=0), ito.Window(start=10**6)]
@@ -79,8 +81,6 @@ def test_a_log_gets_few_lines(capsys, monkeypatch):
 
 
 def test_a_terminal_gets_a_bar_that_goes_away(monkeypatch):
-    import io
-
     class Terminal(io.StringIO):
         def isatty(self):
             return True
@@ -91,6 +91,46 @@ def test_a_terminal_gets_a_bar_that_goes_away(monkeypatch):
         report(0.5)
     assert "forward" in terminal.getvalue()
     assert terminal.getvalue().count("\n") <= 2
+
+
+def closed():
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+class Full(io.StringIO):
+    def write(self, text):
+        raise OSError("no space left on device")
+
+
+class Bare:
+    """What a window's log offers in the place of a stream."""
+
+    def __init__(self):
+        self.text = ""
+
+    def write(self, text):
+        self.text += text
+
+    def flush(self):
+        pass
+
+
+@pytest.mark.parametrize("stream", [lambda: None, closed, Full, Bare], ids=["none", "closed", "full", "bare"])
+def test_no_state_of_standard_error_stops_a_run(stream, monkeypatch):
+    """A process without a console has none, a service may have closed it, the disk of a log may be full."""
+    quiet = ito.simulate(SYSTEMS["fern"], [0.0, 0.0], 100, seed=1).states
+    monkeypatch.setattr(progress, "FIRST_LINE", 0.0)
+    monkeypatch.setattr(sys, "stderr", given := stream())
+    told = ito.simulate(SYSTEMS["fern"], [0.0, 0.0], 100, seed=1, progress=True)
+    with StatusLine() as status:
+        status.next = 0.0
+        status.show("C1", 0, 1, 0)
+    np.testing.assert_array_equal(quiet, told.states)
+    if isinstance(given, Bare):  # the control: a line is written where it can be
+        assert "forward: 100% after 0:00" in given.text
+        assert "checking C1" in given.text
 
 
 def test_a_notebook_gets_the_browsers_bar(capsys, monkeypatch):

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
@@ -130,6 +130,67 @@ def test_a_geometric_curve_gives_its_rate_in_any_units(slope, log_first, n, stri
     assert rate.low <= rate.rate <= rate.high
     assert rate.low - rounding <= slope / stride <= rate.high + rounding
     assert 7 <= rate.first < rate.last <= steps[-1]
+
+
+@given(
+    level=st.floats(-600, 600),
+    bits=st.lists(st.integers(-1, 1), min_size=3, max_size=60),
+    kink=st.integers(1, 59),
+    slope=st.sampled_from([0.0, EPS, -EPS, 1e-13]),
+)
+@example(level=0.3, bits=60 * [0], kink=30, slope=EPS)
+def test_a_curve_that_is_constant_up_to_its_last_bits_has_the_rate_zero(level, bits, kink, slope):
+    """Rounding is no fall and no growth: a plateau that lies within it is none."""
+    constant = np.full(len(bits), math.exp(level))
+    stepped = np.where(np.arange(len(bits)) < kink, constant, np.nextafter(constant, np.inf))
+    for distance in (constant * (1 + EPS * np.array(bits)), stepped, np.exp(level + slope * np.arange(len(bits)))):
+        rate = fit_rate(np.arange(len(bits)), distance)
+        assert rate.stopped_by == "end"
+        # Three points that differ by two bits, and by the rounding of their logarithms.
+        assert abs(rate.rate) <= 2 * EPS * (1 + abs(level)) + abs(slope)
+
+
+@pytest.mark.parametrize("rise", [-1, 1])
+def test_a_small_fall_that_rounding_does_not_explain_is_no_constant(rise):
+    """The control: a thousand times more than rounding, and the curve ends on a plateau that it has not left by 8."""
+    n = np.arange(60)
+    # Of a bare array δ = 4·eps a step.
+    seen, lost = (1 + rise * size * 4 * EPS * 60 * np.minimum(n / 20, 1) for size in (1e3, 0.5))
+    with pytest.raises(ito.InvalidInputError, match=r"8 times (above|below) the plateau"):
+        fit_rate(n, seen)
+    assert fit_rate(n, lost).stopped_by == "end"
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float16])
+def test_distances_in_few_digits_are_as_exact_as_those(kind):
+    """A last bit of float32 is no fall either, and the interval knows what storing has rounded."""
+    n, eps = np.arange(60), float(np.finfo(kind).eps)
+    rising = 1.0 + 1.5 * eps * np.minimum(n / 20, 1.0)
+    for constant in (np.ones(60, kind), rising.astype(kind)):
+        rate = fit_rate(n, constant)
+        assert rate.stopped_by == "end"
+        assert contains(rate, 0.0)
+    with pytest.raises(ito.InvalidInputError, match="plateau"):  # the control: the same curve in all digits
+        fit_rate(n, rising)
+    for slope in (0.9, 0.97):
+        exact = slope ** np.arange(8.0)
+        assert contains(fit_rate(np.arange(8), exact.astype(kind)), math.log(slope))
+        assert fit_rate(np.arange(8), exact).high - math.log(slope) < eps
+
+
+@pytest.mark.parametrize("order", ["forward", "backward"])
+def test_isometries_have_the_rate_zero(order):
+    """Rotations and moves keep distances but for the rounding of every step, which may rise and then rest."""
+    for seed in (0, 5, 20, 21, 25):  # some of these were refused
+        generator = np.random.default_rng(seed)
+        cosines, sines = np.cos(angles := generator.uniform(0, 2 * np.pi, 2)), np.sin(angles)
+        turns = np.array([[cosines, -sines], [sines, cosines]]).transpose(2, 0, 1)
+        maps = ito.AffineMaps(turns, generator.normal(size=(2, 2)))
+        for n in (30, 200, 1000):
+            coupling = couple(maps, [0.0, 0.0], [1.0, 0.3], n, order=order, n_replicas=5, seed=seed)
+            for rate in (fit_rate(coupling), fit_rate(coupling.steps, coupling.distance)):
+                assert contains(rate, 0.0)
+                assert rate.high - rate.low < 1e-10
 
 
 # ----------------------------------------------------------------------------------------------------------- intervals

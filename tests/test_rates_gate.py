@@ -15,7 +15,7 @@ import iterorder as ito
 from iterorder import files
 from iterorder.cli import main
 from iterorder.cli.command import _parser
-from iterorder.cli.rates_view import _finds
+from iterorder.cli.rates_view import _tests
 from iterorder.gate import baseline, rates
 from iterorder.gate.comparison import compare
 from iterorder.gate.systems_file import Entry, own_systems
@@ -98,6 +98,23 @@ def test_replicas_are_as_many_as_a_change_of_five_per_cent_needs():
     assert not any(compare([rate], [other])[0].verdict == "changed" for other in blunt)
 
 
+def test_progress_is_of_the_numbers_of_the_plan(monkeypatch):
+    """A system of 20 dimensions takes more numbers at first than more replicas may: all of its share is that."""
+    monkeypatch.setattr(rates, "REPLICAS", 40)
+    monkeypatch.setitem(rates.NUMBERS, "quick", 19 * 40 * rates.STEPS)
+    wide = ito.QuadraticSGD(np.broadcast_to(np.eye(20), (2, 20, 20)), np.eye(20)[:2], 0.05)
+    systems = [*quadratic(0.3), Entry("wide", wide, np.zeros(20))]
+    first, most = rates.REPLICAS * rates.STEPS, rates.NUMBERS["quick"]
+    shares = []
+    rates.measure(systems, seed=0, progress=shares.append)
+    assert shares == sorted(set(shares))
+    assert shares[-1] == 1.0
+    # Where the first system ends, and the first of two starts of its first measurement.
+    total = first + 2 * most + 20 * first
+    assert (first + 2 * most) / total in shares
+    assert min(shares) == pytest.approx(0.5 * first / total)
+
+
 def known(name, rate, error):
     return rates.MeasuredRate(name, rate, rate - 1.96 * error, rate + 1.96 * error, 5, 10, "end")
 
@@ -140,10 +157,10 @@ def test_what_a_test_finds_and_how_often_it_is_wrong():
 def test_a_measurement_tells_what_a_comparison_of_all_its_systems_finds():
     """The level is shared: of ten systems less is found than of one, and as much as two such measurements give."""
     now = [known(f"{k}", -1.0, 0.01) for k in range(10)]
-    alone, shared = (_finds(compare([], some), compared=False)["0"] for some in (now[:1], now))
+    alone, shared = (_tests(compare([], some), compared=False)["0"].detectable for some in (now[:1], now))
     assert alone == compare(now[:1], now[:1])[0].detectable
     assert shared == compare(now, now)[0].detectable > alone
-    assert _finds(compare(now, now), compared=True)["0"] == shared
+    assert _tests(compare(now, now), compared=True)["0"].detectable == shared
 
 
 def test_a_system_that_is_to_have_no_rate(tmp_path, capsys):
@@ -291,8 +308,63 @@ def test_a_rate_that_is_not_negative_is_warned_of(tmp_path, capsys):
     assert out.count("warning:") == 1
     assert main(["rates", "--against", str(baseline), "--systems", str(systems)]) == 0
     out = " ".join(capsys.readouterr().out.split())
-    assert "warning: grows: the rate is +0.223" in out
-    assert "warning: in the baseline, grows: the rate is +0.223" in out
+    assert "warning: grows: the rate is +0.223, not negative: starts do not approach in the mean (in the" in out
+    assert out.count("warning:") == 1
+    systems.write_text(ONE + "SYSTEMS['grows'] = ito.AffineMaps([[[0.3]], [[0.2]]], [[1.0], [0.0]])\n")
+    assert main(["rates", "--against", str(baseline), "--systems", str(systems)]) == 1
+    out = " ".join(capsys.readouterr().out.split())
+    assert "warning: grows: in the baseline, the rate is +0.223, not negative" in out
+    assert out.count("warning:") == 1
+
+
+ZERO = ONE + "SYSTEMS['walk'] = ito.AffineMaps([[[1.0]], [[1.0]]], [[0.1], [-0.1]])\n"
+
+
+def test_of_a_rate_that_vanishes_differences_are_told_and_no_shares(tmp_path, capsys):
+    """A share of a rate that is zero up to rounding is a quotient of roundings: 1.8e+11 % was printed for it."""
+    saved, table, systems = (tmp_path / name for name in ("baseline.json", "table.json", "systems.py"))
+    systems.write_text(ZERO)
+    common = ["rates", "--systems", str(systems), "--json", str(table)]
+    assert main([*common, "--save", str(saved)]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "warning: walk: the rate is" in out
+    assert "cannot be told from zero" in out
+    assert "may pass unnoticed" not in out
+    walk = json.loads(saved.read_text())["rates"][1]
+    assert walk["replicas"] == rates.REPLICAS  # more would find nothing
+    assert main([*common, "--against", str(saved)]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert out.count("warning: walk:") == 1
+    (cells,) = re.findall(r" walk (.*?) same", out)
+    assert "%" not in cells
+    one, walk = json.loads(table.read_text())["rows"]
+    for row in (one, walk):
+        assert 0.0 < row["allowed_difference"] < row["detectable_difference"] < 0.1
+    assert walk["detectable_change"] is None
+    assert one["detectable_change"] == pytest.approx(one["detectable_difference"] / abs(one["before"]["rate"]))
+    assert re.search(r"±\d\S* % +\d\S* % +same", out)  # the control: shares of the other
+
+
+def test_the_sign_of_a_rounding_decides_nothing():
+    for rate, warned in ((1e-19, True), (-1e-19, True), (0.0, True), (-1e-3, True), (-1.0, False)):
+        measured = known("one", rate, 1e-2)
+        assert measured.vanishes == warned
+        assert ("cannot be told from zero" in measured.warning) == warned
+        (row,) = compare([measured], [measured])
+        assert math.isnan(row.detectable) == warned
+        assert row.to_dict()["allowed_difference"] == row.allowed > 0.0
+    assert "not negative" in known("one", 1.0, 1e-2).warning
+
+
+def test_slow_systems_are_compared_like_others():
+    """Rates near 10⁻⁸, where 10⁻⁹ was once allowed for rounding: a change of ±5 % passed."""
+    measured = []
+    for h in (1e-8, 1.05e-8):
+        maps = ito.AffineMaps(2 * [[[1.0 - h]]], [[0.0], [1e-8]])
+        measured += rates.measure([Entry("slow", maps, np.zeros(1))], seed=0)
+    assert compare(measured[:1], measured[:1])[0].verdict == "same"
+    assert compare(measured[:1], measured[1:])[0].verdict == "changed"
+    assert measured[0].replicas == rates.REPLICAS
 
 
 def test_a_rate_that_cannot_be_fitted_stops_no_other(tmp_path, capsys):

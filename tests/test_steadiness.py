@@ -42,13 +42,25 @@ def test_laws_are_compared_at_equal_phases_of_an_epoch_and_at_different_ones_of_
         step = comparison_step(epochs, n)
         assert 0 < step < n
         assert (n - step) % batches == 0
-        assert abs(step - n / 2) <= batches
+        assert abs(step - n / 2) <= batches + n / 8
     long_epoch = ito.AffineMaps(np.full((100, 1, 1), 0.5), np.zeros((100, 1)), sampling="reshuffle")
     assert comparison_step(long_epoch, 50) == 25
     cycle = SYSTEMS["affine d=8 cyclic"]
     for n in (8, 50, 51, 1000):
         assert (n - comparison_step(cycle, n)) % cycle.sampling_law.batches_per_epoch != 0
-    assert comparison_step(ito.gallery.two_point_quadratic(0.5), 51) == 25
+
+
+@given(n=st.integers(100, 2**62))
+def test_no_short_cycle_is_met_twice_at_one_phase(n):
+    """A law that goes round in 2 to 16 steps is seen at two places of its cycle; half of 1000 is a multiple of 4."""
+    maps = ito.gallery.two_point_quadratic(0.5)
+    step = comparison_step(maps, n)
+    assert n // 2 <= step <= n - 3 * (n - n // 2) // 4
+    assert all((n - step) % period for period in range(2, 17))
+    assert any((1000 - 1000 // 2) % period == 0 for period in range(2, 17))  # the control
+    for short in range(8, 100):
+        assert short // 2 <= comparison_step(maps, short) < short
+        assert (short - comparison_step(maps, short)) % 2 == 1
 
 
 @pytest.mark.parametrize("dim", [1, 5])

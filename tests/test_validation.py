@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from scipy import sparse
 
 import iterorder as ito
 from iterorder.arrays import as_array
-from iterorder.validation import as_float, as_floats, as_int, as_seed
+from iterorder.validation import as_float, as_floats, as_int, as_power, as_seed
 
 MASKED = np.ma.masked_array([1.0, 2.0, 999.0], [0, 0, 1])
 UNMASKED = np.ma.masked_array([1.0, 2.0, 3.0], [0, 0, 0])
@@ -202,6 +203,28 @@ def test_numbers_without_axes_are_numbers():
     for value in (ByArray([0.5]), ByArray(0.5j), ByArray("a")):
         with pytest.raises(ito.InvalidInputError, match="tol is"):
             as_float("tol", value)
+
+
+def test_a_power_is_a_number_of_at_least_one_or_infinity():
+    for value in (1, 1.5, np.float32(1.5), Fraction(3, 2), np.array(1.5), np.inf, 10**300):
+        assert as_power(value) == float(value)
+    for value in (0.5, np.nan, True, np.True_, "2", None, [2.0], np.array([2.0]), 2j, 10**400, -np.inf):
+        with pytest.raises(ito.InvalidInputError, match=r"^p is .*: give a number of at least 1, or inf"):
+            as_power(value)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda p: ito.wasserstein_1d([0.0], [1.0], p),
+        lambda p: ito.wasserstein([[0.0, 1.0]], [[1.0, 0.0]], p),
+        lambda p: ito.theory(TWO).contraction(p),
+        lambda p: ito.coupling_distance(TWO, [0.0], [1.0], 2, order="forward", n_replicas=2, seed=1, p=p),
+    ],
+)
+def test_every_power_is_read_in_one_way(use):
+    with pytest.raises(ito.InvalidInputError, match="p is an integer of 1329 bits"):
+        use(10**400)
 
 
 def test_a_plain_array_is_not_copied_to_be_looked_at():

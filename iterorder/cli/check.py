@@ -65,7 +65,7 @@ def _claims(arguments: argparse.Namespace, seed: int) -> tuple[ClaimTable, float
 
     chosen = selected([name.upper() for name in arguments.claims] or None)
     rows: list[ClaimRow] = []
-    with StatusLine(sys.stderr) as status:
+    with StatusLine() as status:
         names = [claim.id for claim in chosen]
         status.show(names[0], 0, len(names), 0)
         for done, (_, new) in enumerate(one_by_one(chosen, seed=seed, effort=arguments.effort), start=1):

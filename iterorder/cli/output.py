@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from iterorder.errors import InvalidInputError
+from iterorder.files import is_stream
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 #: Columns of the table where the output is no terminal.
@@ -29,7 +30,9 @@ def check_targets(**targets: Path | None) -> None:
     for name, path in targets.items():
         if path is None:
             continue
-        option, folder = f"--{name}", path.parent
+        option, folder = f"--{name}", path.resolve().parent
+        if is_stream(path):
+            continue
         if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
             what = "is a folder" if path.is_dir() else f"is in {folder}, which is no folder that can be written to"
             raise InvalidInputError(f"{option} {path} {what}: give the name of a file in an existing folder")

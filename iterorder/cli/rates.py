@@ -15,7 +15,6 @@ from iterorder.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from iterorder.gate.comparison import Comparison
-    from iterorder.gate.rates import MeasuredRate, Unfitted
     from iterorder.gate.systems_file import Entry
 
 
@@ -77,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     rows = comparison.compare(before, now, rtol=rtol, one_sided=arguments.one_sided, expect_none=arguments.expect_none)
     content = {"version": __version__, "seed": seed, "effort": arguments.effort}
     if arguments.against is None:
-        passed, summary = _measured(now, arguments.expect_none, seed)
+        passed, summary = _measured(rows, seed)
         content |= _as_measured(rows, passed)
     else:
         passed, summary = all(row.passed for row in rows), _summary(rows, arguments.against, used, seed)
@@ -137,14 +136,14 @@ def _seed(given: int | None, used: int | None) -> int:
     return seed
 
 
-def _measured(now: list[MeasuredRate | Unfitted], expect_none: list[str], seed: int) -> tuple[bool, str]:
+def _measured(rows: list[Comparison], seed: int) -> tuple[bool, str]:
     """Whether rates are where they are to be, and a line that counts them."""
     from iterorder.gate.rates import Unfitted
 
-    without = [rate for rate in now if isinstance(rate, Unfitted)]
-    missing = f", {len(without)} without one" if without else ""
-    expected = all(isinstance(rate, Unfitted) == (rate.system in expect_none) for rate in now)
-    return expected, f"{len(now) - len(without)} rates per step{missing}, 95 % intervals, seed {seed}"
+    without = sum(isinstance(row.now, Unfitted) for row in rows)
+    missing = f", {without} without one" if without else ""
+    passed = all(row.passed for row in rows)
+    return passed, f"{len(rows) - without} rates per step{missing}, 95 % intervals, seed {seed}"
 
 
 def _summary(rows: list[Comparison], against: Path, used: int | None, seed: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +10,11 @@ from iterorder.cli import output
 
 if TYPE_CHECKING:
     from iterorder.gate.comparison import Comparison
+    from iterorder.gate.rates import MeasuredRate
 
 MEASURED = "finds: the change of the rate that a comparison of two such measurements finds in 9 cases of 10"
 COMPARED = "change: minus is slower; allowed: by chance or --rtol; finds: the change that is found in 9 cases of 10"
+VANISHING = "shares of the rate, or differences per step where it cannot be told from zero"
 
 
 def print_rates(rows: list[Comparison], summary: str, *, compared: bool, sought: float, advice: str = "") -> None:
@@ -29,14 +30,15 @@ def print_rates(rows: list[Comparison], summary: str, *, compared: bool, sought:
         view.add_column(column)
     if compared:
         view.add_column("verdict")
-    finds = _finds(rows, compared)
+    tests = _tests(rows, compared)
     for row in rows:
-        view.add_row(*map(Text, _cells(row, compared, finds[row.system])))
+        view.add_row(*map(Text, _cells(row, tests[row.system], compared)))
     console.print(view)
-    console.print(COMPARED if compared else MEASURED, style="dim")
-    for _, note in _notes(rows, compared):
+    vanishes = any(test.before is not None and test.before.vanishes for test in tests.values())
+    console.print((COMPARED if compared else MEASURED) + (f"; {VANISHING}" if vanishes else ""), style="dim")
+    for _, note in _notes(rows):
         console.print(Text(note, "yellow"))
-    for note in _weak(finds, sought, advice):
+    for note in _weak(tests, sought, advice):
         console.print(Text(note, "dim"))
     console.print(Text(summary, "bold"))
 
@@ -52,7 +54,7 @@ def github_lines(rows: list[Comparison], systems: Path | None, *, compared: bool
     for row in rows:
         if compared and not row.passed:
             yield line("error", row.system, failure(row))
-    for name, note in _notes(rows, compared):
+    for name, note in _notes(rows):
         fails = not compared and not note.startswith("warning: ")
         if fails or note.startswith("warning: "):
             yield line("error" if fails else "warning", name, note.removeprefix("warning: "))
@@ -75,7 +77,7 @@ def failure(row: Comparison) -> str:
     return f"{row.system} has a rate, {row.now.rate:.6g} a step, and is expected to have none"
 
 
-def _cells(row: Comparison, compared: bool, finds: float) -> list[str]:
+def _cells(row: Comparison, test: Comparison, compared: bool) -> list[str]:
     from iterorder.gate.rates import MeasuredRate, Unfitted
 
     now, before = row.now, row.before
@@ -84,55 +86,59 @@ def _cells(row: Comparison, compared: bool, finds: float) -> list[str]:
         cells = [f"{now.rate:.6g}", f"{now.low:.6g} … {now.high:.6g}", f"{now.first}–{now.last}", now.stopped_by]
     elif isinstance(now, Unfitted):
         cells[0] = "none" if row.expect_none else "failed"
+    change = allowed = finds = "-"
+    if test.before is not None and isinstance(now, MeasuredRate):
+        change = _relative(test.before.rate - now.rate, test.before, "+")
+        allowed = ("" if row.one_sided else "±") + _relative(test.allowed, test.before)
+        finds = _relative(test.detectable_difference, test.before)
     if not compared:
-        return [row.system, *cells, _percent(finds)]
-    change = allowed = "-"
-    if before is not None and isinstance(now, MeasuredRate) and before.rate:
-        size = abs(before.rate)
-        change = f"{100.0 * (before.rate - now.rate) / size:+.2g} %"
-        allowed = ("" if row.one_sided else "±") + _percent(row.allowed / size)
+        return [row.system, *cells, finds]
     base = "-" if before is None else f"{before.rate:.6g}"
-    return [row.system, *cells, base, change, allowed, _percent(finds), row.verdict]
+    return [row.system, *cells, base, change, allowed, finds, row.verdict]
 
 
-def _finds(rows: list[Comparison], compared: bool) -> dict[str, float]:
-    """The relative change of each system that is found; in a measurement alone, by a comparison of two like it."""
-    from iterorder.gate.rates import MeasuredRate, allowed_difference, detectable
-
-    found = {}
-    for row in rows:
-        found[row.system] = row.detectable
-        if not compared and isinstance(row.now, MeasuredRate):
-            found[row.system] = detectable(row.now, row.now, allowed_difference(row.now, row.now, len(rows)))
-    return found
+def _relative(difference: float, rate: MeasuredRate, sign: str = "") -> str:
+    """A difference as a share of a rate; as it is, where that cannot be told from zero."""
+    if rate.vanishes:
+        return f"{difference:{sign}.2g}"
+    return f"{100.0 * difference / abs(rate.rate):{sign}.2g} %"
 
 
-def _percent(share: float) -> str:
-    return f"{100.0 * share:.2g} %" if math.isfinite(share) else "-"
+def _tests(rows: list[Comparison], compared: bool) -> dict[str, Comparison]:
+    """The comparison of each system; of a measurement alone, that with another one like it."""
+    from iterorder.gate.comparison import compare
+    from iterorder.gate.rates import MeasuredRate
+
+    if not compared:
+        now = [row.now for row in rows if row.now is not None]
+        rows = compare([rate for rate in now if isinstance(rate, MeasuredRate)], now)
+    return {row.system: row for row in rows}
 
 
-def _notes(rows: list[Comparison], compared: bool) -> list[tuple[str, str]]:
+def _notes(rows: list[Comparison]) -> list[tuple[str, str]]:
     """Systems and what is to be said of them."""
     from iterorder.gate.rates import MeasuredRate, Unfitted
 
     notes = []
     for row in rows:
+        before = row.before if row.before is not None and row.before.warning else None
         if isinstance(row.now, MeasuredRate) and row.now.warning:
-            notes.append((row.system, f"warning: {row.now.warning}"))
+            too = f" (in the baseline too, {before.rate:+.3g})" if before else ""
+            notes.append((row.system, f"warning: {row.system}: {row.now.warning}{too}"))
+        elif before:
+            notes.append((row.system, f"warning: {row.system}: in the baseline, {before.warning}"))
         if isinstance(row.now, MeasuredRate) and row.expect_none:
             notes.append((row.system, failure(row)))
         if isinstance(row.now, Unfitted):
             expected = ", as is expected" if row.expect_none else ""
             notes.append((row.system, f"{row.system} has no rate{expected}: {row.now.reason}"))
-        if compared and row.before is not None and row.before.warning:
-            notes.append((row.system, f"warning: in the baseline, {row.before.warning}"))
     return notes
 
 
-def _weak(finds: dict[str, float], sought: float, advice: str) -> list[str]:
+def _weak(tests: dict[str, Comparison], sought: float, advice: str) -> list[str]:
     """Systems of which less is seen than the effort is for."""
     return [
-        f"{name}: a change below {_percent(change)} may pass unnoticed{advice}"
-        for name, change in finds.items()
-        if math.isfinite(change) and change > 1.1 * sought
+        f"{name}: a change below {100.0 * test.detectable:.2g} % may pass unnoticed{advice}"
+        for name, test in tests.items()
+        if test.detectable > 1.1 * sought
     ]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import TextIO
 
+from iterorder.log import is_terminal, say, standard_error
 from iterorder.progress import FIRST_LINE, NEXT_LINE
 
 
 class StatusLine:
     """One line of a terminal, gone afterwards; elsewhere whole lines, the more rarely the longer it takes."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self.stream, self.live = stream, stream.isatty()
+    def __init__(self) -> None:
+        self.live = is_terminal(standard_error())
         self.start, self.next = time.perf_counter(), FIRST_LINE
 
     @property
@@ -25,14 +25,14 @@ class StatusLine:
         spent = self.seconds
         text = f"checking {current}  {done}/{total} claims, {failed} failures, {spent:.0f} s"
         if self.live:
-            print(f"\r\x1b[K{text}", end="", file=self.stream, flush=True)
+            say(f"\r\x1b[K{text}", end="")
         elif spent >= self.next:
             self.next = NEXT_LINE * spent
-            print(text, file=self.stream, flush=True)
+            say(text)
 
     def __enter__(self) -> StatusLine:
         return self
 
     def __exit__(self, *_) -> None:
         if self.live:
-            print("\r\x1b[K", end="", file=self.stream, flush=True)
+            say("\r\x1b[K", end="")

@@ -55,7 +55,8 @@ class Evidence:
     early_steps, late_steps : ndarray of int64
         The saved steps of the two windows.
     compared_steps : tuple of two ints
-        About n/2, and n. Reshuffling: a whole number of epochs apart. Cyclic order: not so, as the law goes round.
+        About n/2, and n: apart by a number without small factors, as a law that goes round a short cycle would pass
+        for steady at the same phase. Reshuffling: a whole number of epochs apart. Cyclic order: not so.
     reason : str
         A sentence that says which rule led to the verdict.
     """
@@ -151,7 +152,11 @@ def diagnose(maps, x0, n_steps: int, *, order: Order, n_replicas: int, seed, pro
     90/√h units in the last place, is called a point: it cannot be told from rounding.
 
     In cyclic order the law of forward paths goes round a cycle (C13), which is neither a point nor a steady law: such a
-    run is "inconclusive" however long it is, and its reason says so.
+    run is "inconclusive" however long it is, and its reason says so. So is that of a walk that is at even places after
+    even numbers of steps, with as many replicas as it takes to tell even places from odd ones.
+
+    The scale is that of the whole state: beside a coordinate of 10⁹, moves of 10⁻⁶ in another are rounding. Give
+    coordinates in units in which they are alike.
 
     It is a rule about the steps it saw, not a proof: a forward path that still approaches its law from a distant
     start shrinks like one that settles. Give n_steps well beyond the transient.

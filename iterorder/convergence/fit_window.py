@@ -26,25 +26,29 @@ MIN_POINTS = 3
 # Why a curve stops being usable: what is wrong at that step, and what to try.
 REASONS = {
     "end": ("the curve ends", "give more steps"),
-    "zero": ("the distance is zero, the starts have met", "save more of the earlier steps"),
-    "not finite": ("the distance is not finite, a replica has diverged", "lower the step size"),
-    "rounding": (
-        f"the distance is not {ROUNDING_MARGIN} times above its rounding",
-        "save more of the earlier steps, or start further apart",
+    "zero": (
+        "the distance is zero, the starts have met",
+        "start further apart (maps that send all points to one at once have no rate)",
     ),
+    "not finite": (
+        "the distance is not finite, it overflows or a replica has diverged",
+        "start closer together, or see why replicas diverge",
+    ),
+    "rounding": (f"the distance is not {ROUNDING_MARGIN} times above its rounding", "start further apart"),
     "plateau": (
         f"the distance is not {PLATEAU_MARGIN} times above the plateau on which it ends",
-        "save more of the earlier steps, or lower the floor (more points, another method)",
+        "lower the floor (more points, another method)",
     ),
     "saturation": (
         f"the distance is not {PLATEAU_MARGIN} times below the plateau on which its growth ends",
-        "save more of the earlier steps, or start closer together",
+        "start closer together",
     ),
     "monte carlo": (
         "the relative standard error of the mean over the replicas is too large, a few replicas carry it (C5)",
         "give more replicas or a smaller p",
     ),
 }
+DENSER = "save more of the earlier steps, or "
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ class Curve:
     n_replicas : int
     highest_floor : float
         Largest plateau, in units of the scale, that is taken for a floor; one above it is a true stall.
+    stored : float
+        Relative rounding of distances that were given in fewer digits than float64 has.
     """
 
     steps: np.ndarray
@@ -70,6 +76,7 @@ class Curve:
     relative_variance: np.ndarray | None = None
     n_replicas: int = 1
     highest_floor: float = math.inf
+    stored: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -109,7 +116,8 @@ def fit_window(curve: Curve) -> FitWindow:
     if end < MIN_POINTS:
         raise _too_few(curve, end, stopped_by)
     rounding = relative_rounding(curve.steps[:end], curve.distance[:end], curve.scale[:end])
-    plateau = find_plateau((curve.steps[:end] - curve.steps[0]).astype(np.float64), np.log(curve.distance[:end]))
+    x, logs = (curve.steps[:end] - curve.steps[0]).astype(np.float64), np.log(curve.distance[:end])
+    plateau = None if _is_line(x, logs, rounding + curve.stored) else find_plateau(x, logs)
     # Negated, so that a ratio that overflowed counts as rough.
     if (rough := ~(rounding * ROUNDING_MARGIN <= 1.0)).any():
         end, stopped_by = int(rough.argmax()), "rounding"
@@ -119,7 +127,7 @@ def fit_window(curve: Curve) -> FitWindow:
         raise _too_few(curve, end, stopped_by)
     first = second_half(curve.steps, end)
     reach = _reach(curve, end) if stopped_by == "monte carlo" else end
-    return FitWindow(first, end, stopped_by, rounding[first:end], reach)
+    return FitWindow(first, end, stopped_by, rounding[first:end] + curve.stored, reach)
 
 
 def second_half(steps: np.ndarray, end: int) -> int:
@@ -192,6 +200,16 @@ def relative_rounding(steps: np.ndarray, distance: np.ndarray, scale: np.ndarray
     return np.cumsum(np.concatenate([ratio[:1], sums]))
 
 
+def _is_line(x: np.ndarray, logs: np.ndarray, rounding: np.ndarray) -> bool:
+    """Whether one line from the first point passes through all others, each as far off as its rounding may put it.
+
+    Such a curve shows no plateau: what bends it, or lifts a constant one by its last bits, may be rounding alone.
+    """
+    off = rounding + EPS * np.abs(logs)
+    slopes, spread = (logs[1:] - logs[0]) / x[1:], (off[1:] + off[0]) / x[1:]
+    return bool((slopes - spread).max() <= (slopes + spread).min())
+
+
 def _before_plateau(curve: Curve, plateau: Plateau) -> int:
     """Number of points before the plateau is near; all of them where it is no floor."""
     n = len(curve.steps)
@@ -208,7 +226,12 @@ def _before_plateau(curve: Curve, plateau: Plateau) -> int:
 
 def _too_few(curve: Curve, end: int, stopped_by: str) -> InvalidInputError:
     what, advice = REASONS[stopped_by]
-    place = "" if end == len(curve.steps) else f" at step {curve.steps[end]} (distance {curve.distance[end]:.3g})"
+    place = ""
+    if end < len(curve.steps):
+        place = f" at step {curve.steps[end]} (distance {curve.distance[end]:.3g})"
+        # Steps between those that were saved: earlier ones there are none of.
+        if stopped_by != "monte carlo" and curve.steps[end] - curve.steps[0] > end:
+            advice = DENSER + advice
     return InvalidInputError(
         f"the distance has {end} usable point{'s' * (end != 1)} of {len(curve.steps)} and a rate needs {MIN_POINTS}: "
         f"{what}{place}; {advice}"

@@ -47,10 +47,17 @@ class Measured:
 
 
 def verdict(measured: Measured) -> tuple[str, str]:
-    """A word and the reason for it."""
+    """A word and the reason for it, with the replicas that do not count among the others."""
+    word, reason = _rule(measured)
+    if 0.0 < measured.diverged < DIVERGED_SHARE:
+        reason += f"; {100.0 * measured.diverged:.3g} % of the replicas left the finite numbers"
+    return word, reason
+
+
+def _rule(measured: Measured) -> tuple[str, str]:
     late, ratio = measured.late, measured.ratio
     if measured.diverged >= DIVERGED_SHARE:
-        return "diverges", f"{measured.diverged:.0%} of the replicas left the finite numbers"
+        return "diverges", f"{100.0 * measured.diverged:.3g} % of the replicas left the finite numbers"
     if late <= measured.rounding:
         return "point", f"the late diameter {late:.3g} is at rounding ({measured.rounding:.3g})"
     change = f"the late diameter is {ratio:.3g} times the early one"
@@ -77,7 +84,10 @@ def _law(measured: Measured, change: str) -> tuple[str, str]:
     if math.isnan(measured.p_value):
         return "inconclusive", f"{change}, but there are too few finite replicas to test whether the law is steady"
     if unsteady:
-        return "inconclusive", f"{change}, but the law still moves (p = {measured.p_value:.2g}): give more steps"
+        return "inconclusive", (
+            f"{change}, but the law still moves (p = {measured.p_value:.2g}): give more steps, unless it goes round a "
+            "cycle"
+        )
     if not (low > POINT_RATIO and high < WALK_RATIO):
         return "inconclusive", (
             f"{change}, but it differs so much from replica to replica that its median may be anything from "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +11,7 @@ from iterorder.maps import RandomMaps
 
 # Saved steps of one window: all pairs of them are compared.
 WINDOW_POINTS = 256
+SMALL_PRIMES = (2, 3, 5, 7, 11, 13)
 
 
 def early(steps: np.ndarray, n_steps: int) -> np.ndarray:
@@ -41,14 +43,35 @@ def some_steps(low: int, high: int) -> list[int]:
 def comparison_step(maps: RandomMaps, n_steps: int) -> int:
     """The step near n/2 whose law is compared with that at n.
 
-    Reshuffling is steady from epoch to epoch only (C1), so the steps are whole epochs apart. In cyclic order the law
-    goes round a cycle (C13): at the same phase it would pass for steady.
+    A law that goes round would pass for steady at the same phase: the steps are apart by a number without small prime
+    factors, so that no short cycle is met twice at one place.
+    Reshuffling is steady from epoch to epoch only (C1), so there whole epochs are counted. In cyclic order the law
+    goes round the epoch (C13).
     """
     law, half = maps.sampling_law, n_steps // 2
-    epoch = law.batches_per_epoch
+    epoch, apart = law.batches_per_epoch, _without_small_factors(n_steps - half)
     if law.kind == "reshuffle":
-        same_phase = n_steps - epoch * max(1, round((n_steps - half) / epoch))
+        same_phase = n_steps - epoch * _without_small_factors(max(1, round((n_steps - half) / epoch)))
         return same_phase if same_phase > 0 else half
-    if law.kind == "cyclic" and epoch > 1 and (n_steps - half) % epoch == 0:
-        return half - 1
-    return half
+    if law.kind == "cyclic" and epoch > 1 and apart % epoch == 0:
+        apart -= 1
+    return n_steps - apart
+
+
+def _without_small_factors(most: int) -> int:
+    """The largest number, at most a quarter below `most`, that has none of as many of the smallest primes as can be.
+
+    None of all six is among any 22 numbers that follow each other.
+
+    Examples
+    --------
+    >>> [_without_small_factors(most) for most in (1, 4, 10, 50, 500)]
+    [1, 3, 9, 47, 499]
+    """
+    low = most - most // 4
+    for count in range(len(SMALL_PRIMES), 0, -1):
+        product = math.prod(SMALL_PRIMES[:count])
+        for number in range(most, low - 1, -1):
+            if math.gcd(number, product) == 1:
+                return number
+    return most

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+import math
+from dataclasses import asdict, fields
 from pathlib import Path
-
-import numpy as np
 
 from iterorder._version import __version__
 from iterorder.errors import InvalidInputError
 from iterorder.files import write_json
 from iterorder.gate.rates import MeasuredRate
+from iterorder.validation import MAX_SEED
 
 SCHEMA = "iterorder.rates/1"
 
@@ -38,7 +38,7 @@ def read(path) -> tuple[list[MeasuredRate], int]:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors write a mark first
     except FileNotFoundError:
         raise InvalidInputError(
             f"there is no baseline {path}: write one with `iterorder rates --save {path}`, where the rates are right"
@@ -47,14 +47,39 @@ def read(path) -> tuple[list[MeasuredRate], int]:
         raise InvalidInputError(f"the baseline {path} cannot be read ({error}): give a file of `--save`") from error
     try:
         content = json.loads(text)
-        if content["schema"] != SCHEMA:
-            raise ValueError(f"schema {content['schema']!r}")
-        rates = [MeasuredRate(**item) for item in content["rates"]]
-        numbers = [number for rate in rates for number in (rate.rate, rate.low, rate.high)]
-        if not np.isfinite(np.array(numbers, np.float64)).all():
-            raise ValueError("a rate is not finite")
-        return rates, int(content["seed"])
-    except (ValueError, KeyError, TypeError) as error:
+        if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+            raise ValueError(f"its schema is not {SCHEMA!r}")
+        rates = [_rate(item) for item in _of_type(list, content, "rates")]
+        seed = _of_type(int, content, "seed")
+        if not 0 <= seed <= MAX_SEED:
+            raise ValueError(f"its seed {seed} is not in [0, 2⁶⁴)")
+        names = [rate.system for rate in rates]
+        if twice := [name for k, name in enumerate(names) if name in names[:k]]:
+            raise ValueError(f"it has {twice[0]!r} twice")
+        return rates, seed
+    except (ValueError, KeyError, OverflowError, RecursionError) as error:
+        what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise InvalidInputError(
-            f"{path} is no baseline ({error}): give a file that `iterorder rates --save` wrote"
+            f"{path} is no baseline ({what}): give a file that `iterorder rates --save` wrote"
         ) from error
+
+
+def _rate(item) -> MeasuredRate:
+    """A rate as it was saved: numbers that a comparison may rest on, or an error."""
+    known = {field.name for field in fields(MeasuredRate)}
+    if not isinstance(item, dict) or not set(item) <= known:
+        raise ValueError(f"{item!r:.60} is no rate")
+    name, reason = _of_type(str, item, "system"), _of_type(str, item, "stopped_by")
+    rate, low, high = (float(_of_type((int, float), item, key)) for key in ("rate", "low", "high"))
+    first, last = _of_type(int, item, "first"), _of_type(int, item, "last")
+    if not (low <= rate <= high and math.isfinite(high - low)):
+        raise ValueError(f"the rate {rate} of {name!r} is not inside a finite interval, {low} to {high}")
+    return MeasuredRate(name, rate, low, high, first, last, reason, _of_type(int, {"replicas": 0, **item}, "replicas"))
+
+
+def _of_type(kind, content: dict, key: str):
+    """An entry of a dict of JSON, whose numbers are no truth values."""
+    value = content[key]
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise ValueError(f"its {key} is {value!r:.60}")
+    return value

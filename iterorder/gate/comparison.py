@@ -65,23 +65,31 @@ class Comparison:
         return self.verdict in PASSING
 
     @property
-    def detectable(self) -> float:
-        """The relative change that this comparison finds with a chance of 9 in 10; NaN where there are no two rates."""
+    def detectable_difference(self) -> float:
+        """The difference that this comparison finds with a chance of 9 in 10; NaN where there are no two rates."""
         if self.before is None or not isinstance(self.now, MeasuredRate):
             return math.nan
         return detectable(self.before, self.now, self.allowed)
 
+    @property
+    def detectable(self) -> float:
+        """The same as a share of the rate before; NaN where that cannot be told from zero."""
+        if self.before is None or self.before.vanishes:
+            return math.nan
+        return self.detectable_difference / abs(self.before.rate)
+
     def to_dict(self) -> dict[str, object]:
         """For JSON: what does not exist is None."""
-        seen = self.detectable
+        compared = self.before is not None and isinstance(self.now, MeasuredRate)
         return {
             "system": self.system,
             "verdict": self.verdict,
             "passed": self.passed,
             "before": None if self.before is None else asdict(self.before),
             "now": None if self.now is None else asdict(self.now),
-            "allowed_difference": self.allowed if math.isfinite(seen) else None,
-            "detectable_change": seen if math.isfinite(seen) else None,
+            "allowed_difference": self.allowed if compared else None,
+            "detectable_difference": self.detectable_difference if compared else None,
+            "detectable_change": None if math.isnan(self.detectable) else self.detectable,
         }
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
 
 from iterorder.convergence import Rate, coupling_distance, fit_rate
 from iterorder.errors import InvalidInputError, IterorderError
 from iterorder.gate.systems_file import Entry
 from iterorder.orders import BACKWARD
-from iterorder.progress import Progress, as_progress, part, reported
+from iterorder.progress import Progress, Report, as_progress, part, reported
 
 #: The chance of a false alarm of a whole comparison, shared by its systems.
 LEVEL = 1e-3
@@ -19,8 +22,11 @@ POWER = 0.9
 SOUGHT, NUMBERS = {"quick": 0.05, "full": 0.0125}, {"quick": 2**23, "full": 2**25}
 #: Replicas and steps of the first measurement; a fit stops by itself at rounding, and where means of products fail.
 REPLICAS, STEPS = 400, 400
-# The interval that is saved, and what rounding of two fits may differ by.
-INTERVAL, ROUNDING = 0.95, 1e-9
+#: The interval that is saved.
+INTERVAL = 0.95
+# What two fits of equal distances may differ by on two machines: the logarithms, 745 in size at most, are rounded, and
+# the slope of a line through three of them is as much off. Rounding of the distances themselves is in the interval.
+ROUNDING = 4.0 * float(np.finfo(np.float64).eps) * -math.log(float(np.finfo(np.float64).smallest_subnormal))
 #: Measurements of one rate at most, each with the replicas that the one before asks for.
 ROUNDS = 3
 # Replicas beyond those, as a standard error is known to a tenth, and more than there can be.
@@ -59,11 +65,18 @@ class MeasuredRate:
         return 0.5 * (self.high - self.low) / quantile(0.5 * (1.0 - INTERVAL))
 
     @property
+    def vanishes(self) -> bool:
+        """Whether it cannot be told from zero: a share of it says nothing."""
+        return self.low <= 0.0 <= self.high
+
+    @property
     def warning(self) -> str:
-        """What is wrong with a rate that is not negative; empty where it is."""
-        if self.rate < 0.0:
-            return ""
-        return f"{self.system}: the rate is {self.rate:+.3g}, not negative: starts do not approach each other"
+        """What is wrong with a rate that is not below zero; empty where it is."""
+        if self.vanishes:
+            return f"the rate is {self.rate:+.3g} and cannot be told from zero: starts may not approach in the mean"
+        if self.rate > 0.0:
+            return f"the rate is {self.rate:+.3g}, not negative: starts do not approach in the mean"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -82,10 +95,8 @@ def quantile(tail: float) -> float:
 
 
 def detectable(rate: MeasuredRate, other: MeasuredRate, allowed: float) -> float:
-    """The change, relative to `rate`, that a comparison which allows a difference finds with a chance of `POWER`."""
-    spread = math.hypot(rate.standard_error, other.standard_error)
-    change = allowed + quantile(1.0 - POWER) * spread
-    return change / abs(rate.rate) if rate.rate else math.inf
+    """The difference that a comparison which allows another finds with a chance of `POWER`."""
+    return allowed + quantile(1.0 - POWER) * math.hypot(rate.standard_error, other.standard_error)
 
 
 def allowed_difference(rate: MeasuredRate, other: MeasuredRate, n_systems: int, one_sided: bool = False) -> float:
@@ -105,22 +116,37 @@ def measure(
     A first measurement says how many replicas are needed for a comparison of two such rates to find a change of
     `SOUGHT`; the next has them, as far as `NUMBERS` goes.
     """
+    # One edge more than there are measurements: shares of the numbers that all of them may take.
+    plans = [_plan(entry, effort) for entry in systems]
+    edges = np.cumsum([0, *(numbers for plan in plans for numbers in plan)])
+    found: list[MeasuredRate | Unfitted] = []
     with reported(as_progress(progress), "rates") as report:
-        shares = [part(report, k / len(systems), (k + 1) / len(systems)) for k in range(len(systems))]
-        return [
-            _measured(entry, seed, effort, len(systems), share) for entry, share in zip(systems, shares, strict=True)
-        ]
+        for entry in systems:
+            first = ROUNDS * len(found)
+            ends = (edges[first : first + ROUNDS + 1] / edges[-1]).tolist()
+            shares = [part(report, low, high) for low, high in pairwise(ends)]
+            found.append(_measured(entry, seed, effort, len(systems), shares))
+            if report is not None:
+                report(ends[-1])
+    return found
 
 
-def _measured(entry: Entry, seed: int, effort: str, n_systems: int, progress) -> MeasuredRate | Unfitted:
+def _plan(entry: Entry, effort: str) -> list[int]:
+    """The numbers that each measurement of a rate may take: those after the first are there where more replicas fit."""
+    first = REPLICAS * STEPS * entry.maps.dim
+    return [first, *(ROUNDS - 1) * [NUMBERS[effort] if NUMBERS[effort] > first else 0]]
+
+
+def _measured(
+    entry: Entry, seed: int, effort: str, n_systems: int, shares: list[Report | None]
+) -> MeasuredRate | Unfitted:
     try:
-        rate = _named(entry, _fit(entry, seed, REPLICAS, STEPS, part(progress, 0.0, 1.0 / ROUNDS)), REPLICAS)
-        for k in range(1, ROUNDS):
+        rate = _named(entry, _fit(entry, seed, REPLICAS, STEPS, shares[0]), REPLICAS)
+        for share in shares[1:]:
             n_steps = _enough_steps(rate)
             n_replicas = min(_wanted(rate, n_systems, effort), NUMBERS[effort] // (n_steps * entry.maps.dim))
             if n_replicas <= rate.replicas:
                 break
-            share = part(progress, k / ROUNDS, (k + 1) / ROUNDS)
             rate = _named(entry, _fit(entry, seed, n_replicas, n_steps, share), n_replicas)
         return rate
     except IterorderError as error:
@@ -129,10 +155,11 @@ def _measured(entry: Entry, seed: int, effort: str, n_systems: int, progress) ->
 
 def _wanted(rate: MeasuredRate, n_systems: int, effort: str) -> int:
     """The replicas of two measurements that can tell the change that is sought; those of this one where it can."""
-    finds = detectable(rate, rate, allowed_difference(rate, rate, n_systems)) / SOUGHT[effort]
-    if finds <= 1.0:
+    found = detectable(rate, rate, allowed_difference(rate, rate, n_systems))
+    # A rate of zero has no relative change, and no more replicas are needed to know that.
+    finds = found / max(SOUGHT[effort] * abs(rate.rate), ROUNDING)
+    if finds <= 1.0 or (rate.vanishes and rate.standard_error <= ROUNDING):
         return rate.replicas
-    # A rate of zero has no relative change.
     return int(min(RESERVE * rate.replicas * finds**2, MOST))
 
 
@@ -145,7 +172,7 @@ def _fit(entry: Entry, seed: int, n_replicas: int, n_steps: int, progress) -> Ra
     coupling = coupling_distance(
         entry.maps,
         entry.x0,
-        entry.x0 + 1.0,
+        entry.other_start,
         n_steps,
         order=BACKWARD,
         n_replicas=n_replicas,

@@ -29,6 +29,15 @@ class Entry(NamedTuple):
     maps: RandomMaps
     x0: np.ndarray
 
+    @property
+    def other_start(self) -> np.ndarray:
+        """A second start: every coordinate is as far from that of the first as it is from zero, and one at least.
+
+        Nearer to a far one it would be lost in rounding: 10²⁰ + 1 is 10²⁰ again.
+        """
+        with np.errstate(over="ignore"):
+            return np.minimum(self.x0 + np.maximum(1.0, np.abs(self.x0)), np.finfo(np.float64).max)
+
 
 def systems_of_file(path) -> list[Entry]:
     """The systems in ``SYSTEMS`` of a Python file: a dict of names to maps, or to maps and a start.
@@ -54,7 +63,11 @@ def systems_of_file(path) -> list[Entry]:
     if not isinstance(found, dict) or not found:
         what = "defines no SYSTEMS" if found is None else f"has SYSTEMS that is {_shown(found)}"
         raise InvalidInputError(f"{_place(path, line_of_entry(path, None))} {what}: {HINT}")
-    return [_entry(path, str(name), value) for name, value in found.items()]
+    names = [str(name) for name in found]
+    if twice := [name for k, name in enumerate(names) if name in names[:k]]:
+        place = _place(path, line_of_entry(path, twice[0]))
+        raise InvalidInputError(f"{place} has two systems that are called {twice[0]!r}: give each a name of its own")
+    return [_entry(path, name, value) for name, value in zip(names, found.values(), strict=True)]
 
 
 @contextmanager
@@ -66,12 +79,12 @@ def _neighbours_importable(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.path[:] = path
         # Of packages that were there before, such as iterorder run from its own folder, new modules are kept.
         new = {name.partition(".")[0] for name in sys.modules if name not in before} - before
         neighbours = {name for name in new if _lies_in(folder, name)}
         for name in [name for name in sys.modules if name.partition(".")[0] in neighbours]:
             del sys.modules[name]
+        sys.path[:] = path  # last: where the parts of a package without __init__.py lie is looked up along it
 
 
 def _lies_in(folder: Path, name: str) -> bool:

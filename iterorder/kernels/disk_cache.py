@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-import sys
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import FunctionType
@@ -17,11 +15,14 @@ from types import FunctionType
 import numba
 
 from iterorder import noise
+from iterorder.log import say
 
 # Numba's cache notices a change of the file that a kernel stands in, but not of the files that it calls. All kernels
 # therefore carry the contents of this folder and of their own file: after an update every one is compiled anew. The
 # contents and not the times, so that a cache that a workflow has kept fits a fresh installation of the same files.
 _FOLDER = Path(__file__).parent
+# What helps where a folder cannot be written, and where a file of it is damaged.
+ELSEWHERE, REPLACED = ": set NUMBA_CACHE_DIR to a folder that can be written", ", and writes them again"
 
 
 @cache
@@ -42,12 +43,12 @@ def compiled_lazily(function, options: dict):
         dispatcher = numba.njit(cache=True, **options)(function)
     except (RuntimeError, OSError) as error:
         why = "no folder for them can be written" if "no locator" in str(error) else str(error)
-        _warn(f"compiled kernels are not kept ({why})")
+        _warn(f"compiled kernels are not kept ({why})", ELSEWHERE)
         dispatcher = numba.njit(**options)(function)
     try:
         dispatcher._cache = _Forgiving(dispatcher._cache, function)
     except AttributeError:  # a cache made in another way, which would also miss changes of the package
-        _warn(f"compiled kernels are not kept (the cache of Numba {numba.__version__} is not known)")
+        _warn(f"compiled kernels are not kept (the cache of Numba {numba.__version__} is not known)", "")
         dispatcher = numba.njit(**options)(function)
     return dispatcher
 
@@ -87,7 +88,7 @@ class _Forgiving:
         try:
             found = self._kept.load_overload(signature, target_context)
         except Exception as error:  # unpickling damaged bytes raises nearly anything
-            _warn(f"compiled kernels in {self._folder} cannot be read ({_reason(error)})")
+            _warn(f"compiled kernels in {self._folder} cannot be read ({_reason(error)})", REPLACED)
             self._forget()
         if found is None:  # what follows takes seconds, and the user should know why
             _announce()
@@ -98,14 +99,14 @@ class _Forgiving:
         try:
             self._kept.save_overload(signature, result)
         except Exception as error:  # a full disk, a folder that is gone
-            _warn(f"compiled kernels cannot be kept in {self._folder} ({_reason(error)})")
+            _warn(f"compiled kernels cannot be kept in {self._folder} ({_reason(error)})", ELSEWHERE)
 
     def _forget(self) -> None:
         """Empty the index that names a damaged file: the next process finds what this one writes."""
         try:
             self._kept.flush()
         except Exception as error:
-            _warn(f"compiled kernels cannot be kept in {self._folder} ({_reason(error)})")
+            _warn(f"compiled kernels cannot be kept in {self._folder} ({_reason(error)})", ELSEWHERE)
 
 
 def _reason(error: Exception) -> str:
@@ -116,16 +117,10 @@ def _reason(error: Exception) -> str:
 @cache
 def _announce() -> None:
     """Say once that this process compiles."""
-    _tell("compiling for this processor (once, where the cache can be written)")
+    say("iterorder: compiling for this processor (once, where the cache can be written)")
 
 
 @cache
-def _warn(what: str) -> None:
+def _warn(what: str, advice: str) -> None:
     """Say once, for all functions, what keeps the cache from its work."""
-    _tell(f"{what}, so this process compiles them anew: set NUMBA_CACHE_DIR to a folder that can be written")
-
-
-def _tell(text: str) -> None:
-    if sys.stderr is not None:  # a process without a console has none
-        with suppress(OSError):  # a log on a full disk is no reason to stop
-            print(f"iterorder: {text}", file=sys.stderr, flush=True)
+    say(f"iterorder: {what}, so this process compiles them anew{advice}")

@@ -8,9 +8,10 @@ with `lanes.madd`.
 
 from __future__ import annotations
 
-from numba import typeof, types
+from numba import config, typeof, types
 from numba.extending import intrinsic
 
+from iterorder.errors import BackendUnavailableError
 from iterorder.kernels.disk_cache import compiled_lazily
 
 #: Without the interpreter lock, IEEE division (no exception on x/0).
@@ -35,8 +36,16 @@ def jit_any_order(function):
     return compiled_lazily(function, OPTIONS | {"fastmath": {"reassoc", "contract"}})
 
 
+def check_compiler() -> None:
+    """Refuse to go on where Numba was told to compile nothing: kernels are reached by their addresses."""
+    if config.DISABLE_JIT:
+        reason = "NUMBA_DISABLE_JIT is set, and simulations need compiled kernels: unset it, or set it to 0"
+        raise BackendUnavailableError(f"backend is 'cpu': {reason}", reason)
+
+
 def overload_of(dispatcher, *arguments):
     """The compiled function for arguments of the types of these; compiled now if need be."""
+    check_compiler()
     signature = tuple(typeof(argument) for argument in arguments)
     dispatcher.compile(signature)
     return dispatcher.overloads[signature]

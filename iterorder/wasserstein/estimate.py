@@ -11,10 +11,9 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.progress import Progress, as_progress, reported
-from iterorder.validation import as_choice, as_float, as_int, as_seed
+from iterorder.validation import as_choice, as_float, as_int, as_power, as_seed
 from iterorder.wasserstein.replicates import Distance, line_replicates, row_replicates
 from iterorder.wasserstein.samples import METHODS, as_points, wasserstein
-from iterorder.wasserstein.sorted_samples import as_exponent
 
 __all__ = ["DistanceEstimate", "wasserstein_estimate"]
 
@@ -152,7 +151,7 @@ def wasserstein_estimate(
     True
     """
     u, v = as_points(u, v)
-    p, method = as_exponent(p), as_choice("method", method, METHODS)
+    p, method = as_power(p), as_choice("method", method, METHODS)
     level = as_float("level", level)
     if not 0 < level < 1:
         raise InvalidInputError(f"level is {level:g}: give a number inside (0, 1)")

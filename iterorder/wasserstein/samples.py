@@ -9,12 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from iterorder.errors import InvalidInputError
-from iterorder.validation import as_choice, as_float, as_floats, as_int, as_seed
+from iterorder.validation import as_choice, as_float, as_floats, as_int, as_power, as_seed
 from iterorder.wasserstein import transport
 from iterorder.wasserstein.exact import exact_distance
 from iterorder.wasserstein.sinkhorn import sinkhorn_distance
 from iterorder.wasserstein.sorted_samples import (
-    as_exponent,
     as_samples,
     distances_between_columns,
 )
@@ -79,7 +78,7 @@ def wasserstein_1d(u, v, p=1, *, u_weights=None, v_weights=None):
     >>> wasserstein_1d([0, 1], [0], u_weights=[1, 1e-20])
     1e-20
     """
-    p = as_exponent(p)
+    p = as_power(p)
     u, v = as_samples("u", u), as_samples("v", v)
     if u.shape[1:] != v.shape[1:]:
         raise InvalidInputError(
@@ -147,7 +146,7 @@ def wasserstein(u, v, p=2, *, method="exact", n_projections=DEFAULT_PROJECTIONS,
     5.0
     """
     u, v = as_points(u, v)
-    p = as_exponent(p)
+    p = as_power(p)
     method = as_choice("method", method, METHODS)
     n_projections = as_int("n_projections", n_projections, low=1, high=10**9)
     seed = as_seed(seed)

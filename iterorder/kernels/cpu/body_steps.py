@@ -21,7 +21,7 @@ from numba.np.numpy_support import from_dtype
 
 from iterorder.kernels.cpu.explain import allocates, explained, makes_arrays
 from iterorder.kernels.cpu.lanes import row_pointer
-from iterorder.kernels.targets import OPTIONS
+from iterorder.kernels.targets import OPTIONS, check_compiler
 
 # Up to this dimension a state is worked on in registers; above, in its row of the block.
 MAX_LANE_DIM = 16
@@ -269,6 +269,7 @@ def compiled_body(function, dim: int, noise: str, layout: tuple, dtype):
 
 def check_compiles(maps):
     """The compiled body of custom maps for float64; what fails is a `MapCompilationError` with place and reason."""
+    check_compiler()
     kinds = maps.dim, maps.noise, layout_of(maps.params), np.dtype(np.float64)
 
     def compiles(function):
