@@ -9,9 +9,9 @@ import numpy as np
 from iterorder.maps.base import RandomMaps
 from iterorder.sampling import Sampling
 from iterorder.theory.affine.chunks import chunks
-from iterorder.theory.affine.epochs import cyclic_map
-from iterorder.theory.affine.items import DenseItems, Items
-from iterorder.theory.affine.twofold import matrix_product, plus, refined
+from iterorder.theory.affine.cyclic_epochs import cyclic_law
+from iterorder.theory.affine.items import Items
+from iterorder.theory.affine.mean import fixed_point_of_mean
 from iterorder.theory.undefined import Undefined
 
 EPS = float(np.finfo(np.float64).eps)
@@ -114,28 +114,17 @@ def cycle_points(maps: RandomMaps, items: Items) -> np.ndarray:
     Undefined
         If the linear part of an epoch has the eigenvalue one.
     """
-    increment, offset = cyclic_map(maps.sampling_law, items)
+    law = cyclic_law(maps.sampling_law, items)
+    increment = law.mean_increment
     singular = np.linalg.svd(increment, compute_uv=False)
     if singular[-1] <= items.dim * EPS * singular[0]:
         raise Undefined("the map of one epoch has the eigenvalue one: it has no single fixed point")
-    end = np.linalg.solve(-increment, offset)
-    single = maps.sampling_law.batch_size == 1
-    if single and isinstance(items, DenseItems) and (given := items.given_linear_parts) is not None:
-        offsets = items.offsets
-        end = refined(end, lambda x: np.linalg.solve(-increment, _moved_by_epoch(given, offsets, x)))
-    else:
+    end = fixed_point_of_mean(law).rounded
+    # States are rounded relative to their size: where an epoch hardly moves them, that is more than what is left.
+    if law.twofold is None and singular[0] >= 0.5:
         for _ in range(REFINEMENTS):
             end = end - np.linalg.solve(increment, follow_epoch(maps, end)[-1] - end)
     return follow_epoch(maps, end)
-
-
-def _moved_by_epoch(linear_parts, offsets, start) -> np.ndarray:
-    """T_(N−1)∘…∘T_0(x) − x in twice the precision: where an epoch all but keeps a direction, little is left of it."""
-    x = start[:, None], np.zeros((len(start), 1))
-    for matrix, offset in zip(linear_parts, offsets, strict=True):
-        x = plus(matrix_product(matrix, x), offset[:, None])
-    high, low = plus(x, -start[:, None])
-    return (high + low)[:, 0]
 
 
 def follow_epoch(maps: RandomMaps, start) -> np.ndarray:
