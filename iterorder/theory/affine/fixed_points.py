@@ -10,7 +10,7 @@ from iterorder.maps.base import RandomMaps
 from iterorder.sampling import Sampling
 from iterorder.theory.affine.chunks import chunks
 from iterorder.theory.affine.cyclic_epochs import cyclic_law
-from iterorder.theory.affine.items import Items
+from iterorder.theory.affine.items import DenseItems, Items
 from iterorder.theory.affine.mean import fixed_point_of_mean
 from iterorder.theory.undefined import Undefined
 
@@ -65,13 +65,19 @@ def _refuse_early(sampling: Sampling, items: Items) -> None:
     """A common fixed point is one of the mean map: where that is unique and moved by some item, the rest is spared."""
     if sampling.kind == "cyclic" or sampling.batch_size == sampling.n_items:
         return
+    offset = items.residuals(np.zeros(items.dim))
+    if items.equal and items.n_items > 1 and isinstance(items, DenseItems) and items.given_linear_parts is not None:
+        used = offset[sampling.weights > 0.0]
+        apart = np.linalg.norm(used - used[0], axis=1).max()
+        if apart > 0.0:
+            raise Undefined(f"the maps have no common fixed point: they differ by translations of up to {apart:.3g}")
     increment = items.mean_increment(sampling.weights)
     condition = np.linalg.cond(increment)
     if not condition * items.dim * EPS < 1.0:
         return
     x = np.linalg.solve(-increment, items.mean_offset(sampling.weights))
     residual = np.linalg.norm(items.residuals(x), axis=1)
-    offset = np.linalg.norm(items.residuals(np.zeros(items.dim)), axis=1)
+    offset = np.linalg.norm(offset, axis=1)
     # x is off by condition·d·eps·‖x‖ at most, and ‖D_i‖ ≤ ‖A_i‖ + 1.
     scale = (1.0 + items.norms()) * np.linalg.norm(x) + offset
     excess = np.where(sampling.weights > 0.0, residual - 4.0 * items.dim * EPS * condition * scale, 0.0)

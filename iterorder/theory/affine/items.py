@@ -132,8 +132,8 @@ class DenseItems:
         Examples
         --------
         >>> items = DenseItems.given(np.array([[[2.0**-60]]]), np.zeros((1, 1)))
-        >>> items.increments[0, 0, 0], items.twofold.increments.low[0, 0, 0] == 2.0**-60
-        (-1.0, True)
+        >>> items.increments.tolist(), items.twofold.increments.low.tolist() == [[[2.0**-60]]]
+        ([[[-1.0]]], True)
         """
         exact = TwofoldMaps(Twofold(linear_parts) - np.eye(offsets.shape[1]), Twofold(offsets))
         return cls(exact.increments.rounded, offsets, linear_parts, exact)
