@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import decimal
 import itertools
 from fractions import Fraction
 
@@ -257,3 +258,50 @@ def test_cycles_of_small_steps(step, batch_size):
     end = naive_theory.exact_moments([(1, matrix, offset)])[0]
     # The states after it are rounded once for each map.
     np.testing.assert_allclose(known(maps).cycle()[-1], end, rtol=0, atol=64 * EPS * np.linalg.norm(end))
+
+
+# ---------------------------------------------------------------------------------------------------------------- rates
+
+
+def as_decimal(number: Fraction) -> decimal.Decimal:
+    return decimal.Decimal(number.numerator) / decimal.Decimal(number.denominator)
+
+
+def exact_rate(maps, order):
+    """log ρ of the product per map, from its trace and determinant, to a hundred digits."""
+    matrix, _ = naive_theory.exact_epoch(*exact_maps(maps), order, maps.sampling_law.batch_size)
+    with decimal.localcontext(prec=100):
+        if maps.dim == 1:
+            return float(abs(as_decimal(matrix[0, 0])).ln() / len(order))
+        trace = as_decimal(matrix[0, 0] + matrix[1, 1])
+        determinant = as_decimal(matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0])
+        discriminant = trace**2 - 4 * determinant
+        if discriminant < 0:
+            return float(determinant.ln() / 2 / len(order))
+        return float(max(abs((trace + s * discriminant.sqrt()) / 2).ln() for s in (1, -1)) / len(order))
+
+
+@settings(max_examples=30)
+@given(st.floats(0.5, 12.0), st.integers(0, 4))
+@example(12.0, 0)
+@example(12.0, 4)
+def test_exponents_keep_their_digits_where_the_radius_is_near_one(digits, kind):
+    """The log of 1 − δ has the rounding of one over δ, and that of the difference does not."""
+    offsets, scale = [[1.0, 0.5], [-1.0, 2.0], [0.25, -3.0]], 10.0**-digits
+    roots = np.random.default_rng(7).normal(size=(3, 2, 2)) / 3
+    curvatures = roots @ np.swapaxes(roots, 1, 2)
+    maps = [
+        AffineMaps(-np.eye(2) + scale * curvatures, offsets, sampling="cyclic"),
+        AffineMaps([rotation(k, 1.0 - k * scale / 4) for k in (1, 2, 3)], offsets, sampling="cyclic"),
+        QuadraticSGD(curvatures, offsets, scale, sampling="cyclic"),
+        QuadraticSGD([1.0, 2.0, 0.5], [0.0, 1.0, 2.0], scale, sampling="cyclic"),
+        AffineMaps([rotation(0.3, 1.0 - scale)] * 3, offsets),
+    ][kind]
+    rate = exact_rate(maps, range(3) if maps.sampling_law.kind == "cyclic" else [0])
+    assert known(maps).lyapunov_exponent().value == pytest.approx(rate, rel=64 * EPS)
+
+
+def test_the_log_of_a_rounded_radius_is_rejected():
+    maps = AffineMaps([rotation(0.3, 1.0 - 1e-9)], [[1.0, 0.0]])
+    literal = np.log(np.abs(np.linalg.eigvals(maps.matrices[0])).max())
+    assert abs(literal / exact_rate(maps, [0]) - 1.0) > 1e5 * EPS

@@ -168,8 +168,7 @@ class CommutingEpoch:
         """The fixed point in the basis; zero in a coordinate that an epoch does not move."""
         moves = self._increment.rounded != 0.0
         increment = np.where(moves, self._increment.rounded, 1.0)
-        point = np.where(moves & ~self._slow, -self._mean / increment, 0.0)
-        found = Twofold(point)
+        found = Twofold(np.where(moves, -self._mean / increment, 0.0))
         exact = self._cancelled & ~self._slow & moves
         if exact.any():
             if len(self.steps) > MANY:
@@ -183,14 +182,12 @@ class CommutingEpoch:
         columns = np.flatnonzero(self._slow & moves)
         if not len(columns):
             return found
-        # One correction removes the error of the rounded steps, the other that of the first.
         steps, offsets, slow = self.steps[:, columns], self.offsets[:, columns], found[columns]
         rule = self._rule_of(self._sizes[columns].max())
         assert rule is not None, "slow steps need few nodes"
-        for _ in range(3):
-            residuals = steps * slow + offsets
-            left = total(residuals) + varying_mean(steps.rounded, residuals.rounded, *rule)
-            slow = slow - left.rounded / increment[columns]
+        residuals = steps * slow + offsets
+        left = total(residuals) + varying_mean(steps.rounded, residuals.rounded, *rule)
+        slow = slow - left.rounded / increment[columns]
         return _replaced(found, columns, slow)
 
     def _rule_of(self, size: float) -> Rule | None:

@@ -11,11 +11,13 @@ import numpy as np
 from iterorder.sampling import Sampling
 from iterorder.theory.affine.chunks import CHUNK_ENTRIES, chunks
 from iterorder.theory.affine.commuting import CommutingEpoch
-from iterorder.theory.affine.cyclic_epochs import cyclic_law
+from iterorder.theory.affine.cyclic_epochs import cyclic_law, exact_cycle
 from iterorder.theory.affine.equal_epochs import equal_law
 from iterorder.theory.affine.items import Items
 from iterorder.theory.affine.law import AffineLaw
 from iterorder.theory.affine.listed_epochs import listed_law
+from iterorder.theory.affine.radius import MAX_DIM, NEAR_THE_CIRCLE, log_moduli
+from iterorder.theory.affine.twofold import Twofold
 from iterorder.theory.step_draws import MAX_LISTED, count_arrangements
 from iterorder.theory.undefined import Undefined
 
@@ -72,7 +74,12 @@ def log_radius_of_cycle(sampling: Sampling, items: Items) -> float:
     radius = float(np.abs(np.linalg.eigvals(product)).max())
     # In one dimension a product is zero only if a factor is; above, rounding hides a zero eigenvalue.
     floor = 0.0 if items.dim == 1 else items.dim * np.finfo(np.float64).eps
-    return float(logarithm + np.log(radius)) if radius > floor else -np.inf
+    found = float(logarithm + np.log(radius)) if radius > floor else -np.inf
+    if not abs(found) < NEAR_THE_CIRCLE or items.dim > MAX_DIM:
+        return found
+    exact = exact_cycle(sampling, items)
+    increment = exact.increments[0] if exact is not None else Twofold(cyclic_law(sampling, items).mean_increment)
+    return log_moduli(increment)[0]
 
 
 def _rescaled(matrices, logs):

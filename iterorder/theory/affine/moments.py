@@ -20,6 +20,7 @@ from iterorder.theory.affine.half_vectorisation import from_half, half_size, sum
 from iterorder.theory.affine.items import turned, turned_increment
 from iterorder.theory.affine.law import AffineLaw
 from iterorder.theory.affine.mean import fixed_point_of_mean
+from iterorder.theory.affine.radius import MAX_DIM, moduli_less_one
 from iterorder.theory.affine.twofold import Twofold, refined, total, transposed
 from iterorder.theory.undefined import Undefined
 
@@ -99,6 +100,9 @@ class SecondMoments:
         """The spectral radius of C → E[A C Aᵀ], less one: the rightmost eigenvalue of G."""
         self._refuse_out_of_reach()
         if self._deterministic:
+            maps = self.law.twofold
+            if maps is not None and self.law.dim <= MAX_DIM:
+                return float(moduli_less_one(maps.increments[0])[0])
             return _excess_of_one(self._single if self.law.single_share else self._centre)
         if not self.dense:
             return self._iterated[0]
