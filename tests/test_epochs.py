@@ -174,6 +174,15 @@ def test_momentum_with_small_steps(curvatures):
     assert_exact(Optimizer(steps, momentum=0.5))
 
 
+@pytest.mark.parametrize("momentum", [0.5, 0.9])
+def test_the_point_of_batches_of_all_items_with_momentum(momentum):
+    """The position moves by far less than the velocity: one of the equations of a common fixed point hides it."""
+    steps = QuadraticSGD([1.0, 2.0], [30.0, -1.0], 1e-10, batch_size=2, sampling="reshuffle")
+    maps = Optimizer(steps, momentum=momentum)
+    point = known(maps).common_fixed_point()
+    np.testing.assert_allclose(point, exact_moments(maps)[0], rtol=0, atol=8 * EPS * np.linalg.norm(point))
+
+
 def test_equal_maps_with_different_offsets_share_no_point():
     """The offsets differ by a rounding of A x, for x near the end of a direction that is almost kept."""
     matrix = rotation(0.5) @ np.diag([1.0 - 1e-11, -0.5]) @ rotation(-0.5)

@@ -12,11 +12,14 @@ from iterorder.theory.affine.chunks import chunks
 from iterorder.theory.affine.cyclic_epochs import cyclic_law
 from iterorder.theory.affine.items import DenseItems, Items
 from iterorder.theory.affine.mean import fixed_point_of_mean
+from iterorder.theory.affine.twofold import Twofold, refined
 from iterorder.theory.undefined import Undefined
 
 EPS = float(np.finfo(np.float64).eps)
 #: Corrections of the end of a cycle after its linear solve: each leaves the error times the rounding of I − A_N⋯A_1.
 REFINEMENTS = 2
+#: The condition of a common fixed point from which on it is corrected, and most products for a residual.
+LOST_DIGITS, MAX_TWOFOLD = 16.0, 2**20
 
 
 def common_fixed_point(sampling: Sampling, items: Items) -> np.ndarray:
@@ -40,16 +43,9 @@ def common_fixed_point(sampling: Sampling, items: Items) -> np.ndarray:
     [1.0, 2.0]
     """
     _refuse_early(sampling, items)
-    triangle: np.ndarray = np.zeros((0, items.dim + 1))
-    count = 0
-    for increments, offsets in _step_maps(sampling, items):
-        norms = np.linalg.norm(increments, axis=(1, 2))
-        if ((norms == 0.0) & offsets.any(axis=1)).any():
-            raise Undefined("the maps have no common fixed point: one of them is a translation")
-        scaled = np.concatenate([increments, offsets[:, :, None]], axis=2) / np.where(norms, norms, 1.0)[:, None, None]
-        count += len(norms)
-        triangle = np.asarray(np.linalg.qr(np.concatenate([triangle, scaled.reshape(-1, items.dim + 1)]), mode="r"))
-    x = np.linalg.lstsq(triangle[:, :-1], -triangle[:, -1], rcond=None)[0]
+    x, count, condition = _least_squares(sampling, items, np.zeros(items.dim))
+    if LOST_DIGITS < condition < 1.0 / EPS and count * items.dim**2 <= MAX_TWOFOLD:
+        x, _ = refined(x, lambda x: _least_squares(sampling, items, x)[0])
     tolerance = 4.0 * (items.dim + 1) * np.sqrt(count) * EPS
     for increments, offsets in _step_maps(sampling, items):
         residual = np.linalg.norm(increments @ x + offsets, axis=1)
@@ -59,6 +55,22 @@ def common_fixed_point(sampling: Sampling, items: Items) -> np.ndarray:
             move = residual[np.argmax(excess)]
             raise Undefined(f"the maps have no common fixed point: one of them moves the best candidate by {move:.3g}")
     return x
+
+
+def _least_squares(sampling: Sampling, items: Items, x) -> tuple[np.ndarray, int, float]:
+    """The y of least norm with D_i (x + y) ≈ −b_i, each divided by ‖D_i‖; the number of maps, and the condition."""
+    triangle: np.ndarray = np.zeros((0, items.dim + 1))
+    count = 0
+    for increments, offsets in _step_maps(sampling, items):
+        norms = np.linalg.norm(increments, axis=(1, 2))
+        if ((norms == 0.0) & offsets.any(axis=1)).any():
+            raise Undefined("the maps have no common fixed point: one of them is a translation")
+        moves = ((Twofold(increments) @ x[:, None])[:, :, 0] + offsets).rounded if x.any() else offsets
+        scaled = np.concatenate([increments, moves[:, :, None]], axis=2) / np.where(norms, norms, 1.0)[:, None, None]
+        count += len(norms)
+        triangle = np.asarray(np.linalg.qr(np.concatenate([triangle, scaled.reshape(-1, items.dim + 1)]), mode="r"))
+    y, _, _, singular = np.linalg.lstsq(triangle[:, :-1], -triangle[:, -1], rcond=None)
+    return y, count, float(singular[0] / singular[-1]) if singular[-1] > 0.0 else np.inf
 
 
 def _refuse_early(sampling: Sampling, items: Items) -> None:
