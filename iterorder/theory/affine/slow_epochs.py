@@ -4,8 +4,8 @@ The offset of an epoch is b = Σ_j r_j + Σ_j r_j X_j with X_j = ∏_{k after j}
 every order. Where all steps add up to little the covariance of b is that of the second, smaller by the square of an
 X_j, and nothing is left of it in moments of b itself.
 
-As in `commuting`, given the times of arrival every factor stands by itself. A product that grows by the factors 1 + p
-and 1 + q of two coordinates, with E p = α, E q = β and E pq = γ, has the moments P = E X, Q = E Y and J = E XY with
+As in `arrival_integrals`, given the times of arrival every factor stands by itself. Two products that grow by
+the factors 1 + p and 1 + q, with E p = α, E q = β and E pq = γ, have the moments P = E X, Q = E Y and J = E XY with
 
     J' = J(1 + α + β + γ) + P(β + γ) + Q(α + γ) + γ,   P' = P(1 + α) + α,   Q' = Q(1 + β) + β,
 
@@ -41,10 +41,11 @@ class _Moments(NamedTuple):
 
     def times(self, other: _Moments) -> _Moments:
         """Of the items of both, which stand by themselves."""
+        late, early = other.late + other.both, other.early + other.both
         return _Moments(
-            self.both * (other.weight + other.early + other.late + other.both)
-            + self.early * (other.late + other.both)
-            + self.late * (other.early + other.both)
+            self.both * (other.weight + other.early + late)
+            + self.early * late
+            + self.late * early
             + self.weight * other.both,
             self.early * (other.weight + other.early) + self.weight * other.early,
             self.late * (other.weight + other.late) + self.weight * other.late,
@@ -87,9 +88,10 @@ def _of_all(items: _Marked, size: int) -> _Marked:
 
 
 def _moments(both, early, late, weight) -> _Moments:
-    """With all parts of the shape of the first three."""
+    """With the first three of the same shape (items, pairs, nodes), and weights for all nodes, (items, pairs, 1)."""
     shape = np.broadcast_shapes(*(np.shape(part) for part in (both, early, late, weight)))
-    return _Moments(*(np.broadcast_to(part, shape) for part in (both, early, late, weight)))
+    both, early, late = (np.broadcast_to(part, shape) for part in (both, early, late))
+    return _Moments(both, early, late, np.broadcast_to(weight, (*shape[:2], 1)))
 
 
 def enough_nodes(size: float, n: int) -> int:
