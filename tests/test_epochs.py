@@ -223,6 +223,26 @@ def test_digits_that_rounding_hides_are_refused():
     assert np.isfinite(found.mean()).all()
 
 
+def test_axes_that_are_shared_to_rounding_only_are_refused_where_that_shows():
+    """Eight maps on rotated axes commute to an eps, which is 1e-5 of what is left of them."""
+    for digits, shows in ((3, False), (11, True)):
+        matrices = [symmetric(0.5, 1.0 - g * 10.0**-digits, 1.0 - g**2 * 10.0**-digits) for g in MANY / 8]
+        found = known(AffineMaps(matrices, np.stack([MANY_OFFSETS, MANY], axis=1), sampling="reshuffle"))
+        if shows:
+            with pytest.raises(Undefined, match="40320 orders of different 2×2 maps"):
+                found.mean()
+        else:
+            assert np.isfinite(found.mean()).all()
+
+
+@pytest.mark.parametrize("sampling", ["iid", "reshuffle"])
+def test_a_direction_without_noise_has_no_variance(sampling):
+    maps = AffineMaps([np.diag([0.5, 0.3]), np.diag([0.25, 0.7])], [[1.0, 0.0], [-3.0, 0.0]], sampling=sampling)
+    covariance = known(maps).covariance()
+    assert covariance[0, 0] > 0.0
+    assert covariance[1].tolist() == covariance[:, 1].tolist() == [0.0, 0.0]
+
+
 @pytest.mark.parametrize("step", [1e-9, 1e-3, 0.05])
 @pytest.mark.parametrize("other", [1.0, 1e-4, 12.0])
 def test_slow_coordinates_beside_others_agree_with_a_list(step, other):
