@@ -183,6 +183,15 @@ def test_the_point_of_batches_of_all_items_with_momentum(momentum):
     np.testing.assert_allclose(point, exact_moments(maps)[0], rtol=0, atol=8 * EPS * np.linalg.norm(point))
 
 
+@pytest.mark.parametrize("sampling", ["iid", "reshuffle"])
+def test_the_point_of_maps_that_are_the_same(sampling):
+    """The matrices are exact, and A − I is not: in a direction that is almost kept its rounding would show."""
+    matrix = rotation(0.5) @ np.diag([1.0 - 1e-11, -0.5]) @ rotation(-0.5)
+    maps = AffineMaps([matrix, matrix], [[1.0, 0.5], [1.0, 0.5]], sampling=sampling)
+    exact = naive_theory.exact_moments([(1, matrix, np.array([1.0, 0.5]))])[0]
+    np.testing.assert_allclose(known(maps).mean(), exact, rtol=0, atol=8 * EPS * np.linalg.norm(exact))
+
+
 def test_equal_maps_with_different_offsets_share_no_point():
     """The offsets differ by a rounding of A x, for x near the end of a direction that is almost kept."""
     matrix = rotation(0.5) @ np.diag([1.0 - 1e-11, -0.5]) @ rotation(-0.5)

@@ -10,7 +10,7 @@ from iterorder.maps.base import RandomMaps
 from iterorder.sampling import Sampling
 from iterorder.theory.affine.chunks import chunks
 from iterorder.theory.affine.cyclic_epochs import cyclic_law
-from iterorder.theory.affine.items import DenseItems, Items
+from iterorder.theory.affine.items import DenseItems, Items, TwofoldMaps, batch_means
 from iterorder.theory.affine.mean import fixed_point_of_mean
 from iterorder.theory.affine.twofold import Twofold, refined
 from iterorder.theory.undefined import Undefined
@@ -47,7 +47,8 @@ def common_fixed_point(sampling: Sampling, items: Items) -> np.ndarray:
     if LOST_DIGITS < condition < 1.0 / EPS and count * items.dim**2 <= MAX_TWOFOLD:
         x, _ = refined(x, lambda x: _least_squares(sampling, items, x)[0])
     tolerance = 4.0 * (items.dim + 1) * np.sqrt(count) * EPS
-    for increments, offsets in _step_maps(sampling, items):
+    for rows in _step_rows(sampling, items):
+        increments, offsets = items.batch_maps(rows)
         residual = np.linalg.norm(increments @ x + offsets, axis=1)
         scale = np.linalg.norm(increments, axis=(1, 2)) * np.linalg.norm(x) + np.linalg.norm(offsets, axis=1)
         excess = residual - tolerance * scale
@@ -61,16 +62,26 @@ def _least_squares(sampling: Sampling, items: Items, x) -> tuple[np.ndarray, int
     """The y of least norm with D_i (x + y) ≈ −b_i, each divided by ‖D_i‖; the number of maps, and the condition."""
     triangle: np.ndarray = np.zeros((0, items.dim + 1))
     count = 0
-    for increments, offsets in _step_maps(sampling, items):
+    for rows in _step_rows(sampling, items):
+        increments, offsets = items.batch_maps(rows)
         norms = np.linalg.norm(increments, axis=(1, 2))
         if ((norms == 0.0) & offsets.any(axis=1)).any():
             raise Undefined("the maps have no common fixed point: one of them is a translation")
-        moves = ((Twofold(increments) @ x[:, None])[:, :, 0] + offsets).rounded if x.any() else offsets
+        moves = _moves(items, rows, x) if x.any() else offsets
         scaled = np.concatenate([increments, moves[:, :, None]], axis=2) / np.where(norms, norms, 1.0)[:, None, None]
         count += len(norms)
         triangle = np.asarray(np.linalg.qr(np.concatenate([triangle, scaled.reshape(-1, items.dim + 1)]), mode="r"))
     y, _, _, singular = np.linalg.lstsq(triangle[:, :-1], -triangle[:, -1], rcond=None)
     return y, count, float(singular[0] / singular[-1]) if singular[-1] > 0.0 else np.inf
+
+
+def _moves(items: Items, rows, x) -> np.ndarray:
+    """T(x) − x of the means over batches, with products in twice the precision."""
+    if isinstance(items, DenseItems) and items.twofold is not None:
+        maps = TwofoldMaps(*(batch_means(numbers, rows) for numbers in items.twofold))
+    else:
+        maps = TwofoldMaps(*(Twofold(numbers) for numbers in items.batch_maps(rows)))
+    return ((maps.increments @ x[:, None])[:, :, 0] + maps.offsets).rounded
 
 
 def _refuse_early(sampling: Sampling, items: Items) -> None:
@@ -98,8 +109,8 @@ def _refuse_early(sampling: Sampling, items: Items) -> None:
         raise Undefined(f"the maps have no common fixed point: one of them moves that of the mean by {move:.3g}")
 
 
-def _step_maps(sampling: Sampling, items: Items) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Increments and offsets, in chunks, of maps that share a fixed point iff the maps of one step do.
+def _step_rows(sampling: Sampling, items: Items) -> Iterator[np.ndarray]:
+    """Batches, in chunks, whose maps share a fixed point iff the maps of one step do.
 
     Batches of fewer than all items do iff the items do: exchange one item of a batch for another.
     """
@@ -109,7 +120,7 @@ def _step_maps(sampling: Sampling, items: Items) -> Iterator[tuple[np.ndarray, n
     else:
         rows = np.flatnonzero(sampling.weights > 0.0)[:, None]
     for part in chunks(len(rows), items.dim**2):
-        yield items.batch_maps(rows[part])
+        yield rows[part]
 
 
 def cycle_points(maps: RandomMaps, items: Items) -> np.ndarray:
