@@ -125,9 +125,52 @@ def exact_moments(listed) -> tuple[np.ndarray, np.ndarray]:
     return mean.astype(float), covariance.astype(float).reshape(d, d)
 
 
+def exact_moments_of_many(matrices, offsets) -> tuple[np.ndarray, np.ndarray]:
+    """The same of epochs in random order, batches of one: by recursion over the sets that an epoch begins with.
+
+    With T = ((A, b), (0, 1)) the mean of T⊗T over the orders of a set is that of (T_l⊗T_l)·(mean of the rest), l last.
+    """
+    a, b = exact_array(matrices), exact_array(offsets)
+    n, d = b.shape
+    maps = [
+        np.block([[a[i], b[i][:, None]], [exact_array(np.zeros((1, d))), exact_array(np.ones((1, 1)))]])
+        for i in range(n)
+    ]
+    squares = [np.kron(t, t) for t in maps]
+    means = {frozenset(): exact_array(np.eye((d + 1) ** 2))}
+    for size in range(1, n + 1):
+        for chosen in map(frozenset, itertools.combinations(range(n), size)):
+            means[chosen] = sum(squares[i] @ means[chosen - {i}] for i in chosen) / size
+    pair = means[frozenset(range(n))].reshape(4 * (d + 1,))  # E T_ij T_kl at [i, k, j, l]
+    mean = _solved(exact_array(np.eye(d)) - pair[:d, d, :d, d], pair[:d, d, d, d])
+    here = np.append(mean, Fraction(1))
+    # T(m, 1) = (m + r, 1)
+    moved = np.einsum("ikjl,j,l->ik", pair, here, here, optimize=False)[:d, :d] - np.outer(mean, mean)
+    linear = pair[:d, :d, :d, :d].reshape(d * d, d * d)
+    covariance = _solved(exact_array(np.eye(d * d)) - linear, moved.ravel())
+    return mean.astype(float), covariance.astype(float).reshape(d, d)
+
+
 def exact_array(array) -> np.ndarray:
-    """The numbers of an array as fractions."""
-    return np.array([Fraction(float(x)) for x in np.ravel(array)], dtype=object).reshape(np.shape(array))
+    """The numbers of an array, floats or fractions, as fractions."""
+    return np.array([Fraction(x) for x in np.ravel(array)], dtype=object).reshape(np.shape(array))
+
+
+def exact_epochs(matrices, offsets, batch_size=1) -> list[tuple[Fraction, np.ndarray, np.ndarray]]:
+    """`epoch_maps` of x → A_i x + b_i as they are stored, in rational arithmetic."""
+    a, b = exact_array(matrices), exact_array(offsets)
+    orders = list(itertools.permutations(range(len(b))))
+    return [(Fraction(1, len(orders)), *exact_epoch(a, b, order, batch_size)) for order in orders]
+
+
+def exact_epoch(a, b, order, batch_size=1) -> tuple[np.ndarray, np.ndarray]:
+    """A and b of the maps of one epoch in the given order; an incomplete last batch is dropped."""
+    matrix, offset = exact_array(np.eye(b.shape[1])), exact_array(np.zeros(b.shape[1]))
+    for start in range(0, len(order) - batch_size + 1, batch_size):
+        batch = list(order[start : start + batch_size])
+        step, shift = a[batch].sum(axis=0) / batch_size, b[batch].sum(axis=0) / batch_size
+        matrix, offset = step @ matrix, step @ offset + shift
+    return matrix, offset
 
 
 def _solved(matrix, target) -> np.ndarray:

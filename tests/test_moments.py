@@ -18,6 +18,7 @@ from iterorder.theory.affine.commuting import CommutingEpoch
 from iterorder.theory.affine.half_vectorisation import from_half, to_half
 from iterorder.theory.affine.items import affine_items
 from iterorder.theory.affine.law import step_law
+from iterorder.theory.affine.mean import fixed_point_of_mean
 from iterorder.theory.families import analyse
 from iterorder.theory.undefined import Undefined
 from tests import naive_theory
@@ -202,7 +203,8 @@ def test_reshuffling_of_commuting_maps_against_all_permutations(n, dim, h, seed)
 def assert_epoch(maps):
     """The map of an epoch against all orders: n compositions of offsets of this size, and products of two of them."""
     epoch = CommutingEpoch.of(affine_items(maps))
-    increment, mean, covariance = epoch.increment(), epoch.mean_offset(), epoch.offset_covariance()
+    mean_map, covariance = epoch.map_of_mean(), epoch.offset_covariance().rounded
+    increment, mean = mean_map.increments.rounded[0], mean_map.offsets.rounded[0]
     listed = naive_theory.epoch_maps(maps)
     offsets = np.array([offset for _, _, offset in listed])
     size = np.abs(offsets).max() + 1.0
@@ -305,8 +307,7 @@ def moments_of(maps):
 def test_diabetes_against_the_kronecker_formula(diabetes):
     maps = LinearRegressionSGD(*diabetes, 0.05, ridge=0.01)
     operator = moments_of(maps)
-    mean = moments.fixed_point_of_mean(operator.law)
-    covariance = operator.solve(operator.law.noise_covariance(mean))
+    mean, covariance = fixed_point_of_mean(operator.law).rounded, operator.covariance()
     listed = naive_theory.step_maps(maps)
     literal_mean, literal_covariance = naive_theory.stationary_moments(listed)
     np.testing.assert_allclose(mean, literal_mean, atol=1e-11)
@@ -345,7 +346,7 @@ def test_iterative_solvers_agree_with_dense_ones(name, monkeypatch):
     assert free.excess == pytest.approx(dense.excess, abs=100 * dense.size * EPS * dense.scale)
     assert free.stable == dense.stable
     if dense.stable:
-        mean = moments.fixed_point_of_mean(dense.law)
+        mean = fixed_point_of_mean(dense.law)
         source = dense.law.noise_covariance(mean)
         expected = dense.solve(source)
         # Both residuals are near eps·‖C‖·scale; the solutions differ by that over the distance to singularity.

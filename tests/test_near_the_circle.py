@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from iterorder.maps import AffineMaps
-from iterorder.theory.affine.twofold import added, matrix_product, moved, moved_square, two_product, two_sum
+from iterorder.theory.affine.twofold import Twofold, refined, total, two_product, two_sum
 from iterorder.theory.families import analyse
 from tests import naive_theory
 
@@ -141,29 +142,55 @@ def test_sums_and_products_leave_no_error(a, b):
     assert product == a * b
 
 
+def error_of(found: Twofold, wanted) -> np.ndarray:
+    exact = naive_theory.exact_array
+    return np.abs(np.asarray(exact(found.high) + exact(found.low) - wanted).astype(float))
+
+
 @settings(max_examples=20)
 @given(st.integers(1, 4), st.integers(0, 999))
 def test_products_of_matrices_have_twice_the_precision(d, seed):
-    random = np.random.default_rng(seed)
-    a, c, x = random.normal(size=(2, d, d)), random.normal(size=(d, d)), random.normal(size=d)
-    c = c + c.T
-    exact = naive_theory.exact_array
-    high, low = matrix_product(a, (np.stack([c, c]), np.zeros((2, d, d))))
-    size = np.abs(a) @ np.abs(c)
+    random, exact = np.random.default_rng(seed), naive_theory.exact_array
+    a, high, low = random.normal(size=(3, 2, d, d))
+    low = EPS * low
+    b, size = exact(high) + exact(low), np.abs(a) @ np.abs(high)
     # d sums of d products, each of which leaves an error of eps².
-    assert (np.abs((exact(high) + exact(low) - exact(a) @ exact(c)).astype(float)) <= 4 * d**2 * EPS**2 * size).all()
-    high, low = moved(a, x)
-    close = np.abs((exact(high) + exact(low) - (exact(a) @ exact(x) - exact(x))).astype(float))
-    assert (close <= 8 * d**2 * EPS**2 * (np.abs(a) @ np.abs(x) + np.abs(x))).all()
-    for item, high, low in zip(a, *moved_square(a, c), strict=True):
-        wanted = exact(item) @ exact(c) @ exact(item).T - exact(c)
-        terms = np.abs(item) @ np.abs(c) @ np.abs(item).T + np.abs(c)
-        error = np.abs((exact(high) + exact(low) - wanted).astype(float))
-        assert (error <= 16 * d**2 * EPS**2 * terms).all()
-    # What is left of a sum that all but cancels is rounded once.
-    weights, stack = random.uniform(size=2), moved_square(a, c)
-    start = -np.tensordot(weights, stack[0], axes=1)
-    pairs = zip(weights, *stack, strict=True)
-    wanted = exact(start) + sum(exact(weight) * (exact(high) + exact(low)) for weight, high, low in pairs)
-    error = np.abs((exact(added(start, weights, stack)) - wanted).astype(float))
-    assert (error <= EPS * np.abs(wanted.astype(float)) + 16 * EPS**2 * np.abs(start)).all()
+    assert (error_of(Twofold(a) @ Twofold(high, low), exact(a) @ b) <= 8 * d**2 * EPS**2 * size).all()
+    assert (error_of(a @ Twofold(high, low), exact(a) @ b) <= 8 * d**2 * EPS**2 * size).all()
+
+
+@settings(max_examples=40)
+@given(arrays(float, (2, 5), elements=NUMBERS), arrays(float, (2, 5), elements=st.floats(-1.0, 1.0)))
+def test_arithmetic_of_two_numbers_has_twice_the_precision(high, low):
+    low = EPS * low * high
+    a, b = (Twofold(*pair) for pair in zip(high, low, strict=True))
+    exact = naive_theory.exact_array
+    x, y = (exact(c.high) + exact(c.low) for c in (a, b))
+    sizes = np.abs(high)
+    assert (error_of(a + b, x + y) <= 4 * EPS**2 * sizes.sum(axis=0)).all()
+    assert (error_of(a - b, x - y) <= 4 * EPS**2 * sizes.sum(axis=0)).all()
+    assert (error_of(1.0 - a, 1 - x) <= 4 * EPS**2 * (1.0 + sizes[0])).all()
+    assert (error_of(a * b, x * y) <= 8 * EPS**2 * sizes.prod(axis=0)).all()
+    assert (error_of(a * high[1], x * exact(high[1])) <= 8 * EPS**2 * sizes.prod(axis=0)).all()
+    assert error_of(total(a), x.sum()) <= 16 * EPS**2 * sizes[0].sum()
+    nonzero = high[1] != 0.0
+    quotient = (x[nonzero] / y[nonzero]).astype(float)
+    assert (error_of(a[nonzero] / b[nonzero], x[nonzero] / y[nonzero]) <= 16 * EPS**2 * np.abs(quotient)).all()
+
+
+def test_what_all_but_cancels_is_lost_in_working_precision():
+    """The control for the bounds above."""
+    a, b = np.array([1.0 + 2.0**-40]), np.array([-1.0 + 2.0**-40])
+    exact = naive_theory.exact_array
+    wanted = exact(a) * exact(b) + 1
+    assert float((a * b + 1.0)[0]) == 0.0
+    assert (Twofold(a) * b + 1.0).rounded[0] == float(wanted[0]) > 0.0
+
+
+def test_corrections_end_where_nothing_more_is_gained():
+    third = refined(Twofold(np.array([0.3])), lambda x: ((1.0 - 3.0 * x) / 3.0).rounded)[0]
+    assert error_of(third, [Fraction(1, 3)]) <= EPS**2
+    # A residual that does not shrink is told by the size of the last correction.
+    solution, last = refined(np.array([1.0]), lambda x: np.array([0.5]) * (-1) ** round(float(x[0])))
+    assert np.isfinite(solution).all()
+    assert last > EPS**0.5

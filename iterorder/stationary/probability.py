@@ -21,7 +21,8 @@ from iterorder.stationary.products import epoch_of
 from iterorder.theory.affine.epochs import epoch_law
 from iterorder.theory.affine.items import affine_items
 from iterorder.theory.affine.law import step_law
-from iterorder.theory.affine.moments import SecondMoments, fixed_point_of_mean
+from iterorder.theory.affine.mean import fixed_point_of_mean
+from iterorder.theory.affine.moments import SecondMoments
 from iterorder.theory.contraction import lipschitz_constants
 from iterorder.theory.gaussian import GaussianAnalysis
 from iterorder.theory.undefined import Undefined
@@ -61,8 +62,8 @@ def second_moment_flow(maps: RandomMaps, x0: np.ndarray) -> Flow:
     moments = SecondMoments(law)
     if moments.stable is not True:
         raise Undefined("the system is not mean-square stable")
-    mean = fixed_point_of_mean(law)
-    start = moments.solve(law.noise_covariance(mean)) + np.outer(mean - x0, mean - x0)
+    away = (fixed_point_of_mean(law) - x0).rounded
+    start = moments.covariance() + np.outer(away, away)
     return Flow(_from_above(lambda c: c + moments.apply(c)), start, math.sqrt(1.0 + moments.excess))
 
 

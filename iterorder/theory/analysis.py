@@ -17,7 +17,8 @@ from iterorder.theory.affine import fixed_points
 from iterorder.theory.affine.epochs import epoch_law
 from iterorder.theory.affine.items import DenseItems, Items
 from iterorder.theory.affine.law import AffineLaw, step_law
-from iterorder.theory.affine.moments import SecondMoments, fixed_point_of_mean, smallest_mean_norm
+from iterorder.theory.affine.mean import fixed_point_of_mean, smallest_mean_norm
+from iterorder.theory.affine.moments import SecondMoments
 from iterorder.theory.affine.triangular import common_diagonals
 from iterorder.theory.custom_tail_index import custom_tail_index
 from iterorder.theory.lyapunov import affine_exponent, affine_spectrum, lyapunov_exponent, lyapunov_spectrum
@@ -175,7 +176,7 @@ class AffineAnalysis(Analysis):
         law = self.law
         if not self._surely_stable:
             self._check_first_moment(law)
-        return fixed_point_of_mean(law)
+        return fixed_point_of_mean(law).rounded
 
     def covariance(self) -> np.ndarray:
         """Zero for a point; else the solution of C = E[A C Aᵀ] + E rrᵀ under mean-square stability."""
@@ -189,7 +190,7 @@ class AffineAnalysis(Analysis):
                 f"the variance is infinite, or not known to be finite: the spectral radius of C → E[A C Aᵀ] is {near} "
                 f"({1.0 + self.moments.excess:.6g}), and the maps have no common fixed point"
             )
-        return self.moments.solve(self.law.noise_covariance(fixed_point_of_mean(self.law)))
+        return self.moments.covariance()
 
     def tail_index(self) -> Estimate:
         """The root of E|a|^κ = 1 in one dimension."""

@@ -8,7 +8,8 @@ import numpy as np
 
 from iterorder.sampling import Sampling
 from iterorder.theory.affine.epochs import log_radius_of_cycle
-from iterorder.theory.affine.items import Items
+from iterorder.theory.affine.items import Items, single_maps
+from iterorder.theory.affine.radius import MAX_DIM, NEAR_THE_CIRCLE, log_moduli
 from iterorder.theory.affine.triangular import common_diagonals
 from iterorder.theory.step_draws import all_steps
 
@@ -50,7 +51,12 @@ def triangular_spectrum(sampling: Sampling, items: Items) -> np.ndarray | None:
     diagonals = common_diagonals(items)
     if diagonals is None:
         return None
-    return np.sort(weights @ diagonals.batch_means(rows).log_moduli())[::-1]
+    found = np.sort(weights @ diagonals.batch_means(rows).log_moduli())[::-1]
+    near = np.abs(found) < NEAR_THE_CIRCLE
+    if items.n_items > 1 or items.dim > MAX_DIM or not near.any():
+        return found
+    # A single map: of its eigenvalues more is known than of diagonal entries in a rounded basis.
+    return np.where(near, log_moduli(single_maps(items).increments[0]), found)
 
 
 def cycle_spectrum(sampling: Sampling, items: Items) -> np.ndarray:

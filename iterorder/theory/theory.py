@@ -43,7 +43,7 @@ class Theory:
     mean : ndarray, shape (d,), or None
         Of the stationary law; at epoch ends for ``sampling="reshuffle"``.
     covariance : ndarray, shape (d, d), or None
-        Of the same law; zero where that is a point.
+        Of the same law; zero where that is a point. None, and never a negative variance, where rounding hides it.
     tail_index : Estimate or None
         κ of P(‖Z‖ > t) ~ t^(−κ) (C8); in one dimension. Of `CustomMaps` that look affine in the state from drawn maps.
     common_fixed_point : ndarray, shape (d,), or None

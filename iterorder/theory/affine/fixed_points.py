@@ -9,14 +9,17 @@ import numpy as np
 from iterorder.maps.base import RandomMaps
 from iterorder.sampling import Sampling
 from iterorder.theory.affine.chunks import chunks
-from iterorder.theory.affine.epochs import cyclic_map
-from iterorder.theory.affine.items import DenseItems, Items
-from iterorder.theory.affine.twofold import matrix_product, plus, refined
+from iterorder.theory.affine.cyclic_epochs import cyclic_law
+from iterorder.theory.affine.items import DenseItems, Items, TwofoldMaps, batch_means
+from iterorder.theory.affine.mean import fixed_point_of_mean
+from iterorder.theory.affine.twofold import Twofold, refined
 from iterorder.theory.undefined import Undefined
 
 EPS = float(np.finfo(np.float64).eps)
 #: Corrections of the end of a cycle after its linear solve: each leaves the error times the rounding of I − A_N⋯A_1.
 REFINEMENTS = 2
+#: The condition of a common fixed point from which on it is corrected, and most products for a residual.
+LOST_DIGITS, MAX_TWOFOLD = 16.0, 2**20
 
 
 def common_fixed_point(sampling: Sampling, items: Items) -> np.ndarray:
@@ -40,18 +43,12 @@ def common_fixed_point(sampling: Sampling, items: Items) -> np.ndarray:
     [1.0, 2.0]
     """
     _refuse_early(sampling, items)
-    triangle: np.ndarray = np.zeros((0, items.dim + 1))
-    count = 0
-    for increments, offsets in _step_maps(sampling, items):
-        norms = np.linalg.norm(increments, axis=(1, 2))
-        if ((norms == 0.0) & offsets.any(axis=1)).any():
-            raise Undefined("the maps have no common fixed point: one of them is a translation")
-        scaled = np.concatenate([increments, offsets[:, :, None]], axis=2) / np.where(norms, norms, 1.0)[:, None, None]
-        count += len(norms)
-        triangle = np.asarray(np.linalg.qr(np.concatenate([triangle, scaled.reshape(-1, items.dim + 1)]), mode="r"))
-    x = np.linalg.lstsq(triangle[:, :-1], -triangle[:, -1], rcond=None)[0]
+    x, count, condition = _least_squares(sampling, items, np.zeros(items.dim))
+    if LOST_DIGITS < condition < 1.0 / EPS and count * items.dim**2 <= MAX_TWOFOLD:
+        x, _ = refined(x, lambda x: _least_squares(sampling, items, x)[0])
     tolerance = 4.0 * (items.dim + 1) * np.sqrt(count) * EPS
-    for increments, offsets in _step_maps(sampling, items):
+    for rows in _step_rows(sampling, items):
+        increments, offsets = items.batch_maps(rows)
         residual = np.linalg.norm(increments @ x + offsets, axis=1)
         scale = np.linalg.norm(increments, axis=(1, 2)) * np.linalg.norm(x) + np.linalg.norm(offsets, axis=1)
         excess = residual - tolerance * scale
@@ -61,17 +58,49 @@ def common_fixed_point(sampling: Sampling, items: Items) -> np.ndarray:
     return x
 
 
+def _least_squares(sampling: Sampling, items: Items, x) -> tuple[np.ndarray, int, float]:
+    """The y of least norm with D_i (x + y) ≈ −b_i, each divided by ‖D_i‖; the number of maps, and the condition."""
+    triangle: np.ndarray = np.zeros((0, items.dim + 1))
+    count = 0
+    for rows in _step_rows(sampling, items):
+        increments, offsets = items.batch_maps(rows)
+        norms = np.linalg.norm(increments, axis=(1, 2))
+        if ((norms == 0.0) & offsets.any(axis=1)).any():
+            raise Undefined("the maps have no common fixed point: one of them is a translation")
+        moves = _moves(items, rows, x) if x.any() else offsets
+        scaled = np.concatenate([increments, moves[:, :, None]], axis=2) / np.where(norms, norms, 1.0)[:, None, None]
+        count += len(norms)
+        triangle = np.asarray(np.linalg.qr(np.concatenate([triangle, scaled.reshape(-1, items.dim + 1)]), mode="r"))
+    y, _, _, singular = np.linalg.lstsq(triangle[:, :-1], -triangle[:, -1], rcond=None)
+    return y, count, float(singular[0] / singular[-1]) if singular[-1] > 0.0 else np.inf
+
+
+def _moves(items: Items, rows, x) -> np.ndarray:
+    """T(x) − x of the means over batches, with products in twice the precision."""
+    if isinstance(items, DenseItems) and items.twofold is not None:
+        maps = TwofoldMaps(*(batch_means(numbers, rows) for numbers in items.twofold))
+    else:
+        maps = TwofoldMaps(*(Twofold(numbers) for numbers in items.batch_maps(rows)))
+    return ((maps.increments @ x[:, None])[:, :, 0] + maps.offsets).rounded
+
+
 def _refuse_early(sampling: Sampling, items: Items) -> None:
     """A common fixed point is one of the mean map: where that is unique and moved by some item, the rest is spared."""
     if sampling.kind == "cyclic" or sampling.batch_size == sampling.n_items:
         return
+    offset = items.residuals(np.zeros(items.dim))
+    if items.equal and items.n_items > 1 and isinstance(items, DenseItems) and items.given_linear_parts is not None:
+        used = offset[sampling.weights > 0.0]
+        apart = np.linalg.norm(used - used[0], axis=1).max()
+        if apart > 0.0:
+            raise Undefined(f"the maps have no common fixed point: they differ by translations of up to {apart:.3g}")
     increment = items.mean_increment(sampling.weights)
     condition = np.linalg.cond(increment)
     if not condition * items.dim * EPS < 1.0:
         return
     x = np.linalg.solve(-increment, items.mean_offset(sampling.weights))
     residual = np.linalg.norm(items.residuals(x), axis=1)
-    offset = np.linalg.norm(items.residuals(np.zeros(items.dim)), axis=1)
+    offset = np.linalg.norm(offset, axis=1)
     # x is off by condition·d·eps·‖x‖ at most, and ‖D_i‖ ≤ ‖A_i‖ + 1.
     scale = (1.0 + items.norms()) * np.linalg.norm(x) + offset
     excess = np.where(sampling.weights > 0.0, residual - 4.0 * items.dim * EPS * condition * scale, 0.0)
@@ -80,8 +109,8 @@ def _refuse_early(sampling: Sampling, items: Items) -> None:
         raise Undefined(f"the maps have no common fixed point: one of them moves that of the mean by {move:.3g}")
 
 
-def _step_maps(sampling: Sampling, items: Items) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Increments and offsets, in chunks, of maps that share a fixed point iff the maps of one step do.
+def _step_rows(sampling: Sampling, items: Items) -> Iterator[np.ndarray]:
+    """Batches, in chunks, whose maps share a fixed point iff the maps of one step do.
 
     Batches of fewer than all items do iff the items do: exchange one item of a batch for another.
     """
@@ -91,7 +120,7 @@ def _step_maps(sampling: Sampling, items: Items) -> Iterator[tuple[np.ndarray, n
     else:
         rows = np.flatnonzero(sampling.weights > 0.0)[:, None]
     for part in chunks(len(rows), items.dim**2):
-        yield items.batch_maps(rows[part])
+        yield rows[part]
 
 
 def cycle_points(maps: RandomMaps, items: Items) -> np.ndarray:
@@ -114,28 +143,17 @@ def cycle_points(maps: RandomMaps, items: Items) -> np.ndarray:
     Undefined
         If the linear part of an epoch has the eigenvalue one.
     """
-    increment, offset = cyclic_map(maps.sampling_law, items)
+    law = cyclic_law(maps.sampling_law, items)
+    increment = law.mean_increment
     singular = np.linalg.svd(increment, compute_uv=False)
     if singular[-1] <= items.dim * EPS * singular[0]:
         raise Undefined("the map of one epoch has the eigenvalue one: it has no single fixed point")
-    end = np.linalg.solve(-increment, offset)
-    single = maps.sampling_law.batch_size == 1
-    if single and isinstance(items, DenseItems) and (given := items.given_linear_parts) is not None:
-        offsets = items.offsets
-        end = refined(end, lambda x: np.linalg.solve(-increment, _moved_by_epoch(given, offsets, x)))
-    else:
+    end = fixed_point_of_mean(law).rounded
+    # States are rounded relative to their size: where an epoch hardly moves them, that is more than what is left.
+    if law.twofold is None and singular[0] >= 0.5:
         for _ in range(REFINEMENTS):
             end = end - np.linalg.solve(increment, follow_epoch(maps, end)[-1] - end)
     return follow_epoch(maps, end)
-
-
-def _moved_by_epoch(linear_parts, offsets, start) -> np.ndarray:
-    """T_(N−1)∘…∘T_0(x) − x in twice the precision: where an epoch all but keeps a direction, little is left of it."""
-    x = start[:, None], np.zeros((len(start), 1))
-    for matrix, offset in zip(linear_parts, offsets, strict=True):
-        x = plus(matrix_product(matrix, x), offset[:, None])
-    high, low = plus(x, -start[:, None])
-    return (high + low)[:, 0]
 
 
 def follow_epoch(maps: RandomMaps, start) -> np.ndarray:

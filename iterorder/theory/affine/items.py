@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from iterorder.maps.quadratic import QuadraticSGD
 from iterorder.theory.affine.chunks import chunks
 from iterorder.theory.affine.half_vectorisation import congruence_operator
 from iterorder.theory.affine.rank_one import RankOneItems
+from iterorder.theory.affine.twofold import Numbers, Twofold
 
 
 class Items(Protocol):
@@ -90,6 +91,21 @@ class Items(Protocol):
         ...
 
 
+class TwofoldMaps(NamedTuple):
+    """Maps x → x + D x + b in twice the precision, shapes (n, d, d) and (n, d)."""
+
+    increments: Twofold
+    offsets: Twofold
+
+    def select(self, chosen) -> TwofoldMaps:
+        """The maps at these indices, or where this mask holds."""
+        return TwofoldMaps(self.increments[chosen], self.offsets[chosen])
+
+    def rounded(self) -> DenseItems:
+        """The same as items, which keep these numbers beside the rounded ones."""
+        return DenseItems(self.increments.rounded, self.offsets.rounded, twofold=self)
+
+
 @dataclass(frozen=True, eq=False)
 class DenseItems:
     """Items with a full matrix each.
@@ -100,11 +116,27 @@ class DenseItems:
     offsets : ndarray, shape (n, d)
     given_linear_parts : ndarray, shape (n, d, d), optional
         The A_i, where they are what was given; else I + D_i.
+    twofold : TwofoldMaps, optional
+        The maps without rounding, or with that of twice the precision, where the numbers above are roundings of those.
     """
 
     increments: np.ndarray
     offsets: np.ndarray
     given_linear_parts: np.ndarray | None = None
+    twofold: TwofoldMaps | None = None
+
+    @classmethod
+    def given(cls, linear_parts, offsets) -> DenseItems:
+        """The items of maps x → A x + b.
+
+        Examples
+        --------
+        >>> items = DenseItems.given(np.array([[[2.0**-60]]]), np.zeros((1, 1)))
+        >>> items.increments.tolist(), items.twofold.increments.low.tolist() == [[[2.0**-60]]]
+        ([[[-1.0]]], True)
+        """
+        exact = TwofoldMaps(Twofold(linear_parts) - np.eye(offsets.shape[1]), Twofold(offsets))
+        return cls(exact.increments.rounded, offsets, linear_parts, exact)
 
     @cached_property
     def linear_parts(self) -> np.ndarray:
@@ -139,8 +171,13 @@ class DenseItems:
 
     def select(self, chosen) -> DenseItems:
         """The items at these indices, or where this mask holds."""
-        given = self.given_linear_parts
-        return DenseItems(self.increments[chosen], self.offsets[chosen], None if given is None else given[chosen])
+        given, exact = self.given_linear_parts, self.twofold
+        return DenseItems(
+            self.increments[chosen],
+            self.offsets[chosen],
+            None if given is None else given[chosen],
+            None if exact is None else exact.select(chosen),
+        )
 
     def mean_increment(self, weights) -> np.ndarray:
         """Σ w_i D_i."""
@@ -174,15 +211,15 @@ class DenseItems:
 
     def batch_maps(self, rows) -> tuple[np.ndarray, np.ndarray]:
         """Increments and offsets of the means over batches."""
-        return _batch_means(self.increments, rows), _batch_means(self.offsets, rows)
+        return batch_means(self.increments, rows), batch_means(self.offsets, rows)
 
     def batch_linear_parts(self, rows) -> np.ndarray:
         """The means of the A_i over batches."""
-        return _batch_means(self.linear_parts, rows)
+        return batch_means(self.linear_parts, rows)
 
     def push(self, vectors, rows) -> np.ndarray:
         """A v with the mean A of each batch."""
-        matrices = self.linear_parts[rows[:, 0]] if rows.shape[1] == 1 else _batch_means(self.linear_parts, rows)
+        matrices = self.linear_parts[rows[:, 0]] if rows.shape[1] == 1 else batch_means(self.linear_parts, rows)
         return vectors @ np.swapaxes(matrices, 1, 2)
 
     def sizes(self) -> np.ndarray:
@@ -194,12 +231,20 @@ class DenseItems:
         return np.linalg.norm(self.linear_parts, 2, axis=(1, 2))
 
 
-def _batch_means(arrays, rows) -> np.ndarray:
+def batch_means(arrays: Numbers, rows) -> Numbers:
     """The means of arrays[rows] over the batch axis, one slot at a time: no copy for all slots at once."""
     total = arrays[rows[:, 0]]
     for slot in range(1, rows.shape[1]):
         total = total + arrays[rows[:, slot]]
     return total / rows.shape[1]
+
+
+def single_maps(items: Items) -> TwofoldMaps:
+    """The map of each item, where what is stored is taken as exact."""
+    if isinstance(items, DenseItems) and items.twofold is not None:
+        return items.twofold
+    increments, offsets = items.batch_maps(np.arange(items.n_items)[:, None])
+    return TwofoldMaps(Twofold(increments), Twofold(offsets))
 
 
 def turned(items: Items) -> Items:
@@ -209,7 +254,7 @@ def turned(items: Items) -> Items:
 
     Examples
     --------
-    >>> items = DenseItems(np.array([[[-2.0 + 2.0**-52]]]), np.zeros((1, 1)), np.array([[[-1.0 + 2.0**-53]]]))
+    >>> items = DenseItems.given(np.array([[[-1.0 + 2.0**-53]]]), np.zeros((1, 1)))
     >>> float(turned(items).increments[0, 0, 0]) == -(2.0**-53)
     True
     """
@@ -221,15 +266,18 @@ def turned(items: Items) -> Items:
     if not other.any():
         return items
     increments, given = items.increments.copy(), items.given_linear_parts
-    increments[other] = turned_increment(increments[other]) if given is None else -given[other] - np.eye(items.dim)
+    if items.twofold is None:
+        increments[other] = turned_increment(increments[other])
+    else:
+        increments[other] = turned_increment(items.twofold.increments[other]).rounded
     return DenseItems(
         increments, items.offsets, None if given is None else np.where(other[:, None, None], -given, given)
     )
 
 
-def turned_increment(increment) -> np.ndarray:
+def turned_increment(increment: Numbers) -> Numbers:
     """−A − I from D = A − I, shape (..., d, d)."""
-    return -2.0 * np.eye(increment.shape[-1]) - increment
+    return -increment - 2.0 * np.eye(increment.shape[-1])
 
 
 def affine_items(maps: RandomMaps) -> Items | None:
@@ -240,7 +288,7 @@ def affine_items(maps: RandomMaps) -> Items | None:
         return _descent_items(maps)
     form = form_of(maps)
     if isinstance(form, Affine):
-        return DenseItems(form.matrices - np.eye(form.dim), form.offsets, form.matrices)
+        return DenseItems.given(form.matrices, form.offsets)
     return None
 
 

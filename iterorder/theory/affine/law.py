@@ -9,7 +9,11 @@ from functools import cached_property
 import numpy as np
 
 from iterorder.sampling import Sampling
-from iterorder.theory.affine.items import DenseItems, Items
+from iterorder.theory.affine.items import DenseItems, Items, TwofoldMaps
+from iterorder.theory.affine.twofold import Twofold, total
+
+#: Most products of numbers in twice the precision, some twenty operations each, for one sum over all maps.
+MAX_TWOFOLD = 2**23
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,40 +30,53 @@ class AffineLaw:
     weights : ndarray, shape (n,)
     single_share : float in [0, 1]
         The f above: 1 for batches of one item, 0 when a batch holds all items.
-    offset_covariance : ndarray, shape (d, d), or function, optional
+    offset_covariance : ndarray or Twofold, shape (d, d), or function, optional
         Covariance of the offset where it is not that of the items (random reshuffling); a function where it takes long.
+    fixed_point : function, optional
+        The fixed point of the mean map, shape (d,), where it is known to more digits than E D and E b leave of it.
     """
 
     items: Items
     weights: np.ndarray
     single_share: float = 1.0
-    offset_covariance: np.ndarray | Callable[[], np.ndarray] | None = None
+    offset_covariance: np.ndarray | Twofold | Callable[[], np.ndarray | Twofold] | None = None
+    fixed_point: Callable[[], Twofold] | None = None
 
     @property
     def dim(self) -> int:
         """The dimension of the state."""
         return self.items.dim
 
+    @property
+    def twofold(self) -> TwofoldMaps | None:
+        """The maps of one step in twice the precision, where they are known so and few enough."""
+        items = self.items
+        if not isinstance(items, DenseItems) or self.single_share < 1.0:
+            return None
+        return items.twofold if items.n_items * items.dim**3 <= MAX_TWOFOLD else None
+
     @cached_property
     def mean_increment(self) -> np.ndarray:
         """E D = E A − I, shape (d, d)."""
-        return self.items.mean_increment(self.weights)
+        maps = self.twofold
+        if maps is None:
+            return self.items.mean_increment(self.weights)
+        return total(maps.increments * self.weights[:, None, None]).rounded
 
-    def noise_covariance(self, mean) -> np.ndarray:
+    def noise_covariance(self, mean: Twofold) -> np.ndarray | Twofold:
         """E rrᵀ of r = D m + b at the stationary mean m, where E r = 0, shape (d, d)."""
         given = self.offset_covariance
         if given is not None:
             return given() if callable(given) else given
-        residuals = self.items.residuals(mean)
+        maps = self.twofold
         # E r = 0 up to the rounding of m: without its square the covariance does not see that rounding.
-        residuals = residuals - self.weights @ residuals
-        return self.single_share * ((self.weights[:, None] * residuals).T @ residuals)
-
-
-def given_linear_parts(law: AffineLaw) -> np.ndarray | None:
-    """The A_i, shape (n, d, d), where they are what a user gave and one of them is the linear part of a map."""
-    items = law.items
-    return items.given_linear_parts if isinstance(items, DenseItems) and law.single_share == 1.0 else None
+        if maps is None:
+            residuals = self.items.residuals(mean.rounded)
+            residuals = residuals - self.weights @ residuals
+            return self.single_share * ((self.weights[:, None] * residuals).T @ residuals)
+        moves = (maps.increments @ mean[:, None])[:, :, 0] + maps.offsets
+        moves = moves - total(moves * self.weights[:, None])
+        return total(moves[:, :, None] * moves[:, None, :] * self.weights[:, None, None])
 
 
 def step_law(sampling: Sampling, items: Items) -> AffineLaw:

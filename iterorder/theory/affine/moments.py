@@ -17,9 +17,11 @@ import numpy as np
 
 from iterorder.theory.affine import iterative
 from iterorder.theory.affine.half_vectorisation import from_half, half_size, sum_operator, to_half
-from iterorder.theory.affine.items import DenseItems, turned, turned_increment
-from iterorder.theory.affine.law import AffineLaw, given_linear_parts
-from iterorder.theory.affine.twofold import added, moved, moved_square, refined
+from iterorder.theory.affine.items import turned, turned_increment
+from iterorder.theory.affine.law import AffineLaw
+from iterorder.theory.affine.mean import fixed_point_of_mean
+from iterorder.theory.affine.radius import MAX_DIM, moduli_less_one
+from iterorder.theory.affine.twofold import Twofold, refined, total, transposed
 from iterorder.theory.undefined import Undefined
 
 #: Up to this many unknowns d(d+1)/2 (d = 54) G is a full matrix; above, it is only applied.
@@ -29,8 +31,8 @@ MAX_WORK = 2**38
 MAX_APPLICATIONS = 3000
 #: The condition of an equation from which on its solution is corrected: so much of the precision is lost.
 LOST_DIGITS = 64.0
-#: Most products of numbers in twice the precision, some twenty operations each, for one residual.
-MAX_TWOFOLD = 2**23
+#: What a last correction may amount to, relative to the solution: more says that the equation is not solved.
+UNSOLVED = 2.0**-26
 #: With fewer applications than this none is started.
 MIN_APPLICATIONS = 100
 EPS = float(np.finfo(np.float64).eps)
@@ -72,7 +74,7 @@ class SecondMoments:
         ‖E D‖ would not do: it may cancel, and the rounding of its terms does not. Nor the −A − I that a turned item has
         where D itself is a rounded product: an A that was given is not.
         """
-        items = self.law.items if given_linear_parts(self.law) is None else self._items
+        items = self.law.items if self.law.twofold is None else self._items
         square = float(np.trace(items.mean_square(np.eye(self.law.dim), self.law.weights)))
         return 2.0 * square**0.5 + square
 
@@ -98,6 +100,9 @@ class SecondMoments:
         """The spectral radius of C → E[A C Aᵀ], less one: the rightmost eigenvalue of G."""
         self._refuse_out_of_reach()
         if self._deterministic:
+            maps = self.law.twofold
+            if maps is not None and self.law.dim <= MAX_DIM:
+                return float(moduli_less_one(maps.increments[0])[0])
             return _excess_of_one(self._single if self.law.single_share else self._centre)
         if not self.dense:
             return self._iterated[0]
@@ -147,7 +152,23 @@ class SecondMoments:
         """Whether the linear part is no random one: a single map, equal ones, or batches of all items."""
         return self.law.single_share == 0.0 or self.law.items.equal
 
-    def solve(self, source) -> np.ndarray:
+    def covariance(self) -> np.ndarray:
+        """The stationary covariance of a mean-square stable system, shape (d, d), without a negative variance.
+
+        Raises
+        ------
+        Undefined
+            If rounding leaves nothing of it, or as `solve` does.
+        """
+        covariance = self.solve(self.law.noise_covariance(fixed_point_of_mean(self.law)))
+        variances = np.diag(covariance)
+        if (variances < -UNSOLVED * np.linalg.norm(covariance)).any():
+            raise Undefined("rounding leaves no digit of the covariance: it would have a negative variance")
+        # A direction without noise: with its variance the covariances vanish.
+        moving = variances > 0.0
+        return np.where(moving[:, None] & moving, covariance, 0.0)
+
+    def solve(self, source: np.ndarray | Twofold) -> np.ndarray:
         """The symmetric C with −G(C) = source; for a mean-square stable system, and up to rounding.
 
         Raises
@@ -156,25 +177,34 @@ class SecondMoments:
             If G is singular to rounding or an iterative solver does not converge.
         """
         self._refuse_out_of_reach()
+        exact = source if isinstance(source, Twofold) else Twofold(source)
         if not self.dense:
-            return iterative.solve(self, source)
+            return iterative.solve(self, exact.rounded)
         if self._factors is None:
             raise Undefined("the second-moment equation C = E[A C Aᵀ] + R is singular")
-        solution = from_half(_solve_factored(self._factors, to_half(source)), self.law.dim)
-        given, law = given_linear_parts(self.law), self.law
-        if given is None or not self._loses_digits or law.items.n_items * law.dim**3 > MAX_TWOFOLD:
+        solution = self._solved(exact.rounded)
+        if self.law.twofold is None or not self._loses_digits:
             return solution
+        solution, last = refined(solution, lambda c: self._solved((exact + self._moved(c)).rounded))
+        if not last <= UNSOLVED:
+            raise Undefined("the second-moment equation C = E[A C Aᵀ] + R is singular to rounding")
+        return solution
 
-        def correction(solution):
-            left = added(source, law.weights, moved_square(given, solution))
-            return from_half(_solve_factored(self._factors, to_half(left)), law.dim)
+    def _solved(self, source) -> np.ndarray:
+        return from_half(_solve_factored(self._factors, to_half(source)), self.law.dim)
 
-        return refined(solution, correction)
+    def _moved(self, matrix) -> Twofold:
+        """G(C) for a symmetric C, in twice the precision."""
+        maps = self.law.twofold
+        assert maps is not None, "only such laws are corrected"
+        once = maps.increments @ matrix  # D C
+        terms = once + transposed(once) + once @ transposed(maps.increments)
+        return total(terms * self.law.weights[:, None, None])
 
     @cached_property
     def _loses_digits(self) -> bool:
         """Whether ‖G‖·‖G⁻¹‖ is large, by the solution of −G(X) = I: another source may miss the slow directions."""
-        solution = from_half(_solve_factored(self._factors, to_half(np.eye(self.law.dim))), self.law.dim)
+        solution = self._solved(np.eye(self.law.dim))
         return bool(self.scale * np.linalg.norm(solution) > LOST_DIGITS)
 
     @cached_property
@@ -263,33 +293,3 @@ def _solve_factored(factors, target) -> np.ndarray:
     from scipy.linalg.lapack import dgetrs
 
     return dgetrs(*factors, target)[0]
-
-
-def fixed_point_of_mean(law: AffineLaw) -> np.ndarray:
-    """The m with m = E A m + E b, shape (d,).
-
-    Raises
-    ------
-    Undefined
-        If I − E A is singular to rounding: its smallest singular value is below that of its rounding, d·eps·‖I − E A‖.
-    """
-    increment = law.mean_increment
-    singular = np.linalg.svd(increment, compute_uv=False)
-    if singular[-1] <= law.dim * EPS * singular[0]:
-        raise Undefined("I − E A is singular: a direction exists that the maps do not change on average")
-    offset = law.items.mean_offset(law.weights)
-    point = np.linalg.solve(-increment, offset)
-    given = given_linear_parts(law)
-    if given is None or singular[-1] * LOST_DIGITS > singular[0] or law.items.n_items * law.dim**2 > MAX_TWOFOLD:
-        return point
-    return refined(point, lambda x: np.linalg.solve(-increment, added(offset, law.weights, moved(given, x))))
-
-
-def smallest_mean_norm(law: AffineLaw) -> float:
-    """The smallest E‖A_i‖ over single items, of the spectral, the row-sum and the column-sum norm."""
-    means = [float(law.weights @ law.items.norms())]
-    if isinstance(law.items, DenseItems):
-        means += [
-            float(law.weights @ np.linalg.norm(law.items.linear_parts, order, axis=(1, 2))) for order in (1, np.inf)
-        ]
-    return min(means)

@@ -15,6 +15,9 @@ EPS = float(np.finfo(np.float64).eps)
 #: The basis comes from one random combination: where its eigenvalues are a thousand times closer together than those
 #: of a member, rounding of the basis shows in that member a thousand times enlarged.
 BASIS_AMPLIFICATION = 1024.0
+#: What is left below the diagonals of D, relative to D: near the identity all that a map does is of the size of D, and
+#: that of A would hide it.
+HALF_OF_THE_DIGITS = 2.0**-26
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +61,7 @@ def common_diagonals(items: Items) -> Diagonals | None:
 
     Such a basis exists if the maps commute: symmetric maps with common eigenvectors, a single map, scalar curvatures.
     It is the Schur basis of one random combination, and accepted if what is left below the diagonals is at rounding
-    level, 1024·d·eps·‖A_i‖. Families given as triangular matrices are found too.
+    level, 1024·d·eps·‖A_i‖, and below √eps·‖A_i − I‖. Families given as triangular matrices are found too.
 
     Examples
     --------
@@ -125,12 +128,12 @@ def _in_basis(basis, matrices, increments) -> Diagonals | None:
     entries, differences = np.empty((2, count, dim), basis.dtype)
     # Two matrices refute almost every family: they are looked at before the rest.
     for part in [slice(0, 2), *chunks(count, dim * dim)]:
-        turned = basis.conj().T @ matrices[part] @ basis
-        below = np.abs(np.tril(turned, -1)).max(axis=(1, 2))
-        if (below > _tolerance(dim) * np.linalg.norm(matrices[part], axis=(1, 2))).any():
-            return None
-        entries[part] = np.einsum("nii->ni", turned)
-        differences[part] = np.einsum("nii->ni", basis.conj().T @ increments[part] @ basis)
+        turned, moved = (basis.conj().T @ family[part] @ basis for family in (matrices, increments))
+        for left, family, share in ((turned, matrices, _tolerance(dim)), (moved, increments, HALF_OF_THE_DIGITS)):
+            below = np.abs(np.tril(left, -1)).max(axis=(1, 2))
+            if (below > share * np.linalg.norm(family[part], axis=(1, 2))).any():
+                return None
+        entries[part], differences[part] = (np.einsum("nii->ni", left) for left in (turned, moved))
     return Diagonals(entries, differences, _tolerance(dim))
 
 

@@ -1,7 +1,7 @@
-"""Sums of products in twice the working precision, by transformations without error.
+"""Sums and products in twice the working precision, by transformations without error.
 
 Where a map all but keeps a direction, A C Aᵀ − C is far smaller than its terms, and their rounding is all that is left
-of it: eps·‖A‖²‖C‖ against (1 − ρ)·‖C‖. A number is carried as a pair (high, low) whose sum it is.
+of it: eps·‖A‖²‖C‖ against (1 − ρ)·‖C‖. A number is carried as the sum of two.
 
 References
 ----------
@@ -12,6 +12,7 @@ References
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,7 +20,8 @@ import numpy as np
 SPLITTER = 2.0**27 + 1.0
 EPS = float(np.finfo(np.float64).eps)
 #: Most corrections: each leaves the error times the error of the solver.
-REFINEMENTS = 4
+REFINEMENTS = 8
+
 Pair = tuple[np.ndarray, np.ndarray]
 
 
@@ -38,60 +40,136 @@ def two_product(a, b) -> Pair:
     return product, a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low)
 
 
-def plus(pair: Pair, x) -> Pair:
-    """The number that the pair stands for, and a number of one float."""
-    high, left_out = two_sum(pair[0], x)
-    return two_sum(high, pair[1] + left_out)
+class Twofold:
+    """An array of numbers high + low, |low| ≤ eps·|high|/2; sums and products are right to some eps² of their terms.
 
+    Formulas of sums and products read the same for arrays and for these.
 
-def matrix_product(left, right: Pair) -> Pair:
-    """A·(X + x) for stacks of matrices, shape (..., m, k) and (..., k, n), to about eps² of Σ|A||X|.
+    Parameters
+    ----------
+    high, low : ndarray
+        Any two arrays whose sum is meant.
 
     Examples
     --------
-    >>> a = 1.0 - 2.0**-40
-    >>> high, low = matrix_product(np.array([[a, -1.0]]), (np.array([[a], [1.0 - 2.0**-39]]), np.zeros((2, 1))))
-    >>> float(high[0, 0] + low[0, 0]) == 2.0**-80  # a² − 1 + 2⁻³⁹
+    >>> a = Twofold(np.array([1.0 - 2.0**-40]))
+    >>> (a * a - 1.0 + 2.0**-39).rounded.tolist() == [2.0**-80]
     True
     """
-    low = left @ right[1]
-    high = np.zeros_like(low)
-    for k in range(left.shape[-1]):
-        product, left_out = two_product(left[..., :, k, None], right[0][..., None, k, :])
-        high, lost = two_sum(high, product)
-        low = low + (left_out + lost)
-    return two_sum(high, low)
+
+    #: Sums and products with an array are those of this class.
+    __array_ufunc__ = None
+
+    def __init__(self, high, low=0.0) -> None:
+        self.high, self.low = two_sum(high, low)
+
+    @property
+    def rounded(self) -> np.ndarray:
+        """The nearest numbers of working precision."""
+        return self.high
+
+    def rearranged(self, change: Callable[[np.ndarray], np.ndarray]) -> Twofold:
+        """With the entries moved or repeated by a function of arrays."""
+        return Twofold(change(self.high), change(self.low))
+
+    def __getitem__(self, chosen) -> Twofold:
+        return self.rearranged(lambda array: array[chosen])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of each of the two arrays."""
+        return self.high.shape
+
+    def __len__(self) -> int:
+        return len(self.high)
+
+    def __neg__(self) -> Twofold:
+        return Twofold(-self.high, -self.low)
+
+    def __add__(self, other) -> Twofold:
+        high, low = _parts(other)
+        total, left_out = two_sum(self.high, high)
+        return Twofold(total, left_out + (self.low + low))
+
+    __radd__ = __add__
+
+    def __sub__(self, other) -> Twofold:
+        return self + -other
+
+    def __rsub__(self, other) -> Twofold:
+        return -self + other
+
+    def __mul__(self, other) -> Twofold:
+        high, low = _parts(other)
+        product, left_out = two_product(self.high, high)
+        return Twofold(product, left_out + (self.high * low + self.low * high))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor) -> Twofold:
+        high, low = _parts(divisor)
+        quotient = self.high / high
+        product, left_out = two_product(quotient, high)
+        return Twofold(quotient, (((self.high - product) - left_out) + (self.low - quotient * low)) / high)
+
+    def __matmul__(self, other) -> Twofold:
+        """For stacks of matrices, shape (..., m, k) and (..., k, n)."""
+        high, low = _parts(other)
+        rest = self.high @ low + self.low @ high
+        total = np.zeros_like(rest)
+        for k in range(self.high.shape[-1]):
+            product, left_out = two_product(self.high[..., :, k, None], high[..., None, k, :])
+            total, lost = two_sum(total, product)
+            rest = rest + (left_out + lost)
+        return Twofold(total, rest)
+
+    def __rmatmul__(self, other) -> Twofold:
+        return Twofold(other) @ self
 
 
-def moved(matrices, x) -> Pair:
-    """A x − x for each A of a stack, shapes (n, d, d) and (d,) → (n, d)."""
-    column = np.broadcast_to(x[:, None], (len(matrices), len(x), 1))
-    high, low = plus(matrix_product(matrices, (column, np.zeros_like(column))), -x[:, None])
-    return high[:, :, 0], low[:, :, 0]
+#: What a formula is computed in.
+Numbers = TypeVar("Numbers", np.ndarray, Twofold)
 
 
-def moved_square(matrices, matrix) -> Pair:
-    """A C Aᵀ − C for each A of a stack and a symmetric C, shape (n, d, d)."""
-    stack = np.broadcast_to(matrix, (len(matrices), *matrix.shape))
-    once = matrix_product(matrices, (stack, np.zeros_like(stack)))
-    return plus(matrix_product(matrices, (np.swapaxes(once[0], 1, 2), np.swapaxes(once[1], 1, 2))), -matrix)
+def _parts(number) -> Pair:
+    if isinstance(number, Twofold):
+        return number.high, number.low
+    return number, np.zeros_like(number)
 
 
-def added(start, weights, stack: Pair) -> np.ndarray:
-    """start + Σ w_i (high_i + low_i), rounded once: nothing is left of such a sum where an equation is solved."""
-    total, rest = start, np.zeros_like(start)
-    for weight, high, low in zip(weights, *stack, strict=True):
-        product, left_out = two_product(weight, high)
-        total, lost = two_sum(total, product)
-        rest = rest + (left_out + lost + weight * low)
-    return total + rest
+def rearranged(array: Numbers, change: Callable[[np.ndarray], np.ndarray]) -> Numbers:
+    """The array of either precision with its entries moved or repeated by a function of arrays."""
+    return change(array) if isinstance(array, np.ndarray) else array.rearranged(change)
 
 
-def refined(solution, correction: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """The solution with corrections, from residuals in twice the precision, until they are at its rounding."""
+def transposed(matrices: Numbers) -> Numbers:
+    """Each matrix of a stack transposed."""
+    return rearranged(matrices, lambda array: np.swapaxes(array, -1, -2))
+
+
+def total(stack: Twofold) -> Twofold:
+    """The sum over the first axis, in pairs of halves."""
+    while len(stack) > 1:
+        half = (len(stack) + 1) // 2
+        paired = len(stack) - half
+        sums, left = stack[:paired] + stack[half:], stack[paired:half]
+        stack = Twofold(np.concatenate([sums.high, left.high]), np.concatenate([sums.low, left.low]))
+    return stack[0]
+
+
+def refined(solution, correction: Callable) -> tuple:
+    """The solution with corrections from its residual, and the size of the last one relative to it.
+
+    A correction has the sign of what is added to the solution; the solution is an array, or `Twofold`, which is
+    corrected until nothing more is gained.
+    """
+    last = np.inf
     for _ in range(REFINEMENTS):
         change = correction(solution)
-        solution = solution + change
-        if not np.linalg.norm(change) > EPS * np.linalg.norm(solution):
+        size = float(np.linalg.norm(change)) / max(float(np.linalg.norm(_parts(solution)[0])), np.finfo(float).tiny)
+        if not size < last:
             break
-    return solution
+        solution, last = solution + change, size
+        if size <= (EPS**2 if isinstance(solution, Twofold) else EPS):
+            break
+    return solution, last
