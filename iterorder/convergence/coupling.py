@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,13 +10,13 @@ import numpy as np
 from iterorder.arrays import as_array
 from iterorder.convergence.norms import euclidean_norm, power_mean, scaled_powers
 from iterorder.convergence.replica_blocks import check_table_size, run_in_blocks
-from iterorder.errors import DivergenceError, InvalidInputError
+from iterorder.errors import DivergenceError
 from iterorder.orders import FORWARD, Order, as_order
 from iterorder.progress import Progress, as_progress, reported
 from iterorder.request import as_replicas, as_starts, as_system
 from iterorder.shown import call, shown, span
 from iterorder.trajectory import Trajectory
-from iterorder.validation import MAX_STEPS, as_int, as_seed
+from iterorder.validation import MAX_STEPS, as_exponent, as_int, as_seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +125,7 @@ def coupling_distance(
     >>> coupling_distance(maps, [0.0], [1.0], 3, order="forward", n_replicas=5, seed=1).distance
     array([1.   , 0.5  , 0.25 , 0.125])
     """
-    maps, n_replicas, p, seed = as_system(maps), as_replicas(n_replicas), _as_power(p), as_seed(seed)
+    maps, n_replicas, p, seed = as_system(maps), as_replicas(n_replicas), as_exponent(p), as_seed(seed)
     starts = tuple(as_starts(name, value, n_replicas, maps.dim) for name, value in (("x0", x0), ("y0", y0)))
     order, n_steps = as_order(order), as_int("n_steps", n_steps, low=0, high=MAX_STEPS)
     progress = as_progress(progress)
@@ -190,14 +189,6 @@ def _frozen(array: np.ndarray) -> np.ndarray:
     """The same array, read-only: a table of all replicas is too large to copy."""
     array.setflags(write=False)
     return array
-
-
-def _as_power(p) -> float:
-    if isinstance(p, np.ndarray) and p.ndim == 0:
-        p = p[()]
-    if not isinstance(p, numbers.Real) or isinstance(p, bool) or not float(p) >= 1:
-        raise InvalidInputError(f"p is {p!r}: give a number of at least 1, or inf for the largest distance")
-    return float(p)
 
 
 def _all_diverged(n_replicas: int, first: Trajectory, second: Trajectory) -> DivergenceError:

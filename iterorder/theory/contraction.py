@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import numbers
 
 import numpy as np
 
-from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.maps.affine import AffineMaps
 from iterorder.maps.base import RandomMaps
@@ -22,7 +20,7 @@ from iterorder.theory.blocks import DRAWS, LARGEST, block_contraction
 from iterorder.theory.gaussian import abs_moment
 from iterorder.theory.step_draws import all_steps, draw_blocks
 from iterorder.theory.undefined import Undefined
-from iterorder.validation import as_int
+from iterorder.validation import as_exponent, as_int
 
 #: The longest block: that many steps of 4096 drawn blocks take some seconds in one dimension.
 MAX_BLOCK = 100_000
@@ -131,26 +129,25 @@ def contraction(maps: RandomMaps, p, *, block: int = 1, seed: int = 0, effort: s
     >>> [contraction(maps, p).value for p in (1, float("inf"))]  # Lip = 0 or ½
     [0.25, 0.5]
     """
-    if isinstance(p, (bool, np.bool_)) or not isinstance(p, numbers.Real) or not float(p) >= 1.0:
-        raise InvalidInputError(f"p is {p!r}: give a number in [1, inf]")
+    p = as_exponent(p)
     length = as_int("block", block, low=1, high=MAX_BLOCK)
     if not maps.time_homogeneous:
         raise Undefined("the step size changes with the step: each has a mean contraction of its own")
     if length > 1:
-        return _of_block(maps, float(p), length, seed, effort)
+        return _of_block(maps, p, length, seed, effort)
     if isinstance(maps, GaussianRegressionSGD) and maps.dim == 1 and math.isfinite(p):
-        moment = abs_moment(maps.step_size * float(maps.eigenvalues[0]), float(p))
-        return Estimate.of(moment ** (1.0 / float(p)))
+        moment = abs_moment(maps.step_size * float(maps.eigenvalues[0]), p)
+        return Estimate.of(moment ** (1.0 / p))
     if isinstance(maps.sampling_law, FreshNoise):
-        return _power_mean_of(maps, _fresh_constants(maps, seed, DRAWS[effort]), float(p))
+        return _power_mean_of(maps, _fresh_constants(maps, seed, DRAWS[effort]), p)
     listed = all_steps(maps.sampling_law)
     if listed is None:
-        return _from_draws(maps, float(p), seed, DRAWS[effort])
+        return _from_draws(maps, p, seed, DRAWS[effort])
     rows, weights = listed
     constants = lipschitz_constants(maps, rows)
     if math.isinf(p):
         return Estimate.of(constants.max())
-    return Estimate.of(_power_mean(constants, weights, float(p)))
+    return Estimate.of(_power_mean(constants, weights, p))
 
 
 def _of_block(maps: RandomMaps, p: float, length: int, seed: int, effort: str) -> Estimate:

@@ -11,10 +11,9 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.progress import Progress, as_progress, reported
-from iterorder.validation import as_choice, as_float, as_int, as_seed
+from iterorder.validation import as_choice, as_exponent, as_float, as_int, as_seed
 from iterorder.wasserstein.replicates import Distance, line_replicates, row_replicates
 from iterorder.wasserstein.samples import METHODS, as_points, wasserstein
-from iterorder.wasserstein.sorted_samples import as_exponent
 
 __all__ = ["DistanceEstimate", "wasserstein_estimate"]
 

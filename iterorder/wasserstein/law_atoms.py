@@ -115,9 +115,17 @@ def _side(law: Law, start: float, end: float, sign: float, far: float, p: float)
         if ratio < 0.5 and shares[-1] * ratio <= NEGLIGIBLE * sum(shares) * (1.0 - ratio):
             ratio = 0.0
             break
+        if shares[-1] == 0.0 and _nothing_beyond(law, start, sign):
+            ratio = 0.0
+            break
         if count >= MOST_ATOMS:
             break
     return (np.concatenate(points), np.concatenate(masses)), ratio
+
+
+def _nothing_beyond(law: Law, start: float, sign: float) -> bool:
+    """Whether there is no mass from `start` on, in a law that does not say so by its support, such as poisson(0)."""
+    return float(law.distribution.sf(start - 1.0) if sign > 0 else law.distribution.cdf(start)) == 0.0
 
 
 def _check_masses(points: np.ndarray, masses: np.ndarray) -> None:
@@ -134,12 +142,14 @@ def _moments(law: Law, p: float) -> tuple[float, ...]:
     """E X^j, j = 0 … p, for the few orders that are taken from the law."""
     if p not in MOMENT_ORDERS:
         return ()
-    found = [1.0, *(float(law.distribution.moment(j)) for j in range(1, int(p) + 1))]
+    with np.errstate(all="ignore"):  # moments that do not exist are divisions by zero in SciPy
+        found = [1.0, *(float(law.distribution.moment(j)) for j in range(1, int(p) + 1))]
     return () if any(math.isnan(m) for m in found) else tuple(found)
 
 
 def _too_heavy(law: Law, p: float) -> AccuracyError:
     return AccuracyError(
-        f"the tail of distribution is too heavy for W_p of order {p:g} within {MOST_ATOMS} atoms, and its moments do "
-        "not give it: use p = 1 or 2, or wasserstein_1d with a large sample of the law"
+        f"the tail of distribution is too heavy for W_p of order {p:g} within {MOST_ATOMS} atoms, or the law too wide, "
+        f"and its moments do not give it: use {'' if p in (1, 2) else 'p = 1 or 2, or '}wasserstein_1d with a large "
+        "sample of the law"
     )

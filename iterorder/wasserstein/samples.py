@@ -9,12 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from iterorder.errors import InvalidInputError
-from iterorder.validation import as_choice, as_float, as_floats, as_int, as_seed
+from iterorder.validation import as_choice, as_exponent, as_float, as_floats, as_int, as_seed
 from iterorder.wasserstein import transport
 from iterorder.wasserstein.exact import exact_distance
 from iterorder.wasserstein.sinkhorn import sinkhorn_distance
 from iterorder.wasserstein.sorted_samples import (
-    as_exponent,
     as_samples,
     distances_between_columns,
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from iterorder.errors import InvalidInputError
 from iterorder.validation import as_floats
 
 # Below this many values the work is shorter than the start of a thread (about 50 microseconds).
@@ -19,15 +17,6 @@ THREAD_SIZE = 1 << 15
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-
-def as_exponent(p) -> float:
-    """The order p of W_p: a number of at least 1, or infinity."""
-    if isinstance(p, np.ndarray) and p.ndim == 0:
-        p = p[()]
-    if isinstance(p, (bool, np.bool_)) or not isinstance(p, numbers.Real) or not float(p) >= 1:
-        raise InvalidInputError(f"p is {p!r}: give a number of at least 1, or inf")
-    return float(p)
 
 
 def worker_count() -> int:

@@ -9,11 +9,12 @@ from collections.abc import Callable
 import numpy as np
 
 from iterorder.errors import AccuracyError
+from iterorder.validation import as_exponent
 from iterorder.wasserstein.law_atoms import atoms_distance, atoms_of, is_discrete
 from iterorder.wasserstein.law_halves import halves_power
 from iterorder.wasserstein.law_quadrature import quadrature_log_power
 from iterorder.wasserstein.quantiles import REFUSED, TOLD, Law, inner_levels
-from iterorder.wasserstein.sorted_samples import as_exponent, as_samples, sorted_rows
+from iterorder.wasserstein.sorted_samples import as_samples, sorted_rows
 from iterorder.wasserstein.weighted_samples import with_weights
 
 EPS = float(np.finfo(float).eps)
