@@ -173,20 +173,29 @@ def wasserstein_estimate(
             halves, splits = line_replicates(u[:, 0], v[:, 0], p, count, seed, report)
         else:
             halves, splits = row_replicates(u, v, distance, count, seed, report)
+    # In units of about the largest of them, a power of two: squares of distances then stay inside the floats.
+    unit = int(np.frexp(max(value, float(halves.max()), float(splits.max())))[1])
+    value, halves, splits = math.ldexp(value, -unit), np.ldexp(halves, -unit), np.ldexp(splits, -unit)
     rate = {"sliced": 0.5 / p, "gaussian": 0.5}.get(method, 1.0 / max(u.shape[1], 2.0 * p))
     error, low, high = _half_interval(value, halves, level, (len(u), len(v)), rate)
     below = _is_below_floor(value * (1.0 - _rounding(u, v)), splits, level)
     if below:
         low, high = 0.0, max(high, float(np.quantile(halves, (1 + level) / 2)))
     return DistanceEstimate(
-        value=value,
-        standard_error=error,
-        low=min(max(low, 0.0), value),
-        high=max(high, value),
+        value=_in_units(value, unit),
+        standard_error=_in_units(error, unit),
+        low=_in_units(min(max(low, 0.0), value), unit),
+        high=_in_units(max(high, value), unit),
         exact=False,
-        noise_floor=float(np.mean(splits)),
+        noise_floor=_in_units(float(np.mean(splits)), unit),
         below_floor=below,
     )
+
+
+def _in_units(value: float, exponent: int) -> float:
+    """value·2^exponent; inf above the largest float."""
+    with np.errstate(over="ignore"):
+        return float(np.ldexp(value, exponent))
 
 
 def _rounding(u: np.ndarray, v: np.ndarray) -> float:
