@@ -131,6 +131,9 @@ def wasserstein_estimate(
     | 150 | 2 | 0.19 | 299, 0.38 | 295, 0.52 | 296, 0.49 |
     | 150 | 3 | 0.23 | 298, 0.45 | 299, 0.64 | 298, 0.56 |
 
+    Nothing is known of what neither sample shows: of two laws that differ by an atom of mass q far away, n points are
+    equal with probability (1 − q)ⁿ, and the interval of equal points that are all one is [0, 0].
+
     In seven dimensions the bias is most of the distance, and so of the width: a larger sample or "sliced" says more.
     The rate is one of laws with moments; with Student's t of 3 degrees and with Cauchy's law (exact, d = 2, n = 60,
     shifted by 1) 98 and 97 of 100 seeds were covered all the same, with wide intervals.
