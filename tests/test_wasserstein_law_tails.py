@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from iterorder.errors import AccuracyError
+from iterorder.errors import AccuracyError, InvalidInputError
 from iterorder.wasserstein import wasserstein_1d_to
 
 ACCURACY = 1e-11
@@ -80,7 +80,7 @@ def test_laws_with_the_moment_are_not(law, p, expected):
     assert wasserstein_1d_to([0.0], law, p) == pytest.approx(expected, rel=10 * ACCURACY)
 
 
-@pytest.mark.parametrize(("law", "p"), [(stats.lognorm(1), 100), (stats.expon(), 1000), (stats.t(101), 100)])
+@pytest.mark.parametrize(("law", "p"), [(stats.lognorm(1), 100), (stats.expon(), 1000), (stats.weibull_min(0.3), 1000)])
 def test_moments_beyond_the_levels_of_floats_are_an_error_and_not_infinite(law, p):
     with pytest.raises(AccuracyError, match=rf"\|x\|\^{p} times the tail of distribution still grows"):
         wasserstein_1d_to([0.0], law, p)
@@ -109,3 +109,27 @@ def test_searches_of_scipy_far_out_are_not_the_users_concern(law):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert wasserstein_1d_to([0.0], law) == pytest.approx(law.mean(), rel=10 * ACCURACY)
+
+
+@pytest.mark.parametrize(
+    ("ppf", "message"),
+    [
+        (lambda q: np.where(np.abs(q - 0.5) < 0.05, np.nan, q), "ppf is nan between levels where it is finite"),
+        (lambda q: np.where(np.abs(q - 0.5) < 0.05, np.inf, q), "ppf is inf between levels where it is finite"),
+        (lambda q: 1.0 - q, "ppf falls by .* where the levels rise"),
+        (lambda q: q + 0j, "ppf fails for levels .*dtype complex128"),
+        (lambda q: q.astype(str), "ppf fails for levels .*dtype <U"),
+    ],
+    ids=["nan", "inf", "falling", "complex", "text"],
+)
+def test_what_is_no_quantile_function_is_refused(ppf, message):
+    with pytest.raises(InvalidInputError, match=message):
+        wasserstein_1d_to([0.2, 0.5, 0.7], Quantiles(ppf))
+
+
+@pytest.mark.parametrize("halves", [(1 / 3, 0, math.inf), (math.nan, 0, 1), (1 / 3, 2 / 3, 0), (1 / 3, 0), None])
+def test_what_are_no_halves_is_refused(halves):
+    law = Quantiles(lambda q: q)
+    law.halves = lambda: halves
+    with pytest.raises(InvalidInputError, match=r"distribution\.halves\(\)"):
+        wasserstein_1d_to([0.2, 0.7], law)

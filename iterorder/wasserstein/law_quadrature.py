@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from iterorder.errors import AccuracyError, InvalidInputError
-from iterorder.wasserstein.quantiles import Law, inner_levels, log_sum
+from iterorder.wasserstein.quantiles import REFUSED, Law, inner_levels, log_sum
 
 EPS = float(np.finfo(float).eps)
 
@@ -155,6 +155,12 @@ def _tail(law: Law, branch: Branch, point: float, start: float, p: float, levels
         logs = p * np.log(np.abs(point - quantiles)) - edges
         decay = -np.diff(logs) / np.diff(edges)
     last = _tail_end(edges, logs, decay, np.sign(point - quantiles))
+    outwards = quantiles[last] - quantiles[0] if levels_by == "sf" else quantiles[0] - quantiles[last]
+    if outwards < -REFUSED * float(np.abs(quantiles).max()):
+        raise InvalidInputError(
+            f"distribution.ppf falls by {-outwards:.3g} where the levels rise, from the point {point:.6g} of u to an "
+            "end of (0, 1): give a quantile function, which never falls"
+        )
     if law.is_a("rv_continuous"):
         _check_tail(law, levels_by, np.exp(-edges[: last + 1]), quantiles[: last + 1])
     return Tail(point, edges[: last + 1], _beyond(edges[: last + 1], float(logs[last]), decay[:last]))
@@ -258,6 +264,11 @@ def _panel_integrals(
         t = (starts[block] + half)[:, None] + half[:, None] * NODES
         quantiles = branch.quantile(t)
         point = points[block, None]
+        if not np.isfinite(quantiles).all():
+            raise InvalidInputError(
+                f"distribution.ppf is {quantiles[~np.isfinite(quantiles)][0]} between levels where it is finite: give "
+                "a law with finite quantiles inside (0, 1)"
+            )
         difference = np.abs(point - quantiles)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             log_integrand = p * np.log(difference) + branch.log_weight(t)

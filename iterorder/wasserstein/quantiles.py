@@ -104,7 +104,10 @@ class Law:
     def _checked(self, name: str, function: Callable, levels: np.ndarray) -> np.ndarray:
         advice = "give a law of one variable, with numbers as parameters, that works on arrays of levels"
         try:
-            values = as_array("distribution.ppf(levels)", function(levels)).astype(float)
+            values = as_array("distribution.ppf(levels)", function(levels))
+            if values.dtype.kind not in "fiubO":
+                raise TypeError(f"it gives dtype {values.dtype}")
+            values = values.astype(float)
         except (TypeError, ValueError) as error:
             raise InvalidInputError(
                 f"distribution.{name} fails for levels of shape {levels.shape} ({error}): {advice}"

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from iterorder.errors import AccuracyError
-from iterorder.validation import as_exponent
+from iterorder.errors import AccuracyError, InvalidInputError
+from iterorder.validation import as_exponent, as_floats
 from iterorder.wasserstein.law_atoms import atoms_distance, atoms_of, is_discrete
 from iterorder.wasserstein.law_halves import halves_power
 from iterorder.wasserstein.law_quadrature import quadrature_log_power
@@ -114,7 +114,7 @@ def _distance_to(law: Law, samples: np.ndarray, p: float) -> Distance:
         return lambda points, weights: _largest_distance(points, weights, law)
     halves = getattr(law.distribution, "halves", None)
     if callable(halves):
-        numbers = tuple(float(number) for number in halves())
+        numbers = _checked_halves(halves())
         if 0.0 <= numbers[0] < 0.5:  # at one half the law is uniform, without a jump
             return lambda points, weights: _by_halves(points, weights, numbers, p)
     if is_discrete(law):
@@ -123,6 +123,14 @@ def _distance_to(law: Law, samples: np.ndarray, p: float) -> Distance:
             return lambda points, weights: math.inf
         return lambda points, weights: atoms_distance(points, weights, law, atoms, p)
     return lambda points, weights: _by_quadrature(points, weights, law, p)
+
+
+def _checked_halves(given) -> tuple[float, ...]:
+    """The three numbers that a law tells by `halves`."""
+    numbers = tuple(as_floats("distribution.halves()", given, ndim=(1,)).tolist())
+    if len(numbers) != 3 or numbers[1] > numbers[2]:
+        raise InvalidInputError(f"distribution.halves() is {given!r}: give three numbers (λ, low, high), low ≤ high")
+    return numbers
 
 
 def _by_halves(points: np.ndarray, weights: np.ndarray | None, halves: tuple[float, ...], p: float) -> float:
