@@ -155,6 +155,15 @@ def test_discrete_laws_far_from_a_few_atoms(law, p, expected):
         assert wasserstein_1d_to([0], law, p) == pytest.approx(expected, rel=ACCURACY + 1e6 * 2 * EPS)
 
 
+@pytest.mark.parametrize("far", [1e200, 1.7e308])
+def test_samples_whose_squares_are_no_floats(far):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for u in ([far], [far, -far], [1.0, far]):
+            expected = far * math.sqrt(np.count_nonzero(np.abs(u) == far) / len(u))
+            assert wasserstein_1d_to(u, stats.poisson(3), 2) == pytest.approx(expected, rel=ACCURACY)
+
+
 def test_moments_that_do_not_exist_are_no_warnings():
     """SciPy divides by zero for them."""
     with warnings.catch_warnings():

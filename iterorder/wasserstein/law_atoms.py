@@ -98,13 +98,15 @@ def _side(law: Law, start: float, end: float, sign: float, far: float, p: float)
     """
     points, masses, shares = [np.empty(0)], [np.empty(0)], [0.0]
     count, width, ratio = 0, FIRST_ATOMS, 0.0
+    # Shares are compared with each other only: in units of the distance, no power of a far sample overflows.
+    unit = max(1.0, abs(start - far))
     while sign * (end - start) >= 0.0:
         left = sign * (end - start) + 1.0
         window = start + sign * np.arange(min(width, left))
         mass = np.asarray(law.distribution.pmf(window), float)
         points.append(window)
         masses.append(mass)
-        shares.append(float(mass @ np.abs(window - far) ** p))
+        shares.append(float(mass @ np.abs((window - far) / unit) ** p))
         start += sign * width
         count += width
         width = count
