@@ -8,6 +8,8 @@ from iterorder.errors import InvalidInputError
 
 #: What a list may hold without being looked at: no array, and so no mask.
 PLAIN = {int, float, bool, complex, str, bytes, type(None)}
+#: The types of real numbers that are read out of objects.
+NUMBERS = (int, float, np.integer, np.floating, np.bool_)
 #: Where results of this package hold their numbers.
 RESULTS = ("points", "states", "distance")
 #: DLPack's number of the main memory.
@@ -41,9 +43,41 @@ def as_array(name: str, value) -> np.ndarray:
                 f"{name} is not a rectangular array ({error}): give rows of equal length"
             ) from error
         raise InvalidInputError(f"{name} cannot be read ({_first_line(error)}): give numbers") from error
-    if array.dtype == object and array.ndim == 0 and not isinstance(value, np.ndarray):
+    if array.dtype != object or isinstance(value, np.ndarray):
+        return array
+    if array.ndim == 0:
         raise InvalidInputError(f"{name} is a {type(value).__name__}: give {_numbers_of(name, value)}")
-    return array
+    return _of_objects(name, array)
+
+
+def place_in(name: str, where: tuple[int, ...]) -> str:
+    """An entry of an array as it is written, ``name[i, j]``."""
+    return f"{name}[{', '.join(map(str, where))}]" if where else name
+
+
+def first_other(name: str, array: np.ndarray) -> str:
+    """What stands in an array of objects that is no number, for a message; nothing where all are."""
+    for where in np.ndindex(array.shape) if array.dtype == object else ():
+        if not isinstance(array[where], NUMBERS):
+            return f" ({place_in(name, where)} is {array[where]!r})"
+    return ""
+
+
+def _of_objects(name: str, array: np.ndarray) -> np.ndarray:
+    """Numbers of Python as an array of numbers; an array of anything else as it is.
+
+    They come from lists with integers beyond 64 bits, and from nullable integers of pandas before 2.2. NumPy's own
+    arrays of objects are not looked into: nothing made them but a wish for objects, or a mistake.
+    """
+    if not all(issubclass(kind, NUMBERS) for kind in set(map(type, array.flat))):
+        return array
+    numbers = np.array(array.tolist())
+    if numbers.dtype != object:
+        return numbers
+    try:
+        return array.astype(float)
+    except OverflowError as error:
+        raise InvalidInputError(f"{name} holds an integer beyond every float ({_first_line(error)})") from error
 
 
 def _check_masks(name: str, value) -> None:
@@ -56,9 +90,11 @@ def _check_masks(name: str, value) -> None:
     if array.ndim == 0:
         raise InvalidInputError(f"{name} is masked: give a number")
     masked = int(np.ma.getmaskarray(array).sum())
+    # What is left must keep its axes: compressed() makes a single one of all.
+    whole = {1: f"{name}.compressed(), or ", 2: f"its whole rows, np.ma.compress_rows({name}), or "}.get(array.ndim, "")
     raise InvalidInputError(
         f"{name} is a masked array with {masked} of {array.size} entries masked, and no entry can be left out: give "
-        f"{name}.compressed(), or fill them with {name}.filled(…)"
+        f"{whole}{name}.filled(…) with values in their place"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from iterorder._version import __version__
+from iterorder.errors import InvalidInputError
 from iterorder.files import whole_file
-from iterorder.orders import Order, Window
+from iterorder.orders import Order, Window, as_order
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,6 +75,7 @@ def panel_title(axes: Axes, letter: str, text: str, system: str | None = None) -
 
 def order_color(order: Order) -> str:
     """The colour of an order, the same in every figure."""
+    order = as_order(order)
     if isinstance(order, Window):
         return ORDER_COLORS["sliding" if order.width is not None else "anchored"]
     return ORDER_COLORS[order]
@@ -94,17 +97,23 @@ def save_figure(
         What the figure was drawn from: systems, sizes, effort.
     seed : int
     data : mapping of str to array_like
-        The plotted numbers; written with six significant digits.
+        The plotted numbers; written with six significant digits. What is NaN, infinite or masked is null there.
 
     Returns
     -------
     list of Path
         The three files.
+
+    Raises
+    ------
+    InvalidInputError
+        If parameters or data hold what is neither numbers nor text, before any file is written.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    sidecar = {"figure": name, "version": __version__, "seed": seed, "parameters": dict(parameters)}
-    text = json.dumps({**sidecar, "data": {key: _plain(value) for key, value in data.items()}}, default=_plain)
+    sidecar = {"figure": name, "version": __version__, "seed": seed, "parameters": _without_nan(parameters)}
+    numbers = {key: _plain(value) for key, value in data.items()}
+    text = json.dumps({**sidecar, "data": numbers}, default=_plain, allow_nan=False)
     files = [folder / f"{name}.{kind}" for kind in ("png", "pdf", "json")]
     for path in files:
         with whole_file(path) as file:
@@ -130,19 +139,45 @@ def _quiet_fonts() -> Iterator[None]:
         log.setLevel(level)
 
 
+def _without_nan(value):
+    """Parameters as they are, but for floats that JSON does not have: null for NaN and infinities."""
+    if isinstance(value, Mapping):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def _plain(value):
-    """Numbers and arrays as JSON: six significant digits, NaN and infinities as null."""
-    if value is None or isinstance(value, str):
+    """Numbers and arrays as JSON: six significant digits; NaN, infinities and what is masked as null."""
+    if value is None or isinstance(value, (str, int)):
         return value
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        value = np.ma.filled(value.astype(float), np.nan)
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)) and not _is_numeric(value):
+        return [_plain(item) for item in value]
     array = np.asarray(value)
     if array.dtype.kind in "iub":
         return array.tolist()
     if array.dtype.kind == "f":
         rounded = [float(f"{number:.6g}") if np.isfinite(number) else None for number in array.ravel()]
         return rounded[0] if array.ndim == 0 else _nest(rounded, array.shape)
-    return [_plain(item) for item in value]
+    if array.dtype.kind in "UO" and array.ndim > 0:
+        return [_plain(item) for item in array]
+    raise InvalidInputError(
+        f"a {type(value).__name__} of dtype {array.dtype} cannot be written beside a figure: give real numbers, "
+        "text, and arrays, lists or mappings of them"
+    )
+
+
+def _is_numeric(values) -> bool:
+    """Whether all of a list are real numbers, or lists of one length of them: an array."""
+    try:
+        return np.asarray(list(values)).dtype.kind in "iubf"
+    except ValueError:  # rows of unequal length
+        return False
 
 
 def _nest(flat: list, shape: tuple[int, ...]) -> list:

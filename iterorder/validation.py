@@ -8,7 +8,7 @@ import operator
 
 import numpy as np
 
-from iterorder.arrays import as_array
+from iterorder.arrays import as_array, first_other, place_in
 from iterorder.errors import InvalidInputError
 
 MAX_STEPS = 2**62
@@ -19,7 +19,9 @@ def as_floats(name: str, value, *, ndim: tuple[int, ...] | None = None, allow_em
     """`value` as a finite float64 array; integers and booleans are converted, everything else is refused."""
     array = as_array(name, value)
     if array.dtype.kind not in "fiub":
-        raise InvalidInputError(f"{name} has dtype {array.dtype}: give real numbers (floats or integers)")
+        raise InvalidInputError(
+            f"{name} has dtype {array.dtype}{first_other(name, array)}: give real numbers (floats or integers)"
+        )
     array = array.astype(np.float64)
     if ndim is not None and array.ndim not in ndim:
         wanted = " or ".join(str(k) for k in ndim)
@@ -29,8 +31,9 @@ def as_floats(name: str, value, *, ndim: tuple[int, ...] | None = None, allow_em
     bad = ~np.isfinite(array)
     if bad.any():
         where = tuple(int(i) for i in np.argwhere(bad)[0])
-        place = f"{name}[{', '.join(map(str, where))}]" if where else name
-        raise InvalidInputError(f"{place} is {array[where]}: every value must be finite ({int(bad.sum())} are not)")
+        raise InvalidInputError(
+            f"{place_in(name, where)} is {array[where]}: every value must be finite ({int(bad.sum())} are not)"
+        )
     return array
 
 

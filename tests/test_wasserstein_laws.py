@@ -135,6 +135,20 @@ def test_a_few_points_prove_nothing(n, m):
     assert found.low <= found.value <= found.high
 
 
+@pytest.mark.parametrize("exponent", [-900, 900])
+@pytest.mark.parametrize(("dim", "method"), [(1, "exact"), (2, "exact"), (2, "sliced"), (2, "gaussian")])
+def test_the_interval_has_the_scale_of_the_samples(dim, method, exponent):
+    """By a power of two, so exactly but for rounding; squares of such distances are no floats."""
+    u, v = normals(20, dim, 5, shift=1.0)
+    one = wasserstein_estimate(u, v, 2, method=method, n_bootstrap=COUNT)
+    other = wasserstein_estimate(np.ldexp(u, exponent), np.ldexp(v, exponent), 2, method=method, n_bootstrap=COUNT)
+    for name in ("value", "standard_error", "low", "high", "noise_floor"):
+        assert math.ldexp(getattr(other, name), -exponent) == pytest.approx(getattr(one, name), rel=1000 * EPS), name
+    # The control: a standard error whose squares underflowed is zero, one whose squares overflowed infinite.
+    assert 0.0 < one.standard_error < math.inf
+    assert other.below_floor == one.below_floor
+
+
 def test_the_largest_difference_has_no_known_rate():
     u, v = normals(30, 2, 0, shift=8.0)
     found = wasserstein_estimate(u, v, math.inf, method="sliced", n_bootstrap=24)

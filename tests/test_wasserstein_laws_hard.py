@@ -143,6 +143,7 @@ def test_heavy_discrete_tails_beyond_every_moment():
         (stats.poisson(3, loc=0.25), 1, 3.25),
         (stats.poisson(1e6), 1, 1e6),
         (stats.randint(0, 10), 1, 4.5),
+        (stats.poisson(0, loc=2), 1, 2.0),
         (stats.rv_discrete(values=([3, -1.5, 2], [0.2, 0.5, 0.3])), 1, 1.95),
     ],
     ids=lambda value: getattr(getattr(value, "dist", None), "name", None),
@@ -152,6 +153,30 @@ def test_discrete_laws_far_from_a_few_atoms(law, p, expected):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         assert wasserstein_1d_to([0], law, p) == pytest.approx(expected, rel=ACCURACY + 1e6 * 2 * EPS)
+
+
+@pytest.mark.parametrize("far", [1e200, 1.7e308])
+def test_samples_whose_squares_are_no_floats(far):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for u in ([far], [far, -far], [1.0, far]):
+            expected = far * math.sqrt(np.count_nonzero(np.abs(u) == far) / len(u))
+            assert wasserstein_1d_to(u, stats.poisson(3), 2) == pytest.approx(expected, rel=ACCURACY)
+
+
+def test_moments_that_do_not_exist_are_no_warnings():
+    """SciPy divides by zero for them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert wasserstein_1d_to([0], stats.yulesimon(1.0)) == math.inf
+        assert wasserstein_1d_to([0], stats.yulesimon(2.0)) == pytest.approx(2.0, rel=ACCURACY)
+
+
+def test_the_advice_is_another_order_where_that_helps():
+    with pytest.raises(AccuracyError, match="the law too wide, and its moments do not give it: use wasserstein_1d"):
+        wasserstein_1d_to([0], stats.geom(1e-7))
+    with pytest.raises(AccuracyError, match="use p = 1 or 2, or wasserstein_1d"):
+        wasserstein_1d_to([0], stats.zipf(2.5), 1.2)
 
 
 def test_masses_that_do_not_sum_to_one_are_told():

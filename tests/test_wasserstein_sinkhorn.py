@@ -111,3 +111,16 @@ def test_a_blur_below_the_rounding_is_an_error(regularisation):
     u, v = cloud("normal", 20, 2, 0), cloud("normal", 20, 2, 1)
     with pytest.raises(InvalidInputError, match=r"regularisation is .*give a larger one"):
         wasserstein(u, v, method="sinkhorn", regularisation=regularisation)
+
+
+@pytest.mark.parametrize("regularisation", [2.0**24, 1e10, 1e16, 1e300])
+@pytest.mark.parametrize("kind", ["normal", "cauchy"])
+def test_a_blur_above_all_costs_spreads_the_mass_evenly(kind, regularisation):
+    """Every pair of points then carries the same mass, up to a part of the largest cost over the strength."""
+    u, v = cloud(kind, 12, 2, 3), cloud(kind, 15, 2, 4)
+    cost = np.linalg.norm(u[:, None] - v[None], axis=2) ** 2
+    found = wasserstein(u, v, method="sinkhorn", regularisation=regularisation)
+    assert found == pytest.approx(math.sqrt(cost.mean()), rel=sinkhorn.ACCURACY)
+    # The control: a blur by the mean cost is told from it.
+    less = wasserstein(u, v, method="sinkhorn", regularisation=1.0)
+    assert less != pytest.approx(found, rel=100 * sinkhorn.ACCURACY)

@@ -131,6 +131,9 @@ def wasserstein_estimate(
     | 150 | 2 | 0.19 | 299, 0.38 | 295, 0.52 | 296, 0.49 |
     | 150 | 3 | 0.23 | 298, 0.45 | 299, 0.64 | 298, 0.56 |
 
+    Nothing is known of what neither sample shows: of two laws that differ by an atom of mass q far away, n points are
+    equal with probability (1 − q)ⁿ, and the interval of equal points that are all one is [0, 0].
+
     In seven dimensions the bias is most of the distance, and so of the width: a larger sample or "sliced" says more.
     The rate is one of laws with moments; with Student's t of 3 degrees and with Cauchy's law (exact, d = 2, n = 60,
     shifted by 1) 98 and 97 of 100 seeds were covered all the same, with wide intervals.
@@ -173,20 +176,29 @@ def wasserstein_estimate(
             halves, splits = line_replicates(u[:, 0], v[:, 0], p, count, seed, report)
         else:
             halves, splits = row_replicates(u, v, distance, count, seed, report)
+    # In units of about the largest of them, a power of two: squares of distances then stay inside the floats.
+    unit = int(np.frexp(max(value, float(halves.max()), float(splits.max())))[1])
+    value, halves, splits = math.ldexp(value, -unit), np.ldexp(halves, -unit), np.ldexp(splits, -unit)
     rate = {"sliced": 0.5 / p, "gaussian": 0.5}.get(method, 1.0 / max(u.shape[1], 2.0 * p))
     error, low, high = _half_interval(value, halves, level, (len(u), len(v)), rate)
     below = _is_below_floor(value * (1.0 - _rounding(u, v)), splits, level)
     if below:
         low, high = 0.0, max(high, float(np.quantile(halves, (1 + level) / 2)))
     return DistanceEstimate(
-        value=value,
-        standard_error=error,
-        low=min(max(low, 0.0), value),
-        high=max(high, value),
+        value=_in_units(value, unit),
+        standard_error=_in_units(error, unit),
+        low=_in_units(min(max(low, 0.0), value), unit),
+        high=_in_units(max(high, value), unit),
         exact=False,
-        noise_floor=float(np.mean(splits)),
+        noise_floor=_in_units(float(np.mean(splits)), unit),
         below_floor=below,
     )
+
+
+def _in_units(value: float, exponent: int) -> float:
+    """value·2^exponent; inf above the largest float."""
+    with np.errstate(over="ignore"):
+        return float(np.ldexp(value, exponent))
 
 
 def _rounding(u: np.ndarray, v: np.ndarray) -> float:

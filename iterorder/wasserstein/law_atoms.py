@@ -98,13 +98,15 @@ def _side(law: Law, start: float, end: float, sign: float, far: float, p: float)
     """
     points, masses, shares = [np.empty(0)], [np.empty(0)], [0.0]
     count, width, ratio = 0, FIRST_ATOMS, 0.0
+    # Shares are compared with each other only: in units of the distance, no power of a far sample overflows.
+    unit = max(1.0, abs(start - far))
     while sign * (end - start) >= 0.0:
         left = sign * (end - start) + 1.0
         window = start + sign * np.arange(min(width, left))
         mass = np.asarray(law.distribution.pmf(window), float)
         points.append(window)
         masses.append(mass)
-        shares.append(float(mass @ np.abs(window - far) ** p))
+        shares.append(float(mass @ np.abs((window - far) / unit) ** p))
         start += sign * width
         count += width
         width = count
@@ -115,9 +117,17 @@ def _side(law: Law, start: float, end: float, sign: float, far: float, p: float)
         if ratio < 0.5 and shares[-1] * ratio <= NEGLIGIBLE * sum(shares) * (1.0 - ratio):
             ratio = 0.0
             break
+        if shares[-1] == 0.0 and _nothing_beyond(law, start, sign):
+            ratio = 0.0
+            break
         if count >= MOST_ATOMS:
             break
     return (np.concatenate(points), np.concatenate(masses)), ratio
+
+
+def _nothing_beyond(law: Law, start: float, sign: float) -> bool:
+    """Whether there is no mass from `start` on, in a law that does not say so by its support, such as poisson(0)."""
+    return float(law.distribution.sf(start - 1.0) if sign > 0 else law.distribution.cdf(start)) == 0.0
 
 
 def _check_masses(points: np.ndarray, masses: np.ndarray) -> None:
@@ -134,12 +144,14 @@ def _moments(law: Law, p: float) -> tuple[float, ...]:
     """E X^j, j = 0 … p, for the few orders that are taken from the law."""
     if p not in MOMENT_ORDERS:
         return ()
-    found = [1.0, *(float(law.distribution.moment(j)) for j in range(1, int(p) + 1))]
+    with np.errstate(all="ignore"):  # moments that do not exist are divisions by zero in SciPy
+        found = [1.0, *(float(law.distribution.moment(j)) for j in range(1, int(p) + 1))]
     return () if any(math.isnan(m) for m in found) else tuple(found)
 
 
 def _too_heavy(law: Law, p: float) -> AccuracyError:
     return AccuracyError(
-        f"the tail of distribution is too heavy for W_p of order {p:g} within {MOST_ATOMS} atoms, and its moments do "
-        "not give it: use p = 1 or 2, or wasserstein_1d with a large sample of the law"
+        f"the tail of distribution is too heavy for W_p of order {p:g} within {MOST_ATOMS} atoms, or the law too wide, "
+        f"and its moments do not give it: use {'' if p in (1, 2) else 'p = 1 or 2, or '}wasserstein_1d with a large "
+        "sample of the law"
     )

@@ -12,13 +12,14 @@ References
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from iterorder.errors import AccuracyError, InvalidInputError
-from iterorder.wasserstein.quantiles import Law, inner_levels, log_sum
+from iterorder.wasserstein.quantiles import REFUSED, Law, inner_levels, log_sum
 
 EPS = float(np.finfo(float).eps)
 
@@ -74,23 +75,45 @@ class Integral:
     log_error: float = -math.inf
 
 
+@dataclass(frozen=True)
+class Tail:
+    """The first or the last cell in s: its point, the edges of its panels, and the integral beyond them."""
+
+    point: float
+    edges: np.ndarray
+    beyond: Integral
+
+
 def quadrature_log_power(points: np.ndarray, weights: np.ndarray | None, law: Law, p: float) -> Integral:
     """log W_p^p for finite p and sorted points (n,) with positive weights or none: middle cells and two tails."""
     n = points.size
     law.expect(NODES.size * (n + 2 * TAIL_EDGES.size))
+    below, above = inner_levels(n, weights)
+    first, last = (below[0], above[-1]) if n > 1 else (0.5, 0.5)
     lower = Branch(lambda s: law.ppf(np.exp(-s)), np.negative, LONGEST_TAIL)
     if law.has_isf:
         upper = Branch(lambda s: law.isf(np.exp(-s)), np.negative, LONGEST_TAIL)
         branches = Branch(law.ppf, np.zeros_like, 1.0), Branch(law.isf, np.zeros_like, 1.0)
     else:
-        upper = Branch(lambda s: law.ppf(-np.expm1(-s)), np.negative, LONGEST_TAIL_FROM_ONE)
+        upper = Branch(lambda s: law.ppf(-np.expm1(-s)), np.negative, _longest_from_one(law, last))
         branches = Branch(law.ppf, np.zeros_like, 1.0), Branch(lambda r: law.ppf(1.0 - r), np.zeros_like, 1.0)
-    below, above = inner_levels(n, weights)
-    first, last = (below[0], above[-1]) if n > 1 else (0.5, 0.5)
-    parts = [
+    tails = (
         _tail(law, lower, points[0], -math.log(first), p, "cdf"),
         _tail(law, upper, points[-1], -math.log(last), p, "sf"),
-    ]
+    )
+    if any(tail.beyond.log == math.inf for tail in tails):  # before anything is integrated
+        return Integral(math.inf)
+    for tail in tails:
+        if math.isnan(tail.beyond.log):
+            raise AccuracyError(
+                f"|x|^{p:g} times the tail of distribution still grows at a level {math.exp(-tail.edges[-1]):.2g} from "
+                "an end, the last one with an accurate quantile: its integral is infinite, or lies beyond what "
+                "quantiles can tell; give a smaller p"
+            )
+    parts = [tail.beyond for tail in tails]
+    for branch, tail in zip((lower, upper), tails, strict=True):
+        repeated = np.full(tail.edges.size - 1, tail.point)
+        parts.append(_integral(branch, tail.edges[:-1], tail.edges[1:], repeated, p))
     # Cells below one half, and those above it; the one in between is in both, with a part each.
     inner = points[1:-1]
     for branch, starts, ends in zip(branches, (below[:-1], above[1:]), (below[1:], above[:-1]), strict=True):
@@ -101,11 +124,24 @@ def quadrature_log_power(points: np.ndarray, weights: np.ndarray | None, law: La
     return Integral(log_sum([part.log for part in parts]), log_sum([part.log_error for part in parts]))
 
 
-def _tail(law: Law, branch: Branch, point: float, start: float, p: float, levels_by: str) -> Integral:
-    """log of ∫ |point − F⁻¹|^p exp(−s) ds from `start` to infinity."""
+def _longest_from_one(law: Law, mass: float) -> float:
+    """The largest s for levels 1 − exp(−s) and a last cell of this mass."""
+    if mass > math.exp(-LONGEST_TAIL_FROM_ONE):
+        return LONGEST_TAIL_FROM_ONE
+    if math.isfinite(law.support()[1]):  # all of the cell is at the end
+        return LONGEST_TAIL
+    raise AccuracyError(
+        f"the last point of u has a part {mass:.3g} of the weight, and levels so near to one are no floats: give a law "
+        "with an upper tail of its own (isf, or iccdf), or leave the point out"
+    )
+
+
+def _tail(law: Law, branch: Branch, point: float, start: float, p: float, levels_by: str) -> Tail:
+    """The tail from `start` to infinity: its panels, and what is beyond the last of them."""
     edges = start + TAIL_EDGES
     edges = np.append(edges[edges < branch.longest], branch.longest)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # searches that end far out: `_check_tail` looks at what they found
         quantiles = branch.quantile(edges)
     finite = np.isfinite(quantiles)
     kept = edges.size if finite.all() else int(np.argmin(finite))  # the law's accuracy ends before the floats do
@@ -118,17 +154,38 @@ def _tail(law: Law, branch: Branch, point: float, start: float, p: float, levels
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = p * np.log(np.abs(point - quantiles)) - edges
         decay = -np.diff(logs) / np.diff(edges)
-    last = _tail_end(edges, logs, decay)
+    last = _tail_end(edges, logs, decay, np.sign(point - quantiles))
+    outwards = quantiles[last] - quantiles[0] if levels_by == "sf" else quantiles[0] - quantiles[last]
+    if outwards < -REFUSED * float(np.abs(quantiles).max()):
+        raise InvalidInputError(
+            f"distribution.ppf falls by {-outwards:.3g} where the levels rise, from the point {point:.6g} of u to an "
+            "end of (0, 1): give a quantile function, which never falls"
+        )
     if law.is_a("rv_continuous"):
         _check_tail(law, levels_by, np.exp(-edges[: last + 1]), quantiles[: last + 1])
-    remainder = -math.inf
-    if logs[last] > -math.inf:
-        if decay[last - 1] < SLOWEST_DECAY:
-            return Integral(math.inf)
-        remainder = float(logs[last] - np.log(decay[last - 1]))
-    edges = edges[: last + 1]
-    body = _integral(branch, edges[:-1], edges[1:], np.full(edges.size - 1, point), p)
-    return Integral(float(np.logaddexp(body.log, remainder)), body.log_error)
+    return Tail(point, edges[: last + 1], _beyond(edges[: last + 1], float(logs[last]), decay[:last]))
+
+
+def _beyond(edges: np.ndarray, log: float, decay: np.ndarray) -> Integral:
+    """The integral beyond the last edge, where the integrand is exp(log), as that of an exponential.
+
+    Its rate is taken to approach a limit like 1/s, as for the exponential law. Where it is too slow, the integral is
+    infinite if the limit is too slow as well, approached like s^(−1/2) as for a lognormal law; else it is not known.
+    """
+    if log == -math.inf:
+        return Integral(log)
+    rate, change = float(decay[-1]), 0.0
+    middles = 0.5 * (edges[1:] + edges[:-1])
+    if decay.size > 1 and math.isfinite(decay[-2]):
+        change = float(decay[-1] - decay[-2])
+    if rate < SLOWEST_DECAY:
+        limit = rate + (max(change, 0.0) / (math.sqrt(middles[-1] / middles[-2]) - 1.0) if change else 0.0)
+        return Integral(math.inf if limit < SLOWEST_DECAY else math.nan)
+    gained = change * (1 / middles[-1] - 1 / edges[-1]) / (1 / middles[-2] - 1 / middles[-1]) if change else 0.0
+    rate += max(gained, 0.0)
+    error = min(abs(gained) / rate, 1.0)
+    beyond = log - math.log(rate)
+    return Integral(beyond, beyond + math.log(error) if error > 0.0 else -math.inf)
 
 
 def _check_tail(law: Law, name: str, levels: np.ndarray, quantiles: np.ndarray) -> None:
@@ -152,9 +209,15 @@ def _check_tail(law: Law, name: str, levels: np.ndarray, quantiles: np.ndarray) 
         )
 
 
-def _tail_end(edges: np.ndarray, logs: np.ndarray, decay: np.ndarray) -> int:
-    """The index of the edge from which the tail integrand, exp(logs), is summed as an exponential."""
-    for k in range(2, edges.size):
+def _tail_end(edges: np.ndarray, logs: np.ndarray, decay: np.ndarray, sides: np.ndarray) -> int:
+    """The index of the edge from which the tail integrand, exp(logs), is summed as an exponential.
+
+    Near the point the integrand vanishes, to grow again behind it: `sides`, the signs of their difference, must have
+    become constant.
+    """
+    moves = np.flatnonzero(np.diff(sides))
+    settled = int(moves[-1]) + 1 if moves.size else 0
+    for k in range(settled + 2, edges.size):
         spent = -math.inf < logs[k] < logs[:k].max() - SPENT and decay[k - 1] > 0.5
         steady = edges[k - 2] >= edges[0] + STEADY_FROM and abs(decay[k - 1] - decay[k - 2]) <= STEADY
         if spent or steady:
@@ -201,6 +264,11 @@ def _panel_integrals(
         t = (starts[block] + half)[:, None] + half[:, None] * NODES
         quantiles = branch.quantile(t)
         point = points[block, None]
+        if not np.isfinite(quantiles).all():
+            raise InvalidInputError(
+                f"distribution.ppf is {quantiles[~np.isfinite(quantiles)][0]} between levels where it is finite: give "
+                "a law with finite quantiles inside (0, 1)"
+            )
         difference = np.abs(point - quantiles)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             log_integrand = p * np.log(difference) + branch.log_weight(t)

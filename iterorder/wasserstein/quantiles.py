@@ -15,6 +15,8 @@ from iterorder.errors import AccuracyError, InvalidInputError
 LONGEST = 60.0
 #: Levels in the first calls, by how much a quick call lets the next one grow, and how long a call should take.
 FIRST_CALLS, GROWTH, CALL_SECONDS = (1, 1, 32), 16, 0.5
+#: The classes that all of SciPy's laws descend from.
+GENERIC = ("rv_generic", "rv_continuous", "rv_discrete")
 #: A relative error of the result above the first is told, above the second it is no result.
 TOLD, REFUSED = 1e-10, 1e-6
 
@@ -34,7 +36,7 @@ class Law:
                 "such as scipy.stats.norm()"
             )
         self._names = (names[0], {"ppf": "isf", "icdf": "iccdf"}[names[0]])
-        self.has_isf = callable(getattr(distribution, self._names[1], None))
+        self.has_isf = callable(getattr(distribution, self._names[1], None)) and not self._isf_is_ppf()
         self._chunk, self._spent, self._slowness = 1, 0.0, 0.0
         # A law of several variables, with arrays as parameters, gives several values for one level.
         self.ppf(np.array([0.5]))
@@ -43,6 +45,12 @@ class Law:
         """Whether the law, or the one that it has frozen, has a class of SciPy's of that name, without importing it."""
         kinds = (type(self.distribution), type(getattr(self.distribution, "dist", None)))
         return any(base.__name__ == name and base.__module__.startswith("scipy.") for k in kinds for base in k.__mro__)
+
+    def _isf_is_ppf(self) -> bool:
+        """Whether `isf` is the one of all of SciPy's laws, ppf(1 − q), which sees no level below 2⁻⁵³."""
+        kind = type(getattr(self.distribution, "dist", self.distribution))
+        owner = next((base for base in kind.__mro__ if "_isf" in vars(base)), object)
+        return owner.__module__.startswith("scipy.") and owner.__name__ in GENERIC
 
     def ppf(self, levels: np.ndarray) -> np.ndarray:
         """The quantiles of an array of levels."""
@@ -57,7 +65,8 @@ class Law:
         if callable(getattr(self.distribution, "support", None)):
             low, high = (float(np.asarray(end)) for end in self.distribution.support())
         else:
-            low, high = (float(end) for end in self.ppf(np.array([0.0, 1.0])))
+            with np.errstate(all="ignore"):
+                low, high = (float(end) for end in self.ppf(np.array([0.0, 1.0])))
         return low, high
 
     def expect(self, levels: int) -> None:
@@ -95,7 +104,10 @@ class Law:
     def _checked(self, name: str, function: Callable, levels: np.ndarray) -> np.ndarray:
         advice = "give a law of one variable, with numbers as parameters, that works on arrays of levels"
         try:
-            values = as_array("distribution.ppf(levels)", function(levels)).astype(float)
+            values = as_array("distribution.ppf(levels)", function(levels))
+            if values.dtype.kind not in "fiubO":
+                raise TypeError(f"it gives dtype {values.dtype}")
+            values = values.astype(float)
         except (TypeError, ValueError) as error:
             raise InvalidInputError(
                 f"distribution.{name} fails for levels of shape {levels.shape} ({error}): {advice}"

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from iterorder.errors import AccuracyError
-from iterorder.validation import as_power
+from iterorder.errors import AccuracyError, InvalidInputError
+from iterorder.validation import as_floats, as_power
 from iterorder.wasserstein.law_atoms import atoms_distance, atoms_of, is_discrete
 from iterorder.wasserstein.law_halves import halves_power
 from iterorder.wasserstein.law_quadrature import quadrature_log_power
@@ -48,9 +48,9 @@ def wasserstein_1d_to(u, distribution, p=1, *, u_weights=None):
         In the units of ``u`` (the distance, not its p-th power). The relative error is about 10⁻¹¹, plus that of
         ``ppf`` (of the masses and moments, for discrete laws) times (size of the values)/(distance). Exactly inf where
         the law has no p-th moment, or for p = inf an unbounded support; a tail index within 1 % of p counts as no
-        moment. Without ``isf`` the upper tail ends at 1 − 10⁻¹³ and is extrapolated from there, for light tails and p
-        up to 4 to 10⁻¹⁰ of the p-th moment. For p = inf levels are moved inwards by a relative 10⁻¹⁵, so that a jump of
-        ``ppf`` at a multiple of 1/n is read on the right side.
+        moment. Without an ``isf`` of its own (many laws of SciPy have ppf(1 − q)) the upper tail ends at 1 − 10⁻¹³ and
+        is extrapolated from there, for light tails and p up to 4 to 10⁻¹⁰ of the p-th moment. For p = inf levels are
+        moved inwards by a relative 10⁻¹⁵, so that a jump of ``ppf`` at a multiple of 1/n is read on the right side.
 
     Warns
     -----
@@ -64,7 +64,8 @@ def wasserstein_1d_to(u, distribution, p=1, *, u_weights=None):
         of one variable.
     AccuracyError
         If the error is above 10⁻⁶: for jumps without end, for a tail that the law does not know or whose sum takes too
-        many atoms; or if the quantiles would take more than a minute.
+        many atoms, for a large p whose moment lies at levels below 10⁻³⁰⁰ (36 for the standard lognormal law); or if
+        the quantiles would take more than a minute.
 
     See Also
     --------
@@ -113,7 +114,7 @@ def _distance_to(law: Law, samples: np.ndarray, p: float) -> Distance:
         return lambda points, weights: _largest_distance(points, weights, law)
     halves = getattr(law.distribution, "halves", None)
     if callable(halves):
-        numbers = tuple(float(number) for number in halves())
+        numbers = _checked_halves(halves())
         if 0.0 <= numbers[0] < 0.5:  # at one half the law is uniform, without a jump
             return lambda points, weights: _by_halves(points, weights, numbers, p)
     if is_discrete(law):
@@ -122,6 +123,14 @@ def _distance_to(law: Law, samples: np.ndarray, p: float) -> Distance:
             return lambda points, weights: math.inf
         return lambda points, weights: atoms_distance(points, weights, law, atoms, p)
     return lambda points, weights: _by_quadrature(points, weights, law, p)
+
+
+def _checked_halves(given) -> tuple[float, ...]:
+    """The three numbers that a law tells by `halves`."""
+    numbers = tuple(as_floats("distribution.halves()", given, ndim=(1,)).tolist())
+    if len(numbers) != 3 or numbers[1] > numbers[2]:
+        raise InvalidInputError(f"distribution.halves() is {given!r}: give three numbers (λ, low, high), low ≤ high")
+    return numbers
 
 
 def _by_halves(points: np.ndarray, weights: np.ndarray | None, halves: tuple[float, ...], p: float) -> float:
@@ -138,13 +147,15 @@ def _by_quadrature(points: np.ndarray, weights: np.ndarray | None, law: Law, p: 
     if error > REFUSED:
         raise AccuracyError(
             f"the distance is about {distance:.6g}, with a relative error of up to {error:.2g}: distribution has too "
-            "many jumps, or too inaccurate a quantile function, for quadrature; give a law of SciPy, a law with "
-            "halves() if it is made of two copies of itself, or use wasserstein_1d with a large sample of the law"
+            "many jumps, too inaccurate a quantile function, or too long a tail for quadrature; give a smaller p, a "
+            "law with halves() if it is made of two copies of itself, or use wasserstein_1d with a large sample of the "
+            "law"
         )
     if error > TOLD:
         warnings.warn(
             f"the relative error of the distance {distance:.6g} may be {error:.2g}: the quantile function of "
-            "distribution has many jumps or is not accurate enough for the documented 1e-11",
+            "distribution has many jumps, is not accurate enough for the documented 1e-11, or has a tail that goes on "
+            "beyond the levels that floats can tell",
             RuntimeWarning,
             stacklevel=4,
         )
