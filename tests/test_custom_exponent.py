@@ -219,7 +219,7 @@ def bends(x, draw, params, out):
 
 @pytest.mark.parametrize(("unit", "centre"), [(1e-250, 0.0), (1e-9, 0.0), (1e100, 0.0), (1e200, 0.0), (1.0, 1e9)])
 def test_a_law_of_any_size_and_place_has_its_exponent(unit, centre):
-    """Wrong were log ½ ± 10⁻⁷ of a law of width one about 10⁹, the mean slope over thousands, and −∞ of one of 10²⁰⁰."""
+    """It was log ½ ± 10⁻⁷ for a law of width one about 10⁹, the mean slope over thousands, and −∞ for one of 10²⁰⁰."""
     found = exponent(bends, params=(unit, centre))
     here = exponent(bends, params=(1.0, 0.0))
     assert agrees(found, here)
@@ -366,7 +366,7 @@ def test_kinks_and_jumps_beside_a_state_do_not_count(kink):
 
     _, slope, error = pushed_by_differences(images, np.ones((1, 1)), np.ones((1, 1, 1)), None)
     assert min(abs(slope[0, 0, 0] - 3.0), abs(slope[0, 0, 0] - 0.5)) < 1e-9
-    # Ten roundings, and one of what changed, of an image of at most 8, and of a state that the slope 3 stretches, over the shift.
+    # Ten roundings, and one of what changed: of an image of at most 8, and of a state that is stretched by 3.
     assert error[0, 0] < 11.0 * EPS * (8.0 + 3.0) / SHIFT
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -98,3 +100,17 @@ def test_progress_grows_to_one_and_changes_nothing(maps):
     np.testing.assert_array_equal(told.points, ito.stationary_sample(maps, 300, seed=1, tol=0.05).points)
     with pytest.raises(ito.InvalidInputError, match="progress is 3"):
         ito.stationary_sample(maps, 3, seed=1, progress=3)
+
+
+def test_progress_of_a_search_grows_before_any_sample_has_met():
+    """All samples meet in the last doubling: the share of those that have met would be 0 until the end."""
+
+    def drifts(x, draw, params, out):
+        out[0] = x[0] - 0.01 * math.tanh(x[0] - draw[0])
+
+    shares: list[float] = []
+    sample = ito.stationary_sample(ito.CustomMaps(drifts, dim=1, noise="normal"), 200, seed=1, progress=shares.append)
+    assert (sample.n_steps == sample.n_steps[0]).all()
+    assert shares[-1] == 1.0
+    assert (np.diff(shares) > 0).all()
+    assert np.diff([0.0, *shares]).max() < 0.4

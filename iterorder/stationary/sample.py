@@ -16,6 +16,7 @@ from iterorder.progress import Progress, Report, as_progress, reported
 from iterorder.request import as_system, check_memory
 from iterorder.sampling import FreshNoise
 from iterorder.stationary.coalescence import meet
+from iterorder.stationary.far_laws import refuse_far_laws
 from iterorder.stationary.iterates import TRUNCATION, RoundingError, backward_to, rounding_of
 from iterorder.stationary.probability import epochs_to, mean_contraction, second_moment_flow
 from iterorder.stationary.products import NotReachedError, epoch_of, steps_to
@@ -82,7 +83,7 @@ def stationary_sample(
         True: show how far the sample is (a bar in a terminal or a notebook, sparse lines on standard error elsewhere).
         A function is called with the finished share, up to 1; an exception that it raises ends the sampling. With a
         bound it is the share of the map applications; where starts must meet, whose steps nobody knows beforehand,
-        that of the samples that have met.
+        that of the samples that have met, or of the steps at the pace at which they approach each other.
 
     Returns
     -------
@@ -109,11 +110,11 @@ def stationary_sample(
     Coalescence doubles the steps until distant starts in general position have met. That is evidence: `error_bound` is
     NaN, and `spread` the largest distance of the starts that were tried. Of `gallery.reflected_walk`, which folds,
     about half of the samples are farther from the limit than their spread. Where the starts have met but close paths
-    move apart, the sample is refused. It gives up early: at once with a Lyapunov exponent
-    that is known not to be negative, or to be too small for `max_steps`; else when no sample has met in 5·`max_steps`
-    steps of all samples together and the distances shrink too slowly. Systems that contract, but slower than
-    geometrically, work on: starts of `gallery.reflected_walk` approach each other like 1/n, which takes 1/`tol` steps,
-    so that it needs a larger `tol`.
+    move apart, or a start up to a thousand times as far leads to another limit, the sample is refused. It gives up
+    early: at once with a Lyapunov exponent that is known not to be negative, or to be too small for `max_steps`; else
+    when no sample has met in 5·`max_steps` steps of all samples together and the distances shrink too slowly. Systems
+    that contract, but slower than geometrically, work on: starts of `gallery.reflected_walk` approach each other like
+    1/n, which takes 1/`tol` steps, so that it needs a larger `tol`.
 
     References
     ----------
@@ -269,6 +270,7 @@ def _coalesced(asked: _Request, known: Estimate | None, report: Report | None) -
     )
     if known is None:
         refuse_expanding(maps, starts, tol, asked.seed)
+        refuse_far_laws(maps, starts, int(n_steps[0]), tol, seed=asked.seed, max_steps=asked.max_steps)
     sizes = np.linalg.norm(points, axis=1)
     # Starts a spread apart were within the tolerance after so many steps.
     shrink = (TRUNCATION * tol / max(float(sizes.max()), tol)) ** (1.0 / int(np.median(n_steps)))
