@@ -557,3 +557,19 @@ def test_gaussian_maps_come_back_from_a_file(tmp_path):
 def test_bad_gaussian_maps_are_refused(arguments, message):
     with pytest.raises(ito.InvalidInputError, match=message):
         ito.GaussianRegressionSGD(*arguments)
+
+
+def test_images_under_every_index_are_those_of_apply():
+    """Of a million maps, whose first moves a certificate asks for: compiled, as plain Python takes ten seconds."""
+
+    def step(x, draw, params, out):
+        out[0] = 0.5 * x[0] + 1e-6 * draw[0]
+        out[1] = x[0] if draw[0] % 2 else x[1]
+
+    maps = ito.CustomMaps(step, dim=2, noise="index", n_maps=10**6)
+    x = np.array([0.25, -3.0])
+    images = maps.images(x)
+    assert images.shape == (10**6, 2)
+    for index in (0, 1, 77_777, 999_999):
+        np.testing.assert_array_equal(images[index], maps.apply(x, index))
+    assert (images[0] != images[1]).all()

@@ -66,6 +66,20 @@ def test_a_slope_far_from_the_start_is_found():
         ito.stationary_sample(ito.CustomMaps(far, dim=1, lipschitz=0.5), 4, seed=0)
 
 
+@pytest.mark.parametrize("unit", [1e-200, 1e-9, 1e200])
+def test_a_false_bound_is_refused_in_any_unit(unit):
+    """The slope is 0.9 within one unit, where all paths are, and 0.1 beyond."""
+
+    def steep_inside(x, draw, params, out):
+        y = x[0] / params[0]
+        out[0] = params[0] * (0.9 * min(max(y, -1.0), 1.0) + 0.1 * (y - min(max(y, -1.0), 1.0)) + 0.1 * draw[0])
+
+    with pytest.raises(ito.InvalidInputError, match=r"lipschitz gives 0\.5 .* grows by 0\.9"):
+        ito.stationary_sample(ito.CustomMaps(steep_inside, dim=1, params=(unit,), lipschitz=0.5), 4, seed=0, tol=unit)
+    right = ito.CustomMaps(steep_inside, dim=1, params=(unit,), lipschitz=0.9)
+    assert ito.stationary_sample(right, 4, seed=0, tol=1e-3 * unit).certificate == "probability"
+
+
 def halves(x, draw, params, out):
     out[0] = 0.5 * x[0] + draw[0]
 

@@ -115,9 +115,7 @@ def test_an_x0_outside_of_the_domain_is_named():
         out[0] = 0.1 * math.log(x[0]) + draw[0] + 1.0
 
     maps = ito.CustomMaps(logarithm, dim=1)
-    with pytest.raises(
-        ito.DivergenceError, match="paths from x0 leave the finite numbers .* give an x0 from which"
-    ) as e:
+    with pytest.raises(ito.DivergenceError, match=r"paths from x0 leave .* give an x0 from which") as told:
         ito.stationary_sample(maps, 5, seed=1)
     assert "step size" not in str(told.value)
     assert ito.stationary_sample(maps, 5, seed=1, x0=[1.0]).certificate == "coalescence"

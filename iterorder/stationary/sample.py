@@ -10,6 +10,7 @@ import numpy as np
 from iterorder.certificates import sure_certificate
 from iterorder.errors import InvalidInputError, NotContractiveError
 from iterorder.estimate import Estimate
+from iterorder.lengths import euclidean_norm
 from iterorder.maps import AffineMaps, CustomMaps, LinearRegressionSGD, QuadraticSGD, RandomMaps
 from iterorder.noise import MAX_REPLICAS
 from iterorder.progress import Progress, Report, as_progress, reported
@@ -27,8 +28,8 @@ from iterorder.theory.undefined import Undefined
 from iterorder.validation import MAX_STEPS, as_choice, as_float, as_floats, as_int, as_seed
 
 EPS = float(np.finfo(np.float64).eps)
-# Below, squares of distances leave the range of floating point.
-MIN_FAILURE = 1e-100
+# Below, squares of distances leave the range of floating point; so does the rounding of a state near such a tolerance.
+MIN_FAILURE, MIN_TOL = 1e-100, 1e-280
 
 
 class _Plan(NamedTuple):
@@ -135,6 +136,8 @@ def stationary_sample(
         )
     n_samples = as_int("n_samples", n_samples, low=1, high=MAX_REPLICAS - 2)
     seed, tol = as_seed(seed), as_float("tol", tol, low=0.0, strict=True)
+    if tol < MIN_TOL:
+        raise InvalidInputError(f"tol is {tol!r}: give a number of at least {MIN_TOL:g}, and states in a larger unit")
     delta = as_float("failure_probability", failure_probability, low=0.0, strict=True)
     if not MIN_FAILURE <= delta < 1.0:
         raise InvalidInputError(f"failure_probability is {delta!r}: give a number in [{MIN_FAILURE:g}, 1)")
@@ -191,7 +194,7 @@ def _strongest(asked: _Request, report: Report | None) -> StationarySample:
 
 def _finished(maps, start, plan: _Plan, seed: int, tol: float, report: Report | None) -> StationarySample:
     points = backward_to(maps, start, plan.n_steps, seed, report)
-    sizes = plan.size if plan.certificate == "sure" else plan.size + np.linalg.norm(points, axis=1)
+    sizes = plan.size if plan.certificate == "sure" else plan.size + euclidean_norm(points)
     bounds = plan.bounds + rounding_of(maps, sizes, plan.contraction, tol)
     spread = np.full(len(points), np.nan)
     return StationarySample(points, bounds, plan.n_steps, plan.certificate, spread, plan.rests_on, seed, maps)
@@ -211,7 +214,7 @@ def _sure(maps, start, n_samples, tol, delta, seed, max_steps, report) -> Statio
     threshold = math.inf if distance == 0.0 else TRUNCATION * tol / distance
     n_steps, products = steps_to(maps, threshold, n_samples, seed=seed, max_steps=max_steps)
     # Iterates never leave the ball around x0 in which the limit lies.
-    size = float(np.linalg.norm(start)) + distance
+    size = float(euclidean_norm(start)) + distance
     plan = _Plan(
         "sure", _constants_of(maps), n_steps, products * distance, certificate.contraction ** epoch_of(maps), size
     )
@@ -225,7 +228,7 @@ def _probable(maps, start, n_samples, tol, delta, seed, max_steps, report) -> St
     except Undefined:
         return _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps, report)
     second = float(np.trace(flow.start))
-    size = float(np.linalg.norm(start)) + math.sqrt(second)
+    size = float(euclidean_norm(start)) + math.sqrt(second)
     if maps.dim == 1 and isinstance(maps, (AffineMaps, QuadraticSGD, LinearRegressionSGD)):
         distance = math.sqrt(second / delta)
         threshold = math.inf if distance == 0.0 else TRUNCATION * tol / distance
@@ -250,7 +253,7 @@ def _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps, report) -
         return None
     threshold = math.inf if found.distance == 0.0 else TRUNCATION * tol / found.distance
     n_steps, products = steps_to(maps, threshold, n_samples, seed=seed, max_steps=max_steps)
-    size = float(np.linalg.norm(start)) + found.size
+    size = float(euclidean_norm(start)) + found.size
     plan = _Plan("probability", _constants_of(maps), n_steps, products * found.distance, found.contraction, size)
     return _finished(maps, start, plan, seed, tol, report)
 
@@ -271,7 +274,7 @@ def _coalesced(asked: _Request, known: Estimate | None, report: Report | None) -
     if known is None:
         refuse_expanding(maps, starts, tol, asked.seed)
         refuse_far_laws(maps, starts, int(n_steps[0]), tol, seed=asked.seed, max_steps=asked.max_steps)
-    sizes = np.linalg.norm(points, axis=1)
+    sizes = euclidean_norm(points)
     # Starts a spread apart were within the tolerance after so many steps.
     shrink = (TRUNCATION * tol / max(float(sizes.max()), tol)) ** (1.0 / int(np.median(n_steps)))
     rounding_of(maps, sizes, min(shrink, 1.0 - EPS), tol)  # refuses a tolerance that rounding alone exceeds
