@@ -573,3 +573,29 @@ def test_images_under_every_index_are_those_of_apply():
     for index in (0, 1, 77_777, 999_999):
         np.testing.assert_array_equal(images[index], maps.apply(x, index))
     assert (images[0] != images[1]).all()
+
+
+def test_hints_call_the_function_and_its_arguments_by_their_names():
+    weights = [0.5]
+
+    def heat(state, noise, numbers, new):
+        new[0] = weights[0] * state[0]
+
+    def three(x, draw, out):
+        out[0] = x[0]
+
+    def typo(state, noise, numbers, new):
+        new[0] = sttae[0]  # noqa: F821
+
+    hints = {
+        heat: "CustomMaps(heat, ..., params=(weights,)), and read numbers[0]",
+        three: "three(x, draw, params, out)",
+        typo: "typo(state, noise, numbers, new)",
+    }
+    for function, hint in hints.items():
+        with pytest.raises(ito.MapCompilationError, match=re.escape(hint)):
+            ito.CustomMaps(function, dim=1)
+    with pytest.raises(
+        ito.MapCompilationError, match=re.escape(": step(x, draw, params, out)")
+    ):  # a lambda has no name
+        ito.CustomMaps(lambda x, draw, params: None, dim=1)
