@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from iterorder.lengths import euclidean_norm
 from iterorder.theory.affine.chunks import chunks
 from iterorder.theory.affine.items import Items
 from iterorder.theory.affine.optimizer_items import OptimizerItems
@@ -127,7 +128,7 @@ def _in_basis(basis, matrices, increments) -> Diagonals | None:
     for part in [slice(0, 2), *chunks(count, dim * dim)]:
         turned = basis.conj().T @ matrices[part] @ basis
         below = np.abs(np.tril(turned, -1)).max(axis=(1, 2))
-        if (below > _tolerance(dim) * np.linalg.norm(matrices[part], axis=(1, 2))).any():
+        if (below > _tolerance(dim) * euclidean_norm(matrices[part].reshape(-1, dim * dim))).any():
             return None
         entries[part] = np.einsum("nii->ni", turned)
         differences[part] = np.einsum("nii->ni", basis.conj().T @ increments[part] @ basis)
