@@ -23,6 +23,8 @@ SHIFT = EPS ** (1.0 / 3.0)
 #: That is where a map bends over the size of its states. These multiples are tried for others, smallest first: a law
 #: may be narrow and far from the origin, or a map may bend many times over the size of a state.
 MULTIPLES = tuple(2.0**k for k in range(-28, 9, 4))
+#: The least size of states: the smallest share of it is no subnormal number.
+SMALLEST = 1e-280
 #: Derivatives over two shifts contradict each other where they differ by more than so many times their errors, which
 #: may be small by chance, in more than this share of what is compared.
 SLACK, MAY_CONTRADICT = 8.0, 2.0**-4
@@ -189,7 +191,7 @@ def pushed_by_differences(
 def _sizes(states) -> np.ndarray:
     """The sizes that shifts are relative to: the norm of each state, or the median of all where that is larger."""
     sizes = euclidean_norm(states)
-    return np.maximum(sizes, float(np.median(sizes)) or 1.0)
+    return np.maximum(sizes, max(float(np.median(sizes)) or 1.0, SMALLEST))
 
 
 def is_affine(images: Images, words, states, random: np.random.Generator) -> bool:
