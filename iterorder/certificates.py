@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from iterorder.errors import InvalidInputError, NotContractiveError
+from iterorder.lengths import euclidean_norm
 from iterorder.maps import CustomMaps, RandomMaps
 from iterorder.sampling import FreshNoise
 from iterorder.validation import MAX_STEPS
@@ -81,13 +82,13 @@ def sure_certificate(maps: RandomMaps, x0: np.ndarray) -> SureCertificate:
     drawn = maps.sampling_law.weights > 0
     # The move of a batch is the mean of its items' moves; from a start at distance s it differs by at most (1+c)·s.
     with np.errstate(over="ignore", invalid="ignore"):
-        move = float(np.linalg.norm(maps.images(centre)[drawn] - centre, axis=1).max())
-    spread = float(np.linalg.norm(x0 - centre, axis=1).max())
-    distance = (move + (1.0 + c) * spread) / (1.0 - c)
+        move = float(euclidean_norm(maps.images(centre)[drawn] - centre).max())
+        spread = float(euclidean_norm(x0 - centre).max())
+        distance = (move + (1.0 + c) * spread) / (1.0 - c)
     if not math.isfinite(distance):
         raise InvalidInputError(
-            f"tol needs a finite bound, but the first move from x0 (up to {np.abs(x0).max():g}) overflows: "
-            "give tol=0 (exact) or a start nearer to the data"
+            f"tol needs a finite bound, but the distance of x0 (up to {np.abs(x0).max():g}) from the law, with a first "
+            f"move of {move:.3g}, overflows: give tol=0 (exact), a start nearer to the data, or data in another unit"
         )
     return SureCertificate(c, distance)
 

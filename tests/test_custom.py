@@ -557,3 +557,45 @@ def test_gaussian_maps_come_back_from_a_file(tmp_path):
 def test_bad_gaussian_maps_are_refused(arguments, message):
     with pytest.raises(ito.InvalidInputError, match=message):
         ito.GaussianRegressionSGD(*arguments)
+
+
+def test_images_under_every_index_are_those_of_apply():
+    """Of a million maps, whose first moves a certificate asks for: compiled, as plain Python takes ten seconds."""
+
+    def step(x, draw, params, out):
+        out[0] = 0.5 * x[0] + 1e-6 * draw[0]
+        out[1] = x[0] if draw[0] % 2 else x[1]
+
+    maps = ito.CustomMaps(step, dim=2, noise="index", n_maps=10**6)
+    x = np.array([0.25, -3.0])
+    images = maps.images(x)
+    assert images.shape == (10**6, 2)
+    for index in (0, 1, 77_777, 999_999):
+        np.testing.assert_array_equal(images[index], maps.apply(x, index))
+    assert (images[0] != images[1]).all()
+
+
+def test_hints_call_the_function_and_its_arguments_by_their_names():
+    weights = [0.5]
+
+    def heat(state, noise, numbers, new):
+        new[0] = weights[0] * state[0]
+
+    def three(x, draw, out):
+        out[0] = x[0]
+
+    def typo(state, noise, numbers, new):
+        new[0] = sttae[0]  # noqa: F821
+
+    hints = {
+        heat: "CustomMaps(heat, ..., params=(weights,)), and read numbers[0]",
+        three: "three(x, draw, params, out)",
+        typo: "typo(state, noise, numbers, new)",
+    }
+    for function, hint in hints.items():
+        with pytest.raises(ito.MapCompilationError, match=re.escape(hint)):
+            ito.CustomMaps(function, dim=1)
+    with pytest.raises(
+        ito.MapCompilationError, match=re.escape(": step(x, draw, params, out)")
+    ):  # a lambda has no name
+        ito.CustomMaps(lambda x, draw, params: None, dim=1)

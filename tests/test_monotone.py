@@ -80,7 +80,7 @@ def three_points(x, draw, params, out):
     out[0] = params[1] + params[0] * (y - 0.1 * y * (y - 1.0) * (y + 1.0))
 
 
-@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e-9, 1e9])
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e-9, 1e9, 1e-200, 1e200])  # signs, as products of moves vanish
 @pytest.mark.parametrize("shift", [0.0, 3.0])
 def test_scale_and_place_do_not_matter(scale, shift):
     centre = shift * scale
@@ -138,6 +138,7 @@ def test_agrees_with_the_closed_classes_of_a_chain_on_integers(tables):
         (ito.AffineMaps([[[1.0]]], [[0.0]]), -1.0, 1.0, "fix every point near -1"),
         (ito.gallery.two_point_quadratic(0.3), 1.0, 1.0, "give low < high"),
         (ito.gallery.two_point_quadratic(0.3), 0.0, math.inf, "high"),
+        (ito.gallery.two_point_quadratic(0.3), -1e-300, 1e-300, "in another unit"),
         ("maps", 0.0, 1.0, "maps is a str"),
     ],
 )

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from iterorder.convergence.norms import euclidean_norm, path_diameters, power_mean
+from iterorder.convergence.norms import path_diameters, power_mean
+from iterorder.lengths import euclidean_norm
 from tests import naive_convergence as naive
 
 EPS = np.finfo(np.float64).eps

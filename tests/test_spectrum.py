@@ -24,6 +24,7 @@ from iterorder.theory.lyapunov import lyapunov_spectrum
 from iterorder.theory.row_cycle import row_cycle
 from iterorder.theory.spectrum import cycle_spectrum
 from iterorder.theory.tangent import orthonormalise
+from iterorder.theory.undefined import Undefined
 from tests.systems import logistic
 
 EPS = np.finfo(np.float64).eps
@@ -309,3 +310,17 @@ def test_cycle_spectrum_of_a_batch():
     for k in range(3):
         product = items.batch_linear_parts(np.array([[2 * k, 2 * k + 1]]))[0] @ product
     np.testing.assert_allclose(cycle_spectrum(maps.sampling_law, items), log_moduli(product), rtol=1e-10)
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-162, 1e200])
+def test_exponents_move_with_the_unit_of_linear_parts(unit, short_runs):
+    """Squares of 10⁻¹⁶² vanish: both exponents were −∞, exact. Those of 10²⁰⁰ overflow: exact, and wrong."""
+    pair = np.array([[[1.0, 1.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 1.0]]])
+    for found, other in zip(spectrum(linear(unit * pair)), spectrum(linear(pair)), strict=True):
+        assert not found.exact
+        assert found.value == pytest.approx(other.value + math.log(unit), rel=64.0 * EPS)
+        assert found.standard_error == pytest.approx(other.standard_error, rel=1e-6)
+    with pytest.raises(Undefined, match="exceed the range"):
+        spectrum(linear(pair * np.array([1.0, 1e-200])[:, None, None]))
+    # The control: one linear part that is zero is no small one.
+    assert (values(spectrum(linear(pair * np.array([1.0, 0.0])[:, None, None]))) == -np.inf).all()

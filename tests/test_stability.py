@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+from fractions import Fraction
 from functools import partial
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 import iterorder as ito
 from iterorder.theory.brackets import hessian
-from iterorder.theory.gaussian import GaussianAnalysis, abs_moment, log_moment
+from iterorder.theory.gaussian import GaussianAnalysis, abs_moment, log_abs_moment, log_moment
 from iterorder.theory.undefined import NoLawReachedError
 from tests.systems import logistic, quadratic, regression
 
@@ -39,6 +40,27 @@ def test_moments_of_one_map_are_those_of_quadrature_by_hand():
         density = math.sqrt(2 / math.pi) * np.exp(-0.5 * g * g) * 1e-5
         # The midpoint rule is off by about a cell of the logarithm at its singularity: cell·log(cell).
         assert log_moment(c) == pytest.approx(float(density @ np.log(np.abs(1 - c * g * g))), abs=2e-4)
+
+
+def test_tail_indices_of_small_steps():
+    """h·κ tends to the root of q·log(2q) = q + ½, where the outer peak is one: h = 0.004 overflowed, and 10⁻³ hung."""
+    q = 1.7955607377
+    assert q * math.log(2.0 * q) == pytest.approx(q + 0.5, abs=1e-9)
+    found = [h * ito.theory(scalar(h)).tail_index.value for h in (0.01, 0.004, 1e-3, 1e-5, 1e-9)]
+    np.testing.assert_allclose(found, [q - 0.667 * h for h in (0.01, 0.004, 1e-3, 1e-5, 1e-9)], rtol=1e-5)
+    assert not np.isclose(found, math.e / 2.0, rtol=0.1).any()  # the control: the root without the ½
+
+
+@pytest.mark.parametrize("power", [3.0, 10.0, 40.0])
+def test_even_moments_are_polynomials(power):
+    """E(1 − cg²)^p of even p, in whole numbers; beyond p = 10³ the moments have no exponent, and their roots do."""
+    c, p = Fraction(1, 10), 2 * int(power)
+    terms = [math.comb(p, k) * (-c) ** k * math.prod(range(1, 2 * k, 2)) for k in range(p + 1)]
+    assert log_abs_moment(float(c), float(p)) == pytest.approx(math.log(sum(terms)), rel=1e-11, abs=1e-11)
+    assert abs(log_abs_moment(float(c), p + 0.1) - math.log(sum(terms))) > 1e-3  # the control
+    r = [ito.theory(scalar(0.1)).contraction(p).value / p for p in (1e4, 1e8, 1e12, 1e300)]
+    np.testing.assert_allclose(r[2:], 2.0 * 0.1 / math.e, rtol=1e-10)
+    assert r[0] != pytest.approx(r[2], rel=1e-6)
 
 
 def test_second_moments_against_the_definition():
@@ -297,6 +319,17 @@ def test_estimates_of_lipschitz_constants_reach_what_is_there_and_claim_no_more(
     )
     wide = ito.estimate_lipschitz(ito.gallery.double_well(0.1, 0.2), [[-4.0, 4.0]], seed=1)
     assert wide.value > 3.0
+
+
+def test_what_was_seen_is_no_rounding():
+    """Of x/2 about 10¹² differences are rounded to a tenth: 1.0 was told as a lower bound of the constant ½."""
+    for unit, centre in ((1.0, 1e12), (1.0, 1e15), (1e-200, 0.0), (1e200, 0.0)):
+        halves = ito.AffineMaps([0.5 * np.eye(2)], [[0.5 * centre, 0.5 * centre]])
+        found = ito.estimate_lipschitz(halves, [centre - unit, centre + unit], seed=0)
+        assert found.low <= 0.5
+        assert found.low == pytest.approx(0.5, abs=64.0 * EPS * (centre / unit + 1.0)) or centre / unit > 1e14
+    with pytest.raises(ito.InvalidInputError, match="wider than the largest"):
+        ito.estimate_lipschitz(regression(2), [-1.7e308, 1.7e308], seed=1)
 
 
 @pytest.mark.parametrize(

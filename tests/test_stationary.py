@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 import pytest
 from scipy import stats
 
 import iterorder as ito
+from iterorder.lengths import euclidean_norm
 from iterorder.stationary import probability, products
 from iterorder.stationary.iterates import backward_to
 from tests.systems import EVERY, regression
@@ -217,6 +219,53 @@ def test_noise_that_never_moves_is_a_point():
 def test_the_smallest_failure_probability():
     sample = ito.stationary_sample(regression(2), 10, seed=1, failure_probability=1e-100)
     assert (sample.error_bound <= 1e-8).all()
+
+
+UNITS = (1e-200, 1e-100, 1.0, 1e100, 1e200)
+
+
+def growing(unit):
+    """A pair in the plane that contracts in the mean, one map of which expands."""
+    matrices = [[[1.2, 0.0], [0.0, 0.2]], [[0.2, 0.1], [0.0, 0.1]]]
+    return ito.AffineMaps(matrices, unit * np.array([[0.0, 1.0], [1.0, 1.0]]))
+
+
+def halves_and_adds(x, draw, params, out):
+    for k in range(2):
+        out[k] = 0.5 * x[k] + params[0] * draw[k]
+
+
+def normal_walk(unit):
+    return ito.CustomMaps(halves_and_adds, dim=2, noise="normal", noise_dim=2, params=(unit,), lipschitz=0.5)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda unit: ito.AffineMaps([[[0.5]], [[0.25]]], [[0.0], [unit]]), growing, normal_walk]
+)
+def test_bounds_hold_in_any_unit(make):
+    """Squares of 10⁻²⁰⁰ are zero, and those of 10²⁰⁰ infinite: samples of 10⁻²⁰⁰ were 0, with a bound of 0."""
+    points = []
+    for unit in UNITS:
+        maps = make(unit)
+        sample = ito.stationary_sample(maps, 50, seed=1, tol=1e-3 * unit)
+        deeper = backward_to(maps, np.zeros(maps.dim), 4 * sample.n_steps + 100, 1)
+        bounds = np.fmin(sample.error_bound, 1e-3 * unit)  # evidence bounds nothing, but these maps contract
+        assert (euclidean_norm(deeper - sample.points) <= bounds).all()
+        assert (euclidean_norm(deeper) > bounds).any()  # the control: zero is not within the bounds
+        points.append(deeper / unit)
+    for other in points[1:]:
+        np.testing.assert_allclose(other, points[0], rtol=1e-9, atol=1e-9)
+
+
+def test_units_without_room_are_refused():
+    halves = ito.AffineMaps([[[0.5]]], [[1.0]])
+    for tol in (5e-324, 1e-300):
+        with pytest.raises(ito.InvalidInputError, match="at least 1e-280"):
+            ito.stationary_sample(halves, 4, seed=1, tol=tol)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ito.NotContractiveError, match="give a larger tol"):
+            ito.stationary_sample(halves, 4, seed=1, x0=[1e300])
 
 
 # -------------------------------------------------------------------------------------------------- mean contraction

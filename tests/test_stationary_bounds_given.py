@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -64,6 +66,20 @@ def test_a_slope_far_from_the_start_is_found():
         ito.stationary_sample(ito.CustomMaps(far, dim=1, lipschitz=0.5), 4, seed=0)
 
 
+@pytest.mark.parametrize("unit", [1e-200, 1e-9, 1e200])
+def test_a_false_bound_is_refused_in_any_unit(unit):
+    """The slope is 0.9 within one unit, where all paths are, and 0.1 beyond."""
+
+    def steep_inside(x, draw, params, out):
+        y = x[0] / params[0]
+        out[0] = params[0] * (0.9 * min(max(y, -1.0), 1.0) + 0.1 * (y - min(max(y, -1.0), 1.0)) + 0.1 * draw[0])
+
+    with pytest.raises(ito.InvalidInputError, match=r"lipschitz gives 0\.5 .* grows by 0\.9"):
+        ito.stationary_sample(ito.CustomMaps(steep_inside, dim=1, params=(unit,), lipschitz=0.5), 4, seed=0, tol=unit)
+    right = ito.CustomMaps(steep_inside, dim=1, params=(unit,), lipschitz=0.9)
+    assert ito.stationary_sample(right, 4, seed=0, tol=1e-3 * unit).certificate == "probability"
+
+
 def halves(x, draw, params, out):
     out[0] = 0.5 * x[0] + draw[0]
 
@@ -98,3 +114,17 @@ def test_progress_grows_to_one_and_changes_nothing(maps):
     np.testing.assert_array_equal(told.points, ito.stationary_sample(maps, 300, seed=1, tol=0.05).points)
     with pytest.raises(ito.InvalidInputError, match="progress is 3"):
         ito.stationary_sample(maps, 3, seed=1, progress=3)
+
+
+def test_progress_of_a_search_grows_before_any_sample_has_met():
+    """All samples meet in the last doubling: the share of those that have met would be 0 until the end."""
+
+    def drifts(x, draw, params, out):
+        out[0] = x[0] - 0.01 * math.tanh(x[0] - draw[0])
+
+    shares: list[float] = []
+    sample = ito.stationary_sample(ito.CustomMaps(drifts, dim=1, noise="normal"), 200, seed=1, progress=shares.append)
+    assert (sample.n_steps == sample.n_steps[0]).all()
+    assert shares[-1] == 1.0
+    assert (np.diff(shares) > 0).all()
+    assert np.diff([0.0, *shares]).max() < 0.4

@@ -80,6 +80,47 @@ def test_a_law_that_depends_on_the_start_is_an_error(factors):
         np.testing.assert_allclose(other, points[0], rtol=0, atol=2e-8)
 
 
+def two_basins(x, draw, params, out):
+    """Contraction to [0, 0.2] below `params[0]`, and to twice that above; from there back to 0 with a probability."""
+    wall, back = params
+    if x[0] < wall:
+        out[0] = 0.5 * x[0] + 0.1 * draw[0]
+    elif draw[0] < back:
+        out[0] = 0.0
+    else:
+        out[0] = 2.0 * wall + 0.5 * (x[0] - 2.0 * wall) + 0.1 * draw[0]
+
+
+@pytest.mark.parametrize("wall", [5.0, 50.0, 500.0])
+def test_a_basin_far_beyond_the_starts_is_an_error(wall):
+    """Forward runs from 0 stay below 0.2, and the starts that meet within two units of it."""
+    with pytest.raises(ito.NotContractiveError, match=r"the law depends on x0: .* another law"):
+        ito.stationary_sample(ito.CustomMaps(two_basins, dim=1, params=(wall, 0.0)), 5, seed=1)
+
+
+def test_far_paths_that_come_back_are_no_other_law():
+    """The controls: one step in a thousand leads back, or the way back takes ten times the steps of the sample."""
+
+    def drifts(x, draw, params, out):
+        out[0] = x[0] - 0.01 * math.tanh(x[0] - draw[0])
+
+    back = ito.CustomMaps(two_basins, dim=1, params=(50.0, 1e-3))
+    assert ito.stationary_sample(back, 5, seed=1).certificate == "coalescence"
+    slow = ito.CustomMaps(drifts, dim=1, noise="normal")
+    assert ito.stationary_sample(slow, 5, seed=1, tol=0.05).certificate == "coalescence"
+
+
+def test_an_x0_outside_of_the_domain_is_named():
+    def logarithm(x, draw, params, out):
+        out[0] = 0.1 * math.log(x[0]) + draw[0] + 1.0
+
+    maps = ito.CustomMaps(logarithm, dim=1)
+    with pytest.raises(ito.DivergenceError, match=r"paths from x0 leave .* give an x0 from which") as told:
+        ito.stationary_sample(maps, 5, seed=1)
+    assert "step size" not in str(told.value)
+    assert ito.stationary_sample(maps, 5, seed=1, x0=[1.0]).certificate == "coalescence"
+
+
 @pytest.mark.parametrize("dim", [1, 2, 3, 7])
 def test_starts_are_far_in_every_coordinate_and_in_general_position(dim):
     def stays(x, draw, params, out):

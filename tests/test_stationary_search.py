@@ -150,3 +150,38 @@ def _slow():
     rng = np.random.default_rng(0)
     features = rng.normal(size=(30, 2)) * [1.0, 0.5]
     return features, features @ [1.0, -1.0] + rng.normal(size=30), 0.05
+
+
+def test_locally_constant_maps_have_no_finite_exponent():
+    """Steps on five integers, by floors: close paths are equal after one step. The error told an exponent of −13."""
+
+    def floors(x, draw, params, out):
+        moved = math.floor(x[0]) + (1.0 if draw[0] < 0.5 else 2.0)
+        out[0] = moved - 5.0 * math.floor(moved / 5.0)
+
+    maps = ito.CustomMaps(floors, dim=1)
+    assert reasons.measured_exponent(maps, np.zeros(1), 1) == -math.inf
+    with pytest.raises(ito.NotContractiveError, match="is -inf: close paths meet and distant ones do not"):
+        ito.stationary_sample(maps, 20, seed=1, max_steps=10_000)
+
+    def strong(x, draw, params, out):
+        out[0] = 1e-3 * x[0] + draw[0]
+
+    # The control: a strong contraction is a number.
+    measured = reasons.measured_exponent(ito.CustomMaps(strong, dim=1), np.zeros(1), 1)
+    assert measured == pytest.approx(math.log(1e-3), rel=1e-6)
+
+
+@pytest.mark.parametrize("unit", [1e-100, 1e-9, 1.0, 1e100])
+def test_measured_exponents_do_not_depend_on_the_unit(unit):
+    """Of x → x/2 + 0.3·sin x + U in this unit; a difference of 10⁻⁶ is not small for states of 10⁻⁹."""
+
+    def bends(x, draw, params, out):
+        y = x[0] / params[0]
+        out[0] = params[0] * (0.5 * y + 0.3 * math.sin(y) + draw[0])
+
+    found = [
+        reasons.measured_exponent(ito.CustomMaps(bends, dim=1, params=(size,)), np.zeros(1), 1) for size in (unit, 1.0)
+    ]
+    assert found[0] == pytest.approx(found[1], abs=0.01)
+    assert abs(found[0] - math.log(0.5)) > 0.01  # the control: the mean slope over many bends

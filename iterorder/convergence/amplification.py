@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from iterorder.convergence.coupling import coupling_distance
-from iterorder.convergence.norms import euclidean_norm
 from iterorder.errors import DivergenceError
+from iterorder.lengths import euclidean_norm
 from iterorder.orders import FORWARD
 from iterorder.progress import Progress
 

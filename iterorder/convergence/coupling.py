@@ -9,9 +9,10 @@ import numpy as np
 
 from iterorder.arrays import as_array
 from iterorder.certificates import fewer_steps
-from iterorder.convergence.norms import euclidean_norm, power_mean, scaled_powers
+from iterorder.convergence.norms import power_mean, scaled_powers
 from iterorder.convergence.replica_blocks import check_table_size, run_in_blocks
 from iterorder.errors import DivergenceError
+from iterorder.lengths import euclidean_norm
 from iterorder.orders import FORWARD, Order, as_order
 from iterorder.progress import Progress, as_progress, reported
 from iterorder.request import as_replicas, as_starts, as_system

@@ -9,10 +9,11 @@ import numpy as np
 from iterorder.convergence import windows
 from iterorder.convergence.amplification import amplification
 from iterorder.convergence.fit_window import EPS
-from iterorder.convergence.norms import euclidean_norm, path_diameters
+from iterorder.convergence.norms import path_diameters
 from iterorder.convergence.replica_blocks import run_in_blocks
 from iterorder.convergence.steadiness import SAME_ATOM, growth_interval, steadiness
 from iterorder.convergence.verdict import POINT_RATIO, Measured, verdict
+from iterorder.lengths import euclidean_norm
 from iterorder.maps import RandomMaps
 from iterorder.orders import Order, as_order
 from iterorder.progress import Progress, as_progress, part, reported

@@ -1,41 +1,13 @@
-"""Lengths of vectors, means of their powers and diameters of paths, without overflow."""
+"""Means of powers of lengths and diameters of paths, without overflow."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from iterorder.lengths import scale_of
+
 # Replicas whose Gram matrices are held at once: 256 saved steps take 32 MiB.
 _GRAM_BLOCK = 64
-
-
-def _scale_of(top: np.ndarray) -> np.ndarray:
-    """What to divide by so that the largest entry is one; one itself where the largest is zero or not finite."""
-    return np.where((top > 0) & np.isfinite(top), top, 1.0)
-
-
-def euclidean_norm(vectors: np.ndarray) -> np.ndarray:
-    """Euclidean norm over the last axis; squares neither overflow nor underflow, NaN and inf stay what they are.
-
-    Parameters
-    ----------
-    vectors : ndarray of float, shape (..., dim)
-
-    Returns
-    -------
-    ndarray, shape (...)
-
-    Examples
-    --------
-    >>> euclidean_norm(np.array([[3e200, 4e200], [0.0, 0.0]]))
-    array([5.e+200, 0.e+000])
-    """
-    size = np.abs(vectors)
-    if vectors.shape[-1] == 1:
-        return size[..., 0]
-    scale = _scale_of(size.max(axis=-1))
-    with np.errstate(over="ignore", invalid="ignore"):
-        size /= scale[..., None]
-        return scale * np.sqrt(np.einsum("...d,...d->...", size, size))
 
 
 def scaled_powers(values: np.ndarray, p: float) -> tuple[np.ndarray, np.ndarray]:
@@ -53,7 +25,7 @@ def scaled_powers(values: np.ndarray, p: float) -> tuple[np.ndarray, np.ndarray]
         (values / scale)^p, between 0 and 1 where finite.
     scale : ndarray, shape (k,)
     """
-    scale = _scale_of(values.max(axis=0))
+    scale = scale_of(values.max(axis=0))
     with np.errstate(over="ignore", invalid="ignore"):
         return (values / scale) ** p, scale
 
@@ -110,7 +82,7 @@ def _largest_distances(paths: np.ndarray) -> np.ndarray:
     """
     # Halves: the difference of two finite numbers may overflow, that of their halves cannot.
     offsets = 0.5 * paths - 0.5 * paths[:, :1]
-    scale = _scale_of(np.abs(offsets).max(axis=(1, 2), initial=0.0))
+    scale = scale_of(np.abs(offsets).max(axis=(1, 2), initial=0.0))
     offsets /= scale[:, None, None]
     squares = np.einsum("nkd,nkd->nk", offsets, offsets)
     gram = offsets @ np.swapaxes(offsets, 1, 2)

@@ -262,6 +262,14 @@ class CustomMaps(RandomMaps):
                 images[place] = out
         return images
 
+    def images(self, x: np.ndarray) -> np.ndarray:
+        """T_i(x) of one state for each index alone, shape (n_maps, dim); compiled, as there may be millions."""
+        from iterorder.kernels.cpu.images import images_of
+
+        items = np.arange(self.sampling_law.n_items)
+        states = np.broadcast_to(np.asarray(x, np.float64), (len(items), 1, self.dim))
+        return images_of(self)(states, items[None])[:, 0]
+
     def _checked_draw(self, draw):
         if self.noise == "index":
             items = self._items(draw)

@@ -28,6 +28,12 @@ def failure(step: Callable, reason: str, hint: str, line: int | None = None) -> 
     return MapCompilationError(f"the map {name!r}{place} {reason}\n  hint: {hint}")
 
 
+def _name_of(step: Callable) -> str:
+    """What the user calls the function; a lambda has no name of its own."""
+    name = getattr(step, "__name__", "step")
+    return name if name.isidentifier() else "step"
+
+
 def check_body(step: Callable) -> Outside:
     """Refuse what is no plain function of four arguments, raises, or reads mutable things from outside.
 
@@ -40,7 +46,9 @@ def check_body(step: Callable) -> Outside:
     names = tuple(inspect.signature(step).parameters)
     if inspect.isgeneratorfunction(step) or inspect.iscoroutinefunction(step) or len(names) != 4:
         raise failure(
-            step, f"takes ({', '.join(names)})", "write a plain function of four arguments: step(x, draw, params, out)"
+            step,
+            f"takes ({', '.join(names)})",
+            f"write a plain function of four arguments: {_name_of(step)}(x, draw, params, out)",
         )
     for instruction in dis.get_instructions(step):
         if refused := _refused(instruction, step):
@@ -56,7 +64,7 @@ def check_body(step: Callable) -> Outside:
         raise failure(
             step,
             f"reads the {type(value).__name__} {name!r} from outside, whose later changes it would not see",
-            f"give it in params: CustomMaps(step, ..., params=({name},)), and read params[0]",
+            f"give it in params: CustomMaps({_name_of(step)}, ..., params=({name},)), and read {names[2]}[0]",
         )
     _check_helpers(step, outside)
     return outside
@@ -175,7 +183,8 @@ def _of_trial(step: Callable, error: Exception) -> MapCompilationError:
 
         reason, hint = reason_and_hint(error)
         return failure(step, f"calls a function that cannot be compiled: {reason}", hint, line)
-    hint = "run it by hand: step(x, draw, params, out) with NumPy arrays of the sizes given"
+    names = ", ".join(inspect.signature(step).parameters)
+    hint = f"run it by hand: {_name_of(step)}({names}) with NumPy arrays of the sizes given"
     if isinstance(error, IndexError):
         hint = "out and x have dim entries, draw has noise_dim (one more with 'index+normal'), params what you gave"
     return failure(step, f"fails in plain Python: {type(error).__name__}: {message}", hint, line)

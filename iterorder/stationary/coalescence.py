@@ -6,7 +6,9 @@ import math
 
 import numpy as np
 
+from iterorder.certificates import smaller_steps
 from iterorder.errors import DivergenceError
+from iterorder.lengths import euclidean_norm
 from iterorder.maps import RandomMaps
 from iterorder.noise import MAX_REPLICAS, uniforms
 from iterorder.progress import Report, part
@@ -24,8 +26,8 @@ CHUNK = 2**14
 # brings starts together at a rate of r per step is then missed with probability exp(−5r·max_steps), and for all of n
 # samples to meet within max_steps it takes r·max_steps ≥ log n.
 EVIDENCE, EARLIEST = 5, 4096
-# A measured pace may be too slow by this factor.
-DOUBT = 2.0
+# A measured pace may be too slow by this factor, and the share of a search is at most this before all have met.
+DOUBT, NEARLY = 2.0, 0.99
 
 
 class NeverMetError(NotReachedError):
@@ -57,15 +59,29 @@ def distant_starts(maps: RandomMaps, x0: np.ndarray, seed: int) -> np.ndarray:
     or differences agree. A start from which a run leaves the finite numbers is neither for nor against a limit (maps
     may have a domain): it is drawn in to x0 by halves, and left out in the end.
     """
-    states = simulate(
-        maps, x0, PROBE_STEPS, n_replicas=PROBE_REPLICAS, seed=seed, save_steps=np.arange(0, PROBE_STEPS + 1, 8)
-    ).states.reshape(-1, maps.dim)
+    states = _reached(maps, x0, seed)
     states = np.concatenate([states[np.isfinite(states).all(axis=1)], x0[None, :], -x0[None, :]])
-    middle = 0.5 * states.max(axis=0) + 0.5 * states.min(axis=0)
-    half = np.maximum(0.5 * REACH * np.ptp(states, axis=0), 1.0 + np.abs(x0))
+    low, high = states.min(axis=0), states.max(axis=0)
+    middle = 0.5 * high + 0.5 * low
+    half = np.maximum(REACH * (0.5 * high - 0.5 * low), 1.0 + np.abs(x0))
     far = middle + half * _directions(maps.dim, seed)
     drawn_in = (_drawn_in(maps, x0, start, seed) for start in far)
     return np.array([x0, *(start for start in drawn_in if start is not None)])
+
+
+def _reached(maps: RandomMaps, x0: np.ndarray, seed: int) -> np.ndarray:
+    """The states of forward runs from x0, (n, d); NaN from where one leaves the finite numbers."""
+    saves = np.arange(0, PROBE_STEPS + 1, 8)
+    try:
+        run = simulate(maps, x0, PROBE_STEPS, n_replicas=PROBE_REPLICAS, seed=seed, save_steps=saves)
+    except DivergenceError as error:
+        advice = smaller_steps(maps)
+        raise DivergenceError(
+            f"all of {PROBE_REPLICAS} paths from x0 leave the finite numbers within {PROBE_STEPS} steps: give an x0 "
+            f"from which they stay{advice and f', or {advice}'}",
+            error.trajectory,
+        ) from None
+    return run.states.reshape(-1, maps.dim)
 
 
 def _drawn_in(maps: RandomMaps, x0: np.ndarray, start: np.ndarray, seed: int) -> np.ndarray | None:
@@ -111,7 +127,8 @@ def meet(
 
     The search ends early when no sample has met and, at the pace of the last doubling, none would within `max_steps`;
     at once where the Lyapunov exponent, `slowest` at least, is known to be too near to zero. How many doublings
-    it takes is not known beforehand: `report` tells which share of the samples has met.
+    it takes is not known beforehand: `report` tells which share of the samples has met, or of the steps that they take
+    at the pace of the last doubling.
 
     Returns
     -------
@@ -145,9 +162,14 @@ def meet(
 def _search(maps, starts, n, chunk, points, distances, n_steps, tol, seed, max_steps, report) -> None:
     """Fill in a chunk of samples."""
     here, before, parts = distances[chunk], distances[chunk].copy(), [chunk]
+    expected = float(max_steps)
     while True:
-        for some in parts:
-            _try(maps, starts, n, some, points, distances, n_steps, tol, seed)
+        # All steps until now were about as many as those of this attempt.
+        told = part(report, 0.5 * NEARLY * n / max(expected, n), NEARLY * n / max(expected, n))
+        sizes = np.cumsum([0, *(some.stop - some.start for some in parts)])
+        for k, some in enumerate(parts):
+            share = part(told, sizes[k] / sizes[-1], sizes[k + 1] / sizes[-1])
+            _try(maps, starts, n, some, points, distances, n_steps, tol, seed, share)
         missing = ~(here <= tol)
         if report is not None:
             report(1.0 - float(missing.mean()))
@@ -159,28 +181,39 @@ def _search(maps, starts, n, chunk, points, distances, n_steps, tol, seed, max_s
             sample = slice(parts[0].start, parts[0].start + 1)
             ends = np.concatenate([_iterates(maps, start, n, sample, seed) for start in starts])
             raise NeverMetError(n, not late, float(np.median(before[missing])), float(np.median(here[missing])), ends)
+        if np.isfinite(before).all():
+            needed = n + _still_needed(before, here, n, tol, max_steps)
+            expected = min(2.0 ** math.ceil(math.log2(needed)), max_steps)
         before, n = here.copy(), 2 * n
 
 
 def _hopeless(before, distances, n: int, tol: float, max_steps: int) -> bool:
-    """Whether distances after n/2 and n steps show a pace that does not lead to `tol` within `max_steps`.
+    """Whether distances after n/2 and n steps show a pace that does not lead to `tol` within `max_steps`."""
+    if n < EARLIEST or n * len(distances) < EVIDENCE * max_steps:
+        return False
+    return DOUBT * (max_steps - n) < _still_needed(before, distances, n, tol, DOUBT * max_steps)
+
+
+def _still_needed(before, distances, n: int, tol: float, most: float) -> float:
+    """The steps, `most` at most, that lead to `tol` at the pace of distances after n/2 and n steps.
 
     Most generously: the mean logarithm goes on to fall in proportion to the steps, which also counts rare events.
     """
-    if n < EARLIEST or n * len(distances) < EVIDENCE * max_steps:
-        return False
     logs = [np.log(np.clip(values, tol, np.finfo(np.float64).max)) for values in (before, distances)]
     pace = float((logs[0] - logs[1]).mean()) / (n / 2)
     needed = float(logs[1].mean()) - math.log(tol)
-    return DOUBT * pace * (max_steps - n) < needed
+    return needed / pace if needed < pace * most else most
 
 
-def _try(maps, starts, n, chunk, points, distances, n_steps, tol, seed) -> None:
+def _try(maps, starts, n, chunk, points, distances, n_steps, tol, seed, report) -> None:
     """Distances of some samples after n steps; fill in those that have met."""
-    end, apart = _backward(maps, starts[0], n, chunk, seed), np.zeros(chunk.stop - chunk.start)
-    for start in starts[1:]:
+    count = len(starts)
+    end = _backward(maps, starts[0], n, chunk, seed, part(report, 0.0, 1.0 / count))
+    apart = np.zeros(chunk.stop - chunk.start)
+    for k, start in enumerate(starts[1:], 1):
+        told = part(report, k / count, (k + 1) / count)
         with np.errstate(over="ignore", invalid="ignore"):  # iterates may leave the finite numbers
-            gaps = np.linalg.norm(_iterates(maps, start, n, chunk, seed) - end, axis=1)
+            gaps = euclidean_norm(_iterates(maps, start, n, chunk, seed, told) - end)
         np.maximum(apart, np.where(np.isnan(gaps), np.inf, gaps), out=apart)
     waiting = ~(distances[chunk] <= tol)
     new = (apart <= tol) & waiting
@@ -189,17 +222,17 @@ def _try(maps, starts, n, chunk, points, distances, n_steps, tol, seed) -> None:
     points[some], n_steps[some] = end[new], n
 
 
-def _iterates(maps, start, steps, chunk, seed) -> np.ndarray:
+def _iterates(maps, start, steps, chunk, seed, report=None) -> np.ndarray:
     """Backward iterates; NaN where all of them leave the finite numbers."""
     try:
-        return _backward(maps, start, steps, chunk, seed)
+        return _backward(maps, start, steps, chunk, seed, report)
     except DivergenceError:
         return np.full((chunk.stop - chunk.start, maps.dim), np.nan)
 
 
-def _backward(maps, start, steps, chunk, seed) -> np.ndarray:
+def _backward(maps, start, steps, chunk, seed, report=None) -> np.ndarray:
     replicas = {"n_replicas": chunk.stop - chunk.start, "first_replica": chunk.start}
-    return simulate(maps, start, steps, order="backward", seed=seed, **replicas).states[:, 0]
+    return simulate(maps, start, steps, order="backward", seed=seed, progress=report, **replicas).states[:, 0]
 
 
 def _runs(open_samples: np.ndarray) -> list[tuple[int, int]]:

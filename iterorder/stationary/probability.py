@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy.linalg
 
-from iterorder.maps import GaussianRegressionSGD, RandomMaps
+from iterorder.lengths import euclidean_norm, scale_of
+from iterorder.maps import CustomMaps, GaussianRegressionSGD, RandomMaps
 from iterorder.noise import MAX_REPLICAS
 from iterorder.sampling import FreshNoise
 from iterorder.stationary.products import epoch_of
@@ -36,6 +37,8 @@ EXACT_POWERS, ESTIMATED_POWERS = (1.0, 2.0, 4.0, 8.0, 16.0), (1.0, 2.0)
 # Applications of the second-moment operator after which its decay is bounded by a geometric one.
 FEW, MANY = 64, 4096
 EPS = float(np.finfo(np.float64).eps)
+# What squares of distances may lose where they leave the range of floating point: the squares of numbers below 10⁻¹⁴⁰.
+LOST = 1e-280
 
 
 class Flow(NamedTuple):
@@ -54,7 +57,7 @@ def second_moment_flow(maps: RandomMaps, x0: np.ndarray) -> Flow:
     if isinstance(maps, GaussianRegressionSGD):
         system = GaussianAnalysis(maps, 0, "quick")
         decay = math.sqrt(system.mean_square_radius().value)
-        return Flow(_from_above(system.mean_square), system.covariance() + np.outer(x0, x0), decay)
+        return _flow(system.mean_square, system.covariance(), x0, decay)
     items = affine_items(maps)
     if items is None:
         raise Undefined("the maps are not affine")
@@ -62,9 +65,19 @@ def second_moment_flow(maps: RandomMaps, x0: np.ndarray) -> Flow:
     moments = SecondMoments(law)
     if moments.stable is not True:
         raise Undefined("the system is not mean-square stable")
-    away = (fixed_point_of_mean(law) - x0).rounded
-    start = moments.covariance() + np.outer(away, away)
-    return Flow(_from_above(lambda c: c + moments.apply(c)), start, math.sqrt(1.0 + moments.excess))
+    mean = fixed_point_of_mean(law)
+    with np.errstate(over="ignore", invalid="ignore"):
+        covariance = moments.covariance()
+    return _flow(lambda c: c + moments.apply(c), covariance, (mean - x0).rounded, math.sqrt(1.0 + moments.excess))
+
+
+def _flow(apply, covariance: np.ndarray, offset: np.ndarray, decay: float) -> Flow:
+    """From the covariance of the law, and its mean less x0."""
+    with np.errstate(over="ignore"):
+        start = covariance + np.outer(offset, offset) + LOST * np.eye(len(offset))
+    if not np.isfinite(start).all():
+        raise Undefined("the second moments about x0 exceed the range of floating point")
+    return Flow(_from_above(apply), start, decay)
 
 
 def _from_above(apply):
@@ -91,8 +104,10 @@ def epochs_to(flow: Flow, target: float, most: int) -> tuple[int, float]:
     Raises
     ------
     Undefined
-        If more than `most` are needed.
+        If more than `most` are needed, or the target is too small for squares.
     """
+    if target < LOST:
+        raise Undefined("squares of the tolerance are below the range of floating point")
     current, n, half, dust = flow.start, 0, flow.start, np.eye(len(flow.start))
     while np.trace(current) > target:
         if n >= most:
@@ -162,21 +177,21 @@ def mean_contraction(maps: RandomMaps, x0: np.ndarray, probability: float, seed:
         If no mean contraction r_p is known to be below one.
     """
     law = maps.sampling_law
-    if isinstance(law, FreshNoise):
-        # The last replica of the counter: no sample sees its noise.
-        draws = law.draws(seed, MAX_REPLICAS - 1, np.arange(DRAWS))
-        moves = np.array([np.linalg.norm(maps.apply(x0, draw) - x0) for draw in draws])
-        constants = np.array([maps.lipschitz(draw) for draw in draws], np.float64)
+    if isinstance(maps, CustomMaps) and isinstance(law, FreshNoise):
+        moves, constants = _of_draws(maps, x0, seed)
         mean, powers = _upper_mean, ESTIMATED_POWERS
     else:
         if law.kind != "iid" or maps.lipschitz_max is None:
             raise Undefined("the maps of an epoch are not independent, or their constants not known")
-        moves = np.linalg.norm(maps.images(x0) - x0, axis=1)
+        moves = euclidean_norm(maps.images(x0) - x0)
         constants = lipschitz_constants(maps, np.arange(law.n_items)[:, None])
         mean, powers = (lambda values: float(law.weights @ values)), EXACT_POWERS
     best, best_contraction = math.inf, math.nan
+    unit = float(scale_of(moves.max()))  # powers neither overflow nor vanish
     for p in powers:
-        contraction, move = mean(constants**p) ** (1.0 / p), mean(moves**p) ** (1.0 / p)
+        with np.errstate(over="ignore"):
+            contraction = mean(constants**p) ** (1.0 / p)
+        move = unit * mean((moves / unit) ** p) ** (1.0 / p)
         # In logarithms: a probability of 1e−300 is a factor of 1e300 for p = 1.
         if contraction < 1.0 and move > 0.0:
             log_distance = math.log(move) - math.log1p(-contraction) - math.log(probability) / p
@@ -188,6 +203,22 @@ def mean_contraction(maps: RandomMaps, x0: np.ndarray, probability: float, seed:
         raise Undefined("no mean contraction r_p is known to be below one")
     distance = math.exp(min(best, 700.0))
     return MeanContraction(distance, best_contraction, float(moves.mean()) / (1.0 - best_contraction))
+
+
+def _of_draws(maps: CustomMaps, x0: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """‖T(x0) − x0‖ and Lip(T) of fresh draws, those of the last replica of the counter: no sample sees its noise."""
+    from iterorder.kernels.cpu.images import images_of, words_of
+
+    replica = MAX_REPLICAS - 1
+    words = words_of(maps, seed, np.array([replica]), 0, DRAWS)[:, :, 0].T
+    images = images_of(maps)(np.broadcast_to(x0, (DRAWS, 1, maps.dim)), words)[:, 0]
+    if not callable(maps.lipschitz_bound):
+        constants = np.full(DRAWS, maps.lipschitz_bound, np.float64)
+    else:
+        assert isinstance(maps.sampling_law, FreshNoise)
+        draws = maps.sampling_law.draws(seed, replica, np.arange(DRAWS))
+        constants = np.array([maps.lipschitz(draw) for draw in draws], np.float64)
+    return euclidean_norm(images - x0), constants
 
 
 def _upper_mean(values) -> float:

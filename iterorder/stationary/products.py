@@ -14,7 +14,7 @@ from iterorder.sampling import FreshNoise
 from iterorder.simulate import simulate
 from iterorder.theory.contraction import lipschitz_constants
 
-EPS = float(np.finfo(np.float64).eps)
+EPS, SMALLEST = float(np.finfo(np.float64).eps), float(np.finfo(np.float64).tiny)
 # Samples whose products are followed together, and products kept of each: some tens of megabytes.
 CHUNK, KEPT = 2**15, 64
 
@@ -101,6 +101,8 @@ def steps_to(maps: RandomMaps, threshold: float, n_samples: int, *, seed: int, m
     epoch = epoch_of(maps)
     if threshold >= 1.0:
         return np.zeros(n_samples, np.int64), np.ones(n_samples)
+    if threshold < SMALLEST:  # products are subnormal before they reach it
+        raise NotReachedError
     factors = product_maps(maps)
     if isinstance(factors, float):
         if factors >= 1.0:

@@ -9,6 +9,7 @@ import numpy as np
 from iterorder.certificates import smaller_steps
 from iterorder.errors import DivergenceError, NotContractiveError
 from iterorder.estimate import Estimate
+from iterorder.lengths import euclidean_norm
 from iterorder.maps import RandomMaps
 from iterorder.simulate import simulate
 from iterorder.stationary.coalescence import NeverMetError
@@ -20,6 +21,8 @@ EPS = float(np.finfo(np.float64).eps)
 SETTLE, FOLLOW, REPLICAS = 512, 64, 256
 # The difference, the smallest that rounding leaves some digits of, and the largest that is small: all per unit of size.
 SMALL, FLOOR, CEILING = 1e-6, 1e4 * EPS, 1e-3
+# A difference of at least this that is zero after one more step was not shrunk: the map is constant there, to rounding.
+VANISHES = 1e-8
 # A difference of 10⁻⁶ is rounded to ten digits: so many decimals of its growth per step are known.
 DIGITS = 9
 # The shrinking of distances by far more than what would have been needed shows that close paths do meet.
@@ -62,7 +65,8 @@ def never_meets(maps: RandomMaps, known: Estimate) -> bool:
 def measured_exponent(maps: RandomMaps, x0: np.ndarray, seed: int) -> float:
     """The growth per step of a small difference between paths under the same maps, while it is small and not rounding.
 
-    The sum of log growths over the sum of steps, over replicas that have run for a while; NaN where none stays finite.
+    The sum of log growths over the sum of steps, over replicas that have run for a while: minus infinity where one
+    vanishes from one step to the next, as on locally constant maps; NaN where none stays finite.
     """
     logs, steps, _ = _growths(maps, x0, seed)
     return float(logs.sum() / steps.sum()) if steps.size else math.nan
@@ -94,18 +98,28 @@ def _growths(maps: RandomMaps, x0: np.ndarray, seed: int) -> tuple[np.ndarray, n
     """Log growths of small differences, over how many steps, of the replicas that stay finite; and if any vanished."""
     try:
         near = simulate(maps, x0, SETTLE, n_replicas=REPLICAS, seed=seed).states[:, 0]
-        size = 1.0 + np.abs(near).max(axis=1, keepdims=True)
+        size = _sizes(near)
         near, far = (_followed(maps, x, seed) for x in _finite(near, near + SMALL * size))
     except DivergenceError:
         return np.zeros(0), np.zeros(0), False
     with np.errstate(over="ignore", invalid="ignore"):
-        gaps = np.linalg.norm(far - near, axis=2) / size
+        gaps = euclidean_norm(far - near) / size
     inside = np.logical_and.accumulate((gaps >= FLOOR) & (gaps <= CEILING), axis=1)
     # Where the first step leaves at once, the bound that it passed is all that is known.
     last = np.maximum(inside.sum(axis=1) - 1, 1)
     ends = np.clip(gaps[np.arange(REPLICAS), last], FLOOR, CEILING)
     kept = np.isfinite(gaps[:, :2]).all(axis=1)
-    return np.log(ends[kept] / gaps[kept, 0]), last[kept], bool((gaps[kept] == 0.0).any())
+    logs = np.log(ends[kept] / gaps[kept, 0])
+    vanishes = inside[:, :-1] & (gaps[:, :-1] >= VANISHES) & (gaps[:, 1:] == 0.0)
+    logs[vanishes[kept].any(axis=1)] = -np.inf
+    return logs, last[kept], bool((gaps[kept] == 0.0).any())
+
+
+def _sizes(states: np.ndarray) -> np.ndarray:
+    """The sizes of the states, (R, 1), or the median of all where that is larger; one where all are zero."""
+    sizes = np.abs(states).max(axis=1, keepdims=True)
+    finite = sizes[np.isfinite(sizes)]
+    return np.maximum(sizes, float(np.median(finite)) or 1.0 if finite.size else 1.0)
 
 
 def _followed(maps: RandomMaps, states: np.ndarray, seed: int) -> np.ndarray:

@@ -11,12 +11,14 @@ from iterorder.certificates import sure_certificate
 from iterorder.errors import InvalidInputError, NotContractiveError
 from iterorder.estimate import Estimate
 from iterorder.forms import Stateful
+from iterorder.lengths import euclidean_norm
 from iterorder.maps import CustomMaps, RandomMaps
 from iterorder.noise import MAX_REPLICAS
 from iterorder.progress import Progress, Report, as_progress, reported
 from iterorder.request import as_system, check_memory
 from iterorder.sampling import FreshNoise
 from iterorder.stationary.coalescence import meet
+from iterorder.stationary.far_laws import refuse_far_laws
 from iterorder.stationary.iterates import TRUNCATION, RoundingError, backward_to, rounding_of
 from iterorder.stationary.probability import epochs_to, mean_contraction, second_moment_flow
 from iterorder.stationary.products import NotReachedError, epoch_of, steps_to
@@ -27,8 +29,8 @@ from iterorder.theory.undefined import Undefined
 from iterorder.validation import MAX_STEPS, as_choice, as_float, as_floats, as_int, as_seed
 
 EPS = float(np.finfo(np.float64).eps)
-# Below, squares of distances leave the range of floating point.
-MIN_FAILURE = 1e-100
+# Below, squares of distances leave the range of floating point; so does the rounding of a state near such a tolerance.
+MIN_FAILURE, MIN_TOL = 1e-100, 1e-280
 
 
 class _Plan(NamedTuple):
@@ -83,7 +85,7 @@ def stationary_sample(
         True: show how far the sample is (a bar in a terminal or a notebook, sparse lines on standard error elsewhere).
         A function is called with the finished share, up to 1; an exception that it raises ends the sampling. With a
         bound it is the share of the map applications; where starts must meet, whose steps nobody knows beforehand,
-        that of the samples that have met.
+        that of the samples that have met, or of the steps at the pace at which they approach each other.
 
     Returns
     -------
@@ -110,11 +112,11 @@ def stationary_sample(
     Coalescence doubles the steps until distant starts in general position have met. That is evidence: `error_bound` is
     NaN, and `spread` the largest distance of the starts that were tried. Of `gallery.reflected_walk`, which folds,
     about half of the samples are farther from the limit than their spread. Where the starts have met but close paths
-    move apart, the sample is refused. It gives up early: at once with a Lyapunov exponent
-    that is known not to be negative, or to be too small for `max_steps`; else when no sample has met in 5·`max_steps`
-    steps of all samples together and the distances shrink too slowly. Systems that contract, but slower than
-    geometrically, work on: starts of `gallery.reflected_walk` approach each other like 1/n, which takes 1/`tol` steps,
-    so that it needs a larger `tol`.
+    move apart, or a start up to a thousand times as far leads to another limit, the sample is refused. It gives up
+    early: at once with a Lyapunov exponent that is known not to be negative, or to be too small for `max_steps`; else
+    when no sample has met in 5·`max_steps` steps of all samples together and the distances shrink too slowly. Systems
+    that contract, but slower than geometrically, work on: starts of `gallery.reflected_walk` approach each other like
+    1/n, which takes 1/`tol` steps, so that it needs a larger `tol`.
 
     References
     ----------
@@ -135,6 +137,8 @@ def stationary_sample(
         )
     n_samples = as_int("n_samples", n_samples, low=1, high=MAX_REPLICAS - 2)
     seed, tol = as_seed(seed), as_float("tol", tol, low=0.0, strict=True)
+    if tol < MIN_TOL:
+        raise InvalidInputError(f"tol is {tol!r}: give a number of at least {MIN_TOL:g}, and states in a larger unit")
     delta = as_float("failure_probability", failure_probability, low=0.0, strict=True)
     if not MIN_FAILURE <= delta < 1.0:
         raise InvalidInputError(f"failure_probability is {delta!r}: give a number in [{MIN_FAILURE:g}, 1)")
@@ -191,7 +195,7 @@ def _strongest(asked: _Request, report: Report | None) -> StationarySample:
 
 def _finished(maps, start, plan: _Plan, seed: int, tol: float, report: Report | None) -> StationarySample:
     points = backward_to(maps, start, plan.n_steps, seed, report)
-    sizes = plan.size if plan.certificate == "sure" else plan.size + np.linalg.norm(points, axis=1)
+    sizes = plan.size if plan.certificate == "sure" else plan.size + euclidean_norm(points)
     bounds = plan.bounds + rounding_of(maps, sizes, plan.contraction, tol)
     spread = np.full(len(points), np.nan)
     return StationarySample(points, bounds, plan.n_steps, plan.certificate, spread, plan.rests_on, seed, maps)
@@ -211,7 +215,7 @@ def _sure(maps, start, n_samples, tol, delta, seed, max_steps, report) -> Statio
     threshold = math.inf if distance == 0.0 else TRUNCATION * tol / distance
     n_steps, products = steps_to(maps, threshold, n_samples, seed=seed, max_steps=max_steps)
     # Iterates never leave the ball around x0 in which the limit lies.
-    size = float(np.linalg.norm(start)) + distance
+    size = float(euclidean_norm(start)) + distance
     plan = _Plan(
         "sure", _constants_of(maps), n_steps, products * distance, certificate.contraction ** epoch_of(maps), size
     )
@@ -225,7 +229,7 @@ def _probable(maps, start, n_samples, tol, delta, seed, max_steps, report) -> St
     except Undefined:
         return _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps, report)
     second = float(np.trace(flow.start))
-    size = float(np.linalg.norm(start)) + math.sqrt(second)
+    size = float(euclidean_norm(start)) + math.sqrt(second)
     form = maps.form()
     if maps.dim == 1 and form.is_affine and not isinstance(form, Stateful):
         distance = math.sqrt(second / delta)
@@ -251,7 +255,7 @@ def _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps, report) -
         return None
     threshold = math.inf if found.distance == 0.0 else TRUNCATION * tol / found.distance
     n_steps, products = steps_to(maps, threshold, n_samples, seed=seed, max_steps=max_steps)
-    size = float(np.linalg.norm(start)) + found.size
+    size = float(euclidean_norm(start)) + found.size
     plan = _Plan("probability", _constants_of(maps), n_steps, products * found.distance, found.contraction, size)
     return _finished(maps, start, plan, seed, tol, report)
 
@@ -271,7 +275,8 @@ def _coalesced(asked: _Request, known: Estimate | None, report: Report | None) -
     )
     if known is None:
         refuse_expanding(maps, starts, tol, asked.seed)
-    sizes = np.linalg.norm(points, axis=1)
+        refuse_far_laws(maps, starts, int(n_steps[0]), tol, seed=asked.seed, max_steps=asked.max_steps)
+    sizes = euclidean_norm(points)
     # Starts a spread apart were within the tolerance after so many steps.
     shrink = (TRUNCATION * tol / max(float(sizes.max()), tol)) ** (1.0 / int(np.median(n_steps)))
     rounding_of(maps, sizes, min(shrink, 1.0 - EPS), tol)  # refuses a tolerance that rounding alone exceeds

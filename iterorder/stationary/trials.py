@@ -7,6 +7,7 @@ import contextlib
 import numpy as np
 
 from iterorder.errors import DivergenceError, InvalidInputError
+from iterorder.lengths import euclidean_norm
 from iterorder.maps import CustomMaps, RandomMaps
 from iterorder.noise import uniforms
 from iterorder.simulate import simulate
@@ -27,8 +28,9 @@ STREAM = 2**32 - 1
 def check_bounds(maps: RandomMaps, x0: np.ndarray, seed: int) -> None:
     """Try the Lipschitz bounds that a user gave, on pairs of states near each other and far apart.
 
-    Half of the pairs begin on paths from x0, half anywhere in the box that the paths and a neighbourhood of x0 span.
-    Each pair meets a map of its own, and is turned a few times towards the direction that this map stretches most.
+    Half of the pairs begin on paths from x0, half anywhere in the box that the paths and a neighbourhood of x0 span; of
+    the former, half are as far apart as the paths reach, or nearer, however small that is. Each pair meets a map of its
+    own, and is turned a few times towards the direction that this map stretches most.
 
     Raises
     ------
@@ -42,10 +44,10 @@ def check_bounds(maps: RandomMaps, x0: np.ndarray, seed: int) -> None:
     bounds = _bounds(maps, seed, count)
     u = _images(maps, x, seed)
     for _ in range(1 + TURNS):
-        y = x + gaps * (lengths / _norms(gaps))[:, None]
+        y = x + gaps * (lengths / euclidean_norm(gaps))[:, None]
         v = _images(maps, y, seed)
         with np.errstate(over="ignore", invalid="ignore"):
-            before, after = _norms(y - x), _norms(v - u)
+            before, after = euclidean_norm(y - x), euclidean_norm(v - u)
             sizes = sum(np.abs(states).max(axis=1) for states in (x, y, u, v))
             # Differences of images are rounded like the images, and the bound itself to half of the digits.
             beyond = after - bounds * before * (1.0 + np.sqrt(EPS)) - 16.0 * maps.dim * EPS * sizes
@@ -69,8 +71,10 @@ def _pairs(maps: CustomMaps, x0: np.ndarray, seed: int, count: int) -> tuple[np.
     x = low + (high - low) * drawn[:, :d]
     on_path = np.arange(count) % 2 == 0
     x[on_path] = paths[(drawn[on_path, 2 * d] * len(paths)).astype(int)]
-    gaps = (drawn[:, d : 2 * d] - 0.5) * (high - low)
-    return x, gaps, _norms(gaps) * NEAREST ** drawn[:, 2 * d + 1]
+    sides = np.where((np.arange(count) % 4 == 0)[:, None], np.ptp(paths, axis=0), high - low)
+    sides[~sides.any(axis=1)] = high - low  # paths that never move
+    gaps = (drawn[:, d : 2 * d] - 0.5) * sides
+    return x, gaps, euclidean_norm(gaps) * NEAREST ** drawn[:, 2 * d + 1]
 
 
 def _images(maps: CustomMaps, states: np.ndarray, seed: int) -> np.ndarray:
@@ -86,10 +90,6 @@ def _bounds(maps: CustomMaps, seed: int, count: int) -> np.ndarray:
     if not callable(maps.lipschitz_bound):
         return np.full(count, maps.lipschitz_bound, np.float64)
     return np.array([maps.lipschitz(maps.draw(seed, replica, 0)) for replica in range(count)], np.float64)
-
-
-def _norms(gaps: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(gaps, axis=1)
 
 
 def _refuse(maps: CustomMaps, seed: int, replica: int, bound: float, x, y, stretch: float) -> None:

@@ -15,7 +15,7 @@ from iterorder.sampling import FreshNoise, Sampling
 from iterorder.theory.affine.chunks import chunks
 from iterorder.theory.affine.items import affine_items
 from iterorder.theory.blocks import DRAWS, LARGEST, block_contraction
-from iterorder.theory.gaussian import abs_moment
+from iterorder.theory.gaussian import log_abs_moment
 from iterorder.theory.step_draws import all_steps, draw_blocks
 from iterorder.theory.undefined import Undefined
 from iterorder.validation import as_int, as_power
@@ -132,8 +132,7 @@ def contraction(maps: RandomMaps, p, *, block: int = 1, seed: int = 0, effort: s
     if length > 1:
         return _of_block(maps, p, length, seed, effort)
     if isinstance(maps, GaussianRegressionSGD) and maps.dim == 1 and math.isfinite(p):
-        moment = abs_moment(maps.step_size * float(maps.eigenvalues[0]), p)
-        return Estimate.of(moment ** (1.0 / p))
+        return Estimate.of(math.exp(log_abs_moment(maps.step_size * float(maps.eigenvalues[0]), p) / p))
     if isinstance(maps.sampling_law, FreshNoise):
         return _power_mean_of(maps, _fresh_constants(maps, seed, DRAWS[effort]), p)
     listed = all_steps(maps.sampling_law)

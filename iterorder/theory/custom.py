@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -27,6 +28,7 @@ from iterorder.theory.growth import (
     STEP_COST,
     WORK,
     Growth,
+    Plan,
     exponents,
     follow,
     n_replicas_for,
@@ -56,6 +58,9 @@ MAY_BE_UNRESOLVED = 2.0**-10
 #: Variances of the means of paths, and within a path, agree where all paths have one law: with 32 paths their ratio
 #: exceeds four with probability 10⁻⁴, with 100 or more with 10⁻¹¹.
 SPREAD = 4.0
+#: Where differences vanish with some probability in every step, on some paths by the middle of a measurement and on no
+#: other until its end, that is an event of at most this probability.
+CHANCE = 1e-6
 
 
 def custom_spectrum(maps: CustomMaps, k: int, *, seed: int, effort: str) -> tuple[Estimate, ...]:
@@ -98,7 +103,7 @@ def custom_spectrum(maps: CustomMaps, k: int, *, seed: int, effort: str) -> tupl
     tangent = CurvedDifferences(images, states, _frames(mean, len(states), n_vectors, maps.dim, random))
     tangent.calibrate(early[:, :, kept])
     growth = follow(tangent, words_in_blocks(maps, seed, replicas[kept], first, plan.n_steps), plan)
-    _check_paths(tangent, growth, plan.n_steps, k)
+    _check_paths(tangent, growth, plan, k)
     return exponents(growth, first + plan.start)[:k]
 
 
@@ -176,7 +181,7 @@ def _mean_linear_part(pushed: Callable[[np.ndarray, np.ndarray], np.ndarray], bl
         return np.mean([pushed(units, words).mean(axis=0).T for words in block], axis=0)
 
 
-def _check_paths(tangent: CurvedDifferences, growth: Growth, n_steps: int, k: int) -> None:
+def _check_paths(tangent: CurvedDifferences, growth: Growth, plan: Plan, k: int) -> None:
     """Refuse what is no one number: paths that left, lengths that were not seen, several laws."""
     lost = int((~np.isfinite(tangent.states)).any(axis=1).sum())
     if lost:
@@ -188,12 +193,13 @@ def _check_paths(tangent: CurvedDifferences, growth: Growth, n_steps: int, k: in
             "the derivative is below what differences resolve: they vanish along the paths, and the maps are not flat "
             "there (as where paths collapse onto a superattracting point)"
         )
-    share = tangent.unresolved[:k].max() / (tangent.n_replicas * n_steps)
+    share = tangent.unresolved[:k].max() / (tangent.n_replicas * plan.n_steps)
     if share > MAY_BE_UNRESOLVED:
         raise Undefined(
             f"differences do not show the derivative in {share:.2%} of the steps: it is zero or tiny along the paths "
             "(as where they collapse onto a superattracting point), or the maps are rough at every scale"
         )
+    _refuse_some_flat(growth.vanished(0), tangent.n_replicas, plan)
     for vector in range(k):
         mean, blur = growth.mean(vector), growth.blur[:, vector].mean()
         if not np.isfinite(mean).all():
@@ -206,3 +212,18 @@ def _check_paths(tangent: CurvedDifferences, growth: Growth, n_steps: int, k: in
                 f"{mean.min():.4g} to {mean.max():.4g} a step: there are several stationary laws, or one that is "
                 "reached too slowly to see"
             )
+
+
+def _refuse_some_flat(vanished: tuple[int, int], n_replicas: int, plan: Plan) -> None:
+    """Refuse differences that vanish on some paths and never on the others: the exponent is −∞ for the former alone."""
+    early, late = vanished
+    left = n_replicas - early
+    if early == 0 or late > early or left == 0:
+        return
+    # Paths of one law lose their differences at one rate, that of the first part of the run.
+    hazard = -math.log(left / n_replicas) / plan.middle
+    if math.exp(-hazard * (plan.n_steps - plan.middle) * left) < CHANCE:
+        raise Undefined(
+            f"paths from different starts grow at different rates: on {early} of {n_replicas} all differences vanish, "
+            "on the others they never do: there are several stationary laws, or one that is reached too slowly to see"
+        )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from iterorder.lengths import euclidean_norm
 from iterorder.theory.tangent import Frames, orthonormalise
 
 EPS = float(np.finfo(np.float64).eps)
@@ -14,12 +15,19 @@ Images = Callable[[np.ndarray, np.ndarray], np.ndarray]
 #: A step rounds like dim + 9 operations on numbers of the size of the state, as certificates assume.
 OPERATIONS = 9
 #: Distance of the points at which the linear part of an affine map is seen: so far that offsets leave it its digits,
-#: and far enough from the end of floating point. A linear part below 10⁻⁷⁰ of its offset counts as zero.
-FAR = 2.0**200
+#: and far enough from the end of floating point. A linear part below 10⁻⁷⁰ of its offset counts as zero. Where an
+#: offset is beyond the second number, the points are farther away.
+FAR, LARGE_OFFSET, FARTHEST = 2.0**200, 2.0**100, 2.0**1000
 #: Central differences of a smooth map are best at a shift of ∛eps: truncation and rounding are both about eps^(2/3).
 SHIFT = EPS ** (1.0 / 3.0)
-#: That is where a map bends over the size of its states. These multiples are tried for others, in this order.
-MULTIPLES = (1.0, 2.0**-4, 2.0**4, 2.0**-8, 2.0**8, 2.0**-12)
+#: That is where a map bends over the size of its states. These multiples are tried for others, smallest first: a law
+#: may be narrow and far from the origin, or a map may bend many times over the size of a state.
+MULTIPLES = tuple(2.0**k for k in range(-28, 9, 4))
+#: The least size of states: the smallest share of it is no subnormal number.
+SMALLEST = 1e-280
+#: Derivatives over two shifts contradict each other where they differ by more than so many times their errors, which
+#: may be small by chance, in more than this share of what is compared.
+SLACK, MAY_CONTRADICT = 8.0, 2.0**-4
 #: A difference whose error may be this share of it does not show the derivative.
 UNRESOLVED = 0.125
 #: A map that does not change over a shift is flat if it does not over this share of the size of the state either.
@@ -45,26 +53,32 @@ class AffineDifferences(Frames):
         """Multiply by the linear parts of a draw; a vector of rounding size counts as zero, and stays so."""
         dim = self._frames.shape[2]
         pushed, offsets = linear_images(self._images, self._frames, words)
-        floors = np.linalg.norm(offsets, axis=1) / FAR
+        floors = euclidean_norm(offsets) / _distance(offsets)
         if dim > 1:  # in one dimension nothing is added up: zero is zero
-            floors += np.linalg.norm(pushed, axis=2).max(axis=1)
+            floors += euclidean_norm(pushed).max(axis=1)
         self._frames = pushed
         return orthonormalise(self._frames, (dim + OPERATIONS) * EPS * floors)
 
 
 def linear_images(images: Images, vectors, words) -> tuple[np.ndarray, np.ndarray]:
     """A v and b of affine maps x → A x + b, for vectors (R, k, d): shapes (R, k, d) and (R, d)."""
-    points = np.concatenate([np.zeros_like(vectors[:, :1]), FAR * vectors], axis=1)
-    found = images(points, words)
-    return (found[:, 1:] - found[:, :1]) / FAR, found[:, 0]
+    offsets = images(np.zeros_like(vectors[:, :1]), words)[:, 0]
+    far = _distance(offsets)[:, None, None]
+    return (images(far * vectors, words) - offsets[:, None]) / far, offsets
+
+
+def _distance(offsets) -> np.ndarray:
+    """How far from the origin maps with these offsets show their linear parts, shape (R,)."""
+    return np.where(np.abs(offsets).max(axis=1) <= LARGE_OFFSET, FAR, FARTHEST)
 
 
 class CurvedDifferences(Frames):
     """States with tangent vectors that differences of the images of close states push.
 
     Each difference is taken twice, the second time over twice the distance: what changes bounds the error of the first
-    where the map is smooth. Of the central, the forward and the backward difference the one that changes least counts,
-    so that a kink or a jump between the points, or at the state, costs nothing.
+    where the map is smooth over that distance, and rounding is added. Of the central, the forward and the backward
+    difference the one that changes least counts, so that a kink or a jump between the points, or at the state, costs
+    nothing.
 
     Parameters
     ----------
@@ -92,15 +106,26 @@ class CurvedDifferences(Frames):
         self._shift = SHIFT
 
     def calibrate(self, early) -> None:
-        """Choose the shift of the least errors in the steps of (steps, slots, R) words, all from the first states."""
-        losses = []
+        """Choose the shift of the least errors in the steps of (steps, slots, R) words, all from the first states.
+
+        Over a shift in which the map bends many times, differences are steady, and wrong. So shifts grow from the
+        smallest, and end before the first that contradicts a smaller one.
+        """
+        credible: list[tuple[np.ndarray, np.ndarray]] = []
+        least = np.inf
         for multiple in MULTIPLES:
-            blurs = []
-            for words in early:
-                pushed = pushed_by_differences(self._images, self.states, self._frames, words, multiple * SHIFT)
-                blurs.append(_blur(pushed[2], orthonormalise(pushed[1], 0.0)))
-            losses.append(np.log1p(blurs).mean())
-        self._shift = SHIFT * MULTIPLES[int(np.argmin(losses))]
+            steps = [
+                pushed_by_differences(self._images, self.states, self._frames, words, multiple * SHIFT)[1:]
+                for words in early
+            ]
+            found = np.array([pushed for pushed, _ in steps]), np.array([errors for _, errors in steps])
+            if any(_contradict(found, other) for other in credible):
+                break
+            credible.append(found)
+            blurs = [_blur(errors, orthonormalise(pushed.copy(), 0.0)) for pushed, errors in steps]
+            loss = float(np.log1p(blurs).mean())
+            if loss < least:
+                least, self._shift = loss, multiple * SHIFT
 
     def advance(self, words) -> np.ndarray:
         """Step and push."""
@@ -118,11 +143,20 @@ class CurvedDifferences(Frames):
         return lengths
 
 
+def _contradict(found, other) -> bool:
+    """Whether derivatives, (…, k, d), differ by more than their errors, (…, k)."""
+    with np.errstate(invalid="ignore"):
+        apart = euclidean_norm(found[0] - other[0]) > SLACK * (found[1] + other[1])
+    return bool(apart.mean() > MAY_CONTRADICT)
+
+
 def _blur(errors, lengths) -> np.ndarray:
-    """Relative errors of lengths: a vector carries the errors of those before it, which are taken out of it."""
+    """Relative errors of lengths: a vector carries the errors of those before it, which are taken out of it.
+
+    None for a vector that has vanished: whether it did is asked of the map.
+    """
     total = np.sqrt(np.cumsum(errors**2, axis=1))
-    with np.errstate(divide="ignore"):
-        return np.divide(total, lengths, out=np.zeros_like(total), where=total > 0.0)
+    return np.divide(total, lengths, out=np.zeros_like(total), where=lengths > 0.0)
 
 
 def pushed_by_differences(
@@ -145,18 +179,19 @@ def pushed_by_differences(
     twice = 2.0 * step
     near = np.stack([(up - down) / twice, (up - here) / step, (here - down) / step])
     far = np.stack([(far_up - far_down) / (2.0 * twice), (far_up - here) / twice, (here - far_down) / twice])
-    changes = np.linalg.norm(near - far, axis=3)  # (candidate, R, k)
+    changes = euclidean_norm(near - far)  # (candidate, R, k)
     changes = np.where(np.isfinite(changes), changes, np.inf)
     best = changes.argmin(axis=0)
     chosen = np.take_along_axis(near, best[None, :, :, None], axis=0)[0]
     errors = np.take_along_axis(changes, best[None], axis=0)[0]
-    return found[:, 0], chosen, errors
+    sizes = euclidean_norm(here) + euclidean_norm(chosen) * euclidean_norm(base)  # of what is rounded, (R, k)
+    return found[:, 0], chosen, errors + (states.shape[1] + OPERATIONS) * EPS * sizes / step[:, :, 0]
 
 
 def _sizes(states) -> np.ndarray:
     """The sizes that shifts are relative to: the norm of each state, or the median of all where that is larger."""
-    sizes = np.linalg.norm(states, axis=1)
-    return np.maximum(sizes, float(np.median(sizes)) or 1.0)
+    sizes = euclidean_norm(states)
+    return np.maximum(sizes, max(float(np.median(sizes)) or 1.0, SMALLEST))
 
 
 def is_affine(images: Images, words, states, random: np.random.Generator) -> bool:
@@ -181,9 +216,8 @@ def is_affine(images: Images, words, states, random: np.random.Generator) -> boo
             if not _adds_up(images, x, y, words[step], dim):
                 return False
     for step, x in enumerate(states):
-        inside = np.isfinite(x).all(axis=1, keepdims=True) & (np.abs(x) < FAR).all(axis=1, keepdims=True)
-        place = np.where(inside, x, 0.0)
-        size = np.maximum(np.abs(place).max(axis=1, keepdims=True), 1.0)
+        place = np.where((np.abs(x) < FARTHEST).all(axis=1, keepdims=True), x, 0.0)  # neither NaN nor inf
+        size = _sizes(place)[:, None]
         if not _adds_up(images, place, size * random.standard_normal(x.shape), words[step], dim):
             return False
     return True

@@ -69,6 +69,11 @@ class Growth:
     separation: np.ndarray
     blur: np.ndarray
 
+    def vanished(self, k: int) -> tuple[int, int]:
+        """On how many replicas vector k had vanished by the middle of the measurement, and on how many at its end."""
+        gone = np.logical_or.accumulate(np.isneginf(self.halves[:, :, k]), axis=0).sum(axis=1)
+        return int(gone[0]), int(gone[1])
+
     def mean(self, k: int) -> np.ndarray:
         """The mean growth per step of vector k, shape (R,)."""
         return self.halves[:, :, k].sum(axis=0) / self.lengths.sum()
@@ -116,7 +121,7 @@ def n_replicas_for(cost: float, n_vectors: int = 2) -> int:
 
 
 def follow(tangent: Tangent, blocks: Iterable, plan: Plan) -> Growth:
-    """Push the vectors through blocks of draws; ends early where one has vanished or left the finite numbers."""
+    """Push the vectors through blocks of draws; ends early where all have vanished or one left the finite numbers."""
     shape = tangent.n_replicas, tangent.n_vectors
     halves, blur = np.zeros((2, *shape)), np.zeros(shape)
     separation = np.zeros((shape[0], shape[1] - 1))
@@ -129,7 +134,8 @@ def follow(tangent: Tangent, blocks: Iterable, plan: Plan) -> Growth:
             halves += logs[first:second].sum(axis=0), logs[second:].sum(axis=0)
             separation -= np.diff(logs[first:], axis=2).sum(axis=0)
             blur += sum((np.log1p(width) for _, width in grown[first:]), start=np.zeros(shape))
-            if not np.isfinite(halves[:, :, 0]).all():
+            firsts = halves[:, :, 0]
+            if np.isneginf(firsts).any(axis=0).all() or np.isnan(firsts).any() or np.isposinf(firsts).any():
                 break
             step += len(block)
     return Growth(halves, np.array([plan.middle - plan.start, plan.n_steps - plan.middle]), separation, blur)

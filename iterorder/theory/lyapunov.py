@@ -8,6 +8,7 @@ mean log growth of the first of two tangent vectors that a QR iteration follows.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -21,7 +22,7 @@ from iterorder.maps.optimizer import Optimizer
 from iterorder.maps.rows import RowMaps
 from iterorder.sampling import Sampling
 from iterorder.theory.affine.epochs import log_radius_of_cycle
-from iterorder.theory.affine.items import Items, affine_items
+from iterorder.theory.affine.items import DenseItems, Items, affine_items
 from iterorder.theory.affine.law import step_law
 from iterorder.theory.affine.moments import SecondMoments
 from iterorder.theory.custom import custom_spectrum
@@ -31,6 +32,9 @@ from iterorder.theory.spectrum import exact_affine_spectrum, triangular_spectrum
 from iterorder.theory.step_draws import draw_blocks
 from iterorder.theory.tangent import Tangent, affine_tangent, optimizer_tangent, row_tangent
 from iterorder.theory.undefined import NoLawReachedError, NoMinimizerError, Undefined
+
+#: Squares of numbers between this and its inverse are numbers, and so are sums of them.
+SQUARED = 2.0**-400
 
 
 def exact_affine_exponent(sampling: Sampling, items: Items) -> float | None:
@@ -177,11 +181,42 @@ def affine_spectrum(
 def _affine_chain(
     sampling: Sampling, items: Items, k: int, seed: int, effort: str, moments: SecondMoments | None
 ) -> tuple[Estimate, ...]:
+    own_unit, log_unit = _in_own_unit(items)
+    if log_unit != 0.0:
+        return tuple(_moved(found, log_unit) for found in _affine_chain(sampling, own_unit, k, seed, effort, None))
     n_vectors = min(k + 1, items.dim)
     cost = replica_cost(items.dim, items.entries_per_item, sampling.batch_size, n_vectors)
     moments = SecondMoments(step_law(sampling, items)) if moments is None else moments
     tangent = affine_tangent(items, moments, n_replicas_for(cost, n_vectors), seed, n_vectors)
     return monte_carlo_spectrum(tangent, sampling, cost, seed=seed, effort=effort)[:k]
+
+
+def _in_own_unit(items: Items) -> tuple[Items, float]:
+    """Linear parts whose squares are numbers, and the log of what they were divided by: exponents are moved by it.
+
+    Raises
+    ------
+    Undefined
+        If some are so much smaller than others that they have no common unit.
+    """
+    if not isinstance(items, DenseItems):
+        return items, 0.0
+    sizes = np.abs(items.linear_parts).max(axis=(1, 2))
+    largest, smallest = float(sizes.max()), float(sizes[sizes > 0.0].min(initial=np.inf))
+    if largest == 0.0 or SQUARED <= smallest <= largest <= 1.0 / SQUARED:
+        return items, 0.0
+    if smallest < SQUARED * largest:
+        raise Undefined(
+            f"linear parts of sizes from {smallest:.3g} to {largest:.3g} exceed the range of floating point"
+        )
+    exponent = math.frexp(largest)[1]
+    parts = np.ldexp(items.linear_parts, -exponent)
+    return DenseItems(parts - np.eye(items.dim), items.offsets, parts), exponent * math.log(2.0)
+
+
+def _moved(found: Estimate, by: float) -> Estimate:
+    """An exponent of maps that are larger by a factor."""
+    return Estimate(found.value + by, found.standard_error, found.low + by, found.high + by, found.exact)
 
 
 def _row_spectrum(maps: RowMaps, k: int, seed: int, effort: str) -> tuple[Estimate, ...]:

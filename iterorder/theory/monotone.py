@@ -11,6 +11,8 @@ from iterorder.theory.step_draws import all_steps
 from iterorder.validation import as_float, as_int
 
 EPS = float(np.finfo(np.float64).eps)
+#: Ends of intervals of which neither differences nor roundings leave the range of floating point.
+SMALLEST, LARGEST = 1e-280, 1e300
 #: Points of the grid on which fixed points are looked for.
 POINTS = 2001
 #: E log of slopes that is computed from differences is zero below this.
@@ -68,6 +70,11 @@ def ergodic_intervals(maps: RandomMaps, low, high, *, n_points: int = POINTS) ->
     low, high = as_float("low", low), as_float("high", high)
     if not low < high:
         raise InvalidInputError(f"low is {low!r} and high is {high!r}: give low < high")
+    if not SMALLEST <= max(-low, high) <= LARGEST:
+        raise InvalidInputError(
+            f"low is {low!r} and high is {high!r}: give an interval of numbers between {SMALLEST:g} and {LARGEST:g}, "
+            "in another unit"
+        )
     n_points = as_int("n_points", n_points, low=3, high=10**7)
     _check(maps, n_points)
     grid = np.linspace(low, high, n_points)
@@ -76,6 +83,11 @@ def ergodic_intervals(maps: RandomMaps, low, high, *, n_points: int = POINTS) ->
     smallest, largest = _Envelope(maps, grid, images, -1), _Envelope(maps, grid, images, 1)
     found = {_settled(bottom, smallest, largest) for bottom in smallest.fixed_points}
     settled = [interval for interval in found if interval is not None]
+    if not settled:  # an invariant interval has a law: continuous maps keep one
+        raise InvalidInputError(
+            f"no fixed point of the extreme images was found on {n_points} points of [{low:.6g}, {high:.6g}]: give "
+            "more n_points, or continuous maps"
+        )
     beside = [law for low, high in settled if low == high for law in _beside(low, smallest, largest)]
     return np.array(sorted(settled + beside)).reshape(-1, 2)
 
@@ -107,8 +119,10 @@ class _Envelope:
                 "stretch stays as it is, laws are not counted"
             )
         at = list(grid[fixed])
-        for k in np.flatnonzero(moves[:-1] * moves[1:] < 0.0):
-            at.append(brentq(self.move, grid[k], grid[k + 1], xtol=4.0 * EPS * np.abs(grid).max(), rtol=4.0 * EPS))
+        unit, xtol = float(np.abs(moves).max()), 4.0 * EPS * float(np.abs(grid).max())
+        for k in np.flatnonzero(np.sign(moves[:-1]) * np.sign(moves[1:]) < 0.0):
+            # In units of the moves: the solver multiplies them.
+            at.append(brentq(lambda x: self.move(x) / unit, grid[k], grid[k + 1], xtol=xtol, rtol=4.0 * EPS))
         return np.array(sorted(at))
 
     def reached(self, x: float) -> float | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from iterorder.lengths import euclidean_norm
 from iterorder.theory.affine.chunks import chunks
 from iterorder.theory.affine.items import Items
 from iterorder.theory.affine.optimizer_items import OptimizerItems
@@ -131,7 +132,7 @@ def _in_basis(basis, matrices, increments) -> Diagonals | None:
         turned, moved = (basis.conj().T @ family[part] @ basis for family in (matrices, increments))
         for left, family, share in ((turned, matrices, _tolerance(dim)), (moved, increments, HALF_OF_THE_DIGITS)):
             below = np.abs(np.tril(left, -1)).max(axis=(1, 2))
-            if (below > share * np.linalg.norm(family[part], axis=(1, 2))).any():
+            if (below > share * euclidean_norm(family[part].reshape(-1, dim * dim))).any():
                 return None
         entries[part], differences[part] = (np.einsum("nii->ni", left) for left in (turned, moved))
     return Diagonals(entries, differences, _tolerance(dim))
