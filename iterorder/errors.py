@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from iterorder.trajectory import Trajectory
 
 
@@ -40,6 +42,14 @@ class AccuracyError(IterorderError):
 
 class MapCompilationError(IterorderError, TypeError):
     """A user's map could not be compiled for the target."""
+
+    @classmethod
+    def of(cls, step: Callable, reason: str, hint: str, line: int | None = None) -> MapCompilationError:
+        """The error that names the map, its file and line, the reason in one line and what to do."""
+        code = getattr(step, "__code__", None)
+        place = "" if code is None else f" ({code.co_filename}:{line or code.co_firstlineno})"
+        name = getattr(step, "__qualname__", repr(step))
+        return cls(f"the map {name!r}{place} {reason}\n  hint: {hint}")
 
 
 class BackendUnavailableError(IterorderError, RuntimeError):

@@ -339,8 +339,8 @@ def test_images_are_those_of_simulate(name):
     maps = FRESH[name]
     states = RNG.normal(size=(5, maps.dim))
     run = ito.simulate(maps, states, 6, n_replicas=5, seed=7, first_replica=3, first_step=5)
-    images = images_of(maps)
-    for words in words_of(maps, 7, np.arange(3, 8), 5, 6):
+    images = images_of(maps.form())
+    for words in words_of(maps.sampling_law, 7, np.arange(3, 8), 5, 6):
         states = images(states[:, None], words)[:, 0]
     assert (states == run.states[:, 0]).all()
 
@@ -372,7 +372,7 @@ def test_kinks_and_jumps_beside_a_state_do_not_count(kink):
 
 def affine_looking(step, dim=1, **options) -> bool:
     maps = ito.CustomMaps(step, dim=dim, **options)
-    return looks_affine(maps, images_of(maps), 0)
+    return looks_affine(maps, images_of(maps.form()), 0)
 
 
 def test_what_is_affine_in_the_state():

@@ -11,9 +11,9 @@ from iterorder.claims.judge import EPS, Judge
 from iterorder.claims.registry import TOTAL_LEVEL, replicas, stream
 from iterorder.claims.table import ClaimRow, ClaimTable
 from iterorder.convergence import coupling_distance
-from iterorder.lengths import euclidean_norm
 from iterorder.errors import DivergenceError
 from iterorder.gate.systems_file import Entry
+from iterorder.lengths import euclidean_norm
 from iterorder.maps import RandomMaps
 from iterorder.orders import BACKWARD, FORWARD
 from iterorder.progress import Progress, as_progress, reported

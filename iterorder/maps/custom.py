@@ -160,7 +160,8 @@ class CustomMaps(RandomMaps):
         from iterorder.kernels.cpu.agreement import check_agrees
         from iterorder.kernels.cpu.body_steps import check_compiles
 
-        check_agrees(self, check_compiles(self), runs)
+        form = self.form()
+        check_agrees(form, check_compiles(form), runs, self.step)
 
     def _try_bound(self, draws: list) -> None:
         """Call a function given as `lipschitz` on some draws."""
@@ -268,7 +269,7 @@ class CustomMaps(RandomMaps):
 
         items = np.arange(self.sampling_law.n_items)
         states = np.broadcast_to(np.asarray(x, np.float64), (len(items), 1, self.dim))
-        return images_of(self)(states, items[None])[:, 0]
+        return images_of(self.form())(states, items[None])[:, 0]
 
     def _checked_draw(self, draw):
         if self.noise == "index":

@@ -18,16 +18,6 @@ from iterorder.maps.outside import MUTABLE, Outside, is_compiled, is_settled, re
 UNWRITTEN = np.array([0x7FF8DEADBEEF0001], np.uint64).view(np.float64)[0]
 
 
-def failure(step: Callable, reason: str, hint: str, line: int | None = None) -> MapCompilationError:
-    """The error that names the map, its file and line, the reason in one line and what to do."""
-    code = getattr(step, "__code__", None)
-    place = ""
-    if code is not None:
-        place = f" ({code.co_filename}:{line or code.co_firstlineno})"
-    name = getattr(step, "__qualname__", repr(step))
-    return MapCompilationError(f"the map {name!r}{place} {reason}\n  hint: {hint}")
-
-
 def _name_of(step: Callable) -> str:
     """What the user calls the function; a lambda has no name of its own."""
     name = getattr(step, "__name__", "step")
@@ -45,23 +35,23 @@ def check_body(step: Callable) -> Outside:
         )
     names = tuple(inspect.signature(step).parameters)
     if inspect.isgeneratorfunction(step) or inspect.iscoroutinefunction(step) or len(names) != 4:
-        raise failure(
+        raise MapCompilationError.of(
             step,
             f"takes ({', '.join(names)})",
             f"write a plain function of four arguments: {_name_of(step)}(x, draw, params, out)",
         )
     for instruction in dis.get_instructions(step):
         if refused := _refused(instruction, step):
-            raise failure(step, *refused, _line_of(step, instruction))
+            raise MapCompilationError.of(step, *refused, _line_of(step, instruction))
     if "random" in (*step.__code__.co_names, *step.__code__.co_freevars):
-        raise failure(
+        raise MapCompilationError.of(
             step,
             "draws random numbers itself",
             "use `draw`, which holds the noise: so both orders, and every repetition, meet the same maps",
         )
     outside = read_outside(step)
     for name, value in outside.held(MUTABLE):
-        raise failure(
+        raise MapCompilationError.of(
             step,
             f"reads the {type(value).__name__} {name!r} from outside, whose later changes it would not see",
             f"give it in params: CustomMaps({_name_of(step)}, ..., params=({name},)), and read {names[2]}[0]",
@@ -79,7 +69,7 @@ def _check_helpers(step: Callable, outside: Outside) -> None:
             continue
         read = [repr(item) for item, value in inner.values.items() if not is_settled(value)]
         if read:
-            raise failure(
+            raise MapCompilationError.of(
                 step,
                 f"calls {name!r}, which reads {', '.join(read)} from outside, whose later changes it would not see",
                 f"decorate the function {name} with @numba.njit, or give it what it reads as an argument, from params",
@@ -154,14 +144,16 @@ def try_body(step: Callable, dim: int, draws: list, params: tuple) -> list[Trial
                 continue
             raise _of_trial(step, error) from error
         if returned is not None:
-            raise failure(
+            raise MapCompilationError.of(
                 step, f"returns a {type(returned).__name__}", "write the new state into out and return nothing"
             )
         if out.shape != (dim,):
-            raise failure(step, f"gives out the shape {out.shape}", f"write its {dim} entries: out[k] = …")
+            raise MapCompilationError.of(
+                step, f"gives out the shape {out.shape}", f"write its {dim} entries: out[k] = …"
+            )
         missing = np.flatnonzero(out.view(np.uint64) == np.array(UNWRITTEN).view(np.uint64))
         if missing.size:
-            raise failure(
+            raise MapCompilationError.of(
                 step,
                 f"does not write out[{missing[0]}]" + (f" ({missing.size} entries of {dim})" if dim > 1 else ""),
                 "write every entry of out, in every branch",
@@ -177,14 +169,16 @@ def _of_trial(step: Callable, error: Exception) -> MapCompilationError:
     line = frames[-1].lineno if frames else None
     message = str(error).splitlines()[0] if str(error) else ""
     if "read-only" in message:
-        return failure(step, "writes to x, draw or params", "only out may be written: copy what you change", line)
+        return MapCompilationError.of(
+            step, "writes to x, draw or params", "only out may be written: copy what you change", line
+        )
     if type(error).__module__.partition(".")[0] == "numba":  # of a function that the step calls
         from iterorder.kernels.cpu.explain import reason_and_hint
 
         reason, hint = reason_and_hint(error)
-        return failure(step, f"calls a function that cannot be compiled: {reason}", hint, line)
+        return MapCompilationError.of(step, f"calls a function that cannot be compiled: {reason}", hint, line)
     names = ", ".join(inspect.signature(step).parameters)
     hint = f"run it by hand: {_name_of(step)}({names}) with NumPy arrays of the sizes given"
     if isinstance(error, IndexError):
         hint = "out and x have dim entries, draw has noise_dim (one more with 'index+normal'), params what you gave"
-    return failure(step, f"fails in plain Python: {type(error).__name__}: {message}", hint, line)
+    return MapCompilationError.of(step, f"fails in plain Python: {type(error).__name__}: {message}", hint, line)

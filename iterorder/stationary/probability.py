@@ -210,8 +210,8 @@ def _of_draws(maps: CustomMaps, x0: np.ndarray, seed: int) -> tuple[np.ndarray, 
     from iterorder.kernels.cpu.images import images_of, words_of
 
     replica = MAX_REPLICAS - 1
-    words = words_of(maps, seed, np.array([replica]), 0, DRAWS)[:, :, 0].T
-    images = images_of(maps)(np.broadcast_to(x0, (DRAWS, 1, maps.dim)), words)[:, 0]
+    words = words_of(maps.sampling_law, seed, np.array([replica]), 0, DRAWS)[:, :, 0].T
+    images = images_of(maps.form())(np.broadcast_to(x0, (DRAWS, 1, maps.dim)), words)[:, 0]
     if not callable(maps.lipschitz_bound):
         constants = np.full(DRAWS, maps.lipschitz_bound, np.float64)
     else:

@@ -87,8 +87,8 @@ def custom_spectrum(maps: CustomMaps, k: int, *, seed: int, effort: str) -> tupl
             f"{seconds:.0f} s"
         )
     plan = planned(1, STEP_COST + len(replicas) * cost, WORK[effort])
-    images, random = images_of(maps), generator(seed)
-    early = words_of(maps, seed, replicas, 0, STEPS_OF_MEAN)
+    images, random = images_of(maps.form()), generator(seed)
+    early = words_of(maps.sampling_law, seed, replicas, 0, STEPS_OF_MEAN)
     if looks_affine(maps, images, seed):
         mean = _mean_linear_part(lambda v, words: linear_images(images, v, words)[0], early, len(replicas), maps.dim)
         frames = _frames(mean, len(replicas), n_vectors, maps.dim, random)
@@ -113,7 +113,7 @@ def looks_affine(maps: CustomMaps, images: Images, seed: int) -> bool:
 
     affordable = BLOCK_ENTRIES // (TRIED_STEPS * max(maps.dim, maps.noise_dim))
     count = int(np.clip(affordable, FEWEST_TRIED, MOST_TRIED))
-    words = words_of(maps, seed, np.arange(count), 0, TRIED_STEPS)
+    words = words_of(maps.sampling_law, seed, np.arange(count), 0, TRIED_STEPS)
     path = np.zeros((TRIED_STEPS, count, maps.dim))
     with np.errstate(over="ignore", invalid="ignore"):
         for step in range(1, TRIED_STEPS):
@@ -141,7 +141,7 @@ def words_in_blocks(
 
     length = max(1, BLOCK_ENTRIES // (len(replicas) * (maps.noise_dim + 1)))
     for start in range(0, n_steps, length):
-        yield words_of(maps, seed, replicas, first + start, min(length, n_steps - start))
+        yield words_of(maps.sampling_law, seed, replicas, first + start, min(length, n_steps - start))
 
 
 def _settled(

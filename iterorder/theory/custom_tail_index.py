@@ -40,7 +40,7 @@ def custom_tail_index(maps: CustomMaps, *, seed: int, effort: str) -> Estimate:
         raise Undefined(f"the tail index is computed from many draws: one of {maps.noise_dim} numbers is too long")
     from iterorder.kernels.cpu.images import images_of
 
-    images = images_of(maps)
+    images = images_of(maps.form())
     if not looks_affine(maps, images, seed):
         raise Undefined("no equation for the tail: the maps are not affine in the state")
     listed = maps.noise == "index" and (maps.n_maps or 0) <= MAX_LISTED

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Protocol
+
 import numpy as np
 
 from iterorder.errors import MapCompilationError
+from iterorder.forms import Body
 from iterorder.kernels.cpu.body_steps import layout_of, memory_of
 from iterorder.kernels.cpu.images import images_kernel
-from iterorder.maps.trial import TrialRun, failure
 
 # Compiled code contracts and reorders nothing: only the functions of its mathematics library may differ, by units in
 # the last place of numbers that may be far larger than the image. Half of the digits tell that from another meaning.
 ROUNDING = float(np.sqrt(np.finfo(np.float64).eps))
 
 
-def check_agrees(maps, body, runs: list[TrialRun]) -> None:
+class TrialRun(Protocol):
+    """A run in plain Python: a state, a draw and what the step made of them."""
+
+    @property
+    def x(self) -> np.ndarray: ...
+    @property
+    def draw(self) -> Any: ...
+    @property
+    def out(self) -> np.ndarray: ...
+
+
+def check_agrees(form: Body, body, runs: Sequence[TrialRun], step) -> None:
     """Hold the compiled body against the trial runs in plain Python; states where Python raised are left out.
 
     Raises
@@ -22,15 +36,15 @@ def check_agrees(maps, body, runs: list[TrialRun]) -> None:
     MapCompilationError
         If an entry of out differs by more than rounding, or is a number in one of the two only.
     """
-    memory = memory_of(maps.params)
+    memory = memory_of(form.params)
     for run in runs:
-        words = _words(run.draw, maps.noise)
-        images = np.full((1, maps.dim), np.nan)
-        kernel = images_kernel(body, maps.dim, maps.noise, len(words), layout_of(maps.params))
+        words = _words(run.draw, form.noise)
+        images = np.full((1, form.dim), np.nan)
+        kernel = images_kernel(body, form.dim, form.noise, len(words), layout_of(form.params))
         kernel(run.x[None, :].copy(), 1, words, memory, images)
         place = _difference(run, images[0])
         if place is not None:
-            raise _disagreement(maps.step, run, images[0], place)
+            raise _disagreement(step, run, images[0], place)
 
 
 def _words(draw, noise: str) -> np.ndarray:
@@ -55,7 +69,7 @@ def _difference(run: TrialRun, image: np.ndarray) -> int | None:
 def _disagreement(step, run: TrialRun, image: np.ndarray, k: int) -> MapCompilationError:
     shown = [run.draw[place] for place in range(min(len(run.draw), 4))]
     numbers = ", ".join(f"{float(value):.6g}" for value in shown) + (", …" if len(run.draw) > 4 else "")
-    return failure(
+    return MapCompilationError.of(
         step,
         f"gives another number when compiled: out[{k}] is {image[k]:.17g}, and {run.out[k]:.17g} in plain Python "
         f"(x[{k}] = {run.x[k]:.6g}, draw = [{numbers}])",

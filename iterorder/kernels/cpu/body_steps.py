@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import operator
 from functools import lru_cache
+from types import FunctionType
 
 import numpy as np
 from llvmlite import ir
@@ -19,6 +20,7 @@ from numba.extending import intrinsic, lower_builtin, models, register_model
 from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import from_dtype
 
+from iterorder.forms import Body
 from iterorder.kernels.cpu.explain import allocates, explained, makes_arrays
 from iterorder.kernels.cpu.lanes import row_pointer
 from iterorder.kernels.targets import OPTIONS, check_compiler
@@ -267,20 +269,21 @@ def compiled_body(function, dim: int, noise: str, layout: tuple, dtype):
     return body
 
 
-def check_compiles(maps):
+def check_compiles(form: Body):
     """The compiled body of custom maps for float64; what fails is a `MapCompilationError` with place and reason."""
     check_compiler()
-    kinds = maps.dim, maps.noise, layout_of(maps.params), np.dtype(np.float64)
+    assert isinstance(form.step, FunctionType)
+    kinds = form.dim, form.noise, layout_of(form.params), np.dtype(np.float64)
 
     def compiles(function):
         return compiled_body.__wrapped__(function, *kinds)
 
     try:
-        body = compiled_body(maps.body, *kinds)
+        body = compiled_body(form.step, *kinds)
     except Exception as error:  # Numba raises many kinds
-        raise explained(maps.body, error, compiles) from error
+        raise explained(form.step, error, compiles) from error
     if makes_arrays(body):
-        raise allocates(maps.body, body, compiles)
+        raise allocates(form.step, body, compiles)
     return body
 
 

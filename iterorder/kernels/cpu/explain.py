@@ -10,7 +10,6 @@ from numba.core import ir, types
 
 from iterorder.errors import MapCompilationError
 from iterorder.kernels.cpu.failing_line import failing_line
-from iterorder.maps.trial import failure
 
 #: The sentence that says most among Numba's lines, the first that is found.
 REASONS = (
@@ -56,7 +55,7 @@ def explained(step: FunctionType, error: Exception, compiles: Callable[[Function
     line = _line(step, _plain_text(error))
     if line in (None, step.__code__.co_firstlineno):  # Numba names the function where it knows no better
         line = failing_line(step, fails)
-    return failure(step, f"cannot be compiled: {reason}", hint, line)
+    return MapCompilationError.of(step, f"cannot be compiled: {reason}", hint, line)
 
 
 def reason_and_hint(error: Exception) -> tuple[str, str]:
@@ -94,7 +93,7 @@ def allocates(step: FunctionType, body, compiles: Callable) -> MapCompilationErr
     line = _line_of_array(body)
     if line is not None:
         hint = "arithmetic of whole arrays makes a new one: write a loop over entries, out[k] = … x[k] …"
-    return failure(step, "allocates memory in every step", hint, line or failing_line(step, fails))
+    return MapCompilationError.of(step, "allocates memory in every step", hint, line or failing_line(step, fails))
 
 
 def _line_of_array(body) -> int | None:

@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 
 from iterorder import noise
+from iterorder.forms import Body
 from iterorder.kernels.cpu.body_steps import (
     check_compiles,
     draw_view,
@@ -19,21 +20,20 @@ from iterorder.kernels.cpu.body_steps import (
     unwritable,
 )
 from iterorder.kernels.targets import OPTIONS
-from iterorder.maps.custom import CustomMaps
-from iterorder.sampling import FreshNoise
+from iterorder.sampling import FreshNoise, Sampling
 
 
-def images_of(maps: CustomMaps) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+def images_of(form: Body) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """The function (states, words) → images, shapes (R, k, d), (slots, R) and (R, k, d).
 
     Column r of the words is the draw that all k states of replica r meet, as `words_of` holds it. An image that is no
     number, as in a simulation, is NaN.
     """
-    body, memory = check_compiles(maps), memory_of(maps.params)
+    body, memory = check_compiles(form), memory_of(form.params)
 
     def images(states, words) -> np.ndarray:
-        kernel = images_kernel(body, maps.dim, maps.noise, len(words), layout_of(maps.params))
-        rows = np.ascontiguousarray(states, np.float64).reshape(-1, maps.dim)
+        kernel = images_kernel(body, form.dim, form.noise, len(words), layout_of(form.params))
+        rows = np.ascontiguousarray(states, np.float64).reshape(-1, form.dim)
         found = np.empty_like(rows)
         kernel(rows, states.shape[1], np.ascontiguousarray(words), memory, found)
         return found.reshape(states.shape)
@@ -41,14 +41,14 @@ def images_of(maps: CustomMaps) -> Callable[[np.ndarray, np.ndarray], np.ndarray
     return images
 
 
-def words_of(maps: CustomMaps, seed: int, replicas: np.ndarray, first: int, count: int) -> np.ndarray:
+def words_of(law: Sampling | FreshNoise, seed: int, replicas: np.ndarray, first: int, count: int) -> np.ndarray:
     """The draws that `simulate` meets in steps first … first + count − 1, as 64-bit words, shape (steps, slots, R)."""
-    law, steps = maps.sampling_law, np.arange(first, first + count)[:, None]
+    steps = np.arange(first, first + count)[:, None]
     if not isinstance(law, FreshNoise):
         return noise.indices(seed, replicas, steps, law.n_items).astype(np.int64)[:, None]
     draws = law.draws(seed, replicas, steps)  # (steps, R, slots)
     words = np.ascontiguousarray(np.swapaxes(draws, 1, 2)).view(np.int64)
-    if maps.noise == "index+normal":
+    if law.noise == "index+normal":
         words[:, 0] = draws[:, :, 0]
     return words
 
