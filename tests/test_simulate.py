@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 import iterorder as ito
 from iterorder.certificates import sure_certificate
+from iterorder.kernels import backends
 from iterorder.kernels.cpu.algorithm import algorithm
+from iterorder.kernels.cpu.backend import Cpu
 from iterorder.sampling import FreshNoise
 from tests import naive
 from tests.systems import EVERY, FEW
@@ -490,10 +492,54 @@ def test_a_missing_seed_is_pythons_own_error():
         ito.simulate(TWO, [0.5], 3)
 
 
-def test_cuda_says_why_it_is_not_there():
-    with pytest.raises(ito.BackendUnavailableError) as caught:
-        ito.simulate(TWO, [0.5], 3, seed=1, backend="cuda")
+RUNS = {
+    "simulate": lambda backend: ito.simulate(TWO, [0.5], 3, seed=1, backend=backend),
+    "stationary_sample": lambda backend: ito.stationary_sample(TWO, 3, seed=1, backend=backend),
+    "coupling_distance": lambda backend: ito.coupling_distance(
+        TWO, [0.0], [1.0], 3, order="forward", n_replicas=2, seed=1, backend=backend
+    ),
+    "diagnose": lambda backend: ito.diagnose(TWO, [0.5], 20, order="forward", n_replicas=2, seed=1, backend=backend),
+}
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_backend_that_is_not_there_is_the_same_error_everywhere(run):
+    with pytest.raises(ito.BackendUnavailableError, match="backend is 'cuda'") as caught:
+        RUNS[run]("cuda")
     assert "cpu" in caught.value.reason
+    with pytest.raises(ito.InvalidInputError, match="backend is 'gpu': give one of 'cpu', 'cuda'"):
+        RUNS[run]("gpu")
+
+
+class Counting(Cpu):
+    """The processor's backend, which counts what it runs."""
+
+    runs = 0
+
+    def __getattribute__(self, name):
+        if name in ("forward", "backward", "window", "backward_to"):
+            Counting.runs += 1
+        return super().__getattribute__(name)
+
+
+@pytest.mark.parametrize("run", [*RUNS, "coalescence"])
+def test_the_backend_is_carried_into_every_inner_simulation(run, monkeypatch):
+    """A second one is made known: no run may go to the first, under any name."""
+    walk = ito.gallery.reflected_walk()
+    runs = RUNS | {"coalescence": lambda backend: ito.stationary_sample(walk, 3, tol=0.1, seed=1, backend=backend)}
+
+    def named(name):
+        assert name == "counting"
+        return Counting()
+
+    for module in ("iterorder.simulate", "iterorder.stationary.iterates"):
+        monkeypatch.setattr(sys.modules[module], "backend_named", named)
+    monkeypatch.setattr(backends, "BACKENDS", ("cpu", "cuda", "counting"))
+    Counting.runs = 0
+    runs[run]("counting")
+    assert Counting.runs > 0
+    with pytest.raises(AssertionError):  # the control
+        runs[run]("cpu")
 
 
 def test_zero_steps_is_the_start():

@@ -20,7 +20,9 @@ MET = 2.0**-10
 REPLICAS, POINTS = 16, 256
 
 
-def amplification(maps, states: np.ndarray, n_steps: int, *, seed: int, progress: Progress = None) -> float:
+def amplification(
+    maps, states: np.ndarray, n_steps: int, *, seed: int, backend: str = "cpu", progress: Progress = None
+) -> float:
     """Σ_k d_k/d_0 of two starts under the same maps: 1/h for a contraction 1−h; 1 where they do not meet.
 
     Each step rounds the state, and the maps carry the rounding on as they carry a small distance between two starts.
@@ -35,6 +37,7 @@ def amplification(maps, states: np.ndarray, n_steps: int, *, seed: int, progress
     n_steps : int ≥ 1
         Within so many the starts must meet.
     seed : int
+    backend : str
     progress : bool or function
 
     Returns
@@ -59,6 +62,7 @@ def amplification(maps, states: np.ndarray, n_steps: int, *, seed: int, progress
             n_replicas=count,
             seed=seed,
             save_steps=steps,
+            backend=backend,
             progress=progress,
         ).per_replica
     except DivergenceError:

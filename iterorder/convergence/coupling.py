@@ -12,6 +12,7 @@ from iterorder.certificates import fewer_steps
 from iterorder.convergence.norms import power_mean, scaled_powers
 from iterorder.convergence.replica_blocks import check_table_size, run_in_blocks
 from iterorder.errors import DivergenceError
+from iterorder.kernels.backends import as_backend
 from iterorder.lengths import euclidean_norm
 from iterorder.orders import FORWARD, Order, as_order
 from iterorder.progress import Progress, as_progress, reported
@@ -73,6 +74,7 @@ def coupling_distance(
     seed,
     p: float = 2,
     save_steps="all",
+    backend: str = "cpu",
     progress: Progress = False,
 ) -> CouplingDistance:
     """Distance of two starts under the same maps, an upper bound of W_p between their laws.
@@ -91,6 +93,7 @@ def coupling_distance(
     p : float ≥ 1 or inf
         The power of the mean over the replicas, as in W_p.
     save_steps : "all", increasing ints in [0, n_steps], or None for the last
+    backend : {"cpu"}
     progress : bool or function
         True: show how far the simulation is (a bar in a terminal or a notebook, sparse lines on standard error
         elsewhere). A function is called with the finished share, up to 1; an exception that it raises ends the run.
@@ -130,7 +133,7 @@ def coupling_distance(
     maps, n_replicas, p, seed = as_system(maps), as_replicas(n_replicas), as_power(p), as_seed(seed)
     starts = tuple(as_starts(name, value, n_replicas, maps.dim) for name, value in (("x0", x0), ("y0", y0)))
     order, n_steps = as_order(order), as_int("n_steps", n_steps, low=0, high=MAX_STEPS)
-    progress = as_progress(progress)
+    progress, backend = as_progress(progress), as_backend(backend)
     n_saved = (
         n_steps + 1
         if isinstance(save_steps, str)
@@ -139,7 +142,7 @@ def coupling_distance(
     check_table_size(n_replicas, n_saved)
     per_replica, size = np.empty((n_replicas, n_saved)), np.empty((n_replicas, n_saved))
     diverged = np.zeros(n_replicas, bool)
-    how = {"order": order, "seed": seed, "save_steps": save_steps, "n_saved": n_saved}
+    how = {"order": order, "seed": seed, "save_steps": save_steps, "n_saved": n_saved, "backend": backend}
     with reported(progress, "coupling") as report:
         for block, (first, second) in run_in_blocks(maps, starts, n_steps, progress=report, **how):
             with np.errstate(over="ignore", invalid="ignore"):

@@ -13,6 +13,7 @@ from iterorder.convergence.norms import path_diameters
 from iterorder.convergence.replica_blocks import run_in_blocks
 from iterorder.convergence.steadiness import SAME_ATOM, growth_interval, steadiness
 from iterorder.convergence.verdict import POINT_RATIO, Measured, verdict
+from iterorder.kernels.backends import as_backend
 from iterorder.lengths import euclidean_norm
 from iterorder.maps import RandomMaps
 from iterorder.orders import Order, as_order
@@ -104,7 +105,17 @@ class Diagnosis:
         return f"Diagnosis({self.verdict!r}: {self.evidence.reason})"
 
 
-def diagnose(maps, x0, n_steps: int, *, order: Order, n_replicas: int, seed, progress: Progress = False) -> Diagnosis:
+def diagnose(
+    maps,
+    x0,
+    n_steps: int,
+    *,
+    order: Order,
+    n_replicas: int,
+    seed,
+    backend: str = "cpu",
+    progress: Progress = False,
+) -> Diagnosis:
     """Tell whether paths settle on a point, keep moving in a steady law, or diverge.
 
     Parameters
@@ -117,6 +128,7 @@ def diagnose(maps, x0, n_steps: int, *, order: Order, n_replicas: int, seed, pro
         At least 14 for the verdict "distribution" in one dimension, some thirty where diameters differ much from path
         to path, as those of normal laws do; a hundred or more to tell laws apart.
     seed : int in [0, 2⁶⁴), SeedSequence or Generator
+    backend : {"cpu"}
     progress : bool or function
         True: show how far the simulation is (a bar in a terminal or a notebook, sparse lines on standard error
         elsewhere). A function is called with the finished share, up to 1; an exception that it raises ends the run.
@@ -182,17 +194,18 @@ def diagnose(maps, x0, n_steps: int, *, order: Order, n_replicas: int, seed, pro
     maps, n_replicas, order, seed = as_system(maps), as_replicas(n_replicas), as_order(order), as_seed(seed)
     n_steps, progress = as_int("n_steps", n_steps, low=MIN_STEPS, high=MAX_STEPS), as_progress(progress)
     starts = as_starts("x0", x0, n_replicas, maps.dim)
+    run: dict = {"seed": seed, "backend": as_backend(backend)}
     compared = (windows.comparison_step(maps, n_steps), n_steps)
     steps = windows.saved_steps(n_steps, compared)
     with reported(progress, "diagnosis") as report:
-        paths = _run(maps, starts, steps, compared, order=order, seed=seed, progress=part(report, 0.0, 0.5))
+        paths = _run(maps, starts, steps, compared, order=order, progress=part(report, 0.0, 0.5), **run)
         early, late = (float(np.median(diameters)) for diameters in paths.diameters)
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = float(np.float64(late) / np.float64(early))
         scale = float(np.median(np.where(np.isnan(paths.size), np.inf, paths.size)))
         one, sums = ROUNDING_UNITS * EPS * scale, 1.0
         if one < late <= one * n_steps and not ratio <= POINT_RATIO:
-            sums = amplification(maps, paths.compared[1], n_steps // 2, seed=seed, progress=part(report, 0.5, 1.0))
+            sums = amplification(maps, paths.compared[1], n_steps // 2, progress=part(report, 0.5, 1.0), **run)
     p_value = steadiness(paths.compared, min(one * n_steps, SAME_ATOM * late))
     growth, diverged = growth_interval(paths.diameters), float(paths.diverged.mean())
     found = Measured(late, ratio, growth, one * sums, p_value, diverged, _goes_round(maps))
@@ -225,7 +238,7 @@ class _Paths:
     diverged: np.ndarray
 
 
-def _run(maps, starts, steps, compared, *, order, seed, progress) -> _Paths:
+def _run(maps, starts, steps, compared, *, order, seed, backend, progress) -> _Paths:
     n_replicas, dim = starts.shape
     n_steps = compared[1]
     result = _Paths(
@@ -233,9 +246,8 @@ def _run(maps, starts, steps, compared, *, order, seed, progress) -> _Paths:
     )
     chosen = windows.early(steps, n_steps), windows.late(steps, n_steps)
     places = np.searchsorted(steps, compared)
-    blocks = run_in_blocks(
-        maps, (starts,), n_steps, order=order, seed=seed, save_steps=steps, n_saved=len(steps), progress=progress
-    )
+    how: dict = {"order": order, "seed": seed, "backend": backend, "save_steps": steps, "n_saved": len(steps)}
+    blocks = run_in_blocks(maps, (starts,), n_steps, progress=progress, **how)
     for block, (run,) in blocks:
         for window, diameters in zip(chosen, result.diameters, strict=True):
             diameters[block] = path_diameters(run.states[:, window])

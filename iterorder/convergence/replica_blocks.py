@@ -32,6 +32,7 @@ def run_in_blocks(
     seed,
     save_steps,
     n_saved: int,
+    backend: str,
     progress: Report | None = None,
 ) -> Iterator[tuple[slice, tuple[Trajectory, ...]]]:
     """Simulate every start under the same maps, a block of replicas at a time.
@@ -43,7 +44,7 @@ def run_in_blocks(
     ----------
     maps : RandomMaps
     starts : tuple of ndarray, shape (n_replicas, dim)
-    n_steps, order, seed, save_steps
+    n_steps, order, seed, save_steps, backend
         As in `simulate`.
     n_saved : int
         The number of saved steps.
@@ -66,11 +67,11 @@ def run_in_blocks(
             # Of all replicas of all starts.
             done, more = len(starts) * first + k * (block.stop - first), block.stop - first
             share = part(progress, done / (len(starts) * n_replicas), (done + more) / (len(starts) * n_replicas))
-            runs.append(_run(maps, start[block], n_steps, order, seed, save_steps, first, share))
+            runs.append(_run(maps, start[block], n_steps, order, seed, save_steps, first, backend, share))
         yield block, tuple(runs)
 
 
-def _run(maps, starts, n_steps, order, seed, save_steps, first, progress) -> Trajectory:
+def _run(maps, starts, n_steps, order, seed, save_steps, first, backend, progress) -> Trajectory:
     try:
         return simulate(
             maps,
@@ -81,6 +82,7 @@ def _run(maps, starts, n_steps, order, seed, save_steps, first, progress) -> Tra
             seed=seed,
             save_steps=save_steps,
             first_replica=first,
+            backend=backend,
             progress=progress,
         )
     except DivergenceError as error:

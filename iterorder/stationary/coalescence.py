@@ -50,7 +50,7 @@ class NeverMetError(NotReachedError):
         self.n_steps, self.early, self.before, self.distance, self.ends = n_steps, early, before, distance, ends
 
 
-def distant_starts(maps: RandomMaps, x0: np.ndarray, seed: int) -> np.ndarray:
+def distant_starts(maps: RandomMaps, x0: np.ndarray, seed: int, backend: str = "cpu") -> np.ndarray:
     """x0 and far starts in general position around it, shape (k, d); only those from which runs stay finite.
 
     The far starts lie near the corners of a box twice as wide as the states that forward runs reach, as x0 is large,
@@ -59,21 +59,22 @@ def distant_starts(maps: RandomMaps, x0: np.ndarray, seed: int) -> np.ndarray:
     or differences agree. A start from which a run leaves the finite numbers is neither for nor against a limit (maps
     may have a domain): it is drawn in to x0 by halves, and left out in the end.
     """
-    states = _reached(maps, x0, seed)
+    states = _reached(maps, x0, seed, backend)
     states = np.concatenate([states[np.isfinite(states).all(axis=1)], x0[None, :], -x0[None, :]])
     low, high = states.min(axis=0), states.max(axis=0)
     middle = 0.5 * high + 0.5 * low
     half = np.maximum(REACH * (0.5 * high - 0.5 * low), 1.0 + np.abs(x0))
     far = middle + half * _directions(maps.dim, seed)
-    drawn_in = (_drawn_in(maps, x0, start, seed) for start in far)
+    drawn_in = (_drawn_in(maps, x0, start, seed, backend) for start in far)
     return np.array([x0, *(start for start in drawn_in if start is not None)])
 
 
-def _reached(maps: RandomMaps, x0: np.ndarray, seed: int) -> np.ndarray:
+def _reached(maps: RandomMaps, x0: np.ndarray, seed: int, backend: str) -> np.ndarray:
     """The states of forward runs from x0, (n, d); NaN from where one leaves the finite numbers."""
     saves = np.arange(0, PROBE_STEPS + 1, 8)
     try:
-        run = simulate(maps, x0, PROBE_STEPS, n_replicas=PROBE_REPLICAS, seed=seed, save_steps=saves)
+        probe: dict = {"n_replicas": PROBE_REPLICAS, "seed": seed, "backend": backend}
+        run = simulate(maps, x0, PROBE_STEPS, save_steps=saves, **probe)
     except DivergenceError as error:
         advice = smaller_steps(maps)
         raise DivergenceError(
@@ -84,10 +85,10 @@ def _reached(maps: RandomMaps, x0: np.ndarray, seed: int) -> np.ndarray:
     return run.states.reshape(-1, maps.dim)
 
 
-def _drawn_in(maps: RandomMaps, x0: np.ndarray, start: np.ndarray, seed: int) -> np.ndarray | None:
+def _drawn_in(maps: RandomMaps, x0: np.ndarray, start: np.ndarray, seed: int, backend: str) -> np.ndarray | None:
     """The start, or the first on its way to x0 by halves, from which all runs stay finite; None where there is none."""
     for _ in range(1 + HALVINGS):
-        if _stays_finite(maps, start, seed):
+        if _stays_finite(maps, start, seed, backend):
             return start
         start = x0 + 0.5 * (start - x0)
     return None
@@ -103,10 +104,10 @@ def _directions(dim: int, seed: int) -> np.ndarray:
     return signs * (0.5 + 0.5 * drawn[:, dim:])
 
 
-def _stays_finite(maps: RandomMaps, start: np.ndarray, seed: int) -> bool:
+def _stays_finite(maps: RandomMaps, start: np.ndarray, seed: int, backend: str) -> bool:
     """Whether all runs from a start do for the steps of the probe."""
     try:
-        ends = simulate(maps, start, PROBE_STEPS, n_replicas=PROBE_REPLICAS, seed=seed).states
+        ends = simulate(maps, start, PROBE_STEPS, n_replicas=PROBE_REPLICAS, seed=seed, backend=backend).states
     except DivergenceError:
         return False
     return bool(np.isfinite(ends).all())
@@ -120,6 +121,7 @@ def meet(
     *,
     seed: int,
     max_steps: int,
+    backend: str = "cpu",
     slowest: float = -math.inf,
     report: Report | None = None,
 ):
@@ -143,7 +145,7 @@ def meet(
     NotReachedError
         If a sample has not met; a `NeverMetError` where any step was made.
     """
-    starts, epoch = distant_starts(maps, x0, seed), epoch_of(maps)
+    starts, epoch = distant_starts(maps, x0, seed, backend), epoch_of(maps)
     first_steps = min(-(-FIRST_STEPS // epoch) * epoch, max_steps // epoch * epoch)
     if len(starts) < 2:
         raise NotReachedError  # nothing but x0 stays finite: nothing is seen
@@ -155,11 +157,11 @@ def meet(
     for first in range(0, n_samples, CHUNK):
         chunk = slice(first, min(first + CHUNK, n_samples))
         told = part(report, first / n_samples, chunk.stop / n_samples)
-        _search(maps, starts, first_steps, chunk, points, distances, n_steps, tol, seed, max_steps, told)
+        _search(maps, starts, first_steps, chunk, points, distances, n_steps, tol, seed, backend, max_steps, told)
     return points, distances, n_steps, starts
 
 
-def _search(maps, starts, n, chunk, points, distances, n_steps, tol, seed, max_steps, report) -> None:
+def _search(maps, starts, n, chunk, points, distances, n_steps, tol, seed, backend, max_steps, report) -> None:
     """Fill in a chunk of samples."""
     here, before, parts = distances[chunk], distances[chunk].copy(), [chunk]
     expected = float(max_steps)
@@ -169,7 +171,7 @@ def _search(maps, starts, n, chunk, points, distances, n_steps, tol, seed, max_s
         sizes = np.cumsum([0, *(some.stop - some.start for some in parts)])
         for k, some in enumerate(parts):
             share = part(told, sizes[k] / sizes[-1], sizes[k + 1] / sizes[-1])
-            _try(maps, starts, n, some, points, distances, n_steps, tol, seed, share)
+            _try(maps, starts, n, some, points, distances, n_steps, tol, seed, backend, share)
         missing = ~(here <= tol)
         if report is not None:
             report(1.0 - float(missing.mean()))
@@ -179,7 +181,7 @@ def _search(maps, starts, n, chunk, points, distances, n_steps, tol, seed, max_s
         late = 2 * n > max_steps
         if late or (missing.all() and _hopeless(before, here, n, tol, max_steps)):
             sample = slice(parts[0].start, parts[0].start + 1)
-            ends = np.concatenate([_iterates(maps, start, n, sample, seed) for start in starts])
+            ends = np.concatenate([_iterates(maps, start, n, sample, seed, backend) for start in starts])
             raise NeverMetError(n, not late, float(np.median(before[missing])), float(np.median(here[missing])), ends)
         if np.isfinite(before).all():
             needed = n + _still_needed(before, here, n, tol, max_steps)
@@ -205,15 +207,15 @@ def _still_needed(before, distances, n: int, tol: float, most: float) -> float:
     return needed / pace if needed < pace * most else most
 
 
-def _try(maps, starts, n, chunk, points, distances, n_steps, tol, seed, report) -> None:
+def _try(maps, starts, n, chunk, points, distances, n_steps, tol, seed, backend, report) -> None:
     """Distances of some samples after n steps; fill in those that have met."""
     count = len(starts)
-    end = _backward(maps, starts[0], n, chunk, seed, part(report, 0.0, 1.0 / count))
+    end = _backward(maps, starts[0], n, chunk, seed, backend, part(report, 0.0, 1.0 / count))
     apart = np.zeros(chunk.stop - chunk.start)
     for k, start in enumerate(starts[1:], 1):
         told = part(report, k / count, (k + 1) / count)
         with np.errstate(over="ignore", invalid="ignore"):  # iterates may leave the finite numbers
-            gaps = euclidean_norm(_iterates(maps, start, n, chunk, seed, told) - end)
+            gaps = euclidean_norm(_iterates(maps, start, n, chunk, seed, backend, told) - end)
         np.maximum(apart, np.where(np.isnan(gaps), np.inf, gaps), out=apart)
     waiting = ~(distances[chunk] <= tol)
     new = (apart <= tol) & waiting
@@ -222,16 +224,16 @@ def _try(maps, starts, n, chunk, points, distances, n_steps, tol, seed, report) 
     points[some], n_steps[some] = end[new], n
 
 
-def _iterates(maps, start, steps, chunk, seed, report=None) -> np.ndarray:
+def _iterates(maps, start, steps, chunk, seed, backend, report=None) -> np.ndarray:
     """Backward iterates; NaN where all of them leave the finite numbers."""
     try:
-        return _backward(maps, start, steps, chunk, seed, report)
+        return _backward(maps, start, steps, chunk, seed, backend, report)
     except DivergenceError:
         return np.full((chunk.stop - chunk.start, maps.dim), np.nan)
 
 
-def _backward(maps, start, steps, chunk, seed, report=None) -> np.ndarray:
-    replicas = {"n_replicas": chunk.stop - chunk.start, "first_replica": chunk.start}
+def _backward(maps, start, steps, chunk, seed, backend, report=None) -> np.ndarray:
+    replicas: dict = {"n_replicas": chunk.stop - chunk.start, "first_replica": chunk.start, "backend": backend}
     return simulate(maps, start, steps, order="backward", seed=seed, progress=report, **replicas).states[:, 0]
 
 

@@ -17,7 +17,7 @@ LATER, EARLIEST = 4, 2**12
 
 
 def refuse_far_laws(
-    maps: RandomMaps, starts: np.ndarray, n_steps: int, tol: float, *, seed: int, max_steps: int
+    maps: RandomMaps, starts: np.ndarray, n_steps: int, tol: float, *, seed: int, backend: str, max_steps: int
 ) -> None:
     """Refuse a sample where a start far away leads to another limit.
 
@@ -30,13 +30,13 @@ def refuse_far_laws(
     NotContractiveError
         If the law depends on x0.
     """
-    far = _far_starts(maps, starts, seed)
+    far = _far_starts(maps, starts, seed, backend)
     epoch = epoch_of(maps)
     steps = min(max(LATER * n_steps, EARLIEST), max_steps // 2) // epoch * epoch
     if len(far) == 0 or steps == 0:
         return
     tried = np.concatenate([starts[:1], far])
-    before, ends = (_ends(maps, tried, n, seed) for n in (steps, 2 * steps))
+    before, ends = (_ends(maps, tried, n, seed, backend) for n in (steps, 2 * steps))
     with np.errstate(over="ignore", invalid="ignore"):
         settled = euclidean_norm(ends - before) <= tol
         apart = euclidean_norm(ends - ends[0])
@@ -51,14 +51,14 @@ def refuse_far_laws(
         )
 
 
-def _far_starts(maps: RandomMaps, starts: np.ndarray, seed: int) -> np.ndarray:
+def _far_starts(maps: RandomMaps, starts: np.ndarray, seed: int, backend: str) -> np.ndarray:
     """Starts in the directions of those that have met, drawn in to them by halves until their paths stay finite."""
     with np.errstate(over="ignore", invalid="ignore"):
         factors = np.repeat(FACTORS, len(starts) - 1)
         directions = np.tile(starts[1:] - starts[0], (len(FACTORS), 1))
         far = starts[0] + factors[:, None] * directions
         for _ in range(int(np.log2(FACTORS.max()))):
-            lost = ~np.isfinite(_ends(maps, far, EARLIEST, seed)).all(axis=1) & (factors > 1.0)
+            lost = ~np.isfinite(_ends(maps, far, EARLIEST, seed, backend)).all(axis=1) & (factors > 1.0)
             if not lost.any():
                 break
             factors = np.where(lost, 0.5 * factors, factors)
@@ -66,12 +66,13 @@ def _far_starts(maps: RandomMaps, starts: np.ndarray, seed: int) -> np.ndarray:
     return far[factors > 1.0]
 
 
-def _ends(maps: RandomMaps, starts: np.ndarray, steps: int, seed: int) -> np.ndarray:
+def _ends(maps: RandomMaps, starts: np.ndarray, steps: int, seed: int, backend: str) -> np.ndarray:
     """Backward iterates of the first sample from all starts; NaN from those that are not finite, or do not stay so."""
     inside = np.isfinite(starts).all(axis=1, keepdims=True)
     starts, count = np.where(inside, starts, 0.0), len(starts)
+    options: dict = {"n_replicas": count, "noise": "shared", "seed": seed, "backend": backend}
     try:
-        run = simulate(maps, starts, steps, order="backward", n_replicas=count, noise="shared", seed=seed)
+        run = simulate(maps, starts, steps, order="backward", **options)
     except DivergenceError:
         return np.full_like(starts, np.nan)
     return np.where(inside, run.states[:, 0], np.nan)

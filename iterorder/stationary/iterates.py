@@ -39,12 +39,12 @@ def rounding_of(maps, sizes, contraction: float, tol: float):
     return total
 
 
-def backward_to(maps, start, n_steps, seed, report: Report | None = None) -> np.ndarray:
+def backward_to(maps, start, n_steps, seed, report: Report | None = None, backend: str = "cpu") -> np.ndarray:
     """The iterate of sample r after n_steps[r] steps under the maps of replica r, shape (n, d)."""
     n_steps = np.ascontiguousarray(n_steps, np.int64)
     starts = np.ascontiguousarray(np.broadcast_to(start, (len(n_steps), maps.dim)))
     problem = Problem(maps.form(), maps.sampling_law, seed, Place(), starts, np.array([n_steps.max()]))
-    points = backend_named("cpu").backward_to(problem, n_steps, report)
+    points = backend_named(backend).backward_to(problem, n_steps, report)
     gone = ~np.isfinite(points).all(axis=1)
     if gone.any():
         advice = smaller_steps(maps)

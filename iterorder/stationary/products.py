@@ -85,7 +85,7 @@ def _compiled_products(maps: CustomMaps) -> CustomMaps:
         ) from error
 
 
-def steps_to(maps: RandomMaps, threshold: float, n_samples: int, *, seed: int, max_steps: int):
+def steps_to(maps: RandomMaps, threshold: float, n_samples: int, *, seed: int, max_steps: int, backend: str = "cpu"):
     """For each sample the first step (of whole epochs) with a product of at most `threshold`, and that product.
 
     Returns
@@ -117,11 +117,11 @@ def steps_to(maps: RandomMaps, threshold: float, n_samples: int, *, seed: int, m
     n_steps, products = np.zeros(n_samples, np.int64), np.ones(n_samples)
     for first in range(0, n_samples, CHUNK):
         part = slice(first, min(first + CHUNK, n_samples))
-        _follow(factors, threshold, epoch, n_steps[part], products[part], seed, first, max_steps)
+        _follow(factors, threshold, epoch, n_steps[part], products[part], seed, first, max_steps, backend)
     return n_steps, products
 
 
-def _follow(factors, threshold, epoch, n_steps, products, seed, first_replica, max_steps) -> None:
+def _follow(factors, threshold, epoch, n_steps, products, seed, first_replica, max_steps, backend) -> None:
     """Fill the steps and products of some samples, a stretch of steps at a time."""
     current, done, stride = np.ones((len(n_steps), 1)), 0, epoch
     waiting = np.ones(len(n_steps), bool)
@@ -136,6 +136,7 @@ def _follow(factors, threshold, epoch, n_steps, products, seed, first_replica, m
             int(saves[-1]),
             n_replicas=len(n_steps),
             seed=seed,
+            backend=backend,
             save_steps=saves,
             first_step=done,
             first_replica=first_replica,

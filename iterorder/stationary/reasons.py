@@ -62,17 +62,17 @@ def never_meets(maps: RandomMaps, known: Estimate) -> bool:
     return known.low >= -ROUNDED * maps.dim * EPS
 
 
-def measured_exponent(maps: RandomMaps, x0: np.ndarray, seed: int) -> float:
+def measured_exponent(maps: RandomMaps, x0: np.ndarray, seed: int, backend: str = "cpu") -> float:
     """The growth per step of a small difference between paths under the same maps, while it is small and not rounding.
 
     The sum of log growths over the sum of steps, over replicas that have run for a while: minus infinity where one
     vanishes from one step to the next, as on locally constant maps; NaN where none stays finite.
     """
-    logs, steps, _ = _growths(maps, x0, seed)
+    logs, steps, _ = _growths(maps, x0, seed, backend)
     return float(logs.sum() / steps.sum()) if steps.size else math.nan
 
 
-def refuse_expanding(maps: RandomMaps, starts: np.ndarray, tol: float, seed: int) -> None:
+def refuse_expanding(maps: RandomMaps, starts: np.ndarray, tol: float, seed: int, backend: str) -> None:
     """Refuse starts that have met although close paths move apart: that they met is then an accident of the starts.
 
     Raises
@@ -81,7 +81,7 @@ def refuse_expanding(maps: RandomMaps, starts: np.ndarray, tol: float, seed: int
         If the growth from one of the first starts is above zero by more than its Monte Carlo error.
     """
     for start in starts[:TRIED]:
-        logs, steps, met = _growths(maps, start, seed)
+        logs, steps, met = _growths(maps, start, seed, backend)
         if met or not steps.size:
             continue  # differences that vanish altogether are no growth, whatever the others do
         exponent = float(logs.sum() / steps.sum())
@@ -94,12 +94,12 @@ def refuse_expanding(maps: RandomMaps, starts: np.ndarray, tol: float, seed: int
             )
 
 
-def _growths(maps: RandomMaps, x0: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, bool]:
+def _growths(maps: RandomMaps, x0: np.ndarray, seed: int, backend: str) -> tuple[np.ndarray, np.ndarray, bool]:
     """Log growths of small differences, over how many steps, of the replicas that stay finite; and if any vanished."""
     try:
-        near = simulate(maps, x0, SETTLE, n_replicas=REPLICAS, seed=seed).states[:, 0]
+        near = simulate(maps, x0, SETTLE, n_replicas=REPLICAS, seed=seed, backend=backend).states[:, 0]
         size = _sizes(near)
-        near, far = (_followed(maps, x, seed) for x in _finite(near, near + SMALL * size))
+        near, far = (_followed(maps, x, seed, backend) for x in _finite(near, near + SMALL * size))
     except DivergenceError:
         return np.zeros(0), np.zeros(0), False
     with np.errstate(over="ignore", invalid="ignore"):
@@ -122,9 +122,9 @@ def _sizes(states: np.ndarray) -> np.ndarray:
     return np.maximum(sizes, float(np.median(finite)) or 1.0 if finite.size else 1.0)
 
 
-def _followed(maps: RandomMaps, states: np.ndarray, seed: int) -> np.ndarray:
-    run = simulate(maps, states, FOLLOW, n_replicas=REPLICAS, seed=seed, first_step=SETTLE, save_steps="all")
-    return run.states
+def _followed(maps: RandomMaps, states: np.ndarray, seed: int, backend: str) -> np.ndarray:
+    options: dict = {"n_replicas": REPLICAS, "seed": seed, "backend": backend}
+    return simulate(maps, states, FOLLOW, first_step=SETTLE, save_steps="all", **options).states
 
 
 def _finite(*states: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -139,6 +139,7 @@ def why_not(
     tol: float,
     *,
     seed: int,
+    backend: str,
     max_steps: int,
     known: Estimate | None,
     found: Exception,
@@ -147,7 +148,7 @@ def why_not(
 
     `known` is the Lyapunov exponent, if it is, and `found` what the search for meeting starts ended with.
     """
-    exponent = measured_exponent(maps, x0, seed) if known is None else known.value
+    exponent = measured_exponent(maps, x0, seed, backend) if known is None else known.value
     if known is not None:
         told = f"the Lyapunov exponent is {known}"
     elif math.isnan(exponent):

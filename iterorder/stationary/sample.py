@@ -11,6 +11,7 @@ from iterorder.certificates import sure_certificate
 from iterorder.errors import InvalidInputError, NotContractiveError
 from iterorder.estimate import Estimate
 from iterorder.forms import Stateful
+from iterorder.kernels.backends import as_backend
 from iterorder.lengths import euclidean_norm
 from iterorder.maps import CustomMaps, RandomMaps
 from iterorder.noise import MAX_REPLICAS
@@ -26,7 +27,7 @@ from iterorder.stationary.reasons import known_exponent, never_meets, refuse_exp
 from iterorder.stationary.result import StationarySample
 from iterorder.stationary.trials import check_bounds
 from iterorder.theory.undefined import Undefined
-from iterorder.validation import MAX_STEPS, as_choice, as_float, as_floats, as_int, as_seed
+from iterorder.validation import MAX_STEPS, as_float, as_floats, as_int, as_seed
 
 EPS = float(np.finfo(np.float64).eps)
 # Below, squares of distances leave the range of floating point; so does the rounding of a state near such a tolerance.
@@ -143,14 +144,14 @@ def stationary_sample(
     if not MIN_FAILURE <= delta < 1.0:
         raise InvalidInputError(f"failure_probability is {delta!r}: give a number in [{MIN_FAILURE:g}, 1)")
     max_steps = as_int("max_steps", max_steps, low=1, high=MAX_STEPS)
-    as_choice("backend", backend, ("cpu",))
+    backend = as_backend(backend)
     start = np.zeros(maps.dim) if x0 is None else as_floats("x0", x0, ndim=(1,))
     if start.shape != (maps.dim,):
         raise InvalidInputError(f"x0 has shape {start.shape}: give ({maps.dim},)")
     check_memory(8 * n_samples * (maps.dim + 2), f"{n_samples:,} samples x {maps.dim} numbers")
     with reported(as_progress(progress), "stationary sample") as report:
-        check_bounds(maps, start, seed)
-        return _strongest(_Request(maps, start, n_samples, tol, delta, seed, max_steps), report)
+        check_bounds(maps, start, seed, backend)
+        return _strongest(_Request(maps, start, n_samples, tol, delta, seed, max_steps, backend), report)
 
 
 class _Request(NamedTuple):
@@ -163,6 +164,7 @@ class _Request(NamedTuple):
     delta: float
     seed: int
     max_steps: int
+    backend: str
 
 
 def _strongest(asked: _Request, report: Report | None) -> StationarySample:
@@ -181,7 +183,8 @@ def _strongest(asked: _Request, report: Report | None) -> StationarySample:
 
     def refused(error: Exception) -> NotContractiveError:
         maps, start, tol = asked.maps, asked.start, asked.tol
-        return why_not(maps, start, tol, seed=asked.seed, max_steps=asked.max_steps, known=known, found=error)
+        run: dict = {"seed": asked.seed, "backend": asked.backend, "max_steps": asked.max_steps}
+        return why_not(maps, start, tol, **run, known=known, found=error)
 
     if known is not None and never_meets(asked.maps, known):
         raise refused(NotReachedError())
@@ -193,8 +196,8 @@ def _strongest(asked: _Request, report: Report | None) -> StationarySample:
         raise refused(error) from None
 
 
-def _finished(maps, start, plan: _Plan, seed: int, tol: float, report: Report | None) -> StationarySample:
-    points = backward_to(maps, start, plan.n_steps, seed, report)
+def _finished(maps, start, plan: _Plan, seed: int, tol: float, backend: str, report: Report | None) -> StationarySample:
+    points = backward_to(maps, start, plan.n_steps, seed, report, backend)
     sizes = plan.size if plan.certificate == "sure" else plan.size + euclidean_norm(points)
     bounds = plan.bounds + rounding_of(maps, sizes, plan.contraction, tol)
     spread = np.full(len(points), np.nan)
@@ -206,47 +209,47 @@ def _constants_of(maps: RandomMaps) -> str:
     return "lipschitz given" if isinstance(maps, CustomMaps) else "lipschitz known"
 
 
-def _sure(maps, start, n_samples, tol, delta, seed, max_steps, report) -> StationarySample | None:
+def _sure(maps, start, n_samples, tol, delta, seed, max_steps, backend, report) -> StationarySample | None:
     try:
         certificate = sure_certificate(maps, start[None, :])
     except NotContractiveError:
         return None
     distance = certificate.distance
     threshold = math.inf if distance == 0.0 else TRUNCATION * tol / distance
-    n_steps, products = steps_to(maps, threshold, n_samples, seed=seed, max_steps=max_steps)
+    n_steps, products = steps_to(maps, threshold, n_samples, seed=seed, max_steps=max_steps, backend=backend)
     # Iterates never leave the ball around x0 in which the limit lies.
     size = float(euclidean_norm(start)) + distance
     plan = _Plan(
         "sure", _constants_of(maps), n_steps, products * distance, certificate.contraction ** epoch_of(maps), size
     )
-    return _finished(maps, start, plan, seed, tol, report)
+    return _finished(maps, start, plan, seed, tol, backend, report)
 
 
-def _probable(maps, start, n_samples, tol, delta, seed, max_steps, report) -> StationarySample | None:
+def _probable(maps, start, n_samples, tol, delta, seed, max_steps, backend, report) -> StationarySample | None:
     epoch = epoch_of(maps)
     try:
         flow = second_moment_flow(maps, start)
     except Undefined:
-        return _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps, report)
+        return _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps, backend, report)
     second = float(np.trace(flow.start))
     size = float(euclidean_norm(start)) + math.sqrt(second)
     form = maps.form()
     if maps.dim == 1 and form.is_affine and not isinstance(form, Stateful):
         distance = math.sqrt(second / delta)
         threshold = math.inf if distance == 0.0 else TRUNCATION * tol / distance
-        n_steps, products = steps_to(maps, threshold, n_samples, seed=seed, max_steps=max_steps)
+        n_steps, products = steps_to(maps, threshold, n_samples, seed=seed, max_steps=max_steps, backend=backend)
         plan = _Plan("probability", "moments", n_steps, products * distance, flow.decay, size)
-        return _finished(maps, start, plan, seed, tol, report)
+        return _finished(maps, start, plan, seed, tol, backend, report)
     try:
         epochs, moment = epochs_to(flow, delta * (TRUNCATION * tol) ** 2, max_steps // epoch)
     except Undefined:
         raise NotReachedError from None
     n_steps = np.full(n_samples, epochs * epoch)
     plan = _Plan("probability", "moments", n_steps, np.full(n_samples, math.sqrt(moment / delta)), flow.decay, size)
-    return _finished(maps, start, plan, seed, tol, report)
+    return _finished(maps, start, plan, seed, tol, backend, report)
 
 
-def _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps, report) -> StationarySample | None:
+def _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps, backend, report) -> StationarySample | None:
     if isinstance(maps.sampling_law, FreshNoise) and getattr(maps, "lipschitz_bound", None) is None:
         return None
     try:
@@ -254,10 +257,10 @@ def _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps, report) -
     except Undefined:
         return None
     threshold = math.inf if found.distance == 0.0 else TRUNCATION * tol / found.distance
-    n_steps, products = steps_to(maps, threshold, n_samples, seed=seed, max_steps=max_steps)
+    n_steps, products = steps_to(maps, threshold, n_samples, seed=seed, max_steps=max_steps, backend=backend)
     size = float(euclidean_norm(start)) + found.size
     plan = _Plan("probability", _constants_of(maps), n_steps, products * found.distance, found.contraction, size)
-    return _finished(maps, start, plan, seed, tol, report)
+    return _finished(maps, start, plan, seed, tol, backend, report)
 
 
 def _coalesced(asked: _Request, known: Estimate | None, report: Report | None) -> StationarySample:
@@ -270,12 +273,14 @@ def _coalesced(asked: _Request, known: Estimate | None, report: Report | None) -
         TRUNCATION * tol,
         seed=asked.seed,
         max_steps=asked.max_steps,
+        backend=asked.backend,
         slowest=slowest,
         report=report,
     )
     if known is None:
-        refuse_expanding(maps, starts, tol, asked.seed)
-        refuse_far_laws(maps, starts, int(n_steps[0]), tol, seed=asked.seed, max_steps=asked.max_steps)
+        run: dict = {"seed": asked.seed, "backend": asked.backend}
+        refuse_expanding(maps, starts, tol, **run)
+        refuse_far_laws(maps, starts, int(n_steps[0]), tol, max_steps=asked.max_steps, **run)
     sizes = euclidean_norm(points)
     # Starts a spread apart were within the tolerance after so many steps.
     shrink = (TRUNCATION * tol / max(float(sizes.max()), tol)) ** (1.0 / int(np.median(n_steps)))

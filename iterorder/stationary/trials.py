@@ -25,7 +25,7 @@ TURNS = 3
 STREAM = 2**32 - 1
 
 
-def check_bounds(maps: RandomMaps, x0: np.ndarray, seed: int) -> None:
+def check_bounds(maps: RandomMaps, x0: np.ndarray, seed: int, backend: str = "cpu") -> None:
     """Try the Lipschitz bounds that a user gave, on pairs of states near each other and far apart.
 
     Half of the pairs begin on paths from x0, half anywhere in the box that the paths and a neighbourhood of x0 span; of
@@ -40,12 +40,12 @@ def check_bounds(maps: RandomMaps, x0: np.ndarray, seed: int) -> None:
     if not isinstance(maps, CustomMaps) or maps.lipschitz_bound is None:
         return
     count = PAIRS_OF_FUNCTION if callable(maps.lipschitz_bound) else PAIRS
-    x, gaps, lengths = _pairs(maps, x0, seed, count)
+    x, gaps, lengths = _pairs(maps, x0, seed, count, backend)
     bounds = _bounds(maps, seed, count)
-    u = _images(maps, x, seed)
+    u = _images(maps, x, seed, backend)
     for _ in range(1 + TURNS):
         y = x + gaps * (lengths / euclidean_norm(gaps))[:, None]
-        v = _images(maps, y, seed)
+        v = _images(maps, y, seed, backend)
         with np.errstate(over="ignore", invalid="ignore"):
             before, after = euclidean_norm(y - x), euclidean_norm(v - u)
             sizes = sum(np.abs(states).max(axis=1) for states in (x, y, u, v))
@@ -58,12 +58,15 @@ def check_bounds(maps: RandomMaps, x0: np.ndarray, seed: int) -> None:
         gaps = np.where(moved[:, None], v - u, gaps)
 
 
-def _pairs(maps: CustomMaps, x0: np.ndarray, seed: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _pairs(
+    maps: CustomMaps, x0: np.ndarray, seed: int, count: int, backend: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Places, directions and distances of pairs, shapes (count, d), (count, d) and (count,)."""
     d = maps.dim
     saves, paths = np.arange(0, PATH_STEPS + 1, PATH_STRIDE), np.empty((0, d))
     with contextlib.suppress(DivergenceError):
-        paths = simulate(maps, x0, PATH_STEPS, n_replicas=PATHS, seed=seed, save_steps=saves).states.reshape(-1, d)
+        run = simulate(maps, x0, PATH_STEPS, n_replicas=PATHS, seed=seed, save_steps=saves, backend=backend)
+        paths = run.states.reshape(-1, d)
     paths = np.concatenate([paths[np.isfinite(paths).all(axis=1)], x0[None, :]])
     around = 2.0 * (1.0 + float(np.abs(x0).max()))
     low, high = np.minimum(paths.min(axis=0), x0 - around), np.maximum(paths.max(axis=0), x0 + around)
@@ -77,10 +80,10 @@ def _pairs(maps: CustomMaps, x0: np.ndarray, seed: int, count: int) -> tuple[np.
     return x, gaps, euclidean_norm(gaps) * NEAREST ** drawn[:, 2 * d + 1]
 
 
-def _images(maps: CustomMaps, states: np.ndarray, seed: int) -> np.ndarray:
+def _images(maps: CustomMaps, states: np.ndarray, seed: int, backend: str) -> np.ndarray:
     """The image of state r under the first map of replica r; NaN where it is not finite."""
     try:
-        return simulate(maps, states, 1, n_replicas=len(states), seed=seed).states[:, 0]
+        return simulate(maps, states, 1, n_replicas=len(states), seed=seed, backend=backend).states[:, 0]
     except DivergenceError:
         return np.full_like(states, np.nan)
 
