@@ -12,6 +12,7 @@ from iterorder.arrays import as_array, first_other, place_in
 from iterorder.errors import InvalidInputError
 
 MAX_STEPS = 2**62
+EFFORTS = ("quick", "full")
 MAX_SEED = 2**64 - 1
 
 
@@ -142,6 +143,11 @@ def as_choice(name: str, value, choices: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in choices:
         raise InvalidInputError(f"{name} is {value!r}: give one of {', '.join(repr(c) for c in choices)}")
     return value
+
+
+def as_effort(value) -> str:
+    """How much a computation may spend: "quick" or "full"."""
+    return as_choice("effort", value, EFFORTS)
 
 
 def read_only(array: np.ndarray) -> np.ndarray:

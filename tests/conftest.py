@@ -19,6 +19,12 @@ settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
+@pytest.fixture(scope="session", params=["cpu"])
+def backend(request) -> str:
+    """Every backend that runs here: the contract of maps, orders, cuts and splits holds on each."""
+    return request.param
+
+
 @pytest.fixture(scope="session")
 def makefile_targets() -> dict[str, str]:
     """Every named target of the Makefile with the rest of its line (prerequisites and help text)."""

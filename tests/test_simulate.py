@@ -67,12 +67,12 @@ def scale_of(maps, *states):
 
 @pytest.mark.parametrize("order", ORDERS, ids=str)
 @pytest.mark.parametrize("name", EVERY)
-def test_matches_the_literal_twin(name, order):
+def test_matches_the_literal_twin(name, order, backend):
     maps = EVERY[name]
     saves = [0, 1, 7, 23]
     x0 = np.random.default_rng(0).normal(size=(3, maps.dim))
     place = {"order": order, "seed": SEED, "n_replicas": 3, "first_replica": 5, "first_step": 11}
-    run = ito.simulate(maps, x0, 23, save_steps=saves, **place)
+    run = ito.simulate(maps, x0, 23, save_steps=saves, backend=backend, **place)
     twin = naive.trajectory(maps, x0, saves, **place)
     bound = rounding_bound(maps, 23, scale_of(maps, x0, twin))
     np.testing.assert_allclose(run.states, twin, rtol=0, atol=bound)
@@ -81,11 +81,11 @@ def test_matches_the_literal_twin(name, order):
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_all_backward_iterates_match_the_recomputed_ones(name):
+def test_all_backward_iterates_match_the_recomputed_ones(name, backend):
     """The incremental form and the sweep against one recomputation for each n."""
     maps = EVERY[name]
     x0 = np.random.default_rng(1).normal(size=(2, maps.dim))
-    place = {"order": "backward", "seed": SEED, "n_replicas": 2}
+    place = {"order": "backward", "seed": SEED, "n_replicas": 2, "backend": backend}
     n = 75  # more than a block of lanes, so that the sweep has a second one
     run = ito.simulate(maps, x0, n, save_steps="all", **place)
     assert algorithm(maps.form(), run.save_steps, len(run.states)) in ("incremental", "sweep")
@@ -183,13 +183,13 @@ def test_what_overflows_on_the_way_is_found_at_every_saved_step():
 
 
 @pytest.mark.parametrize("name", FEW)
-def test_float32_is_the_same_maps(name):
+def test_float32_is_the_same_maps(backend, name):
     maps = EVERY[name]
     x0 = np.full(maps.dim, 0.5)
     # Windows use the same two kernels' steps: one family is enough for them.
     for order in ORDERS if name == "two-point" else ORDERS[:2]:
-        single = ito.simulate(maps, x0, 20, order=order, n_replicas=3, seed=SEED, dtype="float32")
-        double = ito.simulate(maps, x0, 20, order=order, n_replicas=3, seed=SEED)
+        single = ito.simulate(maps, x0, 20, order=order, n_replicas=3, seed=SEED, backend=backend, dtype="float32")
+        double = ito.simulate(maps, x0, 20, order=order, n_replicas=3, seed=SEED, backend=backend)
         assert single.states.dtype == np.float32
         bound = rounding_bound(maps, 20, scale_of(maps, double.states), np.float32)
         np.testing.assert_allclose(single.states, double.states, rtol=0, atol=bound)
@@ -201,10 +201,10 @@ def test_float32_is_the_same_maps(name):
 
 @pytest.mark.parametrize("order", ORDERS, ids=str)
 @pytest.mark.parametrize("name", FEW)
-def test_replicas_can_be_split_anywhere(name, order):
+def test_replicas_can_be_split_anywhere(backend, name, order):
     maps = EVERY[name]
     x0 = np.random.default_rng(2).normal(size=(150, maps.dim))
-    options = {"order": order, "seed": SEED, "save_steps": [3, 12, 40]}
+    options = {"order": order, "seed": SEED, "save_steps": [3, 12, 40], "backend": backend}
     whole = ito.simulate(maps, x0, 40, n_replicas=150, **options).states
     for first, last in itertools.pairwise([0, 1, 3, 70, 150]):
         part = ito.simulate(maps, x0[first:last], 40, n_replicas=last - first, first_replica=first, **options)
@@ -234,9 +234,9 @@ def test_threads_change_nothing(name, order, monkeypatch):
 
 @given(st.sampled_from(list(EVERY)), st.integers(0, 300), st.integers(0, 300), st.integers(0, 2**40))
 @settings(max_examples=60)
-def test_forward_runs_can_be_cut_anywhere(name, n, m, first_step):
+def test_forward_runs_can_be_cut_anywhere(backend, name, n, m, first_step):
     maps = EVERY[name]
-    options = {"seed": SEED, "n_replicas": 2, "first_replica": 9}
+    options = {"seed": SEED, "n_replicas": 2, "first_replica": 9, "backend": backend}
     whole = ito.simulate(maps, np.zeros(maps.dim), n + m, first_step=first_step, **options).states
     inner = ito.simulate(maps, np.zeros(maps.dim), n, first_step=first_step, **options).states[:, -1]
     outer = ito.simulate(maps, inner, m, first_step=first_step + n, **options).states
@@ -245,9 +245,9 @@ def test_forward_runs_can_be_cut_anywhere(name, n, m, first_step):
 
 @given(st.sampled_from(list(EVERY)), st.integers(0, 200), st.integers(0, 200), st.integers(0, 2**40))
 @settings(max_examples=60)
-def test_backward_runs_are_cut_inner_piece_first(name, n, m, first_step):
+def test_backward_runs_are_cut_inner_piece_first(backend, name, n, m, first_step):
     maps = EVERY[name]
-    options = {"seed": SEED, "n_replicas": 2, "order": "backward"}
+    options = {"seed": SEED, "n_replicas": 2, "order": "backward", "backend": backend}
     whole = ito.simulate(maps, np.zeros(maps.dim), n + m, first_step=first_step, **options).states
     inner = ito.simulate(maps, np.zeros(maps.dim), m, first_step=first_step + n, **options).states[:, -1]
     outer = ito.simulate(maps, inner, n, first_step=first_step, **options).states
@@ -280,12 +280,13 @@ def test_windows_reduce_to_the_plain_orders():
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=str)
-def test_shared_noise_gives_every_replica_the_maps_of_replica_zero(order):
+def test_shared_noise_gives_every_replica_the_maps_of_replica_zero(backend, order):
     maps = EVERY["linear d=3 batch 2"]
     x0 = np.random.default_rng(5).normal(size=(20, 3))
-    shared = ito.simulate(maps, x0, 30, order=order, n_replicas=20, seed=SEED, noise="shared", first_replica=77)
+    run = {"order": order, "seed": SEED, "backend": backend}
+    shared = ito.simulate(maps, x0, 30, n_replicas=20, noise="shared", first_replica=77, **run)
     for r in (0, 13, 19):
-        alone = ito.simulate(maps, x0[r], 30, order=order, seed=SEED)
+        alone = ito.simulate(maps, x0[r], 30, **run)
         np.testing.assert_array_equal(shared.states[r], alone.states[0])
 
 
@@ -339,10 +340,10 @@ def stretch(dim=1):
 
 
 @pytest.mark.parametrize("dim", [1, 2, 9])
-def test_divergence_step_is_exact(dim):
+def test_divergence_step_is_exact(backend, dim):
     maps, n, x0 = stretch(dim), 200, np.array([[1.0], [-1.0 / 1e3], [0.5]]) * np.ones(dim)
     with pytest.raises(ito.DivergenceError, match="all 3 replicas") as caught:
-        ito.simulate(maps, x0, n, n_replicas=3, seed=SEED, save_steps="all")
+        ito.simulate(maps, x0, n, n_replicas=3, seed=SEED, backend=backend, save_steps="all")
     run = caught.value.trajectory
     for r in range(3):
         finite = np.isfinite(naive.forward_path(maps, x0[r], n, seed=SEED, replica=r)).all(axis=1).tolist()
@@ -351,11 +352,11 @@ def test_divergence_step_is_exact(dim):
         assert np.isfinite(run.states[r, : run.diverged_at[r]]).all()
     last = run.diverged_at.max()
     with pytest.raises(ito.DivergenceError) as coarse:  # found inside a long stretch without saves, too
-        ito.simulate(maps, x0, n, n_replicas=3, seed=SEED)
+        ito.simulate(maps, x0, n, n_replicas=3, seed=SEED, backend=backend)
     np.testing.assert_array_equal(coarse.value.trajectory.diverged_at, run.diverged_at)
-    start = ito.simulate(maps, x0, 50, n_replicas=3, seed=SEED).states[:, -1]
+    start = ito.simulate(maps, x0, 50, n_replicas=3, seed=SEED, backend=backend).states[:, -1]
     with pytest.raises(ito.DivergenceError) as cut:
-        ito.simulate(maps, start, n - 50, n_replicas=3, seed=SEED, first_step=50)
+        ito.simulate(maps, start, n - 50, n_replicas=3, seed=SEED, backend=backend, first_step=50)
     np.testing.assert_array_equal(cut.value.trajectory.diverged_at + 50, run.diverged_at)
     assert last < n
 
@@ -364,14 +365,14 @@ def test_divergence_step_is_exact(dim):
 @pytest.mark.parametrize(
     "maps", [stretch(), EVERY["logistic d=20"], EVERY["logistic d=5"]], ids=["affine", "rows", "lanes"]
 )
-def test_some_diverged_replicas_are_data(maps, order):
+def test_some_diverged_replicas_are_data(backend, maps, order):
     if isinstance(maps, ito.LogisticRegressionSGD):  # 1 − h·ridge = −9: expanding far from the data
         maps = ito.LogisticRegressionSGD(maps.features, maps.labels, 1.0, ridge=10.0)
         x0 = np.stack([np.full(maps.dim, 1e290), np.zeros(maps.dim)])
         n = 40
     else:
         x0, n = np.array([[1e250], [1.0]]), 60
-    run = ito.simulate(maps, x0, n, order=order, n_replicas=2, seed=SEED, save_steps="all")
+    run = ito.simulate(maps, x0, n, order=order, n_replicas=2, seed=SEED, save_steps="all", backend=backend)
     assert run.diverged_at[0] > 0
     assert run.diverged_at[1] == -1
     assert np.isnan(run.states[0, run.diverged_at[0] :]).all()

@@ -29,11 +29,11 @@ from iterorder.claims import (
     c21_sliding_window,
     c22_local_contraction,
 )
-from iterorder.claims.registry import EFFORTS, TOTAL_LEVEL, Claim
+from iterorder.claims.registry import TOTAL_LEVEL, Claim
 from iterorder.claims.table import ClaimRow, ClaimTable
 from iterorder.errors import InvalidInputError
 from iterorder.progress import Progress, as_progress, reported
-from iterorder.validation import as_choice, as_seed
+from iterorder.validation import as_effort, as_seed
 
 _MODULES = (
     c01_same_law,
@@ -102,7 +102,7 @@ def check_theory(
     True
     """
     chosen = selected(claims)
-    seed, effort = as_seed(seed), as_choice("effort", effort, EFFORTS)
+    seed, effort = as_seed(seed), as_effort(effort)
     rows: list[ClaimRow] = []
     with reported(as_progress(progress), "claims") as report:
         for done, (_, new) in enumerate(one_by_one(chosen, seed=seed, effort=effort), start=1):

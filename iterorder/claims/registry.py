@@ -12,7 +12,6 @@ from iterorder.claims.table import ClaimRow
 
 #: The chance that the whole table raises a false alarm; every statistical test has an equal share of it.
 TOTAL_LEVEL = 1e-3
-EFFORTS = ("quick", "full")
 #: How many times the replicas of "quick" a run with "full" has.
 FULL_FACTOR = 16
 

@@ -16,9 +16,8 @@ from iterorder.shown import shown
 from iterorder.theory.contraction import contraction
 from iterorder.theory.families import analyse
 from iterorder.theory.undefined import Undefined
-from iterorder.validation import as_choice, as_int, as_seed, read_only
+from iterorder.validation import as_effort, as_int, as_seed, read_only
 
-EFFORTS = ("quick", "full")
 Value = TypeVar("Value")
 
 
@@ -200,7 +199,7 @@ def theory(maps: RandomMaps, *, seed=0, effort: str = "quick") -> Theory:
     (None, "only sampling='cyclic' has a cycle: here the maps are drawn at random")
     """
     maps = as_maps(maps)
-    seed, effort = as_seed(seed), as_choice("effort", effort, EFFORTS)
+    seed, effort = as_seed(seed), as_effort(effort)
     reasons: dict[str, str] = {}
 
     def value_of(name: str, compute: Callable[[], Value]) -> Value | None:
