@@ -28,6 +28,7 @@ def threads() -> int:
     return min(_processors(), _quota())
 
 
+@cache
 def memory() -> int:
     """Bytes of memory that this process may use: those of the machine, or of its container."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else UNKNOWN_MEMORY
