@@ -10,6 +10,7 @@ import numpy as np
 from iterorder.errors import InvalidInputError, NotContractiveError
 from iterorder.lengths import euclidean_norm
 from iterorder.maps import CustomMaps, RandomMaps
+from iterorder.maps.rows import RowMaps
 from iterorder.sampling import FreshNoise
 from iterorder.validation import MAX_STEPS
 
@@ -113,7 +114,7 @@ def smaller_steps(maps: RandomMaps) -> str:
     if not has_step_size(maps):
         return ""
     losses = getattr(maps, "maps", maps)  # those that an optimiser steps along
-    return "a smaller step size or a ridge" if hasattr(losses, "ridge") else "a smaller step size"
+    return "a smaller step size or a ridge" if isinstance(losses, RowMaps) else "a smaller step size"
 
 
 def fewer_steps(maps: RandomMaps | None) -> str:

@@ -136,14 +136,13 @@ def test_a_kink_has_either_curvature():
     def huber(z, target, params):
         return min(max(z - target, -1.0), 1.0)
 
-    for inside in (lambda u: abs(u) < 1.0, lambda u: abs(u) <= 1.0):
-        ito.Loss(huber, curvature=lambda z, t, p, inside=inside: 1.0 if inside(z - t) else 0.0, curvature_range=(0, 1))
+    for curvature in (lambda z, t, p: 1.0 if abs(z - t) < 1.0 else 0.0, lambda z, t, p: 1.0 * (abs(z - t) <= 1.0)):
+        ito.Loss(huber, curvature=curvature, curvature_range=(0, 1))
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"slope": 3.0}, "slope is 3.0: give a function"),
         ({"curvature_range": (1.0, 0.0)}, "low <= high"),
         ({"curvature_range": 2.0}, r"give two numbers \(low, high\)"),
         ({"slope": lambda z, target, params: math.nan}, "slope gives no finite number"),
@@ -152,6 +151,40 @@ def test_a_kink_has_either_curvature():
 def test_bad_losses(given, message):
     with pytest.raises(ito.InvalidInputError, match=message):
         ito.Loss(**{"slope": slope, **given})
+
+
+WRONG_CODE = {
+    "no function": (3.0, "slope is a float: give a plain Python function"),
+    "two arguments": (lambda z, target: z, "takes"),
+    "a list from outside": (lambda z, target, params: z - OUTSIDE[0], "reads the list 'OUTSIDE' from outside"),
+    "what cannot be compiled": (lambda z, target, params: float(str(z)), "cannot be compiled"),
+}
+OUTSIDE = [1.0]
+
+
+@pytest.mark.parametrize("what", WRONG_CODE)
+def test_slopes_that_cannot_be_compiled(what):
+    wrong, message = WRONG_CODE[what]
+    with pytest.raises(ito.MapCompilationError, match=message):
+        ito.Loss(wrong)
+
+
+SCALE = 1.0
+
+
+def scaled(z, target, params):
+    return SCALE * (z - target)
+
+
+def test_a_loss_keeps_what_it_read_from_outside(monkeypatch):
+    """A sweep over a global gives different losses, and what changes later reaches none of them."""
+    first = ito.Loss(scaled)
+    monkeypatch.setitem(globals(), "SCALE", 0.5)
+    second = ito.Loss(scaled)
+    monkeypatch.setitem(globals(), "SCALE", 0.25)
+    assert [float(loss.slopes(np.ones(1), np.zeros(1))[0]) for loss in (first, second)] == [1.0, 0.5]
+    ends = [ito.LinearModelSGD([[1.0]], [0.0], 0.5, loss=loss) for loss in (first, second)]
+    assert [float(ito.simulate(maps, [1.0], 1, seed=0).states[0, 0, 0]) for maps in ends] == [0.5, 0.75]
 
 
 def test_bad_models():

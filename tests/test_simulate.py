@@ -470,7 +470,10 @@ TWO = ito.gallery.two_point_quadratic(0.3)
         ({"save_steps": [[1], [2, 3]]}, "save_steps is"),
         ({"dtype": "i4,("}, "dtype is"),
         ({"dtype": None}, "dtype is None"),
-        ({"x0": [1.7e308], "tol": 1e-3, "order": "backward"}, "tol needs a finite bound"),
+        (
+            {"x0": [[1.7e308], [-1.7e308]], "n_replicas": 2, "tol": 1e-3, "order": "backward"},
+            "tol needs a finite bound",
+        ),
         ({"tol": np.nan}, "tol is nan"),
         ({"n_replicas": 2**32, "n_steps": 2**40, "save_steps": [1, 2**40]}, "64.0 GiB.*lower n_replicas"),
         ({"n_steps": 2**60, "save_steps": "all"}, "GiB"),

@@ -9,14 +9,18 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from iterorder.errors import InvalidInputError
 from iterorder.forms import Slope
+from iterorder.maps.loss_trial import check_loss
 from iterorder.maps.on_arrays import on_arrays
+from iterorder.maps.outside import with_outside
 from iterorder.maps.parameters import params_of
+from iterorder.maps.trial import check_body
 from iterorder.shown import call, shown
 from iterorder.validation import as_choice, as_float
 
@@ -51,10 +55,15 @@ class Loss:
         If a derivative that is given disagrees with differences of the function before, or leaves the range: with the
         margin and the target where it does.
 
+    MapCompilationError
+        If a function is no plain function of three arguments, or the slope does not compile: with the line and the
+        reason.
+
     Notes
     -----
-    Differences can refute a derivative or a range, not prove them: they are tried on margins between −8 and 8 and some
-    targets. Where a slope has a kink either one-sided curvature is right.
+    What the functions read from outside is as it was when the loss was made. Differences can refute a derivative or a
+    range, not prove them: they are tried on margins between −8 and 8 and some targets. Where a slope has a kink either
+    one-sided curvature is right.
 
     Examples
     --------
@@ -81,16 +90,17 @@ class Loss:
         third: Function | None = None,
         params: Sequence = (),
     ) -> None:
-        functions = {"slope": slope, "curvature": curvature, "value": value, "third": third}
-        for what, function in functions.items():
-            if not (callable(function) or (function is None and what != "slope")):
-                raise InvalidInputError(f"{what} is {function!r}: give a function {what}(z, target, params)")
         self.params = params_of(params)
         self.curvature_range = None if curvature_range is None else as_range(curvature_range)
-        self._functions = {what: getattr(f, "py_func", f) for what, f in functions.items() if f is not None}
-        from iterorder.maps.loss_trial import check_loss
-
+        given = {"slope": slope, "curvature": curvature, "value": value, "third": third}
+        self._functions: dict[str, Function] = {
+            what: _kept(what, f) for what, f in given.items() if f is not None or what == "slope"
+        }
         check_loss(self)
+        # Only a compiler needs Numba.
+        from iterorder.kernels.cpu.slopes import check_compiles
+
+        check_compiles(self.form)
 
     @classmethod
     def named(cls, name: str, **parameters: float) -> Loss:
@@ -168,7 +178,7 @@ class FoldedLoss(Loss):
     ) -> None:
         self.name, self.kind, self.parameters, self._exact, self.bounded = name, kind, parameters, exact, bounded
         self.params, self.curvature_range = tuple(parameters.values()), curvature_range
-        self._functions = {"slope": slope, "value": value, "curvature": curvature, "third": third}
+        self._functions: dict[str, Function] = {"slope": slope, "value": value, "curvature": curvature, "third": third}
 
     @property
     def form(self) -> Slope:
@@ -184,6 +194,12 @@ class FoldedLoss(Loss):
             return function(u, 1.0, self.params) * (targets if signed else 1.0)
         # Labels are signs: an odd number of derivatives keeps one.
         return function(u, self.params) * (targets if signed and what == "third" else 1.0)
+
+
+def _kept(what: str, function) -> FunctionType:
+    """The plain function, with what it reads from outside as it is now."""
+    plain = getattr(function, "py_func", function)
+    return with_outside(plain, check_body(plain, (what, "z, target, params", "Loss")))
 
 
 def as_range(value) -> tuple[float, float]:

@@ -24,39 +24,45 @@ def _name_of(step: Callable) -> str:
     return name if name.isidentifier() else "step"
 
 
-def check_body(step: Callable) -> Outside:
-    """Refuse what is no plain function of four arguments, raises, or reads mutable things from outside.
+#: The name of a function that a user writes, its arguments, and in whose `params` it finds what it needs.
+STEP = ("step", "x, draw, params, out", "CustomMaps")
+
+
+def check_body(function: Callable, role: tuple[str, str, str] = STEP) -> Outside:
+    """Refuse what is no plain function of the arguments of its role, raises, or reads mutable things from outside.
 
     Returns what it reads from there.
     """
-    if not isinstance(step, types.FunctionType):
+    what, wanted, owner = role
+    if not isinstance(function, types.FunctionType):
         raise MapCompilationError(
-            f"step is a {type(step).__name__}: give a plain Python function step(x, draw, params, out)"
+            f"{what} is a {type(function).__name__}: give a plain Python function {what}({wanted})"
         )
-    names = tuple(inspect.signature(step).parameters)
-    if inspect.isgeneratorfunction(step) or inspect.iscoroutinefunction(step) or len(names) != 4:
+    names, count = tuple(inspect.signature(function).parameters), wanted.count(",") + 1
+    if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function) or len(names) != count:
+        words = {3: "three", 4: "four"}[count]
         raise MapCompilationError.of(
-            step,
+            function,
             f"takes ({', '.join(names)})",
-            f"write a plain function of four arguments: {_name_of(step)}(x, draw, params, out)",
+            f"write a plain function of {words} arguments: {_name_of(function)}({wanted})",
         )
-    for instruction in dis.get_instructions(step):
-        if refused := _refused(instruction, step):
-            raise MapCompilationError.of(step, *refused, _line_of(step, instruction))
-    if "random" in (*step.__code__.co_names, *step.__code__.co_freevars):
+    for instruction in dis.get_instructions(function):
+        if refused := _refused(instruction, function):
+            raise MapCompilationError.of(function, *refused, _line_of(function, instruction))
+    if "random" in (*function.__code__.co_names, *function.__code__.co_freevars):
         raise MapCompilationError.of(
-            step,
+            function,
             "draws random numbers itself",
             "use `draw`, which holds the noise: so both orders, and every repetition, meet the same maps",
         )
-    outside = read_outside(step)
+    outside = read_outside(function)
     for name, value in outside.held(MUTABLE):
         raise MapCompilationError.of(
-            step,
+            function,
             f"reads the {type(value).__name__} {name!r} from outside, whose later changes it would not see",
-            f"give it in params: CustomMaps({_name_of(step)}, ..., params=({name},)), and read {names[2]}[0]",
+            f"give it in params: {owner}({_name_of(function)}, ..., params=({name},)), and read {names[2]}[0]",
         )
-    _check_helpers(step, outside)
+    _check_helpers(function, outside)
     return outside
 
 

@@ -38,6 +38,7 @@ def minimizer(maps: SGDMaps) -> np.ndarray:
 
     Examples
     --------
+    >>> from iterorder.maps import QuadraticSGD
     >>> minimizer(QuadraticSGD([1.0, 3.0], [0.0, 1.0], 0.1))
     array([0.75])
     """
@@ -100,6 +101,7 @@ def small_step_covariance(maps: SGDMaps) -> np.ndarray:
 
     Examples
     --------
+    >>> from iterorder.maps import QuadraticSGD
     >>> small_step_covariance(QuadraticSGD([1.0, 1.0], [0.0, 1.0], 0.08))  # h/8; exactly h/(4(2−h))
     array([[0.01]])
     """
@@ -139,6 +141,7 @@ def small_step_bias(maps: SGDMaps) -> np.ndarray:
 
     Examples
     --------
+    >>> from iterorder.maps import QuadraticSGD
     >>> small_step_bias(QuadraticSGD([1.0, 3.0], [0.0, 1.0], 0.1))
     array([0.])
     """

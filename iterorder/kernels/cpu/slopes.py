@@ -12,9 +12,10 @@ from numba import njit, types
 
 from iterorder.forms import Slope
 from iterorder.kernels.cpu.body_steps import layout_of, parameter_types, parameters_at
+from iterorder.kernels.cpu.explain import allocates, explained, makes_arrays
 from iterorder.kernels.cpu.exponential import exp
 from iterorder.kernels.cpu.lanes import LANES, alike, lane_of, to_float64, to_type_of, where, with_lane
-from iterorder.kernels.targets import OPTIONS, jit, jit_inline
+from iterorder.kernels.targets import OPTIONS, check_compiler, jit, jit_inline
 
 
 class Move(NamedTuple):
@@ -52,6 +53,23 @@ def compiled_slope(function, layout: tuple):
     slope = njit(**OPTIONS, boundscheck=True)(function)
     slope.compile((types.float64, types.float64, parameter_types(layout)))
     return slope
+
+
+def check_compiles(slope: Slope) -> None:
+    """Compile a slope that a user gave; what fails is a `MapCompilationError` with place and reason."""
+    check_compiler()
+    layout = layout_of(slope.params)
+    assert isinstance(slope.function, FunctionType)
+
+    def compiles(function):
+        return compiled_slope.__wrapped__(function, layout)
+
+    try:
+        compiled = compiled_slope(slope.function, layout)
+    except Exception as error:  # Numba raises many kinds
+        raise explained(slope.function, error, compiles) from error
+    if makes_arrays(compiled):
+        raise allocates(slope.function, compiled, compiles)
 
 
 def _lane_by_lane(slope):
