@@ -21,8 +21,8 @@ from iterorder.kernels.cpu import (
     row_steps,
     stateful_steps,
 )
+from iterorder.kernels.cpu.bodies import exp, philox
 from iterorder.kernels.cpu.compiled import FILL
-from iterorder.kernels.cpu.exponential import exp
 from iterorder.kernels.cpu.incremental_steps import incremental_steps_of
 from iterorder.kernels.cpu.lanes import any_lane, counting, element, load, madd, splat, store, unrelated, where
 from iterorder.kernels.cpu.loads import (
@@ -35,7 +35,6 @@ from iterorder.kernels.cpu.loads import (
     store_transposed,
 )
 from iterorder.kernels.cpu.packing import aligned_zeros
-from iterorder.kernels.cpu.philox import philox
 from iterorder.kernels.cpu.steps import steps_of
 from iterorder.kernels.cpu.sums import (
     affine_image,

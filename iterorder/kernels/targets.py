@@ -8,10 +8,15 @@ with `lanes.madd`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import FunctionType, ModuleType
+
 from numba import config, typeof, types
 from numba.extending import intrinsic
 
 from iterorder.errors import BackendUnavailableError
+from iterorder.kernels.bodies import exponential, normals, philox
+from iterorder.kernels.bodies import primitives as plain
 from iterorder.kernels.disk_cache import compiled_lazily
 
 #: Without the interpreter lock, IEEE division (no exception on x/0).
@@ -41,6 +46,28 @@ def check_compiler() -> None:
     if config.DISABLE_JIT:
         reason = "NUMBA_DISABLE_JIT is set, and simulations need compiled kernels: unset it, or set it to 0"
         raise BackendUnavailableError(f"backend is 'cpu': {reason}", reason)
+
+
+def load_bodies(inline: Callable, primitives: ModuleType) -> dict[str, Callable]:
+    """The bodies of `kernels.bodies` for a target, by their names: the same code with other primitives.
+
+    Parameters
+    ----------
+    inline : function
+        What the target makes of a body.
+    primitives : module
+        Has the functions of `bodies.primitives` by the same names.
+    """
+    names = {name: getattr(primitives, name) for name in vars(plain) if isinstance(vars(plain)[name], FunctionType)}
+    modules = [vars(module) | names for module in (philox, normals, exponential)]
+    loaded = {}
+    for space in modules:
+        for name, function in list(space.items()):
+            if isinstance(function, FunctionType) and function.__module__ == space["__name__"]:
+                loaded[name] = inline(FunctionType(function.__code__, space, name))
+    for space in modules:  # bodies call each other
+        space.update(loaded)
+    return loaded
 
 
 def overload_of(dispatcher, *arguments):

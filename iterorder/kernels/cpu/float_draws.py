@@ -9,61 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 from iterorder import noise
-from iterorder.kernels.cpu.lanes import LANES, as_bits, counting, from_bits, sqrt, store, to_float, where
-from iterorder.kernels.cpu.philox import LOW, below, philox
+from iterorder.kernels.bodies.philox import LOW
+from iterorder.kernels.cpu.bodies import below, normal_pair, philox, uniform
+from iterorder.kernels.cpu.lanes import LANES, as_bits, counting, store
 from iterorder.kernels.targets import jit, jit_inline
 
-L1, L2, L3, L4, L5, L6, L7 = noise.LOG_SERIES
-S1, S2, S3, S4, S5, S6 = noise.SINE_SERIES
-C1, C2, C3, C4, C5, C6 = noise.COSINE_SERIES
-LN2_HIGH, LN2_LOW, ROUND = noise.LN2_HIGH, noise.LN2_LOW, noise.ROUND
-HALF_PI, SQRT2, UNIT = 1.5707963267948966, 1.4142135623730951, 2.0**-53
-MANTISSA_BITS, MANTISSA, ONE_BITS = np.uint64(52), np.uint64(0xFFFFFFFFFFFFF), np.uint64(0x3FF0000000000000)
 NORMALS_STREAM = np.uint64(noise.NORMALS << noise.PURPOSE_SHIFT)
 ZERO, ONE, TWO, THREE = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3)
-FIVE, SIX, SEVEN = np.uint64(5), np.uint64(6), np.uint64(7)
-
-
-@jit_inline
-def uniform(high, low):
-    """A float in [0, 1) of 53 bits from two words."""
-    return (to_float(high >> FIVE) * 67108864.0 + to_float(low >> SIX)) * UNIT
-
-
-@jit_inline
-def log(x):
-    """`noise._log`, of a float64 or of each lane."""
-    bits = as_bits(x)
-    k = to_float(bits >> MANTISSA_BITS) - 1023.0
-    m = from_bits((bits & MANTISSA) | ONE_BITS)
-    large = m > SQRT2
-    k, m = where(large, k + 1.0, k), where(large, m * 0.5, m)
-    f = m - 1.0
-    s = f / (f + 2.0)
-    z = s * s
-    w = z * z
-    odd = w * ((w * ((w * L6) + L4)) + L2)
-    even = z * ((w * ((w * ((w * L7) + L5)) + L3)) + L1)
-    half = f * 0.5 * f
-    return k * LN2_HIGH - ((half - (s * (half + (odd + even)) + k * LN2_LOW)) - f)
-
-
-@jit_inline
-def normal_pair(w0, w1, w2, w3):
-    """Two standard normals from four words: `noise._box_muller`."""
-    radius = sqrt(log(1.0 - uniform(w0, w1)) * -2.0)
-    angle = uniform(w2, w3) * 4.0
-    shifted = angle + ROUND
-    n = as_bits(shifted)
-    r = (angle - (shifted - ROUND)) * HALF_PI
-    z = r * r
-    sine = r + (r * z) * ((z * ((z * ((z * ((z * ((z * S6) + S5)) + S4)) + S3)) + S2)) + S1)
-    cosine = 1.0 - z * 0.5 + (z * z) * ((z * ((z * ((z * ((z * ((z * C6) + C5)) + C4)) + C3)) + C2)) + C1)
-    odd = (n & ONE) != ZERO
-    x, y = where(odd, sine, cosine), where(odd, cosine, sine)
-    x = where(((n + ONE) & TWO) != ZERO, x * -1.0, x)
-    y = where((n & TWO) != ZERO, y * -1.0, y)
-    return radius * x, radius * y
+FIVE, SEVEN = np.uint64(5), np.uint64(7)
 
 
 @jit

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from iterorder import noise
+from iterorder.kernels.bodies.philox import FEISTEL_ROUNDS, LOW
+from iterorder.kernels.cpu.bodies import below, feistel_round, philox
 from iterorder.kernels.cpu.lanes import LANES, any_lane, counting, element, load, splat, store, where, widened
-from iterorder.kernels.cpu.philox import FEISTEL_ROUNDS, LOW, below, feistel_round, philox
 from iterorder.kernels.targets import jit, jit_inline
 
 SHUFFLE_STREAM = np.uint64(noise.SHUFFLE << noise.PURPOSE_SHIFT)

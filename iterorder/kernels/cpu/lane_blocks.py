@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from iterorder.kernels.bodies.philox import FEISTEL_ROUNDS
 from iterorder.kernels.cpu.draw_tables import BATCH, FEISTEL, FISHER_YATES, PACKED_BITS, Draws
 from iterorder.kernels.cpu.index_draws import SMALL_BATCH
 from iterorder.kernels.cpu.lanes import LANES
 from iterorder.kernels.cpu.packing import Packed, aligned_zeros
-from iterorder.kernels.cpu.philox import FEISTEL_ROUNDS
 from iterorder.kernels.targets import call_at, jit, jit_inline
 
 # Replicas (or backward iterates) worked on side by side.

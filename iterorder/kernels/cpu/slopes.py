@@ -11,9 +11,9 @@ import numpy as np
 from numba import njit, types
 
 from iterorder.forms import Slope
+from iterorder.kernels.cpu.bodies import exp
 from iterorder.kernels.cpu.body_steps import layout_of, parameter_types, parameters_at
 from iterorder.kernels.cpu.explain import allocates, explained, makes_arrays
-from iterorder.kernels.cpu.exponential import exp
 from iterorder.kernels.cpu.lanes import LANES, alike, lane_of, to_float64, to_type_of, where, with_lane
 from iterorder.kernels.targets import OPTIONS, check_compiler, jit, jit_inline
 

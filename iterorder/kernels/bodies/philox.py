@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from iterorder.kernels.cpu.lanes import where
-from iterorder.kernels.targets import jit_inline
+from iterorder.kernels.bodies.primitives import where
 
 MULTIPLIER_0, MULTIPLIER_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 WEYL_0, WEYL_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
@@ -24,7 +23,6 @@ MIX, SHIFT_15 = np.uint64(0x846CA68B), np.uint64(15)
 FEISTEL_ROUNDS = 10
 
 
-@jit_inline
 def philox(block, replica, stream, key_low, key_high):
     """The four words of counter (block low, block high, replica, stream)."""
     zero = replica ^ replica  # a number or a vector, as the replica is
@@ -42,13 +40,11 @@ def philox(block, replica, stream, key_low, key_high):
     return c0, c1, c2, c3
 
 
-@jit_inline
 def below(word, n):
     """An integer in [0, n) from a 32-bit word: the high half of word·n, each value within 2⁻³² of probability 1/n."""
     return (word * n) >> HALF
 
 
-@jit_inline
 def feistel_round(half, other, side, key):
     """`half` after one round of the keyed permutation of cells (half, other): below `side`, as before.
 

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from iterorder.kernels.cpu.lanes import (
-    alike,
-    as_bits,
-    from_bits,
-    madd,
-    where,
-)
-from iterorder.kernels.targets import jit_inline
+from iterorder.kernels.bodies.primitives import alike, as_bits, from_bits, madd, where
 
 LOG2E = 1.4426950408889634
 # log 2 in two parts; the first has 32 trailing zero bits, so that n·LN2_HIGH is exact for |n| < 2¹¹.
@@ -21,7 +14,6 @@ ROUND = 6755399441055744.0
 BIAS, MANTISSA = np.uint64(1023), np.uint64(52)
 
 
-@jit_inline
 def exp(x):
     """e^x to about an ulp, of a float64 or of each lane; arguments are cut to [−708, 709], NaN stays NaN.
 

@@ -1,0 +1,10 @@
+"""The bodies of `kernels.bodies`, compiled for numbers and for vectors of lanes."""
+
+from __future__ import annotations
+
+from iterorder.kernels.cpu import lanes
+from iterorder.kernels.targets import jit_inline, load_bodies
+
+_loaded = load_bodies(jit_inline, lanes)
+philox, below, feistel_round = _loaded["philox"], _loaded["below"], _loaded["feistel_round"]
+uniform, log, normal_pair, exp = (_loaded[name] for name in ("uniform", "log", "normal_pair", "exp"))
