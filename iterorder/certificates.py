@@ -102,6 +102,9 @@ def _without_bound(maps: RandomMaps, c: float | None) -> str:
             "CustomMaps(…, lipschitz=…) a number below one (or, with noise='index', a function of the index), or "
             "tol=0 (exact)"
         )
+    losses = getattr(maps, "maps", maps)
+    if c is None and isinstance(losses, RowMaps):
+        return f"tol needs a sure certificate, but {losses.unbounded}; give tol=0 (exact)"
     advice = "lipschitz= below one, if there is such a bound" if custom else smaller_steps(maps)
     return (
         f"tol needs a sure certificate, but the largest Lipschitz constant of {type(maps).__name__} is {c}: "

@@ -83,6 +83,15 @@ class RowMaps(SGDMaps):
         low, high = self.curvatures_between(*(range_over_rows(rows) if draw is None else range_over_batch(rows)))
         return float(low), float(high)
 
+    @property
+    def unbounded(self) -> str:
+        """Why there is no Lipschitz constant; empty where there is one."""
+        if self.loss.curvature_range is None:
+            return f"no range of the curvature of {self.loss!r} is known: give curvature_range= to Loss"
+        if not np.isfinite(self.loss.curvature_range).all():
+            return f"the curvature of {self.loss!r} has no bound, and so the steps have no Lipschitz constant"
+        return ""
+
     def curvatures_between(self, smallest, largest) -> tuple[np.ndarray, np.ndarray]:
         """The same where the eigenvalues of the mean of aaᵀ lie between two numbers, or arrays of them."""
         low, high = self.loss.curvature_range or (-math.inf, math.inf)

@@ -49,7 +49,9 @@ def lipschitz_constants(maps: RandomMaps, rows) -> np.ndarray:
     >>> lipschitz_constants(maps, np.array([[0], [1]])).tolist()
     [0.5, 1.0]
     """
-    if isinstance(maps, RowMaps) and np.isfinite(maps.loss.curvature_range or math.inf).all():
+    if isinstance(maps, RowMaps):
+        if maps.unbounded:
+            raise Undefined(maps.unbounded)
         return _of_rows(maps, rows)
     form = form_of(maps)
     if isinstance(form, Affine):
