@@ -18,6 +18,7 @@ from iterorder.kernels.custom import MAX_LANE_DIM, compiled_body, custom_steps, 
 from iterorder.kernels.forward import forward
 from iterorder.kernels.incremental import incremental, incremental_steps_of, new_carry
 from iterorder.kernels.lanes import LANES
+from iterorder.kernels.lifted import MOST_DRAWS, address_of_images, lifted_body, lifted_steps
 from iterorder.kernels.steps import steps_of
 from iterorder.kernels.sweep import CHUNK, PACKED_CHUNK, backward_sweep, new_sweep
 from iterorder.kernels.targets import address_of, entry_of
@@ -129,7 +130,12 @@ def _custom_address(step, dim, noise, noise_dim, layout, dtype: np.dtype) -> int
     """The compiled step of custom maps: the same for all whose parameters have the same types and shapes."""
     example, rows = _example(dtype), noise_dim + (noise == "index+normal")
     body = compiled_body(step, dim, noise, layout, dtype)
-    steps = custom_steps(body, dim, noise, rows, layout)
+    lifted = lifted_body(step, dim, noise, layout, dtype) if dim <= MAX_LANE_DIM and rows <= MOST_DRAWS else None
+    if lifted is None:
+        steps = custom_steps(body, dim, noise, rows, layout)
+    else:
+        images = address_of_images(body, dim, noise, rows, layout, dtype)
+        steps = lifted_steps(lifted, images, dim, noise, rows, layout, dtype)
     return address_of(steps, example.system, example.scratch, 0, 0, 0, 0)
 
 
