@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import iterorder as ito
-from iterorder.kernels import blocks, systems
+from iterorder.kernels import blocks, compiled
 from iterorder.kernels.custom import compiled_body, custom_steps, layout_of
 from iterorder.kernels.lifted import address_of_images, lifted_body, lifted_steps
 from iterorder.maps.gaussian_regression import gaussian_step
@@ -26,19 +26,17 @@ def engines(maps, dtype):
     dtype = np.dtype(dtype)
     body = getattr(maps, "body", gaussian_step)
     noise = getattr(maps, "noise", "normal")
-    rows, layout = (
-        maps.sampling_law.count + (noise == "index+normal") if noise != "index" else 1,
-        layout_of(maps.params),
-    )
+    rows = 1 if noise == "index" else maps.sampling_law.count + (noise == "index+normal")
+    layout = layout_of(maps.params)
     kinds = maps.dim, noise, layout, dtype
-    system = systems.system_of(maps, dtype)
-    scratch = blocks.new_scratch(system, systems.draws_of(system, maps.sampling_law, 0), LANES, shared=False)
+    system = compiled.systems.system_of(maps, dtype)
+    scratch = blocks.new_scratch(system, compiled.systems.draws_of(system, maps.sampling_law, 0), LANES, shared=False)
     scalar, lifted = compiled_body(body, *kinds), lifted_body(body, *kinds)
     single = custom_steps(scalar, maps.dim, noise, rows, layout)
     many = None
     if lifted is not None:
-        images = address_of_images(scalar, maps.dim, noise, rows, layout, dtype)
-        many = lifted_steps(lifted, images, maps.dim, noise, rows, layout, dtype)
+        many = lifted_steps(lifted, maps.dim, noise, rows, layout, dtype)
+        system.parameters[-1] = address_of_images(scalar, maps.dim, noise, rows, layout, dtype)
     return SimpleNamespace(single=single, many=many, system=system, scratch=scratch, rows=rows, noise=noise)
 
 

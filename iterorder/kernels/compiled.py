@@ -18,7 +18,7 @@ from iterorder.kernels.custom import MAX_LANE_DIM, compiled_body, custom_steps, 
 from iterorder.kernels.forward import forward
 from iterorder.kernels.incremental import incremental, incremental_steps_of, new_carry
 from iterorder.kernels.lanes import LANES
-from iterorder.kernels.lifted import MOST_DRAWS, address_of_images, lifted_body, lifted_steps
+from iterorder.kernels.lifted import MOST_DRAWS, address_of_images, lifted_body, lifted_steps, may_repeat
 from iterorder.kernels.steps import steps_of
 from iterorder.kernels.sweep import CHUNK, PACKED_CHUNK, backward_sweep, new_sweep
 from iterorder.kernels.targets import address_of, entry_of
@@ -119,24 +119,29 @@ def _with_own_steps(step, dim, noise, noise_dim, params, dtype: np.dtype) -> sys
     columns, scalar = dim <= MAX_LANE_DIM, dtype.type
     stride = dim if columns else systems.padded(dim, dtype)
     empty = np.zeros((1, stride), dtype)
-    address = _custom_address(step, dim, noise, noise_dim, layout_of(params), dtype)
+    steps, images = _custom_addresses(step, dim, noise, noise_dim, layout_of(params), dtype)
+    memory = np.append(memory_of(params), images)
     return systems.System(
-        systems.CUSTOM, columns, dim, stride, 1, empty, empty, scalar(1.0), scalar(1.0), memory_of(params), address
+        systems.CUSTOM, columns, dim, stride, 1, empty, empty, scalar(1.0), scalar(1.0), memory, steps
     )
 
 
 @lru_cache(maxsize=256)
-def _custom_address(step, dim, noise, noise_dim, layout, dtype: np.dtype) -> int:
-    """The compiled step of custom maps: the same for all whose parameters have the same types and shapes."""
+def _custom_addresses(step, dim, noise, noise_dim, layout, dtype: np.dtype) -> tuple[int, int]:
+    """The compiled step of custom maps, the same for all whose parameters have the same types and shapes.
+
+    And what repeats a step of eight replicas one at a time, where the step may need that; else 0.
+    """
     example, rows = _example(dtype), noise_dim + (noise == "index+normal")
-    body = compiled_body(step, dim, noise, layout, dtype)
-    lifted = lifted_body(step, dim, noise, layout, dtype) if dim <= MAX_LANE_DIM and rows <= MOST_DRAWS else None
+    kinds, arguments = (step, dim, noise, layout, dtype), (example.system, example.scratch, 0, 0, 0, 0)
+    lifted = lifted_body(*kinds) if dim <= MAX_LANE_DIM and rows <= MOST_DRAWS else None
     if lifted is None:
-        steps = custom_steps(body, dim, noise, rows, layout)
-    else:
-        images = address_of_images(body, dim, noise, rows, layout, dtype)
-        steps = lifted_steps(lifted, images, dim, noise, rows, layout, dtype)
-    return address_of(steps, example.system, example.scratch, 0, 0, 0, 0)
+        return address_of(custom_steps(compiled_body(*kinds), dim, noise, rows, layout), *arguments), 0
+    steps = lifted_steps(lifted, dim, noise, rows, layout, dtype)
+    address = address_of(steps, *arguments)
+    if not may_repeat(steps, dtype):
+        return address, 0
+    return address, address_of_images(compiled_body(*kinds), dim, noise, rows, layout, dtype)
 
 
 @cache

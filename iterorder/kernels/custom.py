@@ -19,6 +19,7 @@ from numba.extending import intrinsic, lower_builtin, models, register_model
 from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import from_dtype
 
+from iterorder.kernels.attempt import succeeds
 from iterorder.kernels.explain import allocates, explained, makes_arrays
 from iterorder.kernels.lanes import row_pointer
 from iterorder.kernels.targets import OPTIONS
@@ -294,9 +295,7 @@ def custom_steps(body, dim: int, noise: str, rows: int, layout: tuple):
     def step(x, drawn, given, image):
         for k in range(dim):
             image[k] = np.nan  # what a branch leaves out is not a number
-        try:
-            body(unwritable(x), drawn, given, image)
-        except Exception:  # an index out of range: no memory is touched, and the path is found as diverged
+        if not succeeds(body, unwritable(x), drawn, given, image):  # the path is found as diverged
             for k in range(dim):
                 image[k] = np.nan
         for k in range(dim):

@@ -18,6 +18,7 @@ from numba.extending import intrinsic, lower_builtin, models, register_model
 from numba.np.numpy_support import from_dtype
 
 from iterorder.kernels import varying_operations  # noqa: F401, which teaches the compiler what bodies use
+from iterorder.kernels.attempt import succeeds
 from iterorder.kernels.custom import parameter_types, parameters_at
 from iterorder.kernels.images import images_kernel
 from iterorder.kernels.lanes import LANES, load_from, row_pointer, store_to
@@ -158,25 +159,12 @@ def _store(typing_context, numbers, states, row, lane):
     return types.void(numbers, states, types.intp, types.intp), generate
 
 
-@intrinsic
-def succeeds(typing_context, body, x, draw, params, out):
-    """Call a compiled body; whether it came to its end, and did not raise."""
-    arguments = (x, draw, params, out)
-    found = body.get_call_type(typing_context, arguments, {})
-
-    def generate(context, builder, signature, values):
-        compiled = body.dispatcher.get_compile_result(found)
-        context.active_code_library.add_linking_library(compiled.library)
-        values = [context.cast(builder, *item) for item in zip(values[1:], arguments, found.args, strict=True)]
-        status, _ = context.call_internal_no_propagate(builder, compiled.fndesc, found, values)
-        return status.is_ok
-
-    return types.boolean(body, *arguments), generate
-
-
 @jit
-def repeat(images, memory, states, drawn, first, rows, lane):
-    """One step of eight lanes, one state after the other, by the function `images` that `kernels.images` makes."""
+def repeat(memory, states, drawn, first, rows, lane):
+    """One step of eight lanes, one state after the other, by the function that `address_of_images` gave.
+
+    Its address stands behind the parameters in `memory`.
+    """
     dim = states.shape[0]
     x, found = np.empty((LANES, dim), states.dtype), np.empty((LANES, dim), states.dtype)
     words = np.empty((rows, LANES), np.int64)
@@ -185,7 +173,7 @@ def repeat(images, memory, states, drawn, first, rows, lane):
             x[i, k] = states[k, lane + i]
         for k in range(rows):
             words[k, i] = np.int64(drawn[first + k, (lane + i) % drawn.shape[1]])
-    call_at(images, (x, 1, words, memory, found))
+    call_at(memory[memory.size - 1], (x, 1, words, memory, found))
     for i in range(LANES):
         for k in range(dim):
             states[k, lane + i] = found[i, k]
@@ -194,7 +182,7 @@ def repeat(images, memory, states, drawn, first, rows, lane):
 @cache
 def _repeat_address(dtype: np.dtype) -> int:
     block, drawn = np.zeros((1, LANES), dtype), np.zeros((1, LANES), np.uint64)
-    return address_of(repeat, 0, np.zeros(1, np.int64), block, drawn, 0, 1, 0)
+    return address_of(repeat, np.zeros(1, np.int64), block, drawn, 0, 1, 0)
 
 
 @lru_cache(maxsize=256)
@@ -213,8 +201,8 @@ def lifted_body(function, dim: int, noise: str, layout: tuple, dtype):
     return body
 
 
-def lifted_steps(body, images: int, dim: int, noise: str, rows: int, layout: tuple, dtype):
-    """The steps of a block for a body of `lifted_body`; `images` is the address of the function that repeats a step."""
+def lifted_steps(body, dim: int, noise: str, rows: int, layout: tuple, dtype):
+    """The steps of a block for a body of `lifted_body`."""
     draw, parameters, again = varying_draw(noise), parameters_at(layout), _repeat_address(dtype)
 
     @njit(**OPTIONS)
@@ -222,25 +210,31 @@ def lifted_steps(body, images: int, dim: int, noise: str, rows: int, layout: tup
         states, drawn, given = scratch.states, scratch.drawn, parameters(system.parameters)
         for lane in range(first_lane, states.shape[1], LANES):
             x, image = new_array(states, dim), new_array(states, dim)
+            column = lane % drawn.shape[1]  # a division, which the compiler leaves in the loop
             for k in range(dim):
                 x[k] = _load(states, k, lane)
             for row in range(start, stop, direction):
                 for k in range(dim):
                     image[k] = np.nan  # what a branch leaves out is not a number
-                drawn_now = draw(drawn, row * rows, lane % drawn.shape[1], rows)
+                drawn_now = draw(drawn, row * rows, column, rows)
                 if succeeds(body, unwritable(x), drawn_now, given, image):
                     for k in range(dim):
                         x[k] = image[k]
                 else:  # an index out of range in some lane: whose it was is known one state at a time
                     for k in range(dim):
                         _store(x[k], states, k, lane)
-                    call_at(again, (images, system.parameters, states, drawn, row * rows, rows, lane))
+                    call_at(again, (system.parameters, states, drawn, row * rows, rows, lane))
                     for k in range(dim):
                         x[k] = _load(states, k, lane)
             for k in range(dim):
                 _store(x[k], states, k, lane)
 
     return column_steps
+
+
+def may_repeat(steps, dtype) -> bool:
+    """Whether compiled steps call `repeat` anywhere: most bodies cannot leave their arrays."""
+    return any(str(_repeat_address(np.dtype(dtype))) in code for code in steps.inspect_llvm().values())
 
 
 def address_of_images(body, dim: int, noise: str, rows: int, layout: tuple, dtype) -> int:
