@@ -8,6 +8,8 @@ from types import SimpleNamespace
 import numba
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import strategies as st
 
 import iterorder as ito
 from iterorder.kernels import blocks, compiled
@@ -233,3 +235,189 @@ def test_lifted_steps_have_the_bits_of_single_ones(step, options, dtype):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_the_gaussian_step_is_lifted(dtype):
     assert_same_bits(ito.GaussianRegressionSGD([1.0, 0.5, 0.2], 0.3, 0.2), dtype)
+
+
+def many_functions(x, draw, params, out):
+    """What the package has itself, far from zero too, and what only the C library has."""
+    for k in range(3):
+        out[k] = math.sin(x[k]) + np.cos(x[k] * 1e5) + math.tanh(x[k]) * np.exp(x[k]) + math.log(x[k]) + math.atan(x[k])
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_functions_are_the_same_in_both_engines_everywhere(dtype):
+    assert_same_bits(unchecked(many_functions, **UNIFORM), dtype)
+
+
+def test_functions_of_math_and_numpy_are_the_packages_own():
+    """And within a few units of those of Python, in float64."""
+
+    def body(x, draw, params, out):
+        out[0] = math.exp(draw[0]) - np.exp(draw[0])
+        out[1] = math.sin(x[0] + draw[0]) * math.exp(draw[0])
+
+    maps = ito.CustomMaps(body, dim=2)
+    run = ito.simulate(maps, [0.3, 0.0], 30, n_replicas=5, seed=3, save_steps="all")
+    assert not run.states[:, 1:, 0].any()
+    for r in range(5):
+        state = run.states[r, 12]
+        plain = maps.apply(state, maps.draw(3, r, 12))
+        # Two functions within 1 and 1.5 units, one product, of factors up to e.
+        np.testing.assert_allclose(run.states[r, 13], plain, rtol=0, atol=4 * math.e * np.finfo(float).eps)
+
+
+# -------------------------------------------------------------------------------------------------- what is not lifted
+
+
+def searches(x, draw, params, out):
+    y = x[0]
+    while abs(y) > 0.5:
+        y *= 0.5
+    for k in range(3):
+        out[k] = y
+
+
+def stops(x, draw, params, out):
+    out[0], out[1], out[2] = 0.0, 0.0, 0.0
+    for k in range(3):
+        if x[k] > 0:
+            break
+        out[k] = 1.0
+
+
+def counts_to_a_draw(x, draw, params, out):
+    total = 0.0
+    for k in range(int(draw[0] * 3)):
+        total += x[k]
+    for k in range(3):
+        out[k] = total
+
+
+def reads_what_one_way_sets(x, draw, params, out):
+    if draw[0] < 2.0:
+        y = x[0]
+    for k in range(3):
+        out[k] = y
+
+
+@numba.njit(fastmath=True)
+def quick(value):
+    return value * 3.0 + 1.0
+
+
+def calls_a_quick_one(x, draw, params, out):
+    for k in range(3):
+        out[k] = quick(x[k])
+
+
+@pytest.mark.parametrize("step", [searches, stops, counts_to_a_draw, reads_what_one_way_sets, calls_a_quick_one])
+def test_other_bodies_run_one_replica_at_a_time(step):
+    maps = unchecked(step, **UNIFORM)
+    assert engines(maps, "float64").many is None
+    run = ito.simulate(maps, [[0.3, -2.0, 0.7], [-5.0, 1.0, -1.0]], 5, n_replicas=2, seed=1)
+    for r in range(2):
+        x = [[0.3, -2.0, 0.7], [-5.0, 1.0, -1.0]][r]
+        for n in range(5):
+            x = maps.apply(x, maps.draw(1, r, n))
+        np.testing.assert_array_equal(run.states[r, 0], x)
+
+
+def test_without_its_text_a_body_of_plain_arithmetic_is_lifted_and_one_with_branches_is_not():
+    names = {}
+    exec("def plain(x, draw, params, out):\n    for k in range(3):\n        out[k] = 0.5 * x[k] + draw[0]\n", names)
+    exec(
+        "def either(x, draw, params, out):\n    for k in range(3):\n        out[k] = x[k] if draw[0] < .5 else 1.0\n",
+        names,
+    )
+    assert_same_bits(unchecked(names["plain"], **UNIFORM), "float64")
+    assert engines(unchecked(names["either"], **UNIFORM), "float64").many is None
+
+
+def test_a_text_that_was_edited_is_not_believed(tmp_path):
+    """The function that runs counts, not what its file says now."""
+    file = tmp_path / "edited.py"
+    text = "def body(x, draw, params, out):\n    for k in range(3):\n        out[k] = x[k] if draw[0] < 0.5 else 1.0\n"
+    file.write_text(text.replace("1.0", "3.0"))
+    names = {}
+    exec(compile(text, str(file), "exec"), names)
+    assert engines(unchecked(names["body"], **UNIFORM), "float64").many is None
+
+
+# ------------------------------------------------------------------------------------------------------- random bodies
+
+LEAVES = ["x[0]", "x[1]", "x[2]", "draw[0]", "params[0]", "params[1]", "a", "b", "1.0", "2", "-0.5", "0.0"]
+ONE = [
+    "-{}",
+    "abs({})",
+    "({}) ** 2",
+    "({}) ** 3",
+    "math.sqrt(abs({}))",
+    "math.tanh({})",
+    "math.exp({})",
+    "+{}",
+    "np.sin({})",
+]
+TWO = ["({} + {})", "({} - {})", "({} * {})", "({} / {})", "min({}, {})", "max({}, {})", "math.copysign(1.0 * {}, {})"]
+
+
+def joined(parts):
+    return [line for part in parts for line in part]
+
+
+def expressions(depth):
+    if depth == 0:
+        return st.sampled_from(LEAVES)
+    inner = expressions(depth - 1)
+    return st.one_of(
+        st.sampled_from(LEAVES),
+        st.builds(str.format, st.sampled_from(ONE), inner),
+        st.builds(str.format, st.sampled_from(TWO), inner, inner),
+        st.builds("({} if {} else {})".format, inner, conditions(depth - 1), inner),
+    )
+
+
+def conditions(depth):
+    value = expressions(depth)
+    compared = st.one_of(
+        st.builds("{} {} {}".format, value, st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), value),
+        st.builds("{} < {} <= {}".format, value, value, value),
+    )
+    return st.one_of(
+        compared,
+        st.builds("not ({})".format, compared),
+        st.builds("({}) {} ({})".format, compared, st.sampled_from(["and", "or"]), compared),
+    )
+
+
+def statements(depth):
+    """Lines of text, indented by four more for every branch around them."""
+    name, value = st.sampled_from(["a", "b", "out[0]", "out[1]", "out[2]"]), expressions(2)
+    simple = st.builds(
+        lambda name, sign, value: [f"{name} {sign} {value}"], name, st.sampled_from(["=", "=", "+=", "*="]), value
+    )
+    if depth == 0:
+        return simple
+    inner = st.lists(statements(depth - 1), min_size=1, max_size=3).map(joined)
+
+    def branch(condition, yes, no):
+        lines = [f"if {condition}:", *("    " + line for line in yes)]
+        return lines + (["else:", *("    " + line for line in no)] if no else [])
+
+    loop = st.builds(lambda lines: ["for k in range(3):", *("    " + line for line in lines)], inner)
+    return st.one_of(simple, st.builds(branch, conditions(1), inner, st.one_of(st.just([]), inner)), loop)
+
+
+@settings(
+    max_examples=12,  # each is compiled twice, and a shorter one that fails would take minutes to find
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(parts=st.lists(statements(2), min_size=4, max_size=9), dtype=st.sampled_from(["float64", "float32"]))
+def test_random_bodies_have_the_same_bits(parts, dtype, tmp_path_factory):
+    lines = ["a, b = x[0], draw[0]", "out[0], out[1], out[2] = x[1], x[2], 0.0", *joined(parts)]
+    file = tmp_path_factory.mktemp("bodies") / "body.py"
+    file.write_text("def body(x, draw, params, out):\n" + "".join(f"    {line}\n" for line in lines))
+    names = {"math": math, "np": np}
+    exec(compile(file.read_text(), str(file), "exec"), names)
+    note(file.read_text())
+    assert_same_bits(unchecked(names["body"], **UNIFORM), dtype, seeds=range(4))

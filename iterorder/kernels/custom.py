@@ -22,6 +22,7 @@ from numba.np.numpy_support import from_dtype
 from iterorder.kernels.attempt import succeeds
 from iterorder.kernels.explain import allocates, explained, makes_arrays
 from iterorder.kernels.lanes import row_pointer
+from iterorder.kernels.own_functions import with_own_functions
 from iterorder.kernels.targets import OPTIONS
 
 # Up to this dimension a state is worked on in registers; above, in its row of the block.
@@ -262,7 +263,7 @@ def compiled_body(function, dim: int, noise: str, layout: tuple, dtype):
 
     `function` is `CustomMaps.body`, another one for other values of what it reads from outside: those are compiled in.
     """
-    body = njit(**OPTIONS, forceinline=True, boundscheck=True)(function)
+    body = njit(**OPTIONS, forceinline=True, boundscheck=True)(with_own_functions(function))
     state = types.Array(from_dtype(np.dtype(dtype)), 1, "C", readonly=True)
     body.compile((state, draw_type(noise), parameter_types(layout), types.Array(state.dtype, 1, "C")))
     return body

@@ -22,7 +22,10 @@ def tree_of(function) -> ast.FunctionDef | None:
     if not isinstance(tree, ast.FunctionDef):
         return None
     tree.decorator_list, tree.returns = [], None
-    return tree if _same(code_of(tree, function), function.__code__) else None  # a file may have been edited
+    # A file may have been edited since it was read.
+    return (
+        tree if any(_same(code_of(tree, function, imported), function.__code__) for imported in (True, False)) else None
+    )
 
 
 def _same(code, other) -> bool:
@@ -35,8 +38,11 @@ def _same(code, other) -> bool:
     )
 
 
-def code_of(tree: ast.FunctionDef, function) -> types.CodeType:
-    """The code of a text with the closure of a function."""
+def code_of(tree: ast.FunctionDef, function, imported: bool = True) -> types.CodeType:
+    """The code of a text with the closure of a function, whose modules may have been imported at the top of its file.
+
+    Python compiles a call of what such a name has in another way.
+    """
     cells = [ast.arg(name) for name in function.__code__.co_freevars]
     arguments = ast.arguments([], cells, None, [], [], None, [])
     inner = copy.deepcopy(tree)
@@ -46,7 +52,10 @@ def code_of(tree: ast.FunctionDef, function) -> types.CodeType:
     outer = ast.FunctionDef("closure", arguments, [inner, ast.Return(ast.Name(tree.name, ast.Load()))], [])
     if hasattr(outer, "type_params"):
         outer.type_params = []
-    module = ast.fix_missing_locations(ast.Module([outer], []))
+    known = function.__globals__
+    modules = [name for name in function.__code__.co_names if isinstance(known.get(name), types.ModuleType)]
+    imports: list[ast.stmt] = [ast.Import([ast.alias(name)]) for name in modules if imported]
+    module = ast.fix_missing_locations(ast.Module([*imports, outer], []))
     flags = function.__code__.co_flags & FUTURE
     code = compile(module, function.__code__.co_filename, "exec", flags=flags, dont_inherit=True)
     for name in ("closure", tree.name):

@@ -23,6 +23,7 @@ from iterorder.kernels.custom import parameter_types, parameters_at
 from iterorder.kernels.images import images_kernel
 from iterorder.kernels.lanes import LANES, load_from, row_pointer, store_to
 from iterorder.kernels.lift import lifted_function
+from iterorder.kernels.own_functions import with_own_functions
 from iterorder.kernels.targets import OPTIONS, address_of, call_at, jit
 from iterorder.kernels.varying import Varying
 from iterorder.kernels.varying_arrays import LONGEST_ROW, array_of, new_array, on_stack, unwritable
@@ -193,7 +194,8 @@ def lifted_body(function, dim: int, noise: str, layout: tuple, dtype):
     names = tuple(function.__code__.co_varnames[k] for k in (0, 1, 3))
     state = from_dtype(np.dtype(dtype))
     try:
-        body = njit(**OPTIONS, forceinline=True, boundscheck=True)(lifted_function(function, names, tables))
+        many = lifted_function(with_own_functions(function), names, tables)
+        body = njit(**OPTIONS, forceinline=True, boundscheck=True)(many)
         given, out = parameter_types(layout), array_of(state, writable=True)
         body.compile((array_of(state, writable=False), varying_draw_type(noise), given, out))
     except Exception:  # Numba raises many kinds
