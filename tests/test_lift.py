@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from types import SimpleNamespace
 
 import numba
@@ -33,7 +34,7 @@ def engines(maps, dtype):
     kinds = maps.dim, noise, layout, dtype
     system = compiled.systems.system_of(maps, dtype)
     scratch = blocks.new_scratch(system, compiled.systems.draws_of(system, maps.sampling_law, 0), LANES, shared=False)
-    scalar, lifted = compiled_body(body, *kinds), lifted_body(body, *kinds)
+    scalar, lifted = compiled_body(body, *kinds), lifted_body(body, maps.dim, noise, rows, layout, dtype).body
     single = custom_steps(scalar, maps.dim, noise, rows, layout)
     many = None
     if lifted is not None:
@@ -309,10 +310,20 @@ def calls_a_quick_one(x, draw, params, out):
         out[k] = quick(x[k])
 
 
-@pytest.mark.parametrize("step", [searches, stops, counts_to_a_draw, reads_what_one_way_sets, calls_a_quick_one])
+REASONS = {
+    searches: "repeats a loop in some lanes only",
+    stops: "leaves a loop in some lanes only",
+    counts_to_a_draw: "range",
+    reads_what_one_way_sets: "y is set on one way only",
+    calls_a_quick_one: "quick has fastmath",
+}
+
+
+@pytest.mark.parametrize("step", REASONS)
 def test_other_bodies_run_one_replica_at_a_time(step):
     maps = unchecked(step, **UNIFORM)
     assert engines(maps, "float64").many is None
+    assert re.fullmatch(f"one replica at a time: .*{REASONS[step]}.*", maps.engine)
     run = ito.simulate(maps, [[0.3, -2.0, 0.7], [-5.0, 1.0, -1.0]], 5, n_replicas=2, seed=1)
     for r in range(2):
         x = [[0.3, -2.0, 0.7], [-5.0, 1.0, -1.0]][r]

@@ -18,7 +18,7 @@ from iterorder.kernels.custom import MAX_LANE_DIM, compiled_body, custom_steps, 
 from iterorder.kernels.forward import forward
 from iterorder.kernels.incremental import incremental, incremental_steps_of, new_carry
 from iterorder.kernels.lanes import LANES
-from iterorder.kernels.lifted import MOST_DRAWS, address_of_images, lifted_body, lifted_steps, may_repeat
+from iterorder.kernels.lifted import address_of_images, lifted_body, lifted_steps, may_repeat
 from iterorder.kernels.steps import steps_of
 from iterorder.kernels.sweep import CHUNK, PACKED_CHUNK, backward_sweep, new_sweep
 from iterorder.kernels.targets import address_of, entry_of
@@ -134,7 +134,7 @@ def _custom_addresses(step, dim, noise, noise_dim, layout, dtype: np.dtype) -> t
     """
     example, rows = _example(dtype), noise_dim + (noise == "index+normal")
     kinds, arguments = (step, dim, noise, layout, dtype), (example.system, example.scratch, 0, 0, 0, 0)
-    lifted = lifted_body(*kinds) if dim <= MAX_LANE_DIM and rows <= MOST_DRAWS else None
+    lifted = lifted_body(step, dim, noise, rows, layout, dtype).body
     if lifted is None:
         return address_of(custom_steps(compiled_body(*kinds), dim, noise, rows, layout), *arguments), 0
     steps = lifted_steps(lifted, dim, noise, rows, layout, dtype)

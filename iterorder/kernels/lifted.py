@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
@@ -19,14 +20,19 @@ from numba.np.numpy_support import from_dtype
 
 from iterorder.kernels import varying_operations  # noqa: F401, which teaches the compiler what bodies use
 from iterorder.kernels.attempt import succeeds
-from iterorder.kernels.custom import parameter_types, parameters_at
+from iterorder.kernels.custom import MAX_LANE_DIM, layout_of, parameter_types, parameters_at
+from iterorder.kernels.explain import reason_and_hint
 from iterorder.kernels.images import images_kernel
 from iterorder.kernels.lanes import LANES, load_from, row_pointer, store_to
 from iterorder.kernels.lift import lifted_function
+from iterorder.kernels.one_exit import CannotLift
 from iterorder.kernels.own_functions import with_own_functions
 from iterorder.kernels.targets import OPTIONS, address_of, call_at, jit
 from iterorder.kernels.varying import Varying
 from iterorder.kernels.varying_arrays import LONGEST_ROW, array_of, new_array, on_stack, unwritable
+
+if TYPE_CHECKING:
+    from iterorder.maps import CustomMaps
 
 #: Draws up to this size are held in registers (or on the stack) by a step.
 MOST_DRAWS = 64
@@ -186,9 +192,18 @@ def _repeat_address(dtype: np.dtype) -> int:
     return address_of(repeat, np.zeros(1, np.int64), block, drawn, 0, 1, 0)
 
 
+class Lifted(NamedTuple):
+    """A body for numbers of eight lanes; None where there is none, and then why."""
+
+    body: Any
+    reason: str = ""
+
+
 @lru_cache(maxsize=256)
-def lifted_body(function, dim: int, noise: str, layout: tuple, dtype):
-    """The body for numbers of eight lanes; None where it cannot be lifted."""
+def lifted_body(function, dim: int, noise: str, rows: int, layout: tuple, dtype) -> Lifted:
+    """The body of steps whose draws have `rows` entries, lifted if that can be."""
+    if dim > MAX_LANE_DIM or rows > MOST_DRAWS:
+        return Lifted(None, f"has more than {MAX_LANE_DIM} coordinates or {MOST_DRAWS} numbers in a draw")
     tables = [item[1][1] if isinstance(item, tuple) and len(item[1]) == 2 else None for item in layout]
     tables = [length if length is not None and 0 < length <= LONGEST_ROW else None for length in tables]
     names = tuple(function.__code__.co_varnames[k] for k in (0, 1, 3))
@@ -198,9 +213,18 @@ def lifted_body(function, dim: int, noise: str, layout: tuple, dtype):
         body = njit(**OPTIONS, forceinline=True, boundscheck=True)(many)
         given, out = parameter_types(layout), array_of(state, writable=True)
         body.compile((array_of(state, writable=False), varying_draw_type(noise), given, out))
-    except Exception:  # Numba raises many kinds
-        return None
-    return body
+    except CannotLift as error:
+        return Lifted(None, str(error))
+    except Exception as error:  # Numba raises many kinds
+        return Lifted(None, reason_and_hint(error)[0])
+    return Lifted(body)
+
+
+def engine_of(maps: CustomMaps) -> str:
+    """How steps of these maps are done, in words."""
+    rows = maps.noise_dim + (maps.noise == "index+normal")
+    found = lifted_body(maps.body, maps.dim, maps.noise, rows, layout_of(maps.params), np.dtype(np.float64))
+    return f"one replica at a time: {found.reason}" if found.body is None else f"{LANES} replicas at once"
 
 
 def lifted_steps(body, dim: int, noise: str, rows: int, layout: tuple, dtype):

@@ -259,7 +259,8 @@ def _arities(function) -> tuple[int, ...]:
 
 
 _FUNCTIONS: list[Callable] = [*OF_FLOATS, *OF_INTEGERS, *OF_BOOLEANS, *IN_PLACE, *ROUNDING, *OTHERS]
-_FUNCTIONS += [int, float, bool, round, pow, *(getattr(math, name) for name in MATHEMATICS.split())]
+_FUNCTIONS += [int, float, round, pow, *(getattr(math, name) for name in MATHEMATICS.split())]
 _FUNCTIONS += [getattr(np, name) for name in NUMPY.split()]
+# Not `bool`: a branch on numbers that differ must not compile.
 for _function in dict.fromkeys(_FUNCTIONS):
     _register(_function, _arities(_function))

@@ -74,6 +74,8 @@ class CustomMaps(RandomMaps):
         As it was given.
     digest : str
         Of the source of `step`, for files that hold no code.
+    engine : str
+        "8 replicas at once", or "one replica at a time" and why: what makes steps fast or slow. Numbers are the same.
 
     Raises
     ------
@@ -235,6 +237,13 @@ class CustomMaps(RandomMaps):
         except (OSError, TypeError):
             code = self.step.__code__.co_code
         return hashlib.sha256(code).hexdigest()
+
+    @property
+    def engine(self) -> str:
+        """How steps are done: eight replicas at once, or one at a time and why."""
+        from iterorder.kernels.lifted import engine_of
+
+        return engine_of(self)
 
     def apply(self, x, draw) -> np.ndarray:
         """T_draw(x) by the function in plain Python, shape (..., dim) as x."""
