@@ -91,9 +91,10 @@ class CustomMaps(RandomMaps):
     indices. An entry of `out` that a branch leaves unwritten becomes NaN, and so does the whole state where an index is
     out of range. What `step` and a function given as `lipschitz` read from outside (numbers, functions, and those of
     compiled functions that they call) is as it was when the maps were made, in kernels and in `apply`: a sweep over a
-    global variable gives different maps, and later changes reach none of them. Integers wrap
-    around at 64 bits, and an integer to a negative integer power is 0 or 1: write floats. Error bounds of certified
-    samples take a step to round like dim + 9 operations on numbers of the size of the state.
+    global variable gives different maps, and later changes reach none of them. Integers wrap around at 64 bits, and an
+    integer to a negative integer power is 0 or 1: write floats. The functions exp, log, tanh, sin and cos of `math` and
+    NumPy are the package's own when compiled, within two units in the last place. Error bounds of certified samples
+    take a step to round like dim + 9 operations on numbers of the size of the state.
 
     Examples
     --------
