@@ -48,8 +48,9 @@ def states_after(found, steps, seed):
     rng = np.random.default_rng(seed)
     states, drawn = found.scratch.states, found.scratch.drawn
     numbers = rng.normal(size=states.shape) * 3.0
-    some = rng.random(states.shape) < 0.3
+    some = rng.random(states.shape) < 0.7
     numbers[some] = rng.choice(SPECIAL, some.sum())
+    numbers[:2, :4] = [[0.0, -0.0, 0.0, -0.0], [-0.0, 0.0, 0.0, -0.0]]
     with np.errstate(over="ignore"):
         states[...] = numbers
     rows = drawn[: 3 * found.rows]
@@ -109,6 +110,26 @@ def branches(x, draw, params, out):
                 out[2] -= x[k - 1]
             elif x[k] > 0:
                 out[2] *= 0.5
+
+
+def signs(x, draw, params, out):
+    """Which zero it is, and which of two equal numbers."""
+    out[0] = min(x[0], x[1])
+    out[1] = max(x[1], x[2], x[0])
+    out[2] = -x[2]
+
+
+def one_name_on_both_ways(x, draw, params, out):
+    """What one way makes of a name is not what the other reads."""
+    u, v = x[1], 0.5
+    if x[0] > 0.0:
+        u = u + 1.0
+        out[0] = u
+    else:
+        v = 2.0 * u
+        out[0] = v - u
+    out[1] = v
+    out[2] = x[2] if x[2] < 1.0 else v
 
 
 def leaves_out(x, draw, params, out):
@@ -204,6 +225,8 @@ LIFTED = [
     (arithmetic, UNIFORM),
     (functions, UNIFORM),
     (branches, UNIFORM),
+    (signs, UNIFORM),
+    (one_name_on_both_ways, UNIFORM),
     (leaves_out, UNIFORM),
     (loops, {"noise": "normal"}),
     (calls, UNIFORM),
@@ -418,7 +441,7 @@ def statements(depth):
 
 
 @settings(
-    max_examples=12,  # each is compiled twice, and a shorter one that fails would take minutes to find
+    max_examples=8,  # each is compiled twice, and a shorter one that fails would take minutes to find
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
