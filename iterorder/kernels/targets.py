@@ -48,7 +48,9 @@ def check_compiler() -> None:
         raise BackendUnavailableError(f"backend is 'cpu': {reason}", reason)
 
 
-def load_bodies(inline: Callable, primitives: ModuleType) -> dict[str, Callable]:
+def load_bodies(
+    inline: Callable, primitives: ModuleType, modules: tuple[ModuleType, ...] = (philox, normals, exponential)
+) -> dict[str, Callable]:
     """The bodies of `kernels.bodies` for a target, by their names: the same code with other primitives.
 
     Parameters
@@ -57,15 +59,17 @@ def load_bodies(inline: Callable, primitives: ModuleType) -> dict[str, Callable]
         What the target makes of a body.
     primitives : module
         Has the functions of `bodies.primitives` by the same names.
+    modules : tuple of modules
+        Whose bodies call each other, and no others.
     """
     names = {name: getattr(primitives, name) for name in vars(plain) if isinstance(vars(plain)[name], FunctionType)}
-    modules = [vars(module) | names for module in (philox, normals, exponential)]
+    spaces = [vars(module) | names for module in modules]
     loaded = {}
-    for space in modules:
+    for space in spaces:
         for name, function in list(space.items()):
             if isinstance(function, FunctionType) and function.__module__ == space["__name__"]:
                 loaded[name] = inline(FunctionType(function.__code__, space, name))
-    for space in modules:  # bodies call each other
+    for space in spaces:  # bodies call each other
         space.update(loaded)
     return loaded
 

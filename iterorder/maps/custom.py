@@ -77,6 +77,8 @@ class CustomMaps(RandomMaps):
         As it was given.
     digest : str
         Of the source of `step`, for files that hold no code.
+    engine : str
+        "8 replicas at once", or "one replica at a time" and why: what makes steps fast or slow. Numbers are the same.
 
     Raises
     ------
@@ -92,9 +94,10 @@ class CustomMaps(RandomMaps):
     indices. An entry of `out` that a branch leaves unwritten becomes NaN, and so does the whole state where an index is
     out of range. What `step` and a function given as `lipschitz` read from outside (numbers, functions, and those of
     compiled functions that they call) is as it was when the maps were made, in kernels and in `apply`: a sweep over a
-    global variable gives different maps, and later changes reach none of them. Integers wrap
-    around at 64 bits, and an integer to a negative integer power is 0 or 1: write floats. Error bounds of certified
-    samples take a step to round like dim + 9 operations on numbers of the size of the state.
+    global variable gives different maps, and later changes reach none of them. Integers wrap around at 64 bits, and an
+    integer to a negative integer power is 0 or 1: write floats. The functions exp, log, tanh, sin and cos of `math` and
+    NumPy are the package's own when compiled, within two units in the last place. Error bounds of certified samples
+    take a step to round like dim + 9 operations on numbers of the size of the state.
 
     Examples
     --------
@@ -243,6 +246,13 @@ class CustomMaps(RandomMaps):
         except (OSError, TypeError):
             code = self.step.__code__.co_code
         return hashlib.sha256(code).hexdigest()
+
+    @property
+    def engine(self) -> str:
+        """How steps are done: eight replicas at once, or one at a time and why."""
+        from iterorder.kernels.cpu.lift.steps import engine_of
+
+        return engine_of(self.form())
 
     def apply(self, x, draw) -> np.ndarray:
         """T_draw(x) by the function in plain Python, shape (..., dim) as x."""

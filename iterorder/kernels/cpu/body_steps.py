@@ -21,8 +21,10 @@ from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import from_dtype
 
 from iterorder.forms import Body
+from iterorder.kernels.cpu.attempt import succeeds
 from iterorder.kernels.cpu.explain import allocates, explained, makes_arrays
 from iterorder.kernels.cpu.lanes import row_pointer
+from iterorder.kernels.cpu.lift.own_functions import with_own_functions
 from iterorder.kernels.targets import OPTIONS, check_compiler
 
 # Up to this dimension a state is worked on in registers; above, in its row of the block.
@@ -263,7 +265,7 @@ def compiled_body(function, dim: int, noise: str, layout: tuple, dtype):
 
     `function` is `CustomMaps.body`, another one for other values of what it reads from outside: those are compiled in.
     """
-    body = njit(**OPTIONS, forceinline=True, boundscheck=True)(function)
+    body = njit(**OPTIONS, forceinline=True, boundscheck=True)(with_own_functions(function))
     state = types.Array(from_dtype(np.dtype(dtype)), 1, "C", readonly=True)
     body.compile((state, draw_type(noise), parameter_types(layout), types.Array(state.dtype, 1, "C")))
     return body
@@ -298,9 +300,7 @@ def custom_steps(body, dim: int, noise: str, rows: int, layout: tuple):
     def step(x, drawn, given, image):
         for k in range(dim):
             image[k] = np.nan  # what a branch leaves out is not a number
-        try:
-            body(unwritable(x), drawn, given, image)
-        except Exception:  # an index out of range: no memory is touched, and the path is found as diverged
+        if not succeeds(body, unwritable(x), drawn, given, image):  # the path is found as diverged
             for k in range(dim):
                 image[k] = np.nan
         for k in range(dim):

@@ -21,6 +21,7 @@ from iterorder.kernels.cpu.incremental import incremental, new_carry
 from iterorder.kernels.cpu.incremental_steps import incremental_steps_of
 from iterorder.kernels.cpu.lane_blocks import Code, Control, Scratch, chunk_of, new_scratch
 from iterorder.kernels.cpu.lanes import LANES
+from iterorder.kernels.cpu.lift.steps import address_of_images, lifted_body, lifted_steps, may_repeat
 from iterorder.kernels.cpu.packing import Packed, pack
 from iterorder.kernels.cpu.steps import steps_of
 from iterorder.kernels.cpu.sweep import CHUNK, PACKED_CHUNK, backward_sweep, new_sweep
@@ -94,7 +95,9 @@ def _code(steps: int, draws: Draws, noise_lanes: int) -> Code:
 def _address_of_steps(form: Form, packed: Packed, draws: Draws, shared: bool) -> int:
     dtype = packed.table.dtype
     if isinstance(form, Body):
-        return _body_address(form.step, form.dim, form.noise, form.noise_dim, layout_of(form.params), dtype)
+        kinds = form.dim, form.noise, form.noise_dim, layout_of(form.params)
+        steps, packed.parameters[-1] = _body_addresses(form.step, *kinds, dtype)
+        return steps
     return _steps_address(steps_of(form, packed, draws, shared), dtype)
 
 
@@ -117,12 +120,21 @@ def _incremental_address(function, dtype: np.dtype) -> int:
 
 
 @lru_cache(maxsize=256)
-def _body_address(step, dim, noise, noise_dim, layout, dtype: np.dtype) -> int:
-    """The compiled step of custom maps: the same for all whose parameters have the same types and shapes."""
+def _body_addresses(step, dim, noise, noise_dim, layout, dtype: np.dtype) -> tuple[int, int]:
+    """The compiled step of a body, the same for all whose parameters have the same types and shapes.
+
+    And what repeats a step of eight replicas one at a time, where the step may need that; else 0.
+    """
     example, rows = _example(dtype), noise_dim + (noise == "index+normal")
-    body = compiled_body(step, dim, noise, layout, dtype)
-    steps = custom_steps(body, dim, noise, rows, layout)
-    return address_of(steps, example.system, example.scratch, 0, 0, 0, 0)
+    kinds, arguments = (step, dim, noise, layout, dtype), (example.system, example.scratch, 0, 0, 0, 0)
+    lifted = lifted_body(step, dim, noise, rows, layout, dtype).body
+    if lifted is None:
+        return address_of(custom_steps(compiled_body(*kinds), dim, noise, rows, layout), *arguments), 0
+    steps = lifted_steps(lifted, dim, noise, rows, layout, dtype)
+    address = address_of(steps, *arguments)
+    if not may_repeat(steps, dtype):
+        return address, 0
+    return address, address_of_images(compiled_body(*kinds), dim, noise, rows, layout, dtype)
 
 
 @cache

@@ -10,6 +10,7 @@ from numba import njit
 
 from iterorder import noise
 from iterorder.forms import Body
+from iterorder.kernels.cpu.attempt import succeeds
 from iterorder.kernels.cpu.body_steps import (
     check_compiles,
     draw_view,
@@ -66,9 +67,7 @@ def images_kernel(body, dim: int, noise: str, rows: int, layout: tuple):
             x, image = unwritable(row_view(states, row, dim)), row_view(found, row, dim)
             for k in range(dim):
                 image[k] = np.nan  # what a branch leaves out is not a number
-            try:
-                body(x, draw(words, 0, row // states_per_draw, rows), given, image)
-            except Exception:  # an index out of range: no memory is touched, and the image is no number
+            if not succeeds(body, x, draw(words, 0, row // states_per_draw, rows), given, image):
                 for k in range(dim):
                     image[k] = np.nan
 

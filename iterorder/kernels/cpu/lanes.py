@@ -31,10 +31,10 @@ class Vector(types.Type):
 @register_model(Vector)
 class _VectorModel(models.PrimitiveModel):
     def __init__(self, data_models, kind):
-        super().__init__(data_models, kind, _llvm_type(kind))
+        super().__init__(data_models, kind, llvm_type(kind))
 
 
-def _llvm_type(kind: Vector) -> ir.VectorType:
+def llvm_type(kind: Vector) -> ir.VectorType:
     if isinstance(kind.dtype, types.Float):
         element = ir.DoubleType() if kind.dtype.bitwidth == 64 else ir.FloatType()
     else:
@@ -52,7 +52,7 @@ def is_float(kind) -> bool:
 
 def constant(kind: Vector, value):
     """The vector with `value` in every lane."""
-    return ir.Constant(_llvm_type(kind), [value] * kind.lanes)
+    return ir.Constant(llvm_type(kind), [value] * kind.lanes)
 
 
 def shuffle(builder, a, b, lanes):
@@ -321,7 +321,7 @@ def counting(typing_context, start, stride, lanes):
 
     def generate(context, builder, signature, arguments):
         first, step = (spread(builder, argument, kind.lanes) for argument in arguments[:2])
-        numbers = ir.Constant(_llvm_type(kind), list(range(kind.lanes)))
+        numbers = ir.Constant(llvm_type(kind), list(range(kind.lanes)))
         return builder.add(first, builder.mul(numbers, step))
 
     return kind(types.uint64, types.uint64, lanes), generate
@@ -383,31 +383,6 @@ def unrelated(typing_context, number):
         return builder.asm(ir.FunctionType(kind, [kind]), "", "=r,0", arguments, side_effect=False)
 
     return number(number), generate
-
-
-@intrinsic
-def lane_of(typing_context, vector, lane):
-    """The number in one lane."""
-    if not isinstance(vector, Vector):
-        return None
-
-    def generate(context, builder, signature, arguments):
-        return builder.extract_element(*arguments)
-
-    return vector.dtype(vector, types.intp), generate
-
-
-@intrinsic
-def with_lane(typing_context, vector, lane, value):
-    """The vector with another number in one lane."""
-    if not isinstance(vector, Vector):
-        return None
-
-    def generate(context, builder, signature, arguments):
-        numbers, position, number = arguments
-        return builder.insert_element(numbers, number, position)
-
-    return vector(vector, types.intp, vector.dtype), generate
 
 
 @intrinsic

@@ -162,14 +162,14 @@ def gather_columns(typing_context, table, drawn, row, lane, count):
             rows.append(row_pointer(context, builder, table, arguments[0], item))
         columns: list = []
         while len(columns) < kind.count:
-            read = _two_columns if kind.count - len(columns) <= 2 else _four_columns
+            read = two_columns if kind.count - len(columns) <= 2 else four_columns
             columns += read(builder, rows, len(columns))
         return context.make_tuple(builder, kind, columns[: kind.count])
 
     return kind(table, drawn, types.intp, types.intp, count), generate
 
 
-def _four_columns(builder, rows, first):
+def four_columns(builder, rows, first):
     """Row i in the low and row i + 4 in the high half of four vectors; then neighbours, then pairs, exchanged."""
     halves = [load_from(builder, row, 4, first) for row in rows]
     joined = [shuffle(builder, halves[i], halves[i + 4], range(8)) for i in range(4)]
@@ -179,7 +179,7 @@ def _four_columns(builder, rows, first):
     return [shuffle(builder, pair[0], pair[1], order) for order in (left, right) for pair in (even, odd)]
 
 
-def _two_columns(builder, rows, first):
+def two_columns(builder, rows, first):
     """Even rows in one vector, odd rows in another; then neighbours exchanged."""
     pairs = [load_from(builder, row, 2, first) for row in rows]
     joined = []

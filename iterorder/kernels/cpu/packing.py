@@ -36,7 +36,8 @@ class Packed(NamedTuple):
     are at most two). In the row layout ``table[i]`` holds a and ``table[i·dim + k]`` row k of A, padded to `stride`,
     and ``constants[i]`` holds b or c.
 
-    Bodies and slopes that were given as functions find what they need at `parameters`. With an `optimizer`, whose
+    Bodies and slopes that were given as functions find what they need at `parameters`, behind which bodies have the
+    address of what repeats a step one replica at a time, where that may be needed. With an `optimizer`, whose
     numbers that array holds, the table is that of the gradients: (H | −Hc) in place of (A | b), and `dim` is that of
     the state with the velocity.
     """
@@ -122,7 +123,8 @@ def _(form: Body, dtype) -> Packed:
     columns, one = form.dim <= MAX_LANE_DIM, np.dtype(dtype).type(1.0)
     stride = form.dim if columns else padded(form.dim, dtype)
     empty = np.zeros((1, stride), dtype)
-    return Packed(columns, form.dim, stride, 1, empty, empty, one, one, memory_of(form.params))
+    memory = np.append(memory_of(form.params), 0)
+    return Packed(columns, form.dim, stride, 1, empty, empty, one, one, memory)
 
 
 @pack.register

@@ -11,10 +11,12 @@ import numpy as np
 from numba import njit, types
 
 from iterorder.forms import Slope
-from iterorder.kernels.cpu.bodies import exp
+from iterorder.kernels.cpu.bodies import exp, mathematics
 from iterorder.kernels.cpu.body_steps import layout_of, parameter_types, parameters_at
 from iterorder.kernels.cpu.explain import allocates, explained, makes_arrays
-from iterorder.kernels.cpu.lanes import LANES, alike, lane_of, to_float64, to_type_of, where, with_lane
+from iterorder.kernels.cpu.lanes import LANES, Vector, alike, to_float64, to_type_of, where
+from iterorder.kernels.cpu.lift.in_lanes import lifted
+from iterorder.kernels.cpu.lift.own_functions import with_own_functions
 from iterorder.kernels.targets import OPTIONS, check_compiler, jit, jit_inline
 
 
@@ -41,7 +43,8 @@ def move_of(slope: Slope) -> Move:
 @lru_cache(maxsize=256)
 def _move(function, layout: tuple, folded: bool, exact: bool) -> Move:
     if not folded:
-        apply = _lane_by_lane(compiled_slope(function, layout))
+        many = Vector(types.float64, LANES)
+        apply = _free(lifted(function, (many, many, parameter_types(layout))))
         return Move(apply, parameters_at(layout), folded, njit(**OPTIONS), njit(**OPTIONS, forceinline=True))
     phi = jit_inline(on_lanes(function))
     return Move((_folded_exact if exact else _folded)(phi), parameters_at(layout), folded, jit, jit_inline)
@@ -50,7 +53,7 @@ def _move(function, layout: tuple, folded: bool, exact: bool) -> Move:
 @lru_cache(maxsize=256)
 def compiled_slope(function, layout: tuple):
     """``function(z, target, params)`` for numbers; raises Numba's own errors."""
-    slope = njit(**OPTIONS, boundscheck=True)(function)
+    slope = njit(**OPTIONS, boundscheck=True)(with_own_functions(function))
     slope.compile((types.float64, types.float64, parameter_types(layout)))
     return slope
 
@@ -72,22 +75,12 @@ def check_compiles(slope: Slope) -> None:
         raise allocates(slope.function, compiled, compiles)
 
 
-def _lane_by_lane(slope):
-    """A slope of numbers, for one lane after the other; what raises gives no number."""
-
-    @njit(**OPTIONS)
-    def one(z, target, given):
-        try:
-            return float(slope(z, target, given))
-        except Exception:
-            return np.nan
+def _free(slope):
+    """A slope of a margin and a target, eight at once where it can be lifted; what raises gives no number."""
 
     @njit(**OPTIONS, forceinline=True)
     def apply(z, c, factor, given):
-        margins, targets = to_float64(z), to_float64(c)
-        slopes = margins
-        for lane in range(LANES):
-            slopes = with_lane(slopes, lane, one(lane_of(margins, lane), lane_of(targets, lane), given))
+        slopes = to_float64(slope(to_float64(z), to_float64(c), given))
         return to_type_of(slopes * np.float64(factor), z)
 
     return apply
@@ -114,7 +107,7 @@ def larger(a, b):
 
 
 LANE_MATH = ModuleType("math", "The functions of vectors of lanes by the names of Python's module.")
-LANE_MATH.exp = exp  # type: ignore[attr-defined]
+vars(LANE_MATH).update(vars(mathematics), exp=exp)
 NAMES = {"math": LANE_MATH, "min": smaller, "max": larger}
 
 

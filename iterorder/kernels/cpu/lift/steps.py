@@ -1,0 +1,268 @@
+"""Steps of maps that a user wrote, for eight replicas at once: the body compiled for numbers of several lanes.
+
+`kernels.cpu.body_steps` has the same steps one replica at a time. They are the twin of these, what runs where a body
+cannot be lifted, and what repeats a step in which an index was out of range in some lane. Both have the same bits.
+"""
+
+from __future__ import annotations
+
+import operator
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.np.numpy_support import from_dtype
+
+from iterorder.forms import Body
+from iterorder.kernels.cpu.attempt import succeeds
+from iterorder.kernels.cpu.body_steps import MAX_LANE_DIM, layout_of, parameter_types, parameters_at
+from iterorder.kernels.cpu.explain import reason_and_hint
+from iterorder.kernels.cpu.images import images_kernel
+from iterorder.kernels.cpu.lanes import LANES, load_from, row_pointer, store_to
+from iterorder.kernels.cpu.lift import varying_operations  # noqa: F401, which teaches the compiler what bodies use
+from iterorder.kernels.cpu.lift.one_exit import CannotLift
+from iterorder.kernels.cpu.lift.own_functions import with_own_functions
+from iterorder.kernels.cpu.lift.rewrite import lifted_function
+from iterorder.kernels.cpu.lift.varying import Varying
+from iterorder.kernels.cpu.lift.varying_arrays import LONGEST_ROW, array_of, new_array, on_stack, unwritable
+from iterorder.kernels.targets import OPTIONS, address_of, call_at, jit
+
+#: Draws up to this size are held in registers (or on the stack) by a step.
+MOST_DRAWS = 64
+
+_WORDS = array_of(types.float64, writable=False)
+_INDEX = Varying(types.int64, LANES)
+
+
+# --------------------------------------------------------------------------------------------------------------- draws
+
+
+class VaryingDraw(types.Type):
+    """The type of draws whose entry 0 is an integer and whose other entries are floats, one draw for each lane."""
+
+    def __init__(self):
+        super().__init__("VaryingDraw")
+
+
+VARYING_DRAW = VaryingDraw()
+
+
+@register_model(VaryingDraw)
+class _VaryingDrawModel(models.StructModel):
+    def __init__(self, data_models, kind):
+        super().__init__(data_models, kind, [("index", _INDEX), ("words", _WORDS)])
+
+
+@infer_global(len)
+class _Length(AbstractTemplate):
+    def generic(self, args, kws):
+        return signature(types.intp, *args) if args == (VARYING_DRAW,) else None
+
+
+@lower_builtin(len, VaryingDraw)
+def _length(context, builder, kind, args):
+    draw = cgutils.create_struct_proxy(VARYING_DRAW)(context, builder, args[0])
+    return builder.extract_value(context.make_array(_WORDS)(context, builder, draw.words).shape, 0)
+
+
+@infer_global(operator.getitem)
+class _Entry(AbstractTemplate):
+    prefer_literal = True
+
+    def generic(self, args, kws):
+        if len(args) != 2 or args[0] != VARYING_DRAW or not isinstance(args[1], types.Integer):
+            return None
+        first = isinstance(args[1], types.IntegerLiteral) and args[1].literal_value == 0
+        return signature(_INDEX if first else _WORDS.dtype, *args)
+
+
+@lower_builtin(operator.getitem, VaryingDraw, types.IntegerLiteral)
+@lower_builtin(operator.getitem, VaryingDraw, types.Integer)
+def _entry(context, builder, kind, args):
+    """As for one draw: entry 0 at an index that is not written out is a float, and one beyond the end is NaN."""
+    draw = cgutils.create_struct_proxy(VARYING_DRAW)(context, builder, args[0])
+    if kind.return_type == _INDEX:
+        return draw.index
+    words = context.make_array(_WORDS)(context, builder, draw.words)
+    length = builder.extract_value(words.shape, 0)
+    position = context.cast(builder, args[1], types.unliteral(kind.args[1]), types.intp)
+    negative = builder.icmp_signed("<", position, position.type(0))
+    position = builder.select(negative, builder.add(position, length), position)
+    inside = builder.icmp_unsigned("<", position, length)
+    position = builder.select(inside, position, position.type(0))
+    numbers = builder.load(builder.gep(words.data, [position]))
+    is_index = builder.icmp_signed("==", position, position.type(0))
+    value = builder.select(is_index, builder.sitofp(draw.index, numbers.type), numbers)
+    return builder.select(inside, value, ir.Constant(numbers.type, [float("nan")] * LANES))
+
+
+def varying_draw_type(noise: str):
+    """The Numba type of the draws of eight lanes."""
+    if noise == "index+normal":
+        return VARYING_DRAW
+    return array_of(types.int64 if noise == "index" else types.float64, writable=False)
+
+
+def varying_draw(noise: str):
+    """The draws of eight lanes: rows first … first + count − 1 of their columns, copied next to the step."""
+    kind = varying_draw_type(noise)
+    words = _WORDS if noise == "index+normal" else kind
+
+    @intrinsic(prefer_literal=True)
+    def read(typing_context, drawn, first, lane, count):
+        if not isinstance(count, types.IntegerLiteral):
+            return None
+
+        def generate(context, builder, signature, arguments):
+            row = row_pointer(context, builder, drawn, *arguments[:3])
+            stride = builder.extract_value(context.make_array(drawn)(context, builder, arguments[0]).shape, 1)
+            array, place = on_stack(context, builder, words, count.literal_value)
+            for k in range(count.literal_value):
+                source = builder.gep(row, [builder.mul(stride, stride.type(k))])
+                if k == 0 and words is not kind:
+                    index = load_from(builder, source, LANES)
+                bits = builder.bitcast(load_from(builder, source, LANES), place.type.pointee)
+                builder.store(bits, builder.gep(place, [ir.Constant(ir.IntType(64), k)]))
+            if words is kind:
+                return array
+            draw = cgutils.create_struct_proxy(VARYING_DRAW)(context, builder)
+            draw.index, draw.words = index, array
+            return draw._getvalue()
+
+        return kind(drawn, types.intp, types.intp, count), generate
+
+    return read
+
+
+# --------------------------------------------------------------------------------------------------------------- steps
+
+
+@intrinsic
+def _load(typing_context, states, row, lane):
+    """states[row, lane : lane + 8] as numbers of eight lanes."""
+    kind = Varying(states.dtype, LANES)
+
+    def generate(context, builder, signature, arguments):
+        return load_from(builder, row_pointer(context, builder, states, *arguments), LANES)
+
+    return kind(states, types.intp, types.intp), generate
+
+
+@intrinsic
+def _store(typing_context, numbers, states, row, lane):
+    """states[row, lane : lane + 8] ← numbers of eight lanes."""
+
+    def generate(context, builder, signature, arguments):
+        store_to(builder, arguments[0], row_pointer(context, builder, states, *arguments[1:]))
+        return context.get_dummy_value()
+
+    return types.void(numbers, states, types.intp, types.intp), generate
+
+
+@jit
+def repeat(memory, states, drawn, first, rows, lane):
+    """One step of eight lanes, one state after the other, by the function that `address_of_images` gave.
+
+    Its address stands behind the parameters in `memory`.
+    """
+    dim = states.shape[0]
+    x, found = np.empty((LANES, dim), states.dtype), np.empty((LANES, dim), states.dtype)
+    words = np.empty((rows, LANES), np.int64)
+    for i in range(LANES):
+        for k in range(dim):
+            x[i, k] = states[k, lane + i]
+        for k in range(rows):
+            words[k, i] = np.int64(drawn[first + k, (lane + i) % drawn.shape[1]])
+    call_at(memory[memory.size - 1], (x, 1, words, memory, found))
+    for i in range(LANES):
+        for k in range(dim):
+            states[k, lane + i] = found[i, k]
+
+
+@cache
+def _repeat_address(dtype: np.dtype) -> int:
+    block, drawn = np.zeros((1, LANES), dtype), np.zeros((1, LANES), np.uint64)
+    return address_of(repeat, np.zeros(1, np.int64), block, drawn, 0, 1, 0)
+
+
+class Lifted(NamedTuple):
+    """A body for numbers of eight lanes; None where there is none, and then why."""
+
+    body: Any
+    reason: str = ""
+
+
+@lru_cache(maxsize=256)
+def lifted_body(function, dim: int, noise: str, rows: int, layout: tuple, dtype) -> Lifted:
+    """The body of steps whose draws have `rows` entries, lifted if that can be."""
+    if dim > MAX_LANE_DIM or rows > MOST_DRAWS:
+        return Lifted(None, f"has more than {MAX_LANE_DIM} coordinates or {MOST_DRAWS} numbers in a draw")
+    tables = [item[1][1] if isinstance(item, tuple) and len(item[1]) == 2 else None for item in layout]
+    tables = [length if length is not None and 0 < length <= LONGEST_ROW else None for length in tables]
+    names = tuple(function.__code__.co_varnames[k] for k in (0, 1, 3))
+    state = from_dtype(np.dtype(dtype))
+    try:
+        many = lifted_function(with_own_functions(function), names, tables)
+        body = njit(**OPTIONS, forceinline=True, boundscheck=True)(many)
+        given, out = parameter_types(layout), array_of(state, writable=True)
+        body.compile((array_of(state, writable=False), varying_draw_type(noise), given, out))
+    except CannotLift as error:
+        return Lifted(None, str(error))
+    except Exception as error:  # Numba raises many kinds
+        return Lifted(None, reason_and_hint(error)[0])
+    return Lifted(body)
+
+
+def engine_of(form: Body) -> str:
+    """How steps of a body are done, in words."""
+    rows = form.noise_dim + (form.noise == "index+normal")
+    found = lifted_body(form.step, form.dim, form.noise, rows, layout_of(form.params), np.dtype(np.float64))
+    return f"one replica at a time: {found.reason}" if found.body is None else f"{LANES} replicas at once"
+
+
+def lifted_steps(body, dim: int, noise: str, rows: int, layout: tuple, dtype):
+    """The steps of a block for a body of `lifted_body`."""
+    draw, parameters, again = varying_draw(noise), parameters_at(layout), _repeat_address(dtype)
+
+    @njit(**OPTIONS)
+    def column_steps(system, scratch, start, stop, direction, first_lane):
+        states, drawn, given = scratch.states, scratch.drawn, parameters(system.parameters)
+        for lane in range(first_lane, states.shape[1], LANES):
+            x, image = new_array(states, dim), new_array(states, dim)
+            column = lane % drawn.shape[1]  # a division, which the compiler leaves in the loop
+            for k in range(dim):
+                x[k] = _load(states, k, lane)
+            for row in range(start, stop, direction):
+                for k in range(dim):
+                    image[k] = np.nan  # what a branch leaves out is not a number
+                drawn_now = draw(drawn, row * rows, column, rows)
+                if succeeds(body, unwritable(x), drawn_now, given, image):
+                    for k in range(dim):
+                        x[k] = image[k]
+                else:  # an index out of range in some lane: whose it was is known one state at a time
+                    for k in range(dim):
+                        _store(x[k], states, k, lane)
+                    call_at(again, (system.parameters, states, drawn, row * rows, rows, lane))
+                    for k in range(dim):
+                        x[k] = _load(states, k, lane)
+            for k in range(dim):
+                _store(x[k], states, k, lane)
+
+    return column_steps
+
+
+def may_repeat(steps, dtype) -> bool:
+    """Whether compiled steps call `repeat` anywhere: most bodies cannot leave their arrays."""
+    return any(str(_repeat_address(np.dtype(dtype))) in code for code in steps.inspect_llvm().values())
+
+
+def address_of_images(body, dim: int, noise: str, rows: int, layout: tuple, dtype) -> int:
+    """Where the function begins that `repeat` calls, for the body of single numbers."""
+    kernel = images_kernel(body, dim, noise, rows, layout)
+    states, words = np.zeros((1, dim), dtype), np.zeros((rows, 1), np.int64)
+    return address_of(kernel, states, 1, words, np.zeros(1, np.int64), states)
