@@ -85,6 +85,11 @@ def test_a_kernel_that_encloses_another_is_found_again(folder, monkeypatch, capf
     assert capfd.readouterr().err == ""
     assert (enclosing("thrice", 1.0)(1.5), enclosing("twice", 2.0)(1.5)) == (5.5, 5.0)  # and no other for it
     assert len(files(folder, ".nbc")) == 3
+    # A constant of the enclosed function alone, which its code only numbers: the file tells.
+    (folder / "module.py").write_text(ENCLOSING.replace("2.0 * x", "5.0 * x"))
+    disk_cache._digest.cache_clear()
+    disk_cache._stamp.cache_clear()
+    assert enclosing("twice", 1.0)(1.5) == 8.5
     plain = [
         enclosing("twice", 1.0, lambda function, options: numba.njit(cache=True, **options)(function)) for _ in "ab"
     ]

@@ -60,10 +60,12 @@ def _enclosed(function) -> str:
 
 
 def _described(value) -> str:
-    """An enclosed function by its name and what it encloses; its text stands in a file that the stamp covers."""
+    """An enclosed function by its name, its file and what it encloses: the file may be one that no stamp covers."""
     function = getattr(value, "py_func", getattr(value, "_defn", value))
     if isinstance(function, FunctionType):
-        return f"{function.__module__}.{function.__qualname__}({_enclosed(function)})"
+        file = Path(function.__code__.co_filename)
+        text = _digest(file) if file.exists() else ""
+        return f"{function.__module__}.{function.__qualname__}:{text}({_enclosed(function)})"
     return f"{type(value).__name__}({pickle.dumps(value)!r})"
 
 

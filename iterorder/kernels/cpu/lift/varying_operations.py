@@ -223,8 +223,8 @@ def _plain_signature(typing_context, function, kinds):
 def _register(function, arities):
     """Teach the compiler a function of lanes, or of lanes and numbers, that it knows of numbers."""
 
-    @infer_global(function)
     class _Typing(AbstractTemplate):
+        key = function
         prefer_literal = function in (operator.pow, operator.ipow)
 
         def generic(self, args, kws):
@@ -242,6 +242,8 @@ def _register(function, arities):
                 Varying(found.return_type, lanes),
                 *(Varying(k, lanes) if isinstance(a, Varying) else k for a, k in kinds),
             )
+
+    infer_global(function, types.Function(_Typing))
 
     def generate(context, builder, signature, arguments):
         return _lower(function, context, builder, signature, arguments)
