@@ -14,7 +14,8 @@ from iterorder.errors import BackendUnavailableError, InvalidInputError
 from iterorder.files import as_path, whole_file
 from iterorder.maps import CustomMaps, RandomMaps
 from iterorder.maps.family import FAMILIES, family_of
-from iterorder.maps.losses import LOSSES, Loss
+from iterorder.maps.loss import Loss
+from iterorder.maps.losses import LOSSES
 from iterorder.noise import MAX_REPLICAS
 from iterorder.orders import Order, Window, as_order
 from iterorder.shown import call, shown, span

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from iterorder import LinearModelSGD, Loss, stationary_sample
-from iterorder.maps.losses import LOSSES, RESIDUAL
+from iterorder.maps.loss import RESIDUAL
+from iterorder.maps.losses import LOSSES
 from iterorder.plotting import COLUMN, PAGE, house_style, panel_title, save_figure
 
 STEP_SIZE, RIDGE, N_POINTS, SEED = 0.2, 0.02, 200, 0

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -242,6 +245,24 @@ def test_a_model_is_saved_with_its_loss(name, tmp_path):
     loaded = ito.load(tmp_path / "run.npz").maps
     assert repr(loaded.loss) == repr(maps.loss)
     np.testing.assert_array_equal(loaded.apply(np.ones(3), 2), maps.apply(np.ones(3), 2))
+
+
+@pytest.mark.parametrize("loss", [*NAMES, ito.Loss.named("huber", delta=0.25), ito.Loss(slope, **ATAN)], ids=str)
+def test_models_are_pickled_replaced_and_closed(loss):
+    targets = targets_of(loss if isinstance(loss, str) else "", np.array([-1.0, 2.0]))
+    maps = ito.LinearModelSGD([[1.0], [2.0]], targets, 0.1, loss=loss)
+    for twin in (pickle.loads(pickle.dumps(maps)), dataclasses.replace(maps), copy.deepcopy(maps)):
+        np.testing.assert_array_equal(twin.apply([0.5], 1), maps.apply([0.5], 1))
+        assert repr(twin.loss) == repr(maps.loss)
+    with pytest.raises(AttributeError, match="curvature_range of a loss cannot be changed"):
+        maps.loss.curvature_range = (0.0, 0.0)
+
+
+def test_a_pickled_loss_keeps_what_it_read_from_outside(monkeypatch):
+    loss = ito.Loss(scaled)
+    written = pickle.dumps(loss)
+    monkeypatch.setitem(globals(), "SCALE", 7.0)
+    assert pickle.loads(written).slopes(np.ones(1), np.zeros(1))[0] == 1.0
 
 
 def test_a_model_with_a_loss_of_its_own_is_saved_without_its_maps(tmp_path):

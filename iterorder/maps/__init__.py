@@ -8,7 +8,7 @@ from iterorder.maps.gaussian_regression import GaussianRegressionSGD
 from iterorder.maps.linear_model import LinearModelSGD
 from iterorder.maps.linear_regression import LinearRegressionSGD
 from iterorder.maps.logistic_regression import LogisticRegressionSGD
-from iterorder.maps.losses import Loss
+from iterorder.maps.loss import Loss
 from iterorder.maps.optimizer import Optimizer
 from iterorder.maps.quadratic import QuadraticSGD
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iterorder.maps.family import family
-from iterorder.maps.losses import SQUARED, Loss
+from iterorder.maps.loss import Loss
+from iterorder.maps.losses import SQUARED
 from iterorder.maps.rows import RowMaps, set_fields
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iterorder.maps.family import family
-from iterorder.maps.losses import LOGISTIC, Loss
+from iterorder.maps.loss import Loss
+from iterorder.maps.losses import LOGISTIC
 from iterorder.maps.rows import RowMaps, set_fields
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from iterorder.errors import InvalidInputError
 from iterorder.forms import Rows
 from iterorder.maps.base import as_step_size
 from iterorder.maps.descent import SGDMaps
-from iterorder.maps.losses import RESIDUAL, SIGNED, Loss
+from iterorder.maps.loss import RESIDUAL, SIGNED, Loss
 from iterorder.sampling import Sampling
 from iterorder.validation import as_float, as_floats, read_only
 

@@ -7,7 +7,7 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.forms import Affine
 from iterorder.maps.descent import SGDMaps
-from iterorder.maps.losses import SIGNED
+from iterorder.maps.loss import SIGNED
 from iterorder.maps.rows import RowMaps
 
 EPS = float(np.finfo(np.float64).eps)
