@@ -27,7 +27,17 @@ import figure_limit_law as limit_law  # noqa: E402
 import figure_real_data as real_data  # noqa: E402
 import figure_risk as risk  # noqa: E402
 
-NAMES = ("limit_law", "real_data", "cyclic", "risk", "stability", "order_of_steps", "slow_and_never", "restrained")
+NAMES = (
+    "limit_law",
+    "real_data",
+    "cyclic",
+    "risk",
+    "stability",
+    "order_of_steps",
+    "slow_and_never",
+    "restrained",
+    "losses",
+)
 Z = 4.5
 #: Of the band around an empirical distribution function, in tests.
 LEVEL = 1e-6
@@ -377,3 +387,20 @@ def test_norms_settle_and_last_bits_grow_where_maps_expand():
     for order in ("forward", "backward"):
         assert max(data[f"contracting_{order}"]) < 1e-14
         assert max(data[f"expanding_{order}"]) > 0.5
+
+
+# --------------------------------------------------------------------------------------------------------------- losses
+
+
+def test_bounded_losses_are_not_pulled_by_outliers():
+    """The mean of the data lies a tenth of the distance of the outliers away; the median does not."""
+    data = numbers("losses")
+    names = [name.removeprefix("law_") for name in data if name.startswith("law_")]
+    assert set(names) >= {"squared", "huber", "smoothed-quantile", "log-cosh"}
+    medians = {name: float(np.median(data[f"law_{name}"])) for name in names}
+    for name in names:
+        slopes = np.array(data[f"slope_{name}"])
+        assert (np.diff(slopes) >= 0.0).all()  # convex losses
+        if name != "squared":
+            assert np.abs(slopes).max() <= 1.0
+            assert medians[name] < 0.5 < medians["squared"]
