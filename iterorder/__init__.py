@@ -29,6 +29,7 @@ from iterorder.maps import (
     QuadraticSGD,
     RandomMaps,
     gallery,
+    losses,
 )
 from iterorder.orders import Window
 from iterorder.simulate import simulate
@@ -86,6 +87,7 @@ __all__ = [
     "gallery",
     "lie_bracket",
     "load",
+    "losses",
     "simulate",
     "stability_boundary",
     "stationary_sample",

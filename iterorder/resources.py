@@ -33,7 +33,7 @@ def memory() -> int:
     """Bytes of memory that this process may use: those of the machine, or of its container."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else UNKNOWN_MEMORY
     limits = (_number(CGROUP / "memory.max"), _number(CGROUP / "memory" / "memory.limit_in_bytes"))
-    return min(machine, *(limit for limit in limits if limit is not None and limit > 0), machine)
+    return min([machine, *(limit for limit in limits if limit is not None and limit > 0)])
 
 
 def _processors() -> int:

@@ -265,7 +265,7 @@ def _described(maps: RandomMaps, prefix: str) -> tuple[dict, dict[str, np.ndarra
             parameters[item.name], inner = _described(value, f"{prefix}{item.name}.")
             arrays |= inner
         elif isinstance(value, Loss):
-            parameters[item.name] = {"loss": value.name, "parameters": value.parameters}
+            parameters[item.name] = {"loss": value.name, "parameters": dict(value.parameters or {})}
         else:
             parameters[item.name] = value
     return {"family": family.__name__, "parameters": parameters}, arrays

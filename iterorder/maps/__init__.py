@@ -1,6 +1,6 @@
 """Random-map systems: families of maps and the law by which one is drawn at each step."""
 
-from iterorder.maps import gallery
+from iterorder.maps import gallery, losses
 from iterorder.maps.affine import AffineMaps
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.custom import CustomMaps
@@ -24,4 +24,5 @@ __all__ = [
     "QuadraticSGD",
     "RandomMaps",
     "gallery",
+    "losses",
 ]

@@ -7,9 +7,9 @@ Its functions are plain Python of numbers. Kernels compile the slope; everything
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from types import FunctionType
+from types import FunctionType, MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -78,7 +78,7 @@ class Loss:
     kind = FREE
     #: Whether the slope is known to be bounded.
     bounded = False
-    parameters: dict[str, float] | None = None
+    parameters: Mapping[str, float] | None = None
     params: tuple
     curvature_range: tuple[float, float] | None
     _given: dict[str, FunctionType]
@@ -131,12 +131,32 @@ class Loss:
     def __setattr__(self, name: str, value) -> None:
         raise AttributeError(f"{name} of a loss cannot be changed: make another one")
 
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{name} of a loss cannot be deleted")
+
+    def __init_subclass__(cls, **options) -> None:
+        """Refuse other mathematics under the name of a loss: kernels read the functions that were given."""
+        super().__init_subclass__(**options)
+        changed = [name for name in vars(cls) if name in vars(Loss) and not name.startswith("__")]
+        if changed and not cls.__module__.startswith("iterorder."):
+            raise InvalidInputError(f"{cls.__name__} changes {changed[0]!r} of Loss: give the functions to Loss(…)")
+
     def __getstate__(self) -> dict:
         """What pickle keeps: functions by their names, and the numbers that they read from outside."""
+        for what, function in self._given.items():
+            if "<" in function.__qualname__:
+                raise InvalidInputError(
+                    f"{what} of the loss is {function.__qualname__!r}, which no other process finds: give a function "
+                    "of a module where the loss is to be pickled"
+                )
         return {name: value for name, value in vars(self).items() if name != "_functions"}
 
     def __setstate__(self, state: dict) -> None:
         vars(self).update(state)
+
+    def __deepcopy__(self, memo: dict) -> Loss:
+        """Itself, as nothing of it changes."""
+        return self
 
     @cached_property
     def _functions(self) -> dict[str, Function]:
@@ -208,7 +228,7 @@ class FoldedLoss(Loss):
         vars(self).update(
             name=name,
             kind=kind,
-            parameters=parameters,
+            parameters=MappingProxyType(parameters),
             bounded=bounded,
             params=tuple(parameters.values()),
             curvature_range=curvature_range,
@@ -220,7 +240,7 @@ class FoldedLoss(Loss):
 
     def __reduce__(self):
         """By its name: pickles see no functions of this file."""
-        return _made, (self.name, self.parameters)
+        return _made, (self.name, dict(self.parameters or {}))
 
     @property
     def form(self) -> Slope:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from iterorder.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from iterorder.maps.losses import Loss
+    from iterorder.maps.loss import Loss
 
 EPS = float(np.finfo(np.float64).eps)
 #: Where derivatives are tried: margins that are no usual place of a kink, and targets of labels and of counts.
 MARGINS = np.linspace(-8.0, 8.0, 65) + 0.01234567
 TARGETS, LABELS = np.array([-1.0, 0.0, 1.0, 2.5]), np.array([-1.0, 1.0])
-#: Step of a difference: its error is of the order of the step, and rounding of eps/step.
+#: Step of a difference: what it leaves out is of the order of the step, and rounding of eps/step.
 STEP = EPS ** (1.0 / 3.0)
-#: Share of the size of a derivative by which a difference may be off: far above both errors for ordinary functions.
+#: Share of a derivative by which a difference may be off, beyond what it leaves out and rounding.
 SHARE = 1e-3
+#: Roundings of a function in units in the last place of the numbers that it adds up.
+ULPS = 64.0
 
 
 def check_loss(loss: Loss) -> None:
@@ -43,36 +45,50 @@ def check_loss(loss: Loss) -> None:
         _hold_range(loss, z, target)
 
 
-def _differences(function, z, target) -> list[np.ndarray]:
-    """Forward, backward and central: one of them is right beside a kink."""
+class _Differences(NamedTuple):
+    """Forward, backward and central differences, and by how much they may be off: one is right beside a kink."""
+
+    forward: np.ndarray
+    backward: np.ndarray
+    central: np.ndarray
+    room: np.ndarray
+
+
+def _differences(function, z, target) -> _Differences:
     step = STEP * np.maximum(1.0, np.abs(z))
     before, here, after = (function(z + shift * step, target) for shift in (-1.0, 0.0, 1.0))
     with np.errstate(invalid="ignore"):
-        return [(after - here) / step, (here - before) / step, (after - before) / (2.0 * step)]
+        forward, backward, central = (after - here) / step, (here - before) / step, (after - before) / (2.0 * step)
+        largest = np.maximum(np.abs(forward), np.abs(backward))
+        # The scale is that of the function itself: half a loss has half the room.
+        added = np.max(np.abs([before, here, after]), axis=0) + largest * (np.abs(z) + np.abs(target))
+        room = np.abs(forward - backward) + ULPS * EPS * added / step + SHARE * largest
+    return _Differences(forward, backward, central, room)
 
 
 def _hold(function, derivative, name: str, of: str, z, target) -> None:
     given, found = derivative(z, target), _differences(function, z, target)
     with np.errstate(invalid="ignore"):
-        errors = np.min([np.abs(given - difference) for difference in found], axis=0)
-        sizes = np.maximum(np.abs(given), np.max(np.abs(found), axis=0)) + np.abs(function(z, target))
-    excess = np.where(np.isfinite(errors), errors - SHARE * np.maximum(sizes, 1.0), -np.inf)
+        errors = np.min([np.abs(given - one) for one in (found.forward, found.backward, found.central)], axis=0)
+        excess = errors - found.room
+    excess = np.where(np.isfinite(excess), excess, -np.inf)
     worst = int(np.argmax(excess))
     if excess[worst] > 0.0:
         raise InvalidInputError(
             f"{name} is {given[worst]:.6g} at z = {z[worst]:.6g}, target = {target[worst]:g}, and differences of the "
-            f"{of} give {found[2][worst]:.6g}: give the derivative of the {of}"
+            f"{of} give {found.central[worst]:.6g}: give the derivative of the {of}"
         )
 
 
 def _hold_range(loss: Loss, z, target) -> None:
     low, high = loss.curvature_range or (-np.inf, np.inf)
-    if loss.has("curvature"):
+    if loss.has("curvature"):  # which was held against differences
         smallest = largest = loss.curvatures(z, target)
+        room = ULPS * EPS * np.abs(largest)
     else:
         found = _differences(loss.slopes, z, target)
-        smallest, largest = np.min(found, axis=0), np.max(found, axis=0)
-    room = SHARE * np.maximum(1.0, np.abs(largest))
+        smallest, largest = np.minimum(found.forward, found.backward), np.maximum(found.forward, found.backward)
+        room = found.room
     for outside, seen in ((low - smallest - room, smallest), (largest - high - room, largest)):
         excess = np.where(np.isfinite(seen), outside, -np.inf)
         worst = int(np.argmax(excess))

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from types import MappingProxyType
 
 from iterorder.errors import InvalidInputError
+from iterorder.kernels.bodies.exponential import exp
 from iterorder.maps.loss import RESIDUAL, SIGNED, FoldedLoss, Loss
 from iterorder.validation import as_float
 
@@ -32,8 +34,8 @@ def _one(u, params):
     return 1.0
 
 
-def _logistic(u, factor, params):
-    return -factor / (1.0 + math.exp(u))
+def _logistic(u, factor, params):  # exp of `bodies` overflows nowhere
+    return -factor / (1.0 + exp(u))
 
 
 def _logistic_value(u, params):
@@ -60,7 +62,7 @@ def _huber_value(u, params):
 
 
 def _huber_curvature(u, params):
-    return 1.0 * (abs(u) <= params[0])
+    return 1.0 * (abs(u) <= params[0]) + (u - u)
 
 
 def _squared_hinge(u, factor, params):
@@ -72,7 +74,7 @@ def _squared_hinge_value(u, params):
 
 
 def _squared_hinge_curvature(u, params):
-    return 1.0 * (u < 1.0)
+    return 1.0 * (u < 1.0) + (u - u)
 
 
 def _smoothed_quantile(u, factor, params):
@@ -85,7 +87,7 @@ def _smoothed_quantile_value(u, params):
 
 
 def _smoothed_quantile_curvature(u, params):
-    return 0.5 / params[1] * (abs(u) <= params[1])
+    return 0.5 / params[1] * (abs(u) <= params[1]) + (u - u)
 
 
 def _log_cosh(u, factor, params):
@@ -145,6 +147,8 @@ def smoothed_quantile(level: float = 0.5, width: float = 1.0) -> Loss:
     if not level <= 1.0:
         raise InvalidInputError(f"level is {level!r}: give a number in [0, 1]")
     width = as_float("width", width, low=0.0, strict=True)
+    if not math.isfinite(0.5 / width):
+        raise InvalidInputError(f"width is {width!r}: the curvature 0.5/width must be a number, give a larger one")
     functions = _smoothed_quantile, _smoothed_quantile_value, _smoothed_quantile_curvature, _nothing
     return FoldedLoss(
         "smoothed-quantile",
@@ -177,7 +181,7 @@ def poisson() -> Loss:
 
 class _Poisson(Loss):
     name = "poisson"
-    parameters: dict[str, float] = {}  # noqa: RUF012, for it is never changed
+    parameters = MappingProxyType({})
 
 
 LOSSES: dict[str, Callable[..., Loss]] = {

@@ -18,10 +18,10 @@ from iterorder.maps.outside import MUTABLE, Outside, is_compiled, is_settled, re
 UNWRITTEN = np.array([0x7FF8DEADBEEF0001], np.uint64).view(np.float64)[0]
 
 
-def _name_of(step: Callable) -> str:
+def _name_of(step: Callable, what: str = "step") -> str:
     """What the user calls the function; a lambda has no name of its own."""
-    name = getattr(step, "__name__", "step")
-    return name if name.isidentifier() else "step"
+    name = getattr(step, "__name__", what)
+    return name if name.isidentifier() else what
 
 
 #: The name of a function that a user writes, its arguments, and in whose `params` it finds what it needs.
@@ -44,7 +44,7 @@ def check_body(function: Callable, role: tuple[str, str, str] = STEP) -> Outside
         raise MapCompilationError.of(
             function,
             f"takes ({', '.join(names)})",
-            f"write a plain function of {words} arguments: {_name_of(function)}({wanted})",
+            f"write a plain function of {words} arguments: {_name_of(function, what)}({wanted})",
         )
     for instruction in dis.get_instructions(function):
         if refused := _refused(instruction, function):
@@ -60,7 +60,7 @@ def check_body(function: Callable, role: tuple[str, str, str] = STEP) -> Outside
         raise MapCompilationError.of(
             function,
             f"reads the {type(value).__name__} {name!r} from outside, whose later changes it would not see",
-            f"give it in params: {owner}({_name_of(function)}, ..., params=({name},)), and read {names[2]}[0]",
+            f"give it in params: {owner}({_name_of(function, what)}, ..., params=({name},)), and read {names[2]}[0]",
         )
     _check_helpers(function, outside)
     return outside

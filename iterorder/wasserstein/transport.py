@@ -18,8 +18,6 @@ from iterorder.wasserstein.sorted_samples import THREAD_SIZE, distance_between_s
 
 # Per pair of points: the cost, and what the network simplex keeps of an arc (cost, flow, state, plan), in bytes.
 BYTES_PER_PAIR = 40
-# Where the system does not say how much memory it has.
-ASSUMED_MEMORY = 8 << 30
 
 # Coordinates of at most 2, divided by 2 to this power, have squares inside the floats.
 LEAST_EXPONENT = -500
@@ -62,24 +60,16 @@ def import_pot():
     return ot
 
 
-def available_memory() -> int:
-    """The bytes of memory of this computer."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return ASSUMED_MEMORY
-
-
 def cost_matrix(u: np.ndarray, v: np.ndarray, p: float, reach: float = math.inf) -> tuple[np.ndarray, float]:
     """The costs (min(|u_i − v_j|, reach) / scale)^p, shape (n, m), and the scale: the largest of these lengths, or 1.
 
     Without a reach nothing is cut off.
     """
     needed = len(u) * len(v) * BYTES_PER_PAIR
-    if needed > available_memory():
+    if needed > resources.memory():
         raise InvalidInputError(
             f"u and v have {len(u)} and {len(v)} points: a matrix of {len(u) * len(v):.3g} costs needs about "
-            f"{needed / 2**30:.3g} GiB here, this computer has {available_memory() / 2**30:.3g}; "
+            f"{needed / 2**30:.3g} GiB here, this computer has {resources.memory() / 2**30:.3g}; "
             "give method='sliced', or subsample"
         )
     from scipy.spatial.distance import cdist

@@ -14,7 +14,7 @@ from iterorder.forms import Slope
 from iterorder.kernels.cpu.bodies import exp, mathematics
 from iterorder.kernels.cpu.body_steps import layout_of, parameter_types, parameters_at
 from iterorder.kernels.cpu.explain import allocates, explained, makes_arrays
-from iterorder.kernels.cpu.lanes import LANES, Vector, alike, to_float64, to_type_of, where
+from iterorder.kernels.cpu.lanes import LANES, Vector, alike, sqrt, to_float64, to_type_of, where
 from iterorder.kernels.cpu.lift.in_lanes import lifted
 from iterorder.kernels.cpu.lift.own_functions import with_own_functions
 from iterorder.kernels.targets import OPTIONS, check_compiler, jit, jit_inline
@@ -106,9 +106,16 @@ def larger(a, b):
     return where(b > a, b, a)
 
 
+@jit_inline
+def size(x):
+    """Python's abs of a vector, but for the sign of a zero."""
+    return larger(x, x * -1.0)
+
+
 LANE_MATH = ModuleType("math", "The functions of vectors of lanes by the names of Python's module.")
-vars(LANE_MATH).update(vars(mathematics), exp=exp)
-NAMES = {"math": LANE_MATH, "min": smaller, "max": larger}
+vars(LANE_MATH).update(vars(mathematics), sqrt=sqrt, fabs=size)
+#: `exp` by itself is that of `bodies.exponential`, cut to where a sigmoid is no 0 or 1.
+NAMES = {"math": LANE_MATH, "min": smaller, "max": larger, "abs": size, "exp": exp}
 
 
 def _folded_exact(phi):
