@@ -58,3 +58,8 @@ LOSSES = {
     "log-cosh": log_cosh,
     "poisson": poisson,
 }
+
+#: Those whose targets are no numbers of any kind: signs, counts.
+SIGNS, COUNTS = {"logistic", "squared-hinge"}, {"poisson"}
+#: Those whose slope has a kink, and no derivative there.
+KINKED = {"huber", "squared-hinge", "smoothed-quantile"}

@@ -21,15 +21,14 @@ from tests.contract import check_maps
 
 EPS = float(np.finfo(np.float64).eps)
 RNG = np.random.default_rng(20261128)
-SIGNS = {"logistic", "squared-hinge"}
 NAMES = list(naive_losses.LOSSES)
 
 
 def targets_of(name: str, values: np.ndarray) -> np.ndarray:
     """Labels, counts or numbers."""
-    if name in SIGNS:
+    if name in naive_losses.SIGNS:
         return np.where(values > 0.0, 1.0, -1.0)
-    return np.round(np.abs(values)) if name == "poisson" else values
+    return np.round(np.abs(values)) if name in naive_losses.COUNTS else values
 
 
 def model(name, dim=3, n=20, step_size=0.1, **options):
@@ -62,7 +61,7 @@ def test_known_losses_pass_the_trial_of_given_ones(name):
     check_loss(losses.as_loss(name))
 
 
-@pytest.mark.parametrize("name", sorted(SIGNS | {"log-cosh", "squared", "huber"}))
+@pytest.mark.parametrize("name", sorted(set(NAMES) - naive_losses.COUNTS))
 def test_no_margin_overflows(name):
     """From the smallest to the largest float, without a warning: σ among them."""
     margins = np.array([-1e308, -800.0, -1e-320, 0.0, 800.0, 1e308])
@@ -71,6 +70,48 @@ def test_no_margin_overflows(name):
         slopes, curvatures = loss.slopes(margins, np.ones(6)), loss.curvatures(margins, np.ones(6))
     assert np.isfinite(slopes).all()
     assert ((curvatures >= 0.0) & (curvatures <= 1.0)).all()
+    assert np.isnan([loss.slopes(np.nan, 1.0), loss.values(np.nan, 1.0)]).all()
+    assert np.isnan(loss.curvatures(np.nan, 1.0)) == (name != "squared")  # which is one everywhere
+
+
+def test_every_known_loss_has_a_textbook():
+    assert set(NAMES) == set(losses.LOSSES)
+
+
+ODD = {
+    "three to compare": lambda u, params: max(u, -0.5, params[0]),
+    "a base": lambda u, params: math.log(u + 9.0, 2.0),
+    "a function inside": lambda u, params: (lambda v: v if v > 0.0 else -v)(u),
+    "not": lambda u, params: 1.0 if not (u > 0.0) else 2.0,
+    "a global": lambda u, params: EPS * u,
+    "overflow": lambda u, params: 0.0 * u - math.exp(1000.0 * abs(u)) if u == u else u,
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_functions_mean_numbers(name):
+    """What they give number by number, in NumPy's arithmetic: an overflow is infinite, as in kernels."""
+    function, u = ODD[name], np.array([[-2.0, 0.75], [3.0, 0.25]])
+    infinite = name == "overflow"
+    expected = [(-math.inf if abs(v) > 0.71 else None) if infinite else function(v, (0.5,)) for v in u.ravel()]
+    found = on_arrays(function)(u, (0.5,))
+    for a, b in zip(found.ravel(), expected, strict=True):
+        assert b is None or a == b or a == pytest.approx(b, rel=4 * EPS)
+
+
+def test_arrays_of_the_caller_are_left_alone():
+    """A function may write z -= target, which means a number."""
+
+    def in_place(z, target, params):
+        z -= target
+        target *= 2.0
+        return math.tanh(z) + 0.0 * target
+
+    z, target = np.array([1.0, 2.0]), np.broadcast_to(0.5, 2)
+    found = on_arrays(in_place)(z, target, ())
+    np.testing.assert_allclose(found, np.tanh([0.5, 1.5]), rtol=4 * EPS)
+    assert (z.tolist(), target.tolist()) == ([1.0, 2.0], [0.5, 0.5])
+    assert losses.as_loss("huber").slopes(0.0, np.array([0.25, -3.0])).tolist() == [-0.25, 1.0]
 
 
 def test_functions_with_conditions_and_loops_apply_to_arrays():
@@ -131,6 +172,33 @@ def test_a_wrong_derivative_or_range_is_refused_with_its_place(what):
     wrong, message = WRONG[what]
     with pytest.raises(ito.InvalidInputError, match=message):
         ito.Loss(slope, **{**ATAN, what: wrong})
+
+
+@pytest.mark.parametrize("unit", [1e-12, 5e-4, 1e9])
+def test_wrong_derivatives_are_found_in_any_unit(unit):
+    """A loss of small curvature is no flat one: room for rounding has the scale of the function."""
+
+    def small(z, target, params):
+        return params[0] * math.atan(z - target)
+
+    def right(z, target, params):
+        return params[0] / (1.0 + (z - target) * (z - target))
+
+    ito.Loss(small, curvature=right, curvature_range=(0.0, unit), params=(unit,))
+    for wrong in (
+        {"curvature_range": (0.0, 0.0)},
+        {"curvature_range": (0.0, 0.9 * unit)},
+        {"curvature": lambda z, target, params: -0.6 * params[0], "curvature_range": (-unit, unit)},
+    ):
+        with pytest.raises(ito.InvalidInputError, match="curvature"):
+            ito.Loss(small, **{"curvature_range": (0.0, unit), "params": (unit,), **wrong})
+
+
+def test_other_mathematics_under_the_name_of_a_loss_is_refused():
+    with pytest.raises(ito.InvalidInputError, match="changes 'slopes' of Loss"):
+        type("Other", (ito.Loss,), {"slopes": lambda self, z, target: 0.0 * z})
+    named = type("Named", (ito.Loss,), {"source": "a paper"})
+    assert named(slope, **ATAN).source == "a paper"
 
 
 def test_a_kink_has_either_curvature():
@@ -256,6 +324,11 @@ def test_models_are_pickled_replaced_and_closed(loss):
         assert repr(twin.loss) == repr(maps.loss)
     with pytest.raises(AttributeError, match="curvature_range of a loss cannot be changed"):
         maps.loss.curvature_range = (0.0, 0.0)
+    with pytest.raises(AttributeError, match="params of a loss cannot be deleted"):
+        del maps.loss.params
+    if maps.loss.parameters:
+        with pytest.raises(TypeError, match="item assignment"):
+            maps.loss.parameters["delta"] = 9.0
 
 
 def test_a_pickled_loss_keeps_what_it_read_from_outside(monkeypatch):

@@ -128,3 +128,24 @@ def test_progress_of_a_search_grows_before_any_sample_has_met():
     assert shares[-1] == 1.0
     assert (np.diff(shares) > 0).all()
     assert np.diff([0.0, *shares]).max() < 0.4
+
+
+def steep(z, target, params):
+    """Slope one below 20 and five above: the range (0, 1) holds where losses are tried when they are made."""
+    return z - target if z < 20.0 else 5.0 * z - target - 80.0
+
+
+def test_a_false_range_of_the_curvature_is_refused_where_the_iterates_are():
+    """Targets of 30 lead there. The control: targets of 3 do not, and the sample says that the range was given."""
+    loss = ito.Loss(steep, curvature_range=(0.0, 1.0))
+
+    def maps(targets):
+        return ito.LinearModelSGD([[1.0], [1.0]], targets, 0.45, loss=loss, ridge=0.2)
+
+    for system in (maps([30.0, 31.0]), ito.Optimizer(maps([30.0, 31.0]), weight_decay=0.1)):
+        with pytest.raises(ito.InvalidInputError, match="curvature_range gives the Lipschitz constant"):
+            ito.stationary_sample(system, 5, seed=1)
+    sample = ito.stationary_sample(maps([3.0, 3.5]), 5, seed=1)
+    assert (sample.certificate, sample.rests_on) == ("sure", "lipschitz given")
+    known = ito.LinearModelSGD([[1.0], [1.0]], [3.0, 3.5], 0.45, loss="huber", ridge=0.2)
+    assert ito.stationary_sample(known, 5, seed=1).rests_on == "lipschitz known"

@@ -57,6 +57,11 @@ class RandomMaps(ABC):
         return True
 
     @property
+    def bound_given(self) -> bool:
+        """Whether Lipschitz constants rest on a number of the user, which can be tried and not proved."""
+        return False
+
+    @property
     def law(self):
         """The exact stationary law of a gallery system: with ppf, cdf and rvs, or moments; None where none is known."""
         make = getattr(self, "_law", None)

@@ -225,6 +225,11 @@ class CustomMaps(RandomMaps):
         return as_float("lipschitz(draw)", bound(seen), low=0.0)
 
     @property
+    def bound_given(self) -> bool:
+        """Whether a `lipschitz` was given."""
+        return self.lipschitz_bound is not None
+
+    @property
     def lipschitz_max(self) -> float | None:
         """The number that was given, or the largest of the bounds of finitely many maps; None where none is known."""
         bound = self.lipschitz_bound

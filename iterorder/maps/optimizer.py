@@ -163,6 +163,11 @@ class Optimizer(RandomMaps):
         moved = (1.0 - step_size * self.weight_decay) * place - step_size * velocity
         return np.concatenate([moved, velocity], axis=-1) if self.momentum else moved
 
+    @property
+    def bound_given(self) -> bool:
+        """That of the losses."""
+        return self.maps.bound_given
+
     def lipschitz(self, draw) -> float | None:
         """The largest norm of [[1 − h·(weight_decay + λ), −h·momentum], [λ, momentum]] over the curvatures λ of a draw.
 

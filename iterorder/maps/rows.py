@@ -84,6 +84,11 @@ class RowMaps(SGDMaps):
         return float(low), float(high)
 
     @property
+    def bound_given(self) -> bool:
+        """Whether the range of the curvature is that of a user's loss."""
+        return self.loss.parameters is None and self.loss.curvature_range is not None
+
+    @property
     def unbounded(self) -> str:
         """Why there is no Lipschitz constant; empty where there is one."""
         if self.loss.curvature_range is None:

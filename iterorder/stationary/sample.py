@@ -13,7 +13,7 @@ from iterorder.estimate import Estimate
 from iterorder.forms import Stateful
 from iterorder.kernels.backends import as_backend
 from iterorder.lengths import euclidean_norm
-from iterorder.maps import CustomMaps, RandomMaps
+from iterorder.maps import RandomMaps
 from iterorder.noise import MAX_REPLICAS
 from iterorder.progress import Progress, Report, as_progress, reported
 from iterorder.request import as_system, check_memory
@@ -206,7 +206,7 @@ def _finished(maps, start, plan: _Plan, seed: int, tol: float, backend: str, rep
 
 def _constants_of(maps: RandomMaps) -> str:
     """Where the Lipschitz constants of the maps come from."""
-    return "lipschitz given" if isinstance(maps, CustomMaps) else "lipschitz known"
+    return "lipschitz given" if maps.bound_given else "lipschitz known"
 
 
 def _sure(maps, start, n_samples, tol, delta, seed, max_steps, backend, report) -> StationarySample | None:

@@ -9,8 +9,10 @@ import numpy as np
 from iterorder.errors import DivergenceError, InvalidInputError
 from iterorder.lengths import euclidean_norm
 from iterorder.maps import CustomMaps, RandomMaps
+from iterorder.maps.rows import RowMaps
 from iterorder.noise import uniforms
 from iterorder.simulate import simulate
+from iterorder.theory.contraction import lipschitz_constants
 
 EPS = float(np.finfo(np.float64).eps)
 # The paths that show where iterates are: replicas, steps, and steps between two saved ones.
@@ -37,9 +39,10 @@ def check_bounds(maps: RandomMaps, x0: np.ndarray, seed: int, backend: str = "cp
     InvalidInputError
         If a pair is stretched by more than the bound of its draw.
     """
-    if not isinstance(maps, CustomMaps) or maps.lipschitz_bound is None:
+    if not maps.bound_given:
         return
-    count = PAIRS_OF_FUNCTION if callable(maps.lipschitz_bound) else PAIRS
+    one_by_one = not isinstance(maps, RowMaps) and not isinstance(getattr(maps, "lipschitz_bound", None), float)
+    count = PAIRS_OF_FUNCTION if one_by_one else PAIRS
     x, gaps, lengths = _pairs(maps, x0, seed, count, backend)
     bounds = _bounds(maps, seed, count)
     u = _images(maps, x, seed, backend)
@@ -59,7 +62,7 @@ def check_bounds(maps: RandomMaps, x0: np.ndarray, seed: int, backend: str = "cp
 
 
 def _pairs(
-    maps: CustomMaps, x0: np.ndarray, seed: int, count: int, backend: str
+    maps: RandomMaps, x0: np.ndarray, seed: int, count: int, backend: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Places, directions and distances of pairs, shapes (count, d), (count, d) and (count,)."""
     d = maps.dim
@@ -80,7 +83,7 @@ def _pairs(
     return x, gaps, euclidean_norm(gaps) * NEAREST ** drawn[:, 2 * d + 1]
 
 
-def _images(maps: CustomMaps, states: np.ndarray, seed: int, backend: str) -> np.ndarray:
+def _images(maps: RandomMaps, states: np.ndarray, seed: int, backend: str) -> np.ndarray:
     """The image of state r under the first map of replica r; NaN where it is not finite."""
     try:
         return simulate(maps, states, 1, n_replicas=len(states), seed=seed, backend=backend).states[:, 0]
@@ -88,16 +91,20 @@ def _images(maps: CustomMaps, states: np.ndarray, seed: int, backend: str) -> np
         return np.full_like(states, np.nan)
 
 
-def _bounds(maps: CustomMaps, seed: int, count: int) -> np.ndarray:
+def _bounds(maps: RandomMaps, seed: int, count: int) -> np.ndarray:
     """The bound of the first map of each replica."""
-    if not callable(maps.lipschitz_bound):
-        return np.full(count, maps.lipschitz_bound, np.float64)
+    bound = getattr(maps, "lipschitz_bound", None)
+    if isinstance(bound, float):
+        return np.full(count, bound)
+    if isinstance(maps, RowMaps):
+        return lipschitz_constants(maps, np.array([np.atleast_1d(maps.draw(seed, r, 0)) for r in range(count)]))
     return np.array([maps.lipschitz(maps.draw(seed, replica, 0)) for replica in range(count)], np.float64)
 
 
-def _refuse(maps: CustomMaps, seed: int, replica: int, bound: float, x, y, stretch: float) -> None:
+def _refuse(maps: RandomMaps, seed: int, replica: int, bound: float, x, y, stretch: float) -> None:
     draw = np.asarray(maps.draw(seed, replica, 0)).tolist()
+    what = "lipschitz gives" if isinstance(maps, CustomMaps) else "curvature_range gives the Lipschitz constant"
     raise InvalidInputError(
-        f"lipschitz gives {bound:.6g} for the draw {draw}, but the distance of {x.tolist()} and {y.tolist()} grows by "
+        f"{what} {bound:.6g} for the draw {draw}, but the distance of {x.tolist()} and {y.tolist()} grows by "
         f"{stretch:.6g}: give an upper bound, or None"
     )

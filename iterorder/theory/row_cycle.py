@@ -12,7 +12,7 @@ from iterorder.maps.rows import RowMaps
 from iterorder.sampling import Sampling
 from iterorder.theory.affine.epochs import log_radius_of_cycle
 from iterorder.theory.affine.items import DenseItems
-from iterorder.theory.small_step import minimizer
+from iterorder.theory.small_step import near_minimizer
 from iterorder.theory.spectrum import cycle_spectrum
 from iterorder.theory.undefined import Undefined
 
@@ -71,7 +71,7 @@ def row_cycle(maps: RowMaps) -> RowCycle:
     (True, True)
     """
     try:
-        end = minimizer(maps)
+        end = near_minimizer(maps)
     except InvalidInputError as error:
         raise Undefined(f"no cycle was found: {error}") from None
     cycle, total = _follow(maps, end)

@@ -42,12 +42,23 @@ def minimizer(maps: SGDMaps) -> np.ndarray:
     >>> minimizer(QuadraticSGD([1.0, 3.0], [0.0, 1.0], 0.1))
     array([0.75])
     """
+    return _minimizer(maps, anywhere=False)
+
+
+def near_minimizer(maps: SGDMaps) -> np.ndarray:
+    """A minimiser, or a local one where the mean loss may have several: a start of chains."""
+    return _minimizer(maps, anywhere=True)
+
+
+def _minimizer(maps: SGDMaps, anywhere: bool) -> np.ndarray:
     maps = _as_descent(maps)
     if maps.gradient_form().is_affine:
         hessian = mean_hessian(maps, np.zeros(maps.dim))
         _check_convex(hessian)
         return np.linalg.solve(hessian, -maps.gradients(np.zeros(maps.dim)).mean(axis=0))
     assert isinstance(maps, RowMaps)
+    if not anywhere:
+        _check_one_minimum(maps)
     return _minimizer_along_rows(maps)
 
 
@@ -191,6 +202,17 @@ def _minimizer_along_rows(maps: RowMaps) -> np.ndarray:
         )
     _check_convex(hessian(x))
     return x
+
+
+def _check_one_minimum(maps: RowMaps) -> None:
+    """Refuse a mean loss that may have several: where nothing is known of the curvature a minimum is trusted."""
+    low = (maps.loss.curvature_range or (0.0, 0.0))[0]
+    needed = -low * float(np.linalg.norm(maps.features, 2)) ** 2 / len(maps.features) if low < 0.0 else 0.0
+    if needed > maps.ridge:
+        raise InvalidInputError(
+            f"the mean loss of maps may have several minimisers, as curvatures down to {low:.3g} are possible: give a "
+            f"ridge of at least {needed:.3g}, or a convex loss"
+        )
 
 
 def _polished(gradient, hessian, x) -> np.ndarray:

@@ -14,7 +14,7 @@ from iterorder.theory.affine.law import step_law
 from iterorder.theory.affine.moments import SecondMoments
 from iterorder.theory.affine.optimizer_items import OptimizerItems
 from iterorder.theory.affine.rank_one import RankOneItems
-from iterorder.theory.small_step import minimizer, small_step_spread
+from iterorder.theory.small_step import near_minimizer, small_step_spread
 from iterorder.theory.undefined import Undefined
 
 EPS = float(np.finfo(np.float64).eps)
@@ -225,7 +225,7 @@ def row_tangent(maps: RowMaps, n_replicas: int, seed: int, n_vectors: int = 2) -
         If the loss has no minimiser, or no known curvature.
     """
     random = generator(seed)
-    centre = minimizer(maps)
+    centre = near_minimizer(maps)
     values, vectors = np.linalg.eigh(small_step_spread(maps, centre))
     normals = random.standard_normal((n_replicas, maps.dim))
     states = centre + normals * np.sqrt(np.maximum(values, 0.0)) @ vectors.T
@@ -244,7 +244,7 @@ def optimizer_tangent(maps: Optimizer, n_replicas: int, seed: int, n_vectors: in
     losses = maps.maps
     assert isinstance(losses, RowMaps)
     try:
-        centre = minimizer(losses)
+        centre = near_minimizer(losses)
     except InvalidInputError:
         if not maps.weight_decay:
             raise
