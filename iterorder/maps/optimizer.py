@@ -37,7 +37,7 @@ class Optimizer(RandomMaps):
 
     Parameters
     ----------
-    maps : QuadraticSGD, LinearRegressionSGD or LogisticRegressionSGD
+    maps : QuadraticSGD, LinearRegressionSGD, LogisticRegressionSGD or LinearModelSGD
         Gives the losses, the batches and the step size h.
     momentum : float in [0, 1)
     weight_decay : float ≥ 0
