@@ -117,7 +117,11 @@ def smaller_steps(maps: RandomMaps) -> str:
     if not has_step_size(maps):
         return ""
     losses = getattr(maps, "maps", maps)  # those that an optimiser steps along
-    return "a smaller step size or a ridge" if isinstance(losses, RowMaps) else "a smaller step size"
+    if not isinstance(losses, RowMaps):
+        return "a smaller step size"
+    # Along a direction that a batch does not see a step of any size keeps what it finds.
+    seen = losses.curvature_range()[0] > 0.0
+    return "a smaller step size or a ridge" if seen else "a ridge, or both it and smaller steps"
 
 
 def fewer_steps(maps: RandomMaps | None) -> str:

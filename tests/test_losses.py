@@ -228,6 +228,10 @@ WRONG_CODE = {
     "no function": (3.0, "slope is a float: give a plain Python function"),
     "two arguments": (lambda z, target: z, "takes"),
     "a list from outside": (lambda z, target, params: z - OUTSIDE[0], "reads the list 'OUTSIDE' from outside"),
+    "a misspelt name": (lambda z, target, params: z - tagret, "fails in plain Python: NameError"),  # noqa: F821
+    "params that are not there": (lambda z, target, params: params[0] * z, "fails in plain Python: IndexError"),
+    "an array": (lambda z, target, params: np.array([z, z]), "returns array"),
+    "a text": (lambda z, target, params: "a", "returns 'a', a str"),
     "what cannot be compiled": (lambda z, target, params: float(str(z)), "cannot be compiled"),
 }
 OUTSIDE = [1.0]
@@ -264,6 +268,8 @@ def test_bad_models():
         ito.LinearModelSGD(features, [0.0, 1.0], 0.1, loss="hubert")
     with pytest.raises(ito.InvalidInputError, match="targets holds"):
         ito.LinearModelSGD(features, [0.0, 3.0], 0.1, loss="logistic")
+    with pytest.raises(ito.InvalidInputError, match=r"targets\[1\] is -2: the loss poisson\(\) is for numbers of at"):
+        ito.LinearModelSGD(features, [0.0, -2.0], 0.1, loss="poisson")
     with pytest.raises(ito.InvalidInputError, match="width is 0"):
         ito.Loss.named("smoothed-quantile", width=0.0)
     with pytest.raises(ito.InvalidInputError, match=r"level is 1\.5"):

@@ -7,6 +7,7 @@ Its functions are plain Python of numbers. Kernels compile the slope; everything
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from types import FunctionType, MappingProxyType
@@ -16,7 +17,7 @@ import numpy as np
 
 from iterorder.errors import InvalidInputError
 from iterorder.forms import Slope
-from iterorder.maps.loss_trial import check_loss
+from iterorder.maps.loss_trial import check_loss, try_functions
 from iterorder.maps.on_arrays import on_arrays
 from iterorder.maps.outside import Outside, read_outside, with_outside
 from iterorder.maps.parameters import params_of
@@ -76,8 +77,9 @@ class Loss:
 
     name = "custom"
     kind = FREE
-    #: Whether the slope is known to be bounded.
+    #: Whether the slope is known to be bounded, and the smallest target that it is for.
     bounded = False
+    least_target = -math.inf
     parameters: Mapping[str, float] | None = None
     params: tuple
     curvature_range: tuple[float, float] | None
@@ -102,6 +104,7 @@ class Loss:
             _given=plain,
             _outside={what: check_body(f, (what, "z, target, params", "Loss")) for what, f in plain.items()},
         )
+        try_functions(self)
         check_loss(self)
         # Only a compiler needs Numba.
         from iterorder.kernels.cpu.slopes import check_compiles
@@ -177,6 +180,10 @@ class Loss:
     def has(self, what: str) -> bool:
         """Whether "slope", "curvature", "value" or "third" is known."""
         return what in self._given
+
+    def functions(self) -> tuple[Function, ...]:
+        """Those that were given, with what they read from outside when the loss was made."""
+        return tuple(self._functions.values())
 
     def slopes(self, margins, targets) -> np.ndarray:
         """ℓ′ of arrays of margins and targets, shape of the margins."""

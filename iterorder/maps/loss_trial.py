@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from iterorder.errors import InvalidInputError
+from iterorder.errors import InvalidInputError, MapCompilationError
 
 if TYPE_CHECKING:
     from iterorder.maps.loss import Loss
@@ -43,6 +44,25 @@ def check_loss(loss: Loss) -> None:
         _hold(loss.curvatures, loss.thirds, "third", "curvature", z, target)
     if loss.curvature_range is not None:
         _hold_range(loss, z, target)
+
+
+def try_functions(loss: Loss) -> None:
+    """Call every function in plain Python: most mistakes are found here, with Python's own messages."""
+    for function in loss.functions():
+        try:
+            value = function(0.25, 1.0, loss.params)
+        except (ArithmeticError, ValueError):
+            continue  # a number outside of its domain, perhaps
+        except Exception as error:
+            raise MapCompilationError.of(
+                function,
+                f"fails in plain Python: {type(error).__name__}: {error}",
+                f"run it by hand: {function.__name__}(0.25, 1.0, params) with the numbers and arrays of params=",
+            ) from error
+        if not isinstance(value, (numbers.Real, np.bool_)):
+            raise MapCompilationError.of(
+                function, f"returns {value!r}, a {type(value).__name__}", "return one number, of one margin and target"
+            )
 
 
 class _Differences(NamedTuple):

@@ -181,6 +181,7 @@ def poisson() -> Loss:
 
 class _Poisson(Loss):
     name = "poisson"
+    least_target = 0.0
     parameters = MappingProxyType({})
 
 

@@ -129,6 +129,12 @@ def range_over_batch(rows: np.ndarray) -> tuple[float, float]:
 def set_fields(maps: RowMaps, target_name: str) -> None:
     """Check the fields that all families of rows have, `target_name` among them, and close their arrays."""
     features, targets = as_data(maps.features, getattr(maps, target_name), target_name)
+    if (targets < maps.loss.least_target).any():
+        worst = int(np.argmin(targets))
+        raise InvalidInputError(
+            f"{target_name}[{worst}] is {targets[worst]:g}: the loss {maps.loss!r} is for numbers of at least "
+            f"{maps.loss.least_target:g}"
+        )
     law = Sampling.validated(len(features), batch_size=maps.batch_size, kind=maps.sampling)
     values = {
         "features": read_only(features),

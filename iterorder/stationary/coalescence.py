@@ -210,7 +210,15 @@ def _still_needed(before, distances, n: int, tol: float, most: float) -> float:
 def _try(maps, starts, n, chunk, points, distances, n_steps, tol, seed, backend, report) -> None:
     """Distances of some samples after n steps; fill in those that have met."""
     count = len(starts)
-    end = _backward(maps, starts[0], n, chunk, seed, backend, part(report, 0.0, 1.0 / count))
+    try:
+        end = _backward(maps, starts[0], n, chunk, seed, backend, part(report, 0.0, 1.0 / count))
+    except DivergenceError as error:
+        advice = smaller_steps(maps)
+        raise DivergenceError(
+            f"all samples left the finite numbers within {n} steps from x0: look at theory(maps).lyapunov_exponent, for "
+            f"maps that expand have no law to sample, or give another x0{advice and f', or {advice}'}",
+            error.trajectory,
+        ) from None
     apart = np.zeros(chunk.stop - chunk.start)
     for k, start in enumerate(starts[1:], 1):
         told = part(report, k / count, (k + 1) / count)

@@ -291,12 +291,16 @@ class RowAnalysis(Analysis):
     def mean(self) -> np.ndarray:
         """The common fixed point of contracting maps."""
         self._refuse_cyclic()
-        return self._point_or("small_step.small_step_covariance and minimizer give the law for small step sizes")
+        return self._point_or(
+            "small_step_covariance and minimizer, from iterorder.theory.small_step, give it for small steps"
+        )
 
     def covariance(self) -> np.ndarray:
         """Zero for the common fixed point of contracting maps."""
         self._refuse_cyclic()
-        point = self._point_or("small_step.small_step_covariance gives it to first order in the step size")
+        point = self._point_or(
+            "small_step_covariance, from iterorder.theory.small_step, gives it to first order in the step size"
+        )
         return np.zeros((len(point), len(point)))
 
     def tail_index(self) -> Estimate:

@@ -94,8 +94,8 @@ def _of_rows(maps: RowMaps, rows) -> np.ndarray:
 def contraction(maps: RandomMaps, p, *, block: int = 1, seed: int = 0, effort: str = "quick") -> Estimate:
     """The mean contraction r_p = (E Lip(T)^p)^(1/p) of one step; for p = inf the largest constant, c = sup Lip.
 
-    With independent draws W_p(law X_n, π) ≤ r_p^n W_p(δ_x0, π) (C5). For losses that are not quadratic an upper bound of r_p, as
-    Lip is bounded by the range of the curvature of each draw's loss.
+    With independent draws W_p(law X_n, π) ≤ r_p^n W_p(δ_x0, π) (C5). For losses that are not quadratic an upper bound
+    of r_p, as Lip is bounded by the range of the curvature of each draw's loss.
 
     Parameters
     ----------

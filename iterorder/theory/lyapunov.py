@@ -95,8 +95,8 @@ def lyapunov_exponent(maps: RandomMaps, *, seed: int = 0, effort: str = "quick")
     Parameters
     ----------
     maps : RandomMaps
-        `AffineMaps`, `QuadraticSGD`, SGD on a loss of a linear model of known curvature, an `Optimizer` of constant step
-        size around one of these, or `CustomMaps`, whose derivative is seen in differences.
+        `AffineMaps`, `QuadraticSGD`, SGD on a loss of a linear model of known curvature, an `Optimizer` of constant
+        step size around one of these, or `CustomMaps`, whose derivative is seen in differences.
     seed : int in [0, 2⁶⁴)
         Of the Monte Carlo run: it meets the draws that `simulate` makes with this seed.
     effort : {"quick", "full"}

@@ -31,7 +31,7 @@ class Theory:
     Attributes
     ----------
     lipschitz_max : Estimate or None
-        Upper bound of the Lipschitz constants of all maps (losses that are not quadratic: from the range of the curvature).
+        Upper bound of the Lipschitz constants of all maps; for losses that are not quadratic from the range of ℓ″.
     lyapunov_exponent : Estimate or None
         Growth rate per step of a small difference; −inf where products of linear parts vanish. Of `CustomMaps` by
         differences along paths that start about the origin.
@@ -166,10 +166,11 @@ def theory(maps: RandomMaps, *, seed=0, effort: str = "quick") -> Theory:
     """Lipschitz bounds, Lyapunov exponent, stability and stationary moments of a system.
 
     Affine families (`AffineMaps`, `QuadraticSGD`, `LinearRegressionSGD`) have exact moments by linear solves, with
-    ridge, batches of distinct points and finite data; other losses of linear models have bounds, the Lyapunov exponent along its
-    chain and its cycle. An `Optimizer` of constant step size is as affine as its maps. Moments of random reshuffling
-    exist where all linear parts are equal (C12), where they commute and batches hold one item, and where at most 5040
-    orders can be listed. `CustomMaps` have Lyapunov exponents and, on the line, a tail index, by differences of images.
+    ridge, batches of distinct points and finite data; other losses of linear models have bounds, the Lyapunov
+    exponent along their chain and their cycle. An `Optimizer` of constant step size is as affine as its maps. Moments
+    of random reshuffling exist where all linear parts are equal (C12), where they commute and batches hold one item,
+    and where at most 5040 orders can be listed. `CustomMaps` have Lyapunov exponents and, on the line, a tail index,
+    by differences of images.
 
     Parameters
     ----------
