@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from iterorder.kernels.cpu import (
     incremental_lanes,
     incremental_rows,
     packing,
+    profile,
     row_steps,
     stateful_steps,
 )
@@ -402,10 +404,11 @@ def test_a_change_in_any_kernel_file_reaches_cached_kernels(tmp_path):
 # --------------------------------------------------------------------------------------------------------------- paths
 
 
-def test_the_systems_of_the_tests_run_every_step():
-    """A moved threshold must not uncover a path."""
+def test_the_systems_of_the_tests_run_every_step(monkeypatch):
+    """A moved threshold must not uncover a path, under any profile."""
     chosen = set()
-    for maps in EVERY.values():
+    for shape, maps in product((profile.AVX512, profile.NARROW), EVERY.values()):
+        monkeypatch.setattr(profile, "PROFILE", shape)
         form = maps.form()
         draws = draw_tables.draws_of(form, maps.sampling_law, 0)
         chosen.add(draws.kind)

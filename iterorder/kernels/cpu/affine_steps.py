@@ -14,8 +14,6 @@ from iterorder.kernels.cpu.loads import broadcast_columns, gather_columns, load_
 from iterorder.kernels.cpu.sums import affine_image, long_partial_sums, multiple, partial_sums, plus, sum_each
 from iterorder.kernels.targets import jit, jit_inline
 
-#: Lanes that the steps of two maps on the line keep in flight: the latency of a multiply-add is hidden behind them.
-WIDE = 64
 ONE, ZERO = np.uint64(1), np.uint64(0)
 #: The bit of each step in a word of 32; from memory it reaches all lanes without an exchange.
 BITS = ONE << np.arange(31, -1, -1, dtype=np.uint64)
@@ -65,17 +63,17 @@ def shared_lane_steps(dim: int, single: bool):
 
 
 @cache
-def pair_steps(shared: bool):
-    """Two maps on the line, chosen by fair bits: nothing to look up."""
+def pair_steps(shared: bool, wide: int):
+    """Two maps on the line, chosen by fair bits: nothing to look up; `wide` lanes at once as far as they go."""
 
     @jit
     def steps(system, scratch, start, stop, direction, first_lane):
         drawn, states = scratch.drawn, scratch.states
         lane, lanes = first_lane, states.shape[1]
-        while lane + WIDE <= lanes:
-            x = load(states, 0, lane, splat(ZERO, WIDE))
+        while lane + wide <= lanes:
+            x = load(states, 0, lane, splat(ZERO, wide))
             store(_pair_of_lanes(x, system, drawn, start, stop, direction, lane, shared), states, 0, lane)
-            lane += WIDE
+            lane += wide
         while lane < lanes:
             x = load(states, 0, lane, splat(ZERO, LANES))
             store(_pair_of_lanes(x, system, drawn, start, stop, direction, lane, shared), states, 0, lane)

@@ -6,21 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from iterorder.kernels.cpu import profile
 from iterorder.kernels.cpu.draw_tables import BATCH, FEISTEL, FISHER_YATES, PACKED_BITS, Draws
 from iterorder.kernels.cpu.index_draws import SMALL_BATCH
 from iterorder.kernels.cpu.lanes import LANES
 from iterorder.kernels.cpu.packing import Packed, aligned_zeros
 from iterorder.kernels.cpu.philox import FEISTEL_ROUNDS
 from iterorder.kernels.targets import call_at, jit, jit_inline
-
-# Replicas (or backward iterates) worked on side by side.
-MAX_LANES = 64
-# Steps drawn at once: a power of two (chunks begin at its multiples, and hold whole Philox blocks); the draws of a
-# chunk should stay in the first-level cache.
-BIT_CHUNK, MAX_CHUNK, MIN_CHUNK = 1024, 256, 4
-MAX_DRAWS = 2**11
-# Numbers of the states of a block that should stay there, too.
-MAX_STATE_NUMBERS = 2**10
 
 
 class Shuffle(NamedTuple):
@@ -72,7 +64,8 @@ class Control(NamedTuple):
 def lanes_for(system: Packed, n: int, threads: int) -> int:
     """Lanes of blocks of equal size for n states, one at least for each thread; long states stay in the first cache."""
     numbers = 1 if system.lane_layout else system.stride
-    most = min(MAX_LANES, max(LANES, MAX_STATE_NUMBERS // numbers // LANES * LANES))
+    shape = profile.PROFILE
+    most = min(shape.max_lanes, max(LANES, shape.max_state_numbers // numbers // LANES * LANES))
     groups = -(-n // LANES)
     blocks = max(-(-n // most), min(threads, groups))
     return -(-groups // blocks) * LANES
@@ -80,10 +73,11 @@ def lanes_for(system: Packed, n: int, threads: int) -> int:
 
 def chunk_of(draws: Draws, noise_lanes: int) -> int:
     """Steps drawn at once."""
+    shape = profile.PROFILE
     if draws.kind == PACKED_BITS:
-        return BIT_CHUNK
-    chunk = MAX_CHUNK
-    while chunk > MIN_CHUNK and chunk * draws.batch_size * noise_lanes > MAX_DRAWS:
+        return shape.bit_chunk
+    chunk = shape.max_chunk
+    while chunk > shape.min_chunk and chunk * draws.batch_size * noise_lanes > shape.max_draws:
         chunk //= 2
     return chunk
 

@@ -10,14 +10,11 @@ from __future__ import annotations
 from functools import singledispatch
 
 from iterorder.forms import Affine, Form, Rows, Stateful
-from iterorder.kernels.cpu import affine_steps, row_steps
+from iterorder.kernels.cpu import affine_steps, profile, row_steps
 from iterorder.kernels.cpu.draw_tables import PACKED_BITS, Draws
 from iterorder.kernels.cpu.packing import Packed
 from iterorder.kernels.cpu.slopes import move_of
 from iterorder.kernels.cpu.stateful_steps import stateful_steps
-
-# Up to this many vectors a row, the states of four lanes fit into registers; above, of two.
-FEW_VECTORS = 7
 
 
 @singledispatch
@@ -49,7 +46,7 @@ def steps_of(form: Form, packed: Packed, draws: Draws, shared: bool):
 @steps_of.register
 def _(form: Affine, packed: Packed, draws: Draws, shared: bool):
     if draws.kind == PACKED_BITS:
-        return affine_steps.pair_steps(shared)
+        return affine_steps.pair_steps(shared, profile.PROFILE.pair_lanes)
     if packed.lane_layout:
         make = affine_steps.shared_lane_steps if shared else affine_steps.lane_steps
         return make(packed.dim, packed.batch_size == 1)
@@ -63,13 +60,14 @@ def _(form: Rows, packed: Packed, draws: Draws, shared: bool):
     if packed.lane_layout:
         make = row_steps.shared_lane_steps if shared else row_steps.lane_steps
         return make(packed.dim, single, slope, ridge)
-    if packed.row_vectors > 0 and single and form.slope.linear:
-        few = packed.row_vectors <= FEW_VECTORS
-        make_linear = row_steps.short_linear_row_steps if few else row_steps.linear_row_steps
-        return make_linear(packed.row_vectors, ridge, shared)
-    if packed.row_vectors > 0:
-        return row_steps.row_steps(packed.row_vectors, single, slope, ridge, shared)
-    return row_steps.long_row_steps(slope, shared)
+    vectors, shape = packed.row_vectors, profile.PROFILE
+    if vectors == 0:
+        return row_steps.long_row_steps(slope, shared)
+    if single and form.slope.linear and vectors <= shape.few_row_vectors:
+        return row_steps.short_linear_row_steps(vectors, ridge, shared)
+    if single and form.slope.linear:
+        return row_steps.linear_row_steps(vectors, ridge, shared)
+    return row_steps.row_steps(vectors, single, slope, ridge, shared)
 
 
 @steps_of.register
