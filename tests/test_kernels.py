@@ -19,6 +19,7 @@ from iterorder.kernels.cpu import (
     incremental_lanes,
     incremental_rows,
     packing,
+    passing_steps,
     profile,
     row_steps,
     stateful_steps,
@@ -422,7 +423,7 @@ def test_the_systems_of_the_tests_run_every_step(monkeypatch):
             chosen |= {f"{f.py_func.__module__}.{f.py_func.__qualname__}" for f in found}
     made = {
         f"{module.__name__}.{name}.<locals>.steps"
-        for module in (affine_steps, row_steps, incremental_lanes, incremental_rows, stateful_steps)
+        for module in (affine_steps, row_steps, passing_steps, incremental_lanes, incremental_rows, stateful_steps)
         for name, value in vars(module).items()
         if name.endswith("steps") and hasattr(value, "cache_info")
     }

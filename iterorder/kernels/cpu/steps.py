@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import singledispatch
 
 from iterorder.forms import Affine, Form, Rows, Stateful
-from iterorder.kernels.cpu import affine_steps, profile, row_steps
+from iterorder.kernels.cpu import affine_steps, passing_steps, profile, row_steps
 from iterorder.kernels.cpu.draw_tables import PACKED_BITS, Draws
 from iterorder.kernels.cpu.packing import Packed
 from iterorder.kernels.cpu.slopes import move_of
@@ -65,6 +65,9 @@ def _(form: Rows, packed: Packed, draws: Draws, shared: bool):
         return row_steps.long_row_steps(slope, shared)
     if single and form.slope.linear and vectors <= shape.few_row_vectors:
         return row_steps.short_linear_row_steps(vectors, ridge, shared)
+    if not shape.rows_in_registers:
+        make_passing = passing_steps.passing_row_steps if single else passing_steps.passing_batch_steps
+        return make_passing(vectors, slope, ridge, shared)
     if single and form.slope.linear:
         return row_steps.linear_row_steps(vectors, ridge, shared)
     return row_steps.row_steps(vectors, single, slope, ridge, shared)
