@@ -22,6 +22,7 @@ from iterorder.kernels.cpu import (
     passing_steps,
     profile,
     row_steps,
+    single_steps,
     stateful_steps,
 )
 from iterorder.kernels.cpu.compiled import FILL
@@ -418,12 +419,30 @@ def test_the_systems_of_the_tests_run_every_step(monkeypatch):
         for dtype in (np.dtype(np.float64), np.dtype(np.float32)):
             packed = packing.pack(form, dtype)
             found = [steps_of(form, packed, draws, shared) for shared in (False, True)]
+            found.append(steps_of(form, packed, draws, False, 1))
             if form.is_affine and not isinstance(form, Stateful):
                 found.append(incremental_steps_of(form, packed, draws))
             chosen |= {f"{f.py_func.__module__}.{f.py_func.__qualname__}" for f in found}
+    modules = (
+        affine_steps,
+        row_steps,
+        passing_steps,
+        single_steps,
+        incremental_lanes,
+        incremental_rows,
+        stateful_steps,
+    )
     made = {
         f"{module.__name__}.{name}.<locals>.steps"
-        for module in (affine_steps, row_steps, passing_steps, incremental_lanes, incremental_rows, stateful_steps)
+        for module in (
+            affine_steps,
+            row_steps,
+            passing_steps,
+            single_steps,
+            incremental_lanes,
+            incremental_rows,
+            stateful_steps,
+        )
         for name, value in vars(module).items()
         if name.endswith("steps") and hasattr(value, "cache_info")
     }

@@ -19,7 +19,8 @@ class Shuffle(NamedTuple):
     """Permutations of the epoch in flight: (epoch, first replica + 1), items or round keys a lane, marks of a batch.
 
     ``items[g·n + k]`` holds item k of the permutations of the eight lanes of group g, so that a shuffle stays in the
-    first cache and an item of all lanes is one load. `others` holds the exchange partners of four steps.
+    first cache and an item of all lanes is one load. `others` holds the exchange partners of four steps, or the
+    draws of eight steps of one replica.
     """
 
     epoch: np.ndarray
@@ -94,7 +95,7 @@ def new_scratch(system: Packed, draws: Draws, lanes: int, shared: bool) -> Scrat
         np.zeros((noise_lanes // LANES * n if draws.kind == FISHER_YATES else 0, LANES), np.uint16),
         aligned_zeros(((FEISTEL_ROUNDS + 3) // 4 * 4, noise_lanes if draws.kind == FEISTEL else 0), np.uint64),
         np.zeros(n if draws.kind == BATCH and size > SMALL_BATCH else 0, np.uint8),
-        aligned_zeros((4, LANES), np.uint64),
+        aligned_zeros((max(4, size), LANES), np.uint64),
     )
     return Scratch(
         aligned_zeros(shape, dtype),

@@ -115,7 +115,7 @@ def passing_row_steps(vectors: int, slope: Move, ridge: bool, shared: bool, few:
         factor, given, zero = -system.scale, parameters(system.parameters), system.scale - system.scale
         if start == stop:
             return
-        end = lanes if few else states.shape[0]
+        end = few or states.shape[0]
         for group in range(first_lane, end, LANES):
             for row in range(start, stop, direction):
                 for lane in range(group, group + lanes):
@@ -152,7 +152,7 @@ def passing_batch_steps(vectors: int, slope: Move, ridge: bool, shared: bool, fe
         states, sums, moves, size = scratch.states, scratch.sums, scratch.moves, system.batch_size
         table, constants, drawn, shrink = system.table, system.constants, scratch.drawn, system.shrink
         factor, given, zero = -system.scale, parameters(system.parameters), system.scale - system.scale
-        for group in range(first_lane, lanes if few else states.shape[0], LANES):
+        for group in range(first_lane, few or states.shape[0], LANES):
             for row in range(start, stop, direction):
                 for lane in range(group, group + lanes):
                     for slot in range(size):
