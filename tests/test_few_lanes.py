@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import iterorder as ito
+from iterorder import resources
 from iterorder.kernels.cpu import few_draws, profile
 from iterorder.kernels.cpu.draw_tables import BATCH, INDEX, NORMALS, PACKED_BITS, UNIFORMS, WEIGHTED, draws_of
 from iterorder.kernels.cpu.few_lanes import few_of
@@ -101,3 +102,18 @@ def test_eight_numbers_are_added_neighbours_first():
     sums, out = random(1, 8), np.zeros((1, 8))
     neighbours_added(sums, out)
     np.testing.assert_array_equal(out[0], np.full(8, naive.sum_of_neighbours(sums[0])))
+
+
+def test_a_small_call_asks_for_neither_memory_nor_threads(monkeypatch):
+    """Both are read from files and the system anew, and take as long as one step of one replica."""
+
+    def asked():
+        raise AssertionError("asked")
+
+    monkeypatch.setattr(resources, "memory", asked)
+    monkeypatch.setattr(resources, "threads", asked)
+    for name in ("two-point", "linear d=10 ridge", "logistic d=20"):
+        maps = EVERY[name]
+        ito.simulate(maps, np.zeros(maps.dim), 1, seed=0)
+    with pytest.raises(AssertionError, match="asked"):
+        ito.simulate(EVERY["two-point"], [0.0], 1, n_replicas=2**17, seed=0)

@@ -423,26 +423,10 @@ def test_the_systems_of_the_tests_run_every_step(monkeypatch):
             if form.is_affine and not isinstance(form, Stateful):
                 found.append(incremental_steps_of(form, packed, draws))
             chosen |= {f"{f.py_func.__module__}.{f.py_func.__qualname__}" for f in found}
-    modules = (
-        affine_steps,
-        row_steps,
-        passing_steps,
-        single_steps,
-        incremental_lanes,
-        incremental_rows,
-        stateful_steps,
-    )
+    by_replicas = (affine_steps, row_steps, passing_steps, single_steps, stateful_steps)
     made = {
         f"{module.__name__}.{name}.<locals>.steps"
-        for module in (
-            affine_steps,
-            row_steps,
-            passing_steps,
-            single_steps,
-            incremental_lanes,
-            incremental_rows,
-            stateful_steps,
-        )
+        for module in (*by_replicas, incremental_lanes, incremental_rows)
         for name, value in vars(module).items()
         if name.endswith("steps") and hasattr(value, "cache_info")
     }

@@ -111,7 +111,8 @@ class _Blocks(_Packed):
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
-        self.lanes = lane_blocks.lanes_for(self.maps, self.n_replicas, resources.threads())
+        threads = resources.threads() if self.n_replicas > LANES else 1  # eight lanes are not split
+        self.lanes = lane_blocks.lanes_for(self.maps, self.n_replicas, threads)
         self.shared = problem.place.stride == 0
         few = few_of(self.n_replicas)
         if few and (few == 1 or not self.shared):
