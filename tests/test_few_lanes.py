@@ -42,6 +42,7 @@ ALONE = [
     "bent d=3",
     "bent d=20 batch",
     "bent d=105",
+    "linear d=70 batch of nine",
     "optimizer bent d=18 batch",
 ]
 TOGETHER = ["table", "affine d=9", "affine d=13", "linear d=10 ridge", "linear d=17", "linear d=64", "logistic d=5"]

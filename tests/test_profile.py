@@ -39,8 +39,8 @@ def test_the_profile_is_that_of_the_features(monkeypatch):
 def moved_once(x, table, drawn, moves, shrink, start, out):
     store(moved_sums(x, 1, shrink, moves[0, 1], table, 3, 0, start, 6, 1, 1), out, 0, 0)
     store(moved_sums(x, 1, shrink, shrink, table, 0, 2, start, 6, 0, 0), out, 1, 0)
-    moved_by_batch(x, 0, shrink, moves, table, drawn, 1, 2, 3, 6, 1)
-    moved_by_batch(x, 2, shrink, moves, table, drawn, 1, 2, 3, 6, 0)
+    moved_by_batch(x, 0, shrink, moves, 0, 0, table, drawn, 1, 2, 3, 6, 1)
+    moved_by_batch(x, 2, shrink, moves, 2, 0, table, drawn, 1, 2, 3, 6, 0)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -59,7 +59,7 @@ def test_rows_pass_through_registers_in_the_order_of_their_twins(dtype):
             state = np.array([naive.madd(float(move), a, b, fused) for a, b in pairs], dtype)
         return state
 
-    batch = [(moves[s], table[drawn[1 + s, 2]]) for s in range(3)]
+    batch = [(moves[:, s], table[drawn[1 + s, 2]]) for s in range(3)]
     expected = [
         moved(before[0], shrink, *((move[0], row) for move, row in batch)),
         moved(before[1], shrink, (moves[0, 1], table[3])),
@@ -83,6 +83,7 @@ RUNS = {
     "shared": {"order": "forward", "noise": "shared"},
     "sweep": {"order": "backward", "save_steps": [*range(20, 40), 131]},
 }
+BATCHES = {"one": logistic(100), "eight": logistic(57, batch_size=8), "nine": EVERY["linear d=70 batch of nine"]}
 SAME = [
     name
     for name, maps in EVERY.items()

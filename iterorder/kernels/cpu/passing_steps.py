@@ -1,4 +1,4 @@
-"""Steps along rows of data where a state does not fit into registers: it passes through them, once a step.
+"""Steps along rows of data in which a state passes through the registers, vector by vector, once a step.
 
 The sums of `row_steps.row_steps` in the same order; but that one loads a whole state, which on a processor of few
 registers goes to the stack and back for every row of data.
@@ -67,10 +67,12 @@ def moved_sums(typing_context, x, lane, shrink, move, table, previous, item, sta
 
 
 @intrinsic(prefer_literal=True)
-def moved_by_batch(typing_context, x, lane, shrink, moves, table, drawn, first, column, size, vectors, ridge):
-    """x[lane] ← shrink·x[lane] + Σ_s moves[s, lane]·table[drawn[first + s, column]], s < size, `BLOCK` vectors at once.
+def moved_by_batch(
+    typing_context, x, lane, shrink, moves, at, place, table, drawn, first, column, size, vectors, ridge
+):
+    """x[lane] ← shrink·x[lane] + Σ_s move_s·table[drawn[first + s, column]], s < size, `BLOCK` vectors at once.
 
-    `vectors` and `ridge` (whether to shrink) are literals.
+    The moves stand behind each other from moves[at, place] on. `vectors` and `ridge` (whether to shrink) are literals.
     """
     if not (is_table(table) and is_table(x) and is_table(drawn) and isinstance(vectors, types.IntegerLiteral)):
         return None
@@ -78,7 +80,8 @@ def moved_by_batch(typing_context, x, lane, shrink, moves, table, drawn, first, 
 
     def generate(context, builder, signature, arguments):
         state = row_pointer(context, builder, x, *arguments[:2])
-        factor, size = spread(builder, arguments[2], lanes), arguments[8]
+        factor, size = spread(builder, arguments[2], lanes), arguments[10]
+        given = row_pointer(context, builder, moves, *arguments[3:6])
         for begin in range(0, count, BLOCK):
             places = range(begin * lanes, min(begin + BLOCK, count) * lanes, lanes)
             cells = []
@@ -86,11 +89,10 @@ def moved_by_batch(typing_context, x, lane, shrink, moves, table, drawn, first, 
                 number = load_from(builder, state, lanes, place)
                 cells.append(cgutils.alloca_once_value(builder, builder.fmul(factor, number) if shrinks else number))
             with cgutils.for_range(builder, size, intp=size.type) as loop:
-                slot = builder.add(arguments[6], loop.index)
-                item = builder.load(row_pointer(context, builder, drawn, arguments[5], slot, arguments[7]))
-                row = row_pointer(context, builder, table, arguments[4], item)
-                move = builder.load(row_pointer(context, builder, moves, arguments[3], loop.index, arguments[1]))
-                along = spread(builder, move, lanes)
+                slot = builder.add(arguments[8], loop.index)
+                item = builder.load(row_pointer(context, builder, drawn, arguments[7], slot, arguments[9]))
+                row = row_pointer(context, builder, table, arguments[6], item)
+                along = spread(builder, builder.load(builder.gep(given, [loop.index])), lanes)
                 for cell, place in zip(cells, places, strict=True):
                     change = load_from(builder, row, lanes, place)
                     builder.store(multiply_add(builder, along, change, builder.load(cell)), cell)
@@ -98,7 +100,8 @@ def moved_by_batch(typing_context, x, lane, shrink, moves, table, drawn, first, 
                 store_to(builder, builder.load(cell), state, place)
         return context.get_dummy_value()
 
-    kinds = (x, types.intp, shrink, moves, table, drawn, types.intp, types.intp, types.intp, vectors, ridge)
+    places = (types.intp, types.intp, types.intp)
+    kinds = (x, types.intp, shrink, moves, *places[:2], table, drawn, *places, vectors, ridge)
     return types.void(*kinds), generate
 
 
@@ -134,43 +137,40 @@ def passing_row_steps(vectors: int, slope: Move, ridge: bool, shared: bool, few:
                 target = z if folded else load(moves, 0, group, z)
                 store(move_along(z, target, factor, given), moves, 0, group)
         for lane in range(first_lane, end):
-            moved_by_batch(
-                states, lane, shrink, moves, table, drawn, stop - direction, 0 if shared else lane, 1, vectors, shrinks
-            )
+            last, noise_lane = stop - direction, 0 if shared else lane
+            moved_by_batch(states, lane, shrink, moves, 0, lane, table, drawn, last, noise_lane, 1, vectors, shrinks)
 
     return steps
 
 
 @cache
 def passing_batch_steps(vectors: int, slope: Move, ridge: bool, shared: bool, few: int = 0):
-    """Batches: the rows meet a state one after the other, then it moves along all of them, some vectors at a time."""
-    folded, move_along, parameters, shrinks = slope.folded, slope.apply, slope.parameters, int(ridge)
-    lanes = few or LANES
+    """Batches: the sums of eight rows are added together, and their state moves while they are in the first cache.
+
+    For slopes whose targets are folded into the rows. Moves wait behind the sums.
+    """
+    move_along, parameters, shrinks, lanes = slope.apply, slope.parameters, int(ridge), few or LANES
 
     @slope.jit
     def steps(system, scratch, start, stop, direction, first_lane):
-        states, sums, moves, size = scratch.states, scratch.sums, scratch.moves, system.batch_size
-        table, constants, drawn, shrink = system.table, system.constants, scratch.drawn, system.shrink
-        factor, given, zero = -system.scale, parameters(system.parameters), system.scale - system.scale
+        states, sums, size, shrink = scratch.states, scratch.sums, system.batch_size, system.shrink
+        table, constants, drawn = system.table, system.constants, scratch.drawn
+        factor, given = -system.scale, parameters(system.parameters)
         for group in range(first_lane, few or states.shape[0], LANES):
             for row in range(start, stop, direction):
                 for lane in range(group, group + lanes):
-                    for slot in range(size):
-                        item = element(drawn, row * size + slot, 0 if shared else lane)
-                        constant = element(constants, item, 0)
-                        begin = constant if folded else zero
-                        found = moved_sums(states, lane, shrink, shrink, table, item, item, begin, vectors, 0, 0)
-                        store(found, sums, slot * LANES + lane - group, 0)
-                        if not folded:
-                            moves[slot, lane] = constant
-                for slot in range(size):
-                    z = sum_each(sums, slot * LANES)
-                    target = z if folded else load(moves, slot, group, z)
-                    store(move_along(z, target, factor, given), moves, slot, group)
-                for lane in range(group, group + lanes):
                     noise_lane = 0 if shared else lane
+                    for first in range(0, size, LANES):
+                        for slot in range(first, min(first + LANES, size)):
+                            item = element(drawn, row * size + slot, noise_lane)
+                            begin = element(constants, item, 0)
+                            found = moved_sums(states, lane, shrink, shrink, table, item, item, begin, vectors, 0, 0)
+                            store(found, sums, slot - first, 0)
+                        z = sum_each(sums, 0)
+                        store(move_along(z, z, factor, given), sums, LANES + first // LANES, 0)
+                    at = row * size
                     moved_by_batch(
-                        states, lane, shrink, moves, table, drawn, row * size, noise_lane, size, vectors, shrinks
+                        states, lane, shrink, sums, LANES, 0, table, drawn, at, noise_lane, size, vectors, shrinks
                     )
 
     return steps

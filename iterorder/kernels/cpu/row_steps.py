@@ -144,8 +144,8 @@ def short_linear_row_steps(vectors: int, ridge: bool, shared: bool, few: int = 0
 
 
 @cache
-def row_steps(vectors: int, single: bool, slope: Move, ridge: bool, shared: bool, few: int = 0):
-    """Many dimensions: lanes are coordinates. The moves of a step are made when the next begins, in one pass over x.
+def row_steps(vectors: int, slope: Move, ridge: bool, shared: bool, few: int = 0):
+    """Batches in many dimensions: lanes are coordinates. The moves of a step are made when the next begins.
 
     Eight states at a time, which stay in the first-level cache for a chunk of steps. Targets that are not folded wait
     in the place of their moves.
@@ -158,7 +158,7 @@ def row_steps(vectors: int, single: bool, slope: Move, ridge: bool, shared: bool
         states, sums, moves = scratch.states, scratch.sums, scratch.moves
         table, constants, drawn = system.table, system.constants, scratch.drawn
         factor, given, zero = -system.scale, parameters(system.parameters), system.scale - system.scale
-        size = 1 if single else system.batch_size
+        size = system.batch_size
         for group in range(first_lane, few or states.shape[0], LANES):
             for row in range(start, stop, direction):
                 for lane in range(group, group + lanes):

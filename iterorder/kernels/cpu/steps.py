@@ -12,6 +12,7 @@ from functools import singledispatch
 from iterorder.forms import Affine, Form, Rows, Stateful
 from iterorder.kernels.cpu import affine_steps, passing_steps, profile, row_steps, single_steps
 from iterorder.kernels.cpu.draw_tables import PACKED_BITS, Draws
+from iterorder.kernels.cpu.lanes import LANES
 from iterorder.kernels.cpu.packing import Packed
 from iterorder.kernels.cpu.slopes import move_of
 from iterorder.kernels.cpu.stateful_steps import stateful_steps
@@ -69,17 +70,19 @@ def _(form: Rows, packed: Packed, draws: Draws, shared: bool, few: int = 0):
     if vectors == 0:
         return row_steps.long_row_steps(slope, shared, few)
     short = vectors <= shape.few_row_vectors
-    if single and form.slope.linear and (short or shape.rows_in_registers):
+    fits = short or shape.rows_in_registers
+    if not single:
+        if fits or not slope.folded or packed.batch_size < LANES:
+            return row_steps.row_steps(vectors, slope, ridge, shared, few)
+        return passing_steps.passing_batch_steps(vectors, slope, ridge, shared, few)
+    if fits and form.slope.linear:
         if few == 1:
             return single_steps.single_linear_row_steps(vectors, ridge)
-        make_linear = row_steps.short_linear_row_steps if short and few != 2 else row_steps.linear_row_steps
-        return make_linear(vectors, ridge, shared, few)
-    if not shape.rows_in_registers:
-        make_passing = passing_steps.passing_row_steps if single else passing_steps.passing_batch_steps
-        return make_passing(vectors, slope, ridge, shared, few)
-    if few == 1 and single and slope.folded:
+        make = row_steps.short_linear_row_steps if short and few != 2 else row_steps.linear_row_steps
+        return make(vectors, ridge, shared, few)
+    if fits and few == 1 and slope.folded:
         return single_steps.single_row_steps(vectors, slope, ridge)
-    return row_steps.row_steps(vectors, single, slope, ridge, shared, few)
+    return passing_steps.passing_row_steps(vectors, slope, ridge, shared, few)
 
 
 @steps_of.register
