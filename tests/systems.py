@@ -162,6 +162,9 @@ def model(dim, loss, n=20, **options):
     return ito.LinearModelSGD(features, targets, 0.3, loss=loss, ridge=0.1, **options)
 
 
+# Of numbers of their own, as those above are drawn one system after the other.
+ROWS = np.random.default_rng(11).normal(size=(30, 71))
+
 # Losses whose targets are folded into the rows, by float32's own operations or in float64, and slopes that users give.
 MODELS = {
     "huber d=5 batch": model(5, "huber", batch_size=3),
@@ -172,6 +175,7 @@ MODELS = {
     "bent d=20 batch": model(20, BENT, batch_size=2),
     "bent d=105": model(105, BENT),
     "optimizer huber d=4": ito.Optimizer(model(4, "huber"), momentum=0.5),
+    "linear d=70 batch of nine": ito.LinearRegressionSGD(ROWS[:, :70], ROWS[:, 70], 0.01, ridge=0.1, batch_size=9),
     "optimizer bent d=18 batch": ito.Optimizer(model(18, BENT, batch_size=2), momentum=0.4, weight_decay=0.1),
 }
 EVERY = {**SYSTEMS, **FRESH, **OPTIMIZED, **MODELS}

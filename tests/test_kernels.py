@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,10 @@ from iterorder.kernels.cpu import (
     incremental_lanes,
     incremental_rows,
     packing,
+    passing_steps,
+    profile,
     row_steps,
+    single_steps,
     stateful_steps,
 )
 from iterorder.kernels.cpu.bodies import exp, philox
@@ -401,10 +405,11 @@ def test_a_change_in_any_kernel_file_reaches_cached_kernels(tmp_path):
 # --------------------------------------------------------------------------------------------------------------- paths
 
 
-def test_the_systems_of_the_tests_run_every_step():
-    """A moved threshold must not uncover a path."""
+def test_the_systems_of_the_tests_run_every_step(monkeypatch):
+    """A moved threshold must not uncover a path, under any profile."""
     chosen = set()
-    for maps in EVERY.values():
+    for shape, maps in product((profile.AVX512, profile.NARROW), EVERY.values()):
+        monkeypatch.setattr(profile, "PROFILE", shape)
         form = maps.form()
         draws = draw_tables.draws_of(form, maps.sampling_law, 0)
         chosen.add(draws.kind)
@@ -413,12 +418,14 @@ def test_the_systems_of_the_tests_run_every_step():
         for dtype in (np.dtype(np.float64), np.dtype(np.float32)):
             packed = packing.pack(form, dtype)
             found = [steps_of(form, packed, draws, shared) for shared in (False, True)]
+            found.append(steps_of(form, packed, draws, False, 1))
             if form.is_affine and not isinstance(form, Stateful):
                 found.append(incremental_steps_of(form, packed, draws))
             chosen |= {f"{f.py_func.__module__}.{f.py_func.__qualname__}" for f in found}
+    by_replicas = (affine_steps, row_steps, passing_steps, single_steps, stateful_steps)
     made = {
         f"{module.__name__}.{name}.<locals>.steps"
-        for module in (affine_steps, row_steps, incremental_lanes, incremental_rows, stateful_steps)
+        for module in (*by_replicas, incremental_lanes, incremental_rows)
         for name, value in vars(module).items()
         if name.endswith("steps") and hasattr(value, "cache_info")
     }

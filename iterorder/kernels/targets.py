@@ -12,6 +12,7 @@ from collections.abc import Callable
 from types import FunctionType, ModuleType
 
 from numba import config, typeof, types
+from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 
 from iterorder.errors import BackendUnavailableError
@@ -39,6 +40,16 @@ def jit_any_order(function):
     Within a relative n·eps of the sum of n terms.
     """
     return compiled_lazily(function, OPTIONS | {"fastmath": {"reassoc", "contract"}})
+
+
+def processor_features() -> frozenset[str]:
+    """What the processor that Numba compiles for can do, by LLVM's names: this one, or that of NUMBA_CPU_FEATURES.
+
+    Nothing is known of NUMBA_CPU_NAME=generic, and of a NUMBA_CPU_NAME alone Numba uses what this processor can do.
+    """
+    said = config.CPU_FEATURES
+    features = get_host_cpu_features() if said is None else said
+    return frozenset(feature[1:] for feature in features.split(",") if feature.startswith("+"))
 
 
 def check_compiler() -> None:

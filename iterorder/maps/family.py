@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import cached_property
+from functools import cache, cached_property
 from types import FunctionType
 from typing import TypeVar
 
@@ -47,10 +47,16 @@ def family_of(name: str, maps, kind: type = RandomMaps) -> type[RandomMaps]:
     return found
 
 
+@cache
+def _offered(family: type[RandomMaps]) -> tuple[frozenset[str], frozenset[str]]:
+    """The names of the fields of a family, and of all that it has."""
+    fields = frozenset(field.name for field in dataclasses.fields(family))  # type: ignore[arg-type]
+    return fields, fields | {name for cls in family.__mro__ if cls is not object for name in vars(cls)}
+
+
 def _changed(maps: RandomMaps, family: type[RandomMaps]) -> str | None:
     """The first thing of a family that a subclass, or a system itself, has in another way."""
-    fields = {field.name for field in dataclasses.fields(family)}  # type: ignore[arg-type]
-    offered = {name for cls in family.__mro__ if cls is not object for name in vars(cls)} | fields
+    fields, offered = _offered(family)
     above = type(maps).__mro__[: type(maps).__mro__.index(family)]
     for cls in above:
         for name, value in vars(cls).items():

@@ -215,8 +215,8 @@ def _try(maps, starts, n, chunk, points, distances, n_steps, tol, seed, backend,
     except DivergenceError as error:
         advice = smaller_steps(maps)
         raise DivergenceError(
-            f"all samples left the finite numbers within {n} steps from x0: maps that expand have no law to sample (look"
-            f" at theory(maps).lyapunov_exponent); give others, another x0{advice and f', or {advice}'}",
+            f"all samples left the finite numbers within {n} steps from x0, and maps that expand have no law: "
+            f"look at theory(maps).lyapunov_exponent, or give another x0{advice and f', or {advice}'}",
             error.trajectory,
         ) from None
     apart = np.zeros(chunk.stop - chunk.start)

@@ -1,6 +1,7 @@
 """Steps of affine maps: x → A x + b, or the mean of the images under the maps of a batch.
 
-Every function here makes the compiled step for one dimension: a fixed number of coordinates lives in registers.
+Every function here makes the compiled step for one dimension: a fixed number of coordinates lives in registers. With
+`few`, it works on the first lanes of a block only, one, two or four.
 """
 
 from __future__ import annotations
@@ -10,32 +11,37 @@ from functools import cache
 import numpy as np
 
 from iterorder.kernels.cpu.lanes import LANES, counting, element, load, madd, splat, store, where
-from iterorder.kernels.cpu.loads import broadcast_columns, gather_columns, load_columns, load_row, store_columns
+from iterorder.kernels.cpu.loads import (
+    broadcast_columns,
+    gather_few_columns,
+    load_columns,
+    load_few_columns,
+    load_row,
+    store_columns,
+)
 from iterorder.kernels.cpu.sums import affine_image, long_partial_sums, multiple, partial_sums, plus, sum_each
 from iterorder.kernels.targets import jit, jit_inline
 
-#: Lanes that the steps of two maps on the line keep in flight: the latency of a multiply-add is hidden behind them.
-WIDE = 64
 ONE, ZERO = np.uint64(1), np.uint64(0)
 #: The bit of each step in a word of 32; from memory it reaches all lanes without an exchange.
 BITS = ONE << np.arange(31, -1, -1, dtype=np.uint64)
 
 
 @cache
-def lane_steps(dim: int, single: bool):
+def lane_steps(dim: int, single: bool, few: int = 0):
     """Few dimensions: replicas in lanes."""
-    numbers = dim * (dim + 1)
+    numbers, width = dim * (dim + 1), few or LANES
 
     @jit
     def steps(system, scratch, start, stop, direction, first_lane):
         table, drawn, states = system.table, scratch.drawn, scratch.states
         size = 1 if single else system.batch_size
-        for lane in range(first_lane, states.shape[1], LANES):
-            x = load_columns(states, 0, lane, dim)
+        for lane in range(first_lane, few or states.shape[1], width):
+            x = load_few_columns(states, 0, lane, dim, width)
             for row in range(start, stop, direction):
                 total = x
                 for slot in range(row * size, (row + 1) * size):
-                    image = affine_image(gather_columns(table, drawn, slot, lane, numbers), x)
+                    image = affine_image(gather_few_columns(table, drawn, slot, lane, numbers, width), x)
                     total = image if slot == row * size else plus(total, image)
                 x = total if single else multiple(system.scale, total)
             store_columns(x, states, 0, lane)
@@ -65,17 +71,17 @@ def shared_lane_steps(dim: int, single: bool):
 
 
 @cache
-def pair_steps(shared: bool):
-    """Two maps on the line, chosen by fair bits: nothing to look up."""
+def pair_steps(shared: bool, wide: int):
+    """Two maps on the line, chosen by fair bits: nothing to look up; `wide` lanes at once as far as they go."""
 
     @jit
     def steps(system, scratch, start, stop, direction, first_lane):
         drawn, states = scratch.drawn, scratch.states
         lane, lanes = first_lane, states.shape[1]
-        while lane + WIDE <= lanes:
-            x = load(states, 0, lane, splat(ZERO, WIDE))
+        while lane + wide <= lanes:
+            x = load(states, 0, lane, splat(ZERO, wide))
             store(_pair_of_lanes(x, system, drawn, start, stop, direction, lane, shared), states, 0, lane)
-            lane += WIDE
+            lane += wide
         while lane < lanes:
             x = load(states, 0, lane, splat(ZERO, LANES))
             store(_pair_of_lanes(x, system, drawn, start, stop, direction, lane, shared), states, 0, lane)
@@ -111,14 +117,14 @@ def _pair_of_lanes(x, system, drawn, row, stop, direction, lane, shared):
 
 
 @cache
-def row_steps(vectors: int, shared: bool):
+def row_steps(vectors: int, shared: bool, few: int = 0):
     """Many dimensions: one state at a time, held in registers, and eight coordinates of its image at once."""
 
     @jit
     def steps(system, scratch, start, stop, direction, first_lane):
         table, states, drawn, size = system.table, scratch.states, scratch.drawn, system.batch_size
         for row in range(start, stop, direction):
-            for lane in range(first_lane, states.shape[0]):
+            for lane in range(first_lane, few or states.shape[0]):
                 x = load_row(states, lane, 0, vectors)
                 for slot in range(row * size, (row + 1) * size):
                     item = element(drawn, slot, 0 if shared else lane)
@@ -133,14 +139,14 @@ def row_steps(vectors: int, shared: bool):
 
 
 @cache
-def long_row_steps(shared: bool):
+def long_row_steps(shared: bool, few: int = 0):
     """More coordinates than fit into registers."""
 
     @jit
     def steps(system, scratch, start, stop, direction, first_lane):
         table, states, drawn, size = system.table, scratch.states, scratch.drawn, system.batch_size
         for row in range(start, stop, direction):
-            for lane in range(first_lane, states.shape[0]):
+            for lane in range(first_lane, few or states.shape[0]):
                 for slot in range(row * size, (row + 1) * size):
                     item = element(drawn, slot, 0 if shared else lane)
                     for k in range(0, system.dim, LANES):

@@ -12,6 +12,7 @@ from iterorder.kernels.cpu import compiled, lane_blocks
 from iterorder.kernels.cpu.algorithm import algorithm, work
 from iterorder.kernels.cpu.backward import backward_each, backward_to, mark_diverged, sliding_window
 from iterorder.kernels.cpu.draw_tables import draws_of
+from iterorder.kernels.cpu.few_lanes import few_code, few_of
 from iterorder.kernels.cpu.forward import forward
 from iterorder.kernels.cpu.incremental import incremental, new_carry
 from iterorder.kernels.cpu.lanes import LANES
@@ -110,9 +111,15 @@ class _Blocks(_Packed):
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
-        self.lanes = lane_blocks.lanes_for(self.maps, self.n_replicas, resources.threads())
+        threads = resources.threads() if self.n_replicas > LANES else 1  # eight lanes are not split
+        self.lanes = lane_blocks.lanes_for(self.maps, self.n_replicas, threads)
         self.shared = problem.place.stride == 0
-        self.code = compiled.code_for(problem.form, self.maps, self.draws, self.lanes, self.shared)
+        few = few_of(self.n_replicas)
+        if few and (few == 1 or not self.shared):
+            self.shared = False  # of one replica, nothing is shared
+            self.code = few_code(problem.form, self.maps, self.draws, few)
+        else:
+            self.code = compiled.code_for(problem.form, self.maps, self.draws, self.lanes, self.shared)
 
     def arguments(self) -> tuple:
         """The first arguments of a kernel, with memory for one thread."""

@@ -15,6 +15,9 @@ PACKED_BITS, BITS, INDEX, WEIGHTED, BATCH, CYCLIC, FISHER_YATES, FEISTEL, UNIFOR
     11
 )
 
+#: Of no thresholds: no word reaches any.
+NO_GUIDE = np.array([1, 0, 0], np.uint32)
+
 
 class Draws(NamedTuple):
     """The law of the draws and the key of the noise.
@@ -38,14 +41,15 @@ class Draws(NamedTuple):
 def draws_of(form: Form, law: Sampling | FreshNoise, seed: int) -> Draws:
     """The kernels' form of a sampling law."""
     thresholds = np.empty(0, np.uint64) if law.probabilities is None else noise.thresholds(law.probabilities)
-    rows, columns = noise.feistel_sides(max(1, law.n_items))
+    kind = _draw_kind(form, law)
+    rows, columns = noise.feistel_sides(law.n_items) if kind == FEISTEL else (1, 1)
     size = law.count + (law.n_items > 0) if isinstance(law, FreshNoise) else law.batch_size
     return Draws(
-        _draw_kind(form, law),
+        kind,
         np.uint64(law.n_items),
         size,
         thresholds,
-        _guide(thresholds),
+        _guide(thresholds) if thresholds.size else NO_GUIDE,
         np.uint64(rows),
         np.uint64(columns),
         np.uint64(seed & 0xFFFFFFFF),

@@ -35,12 +35,17 @@ def uniforms(draws, drawn, shuffle, replica, stride, base, first, last):
     for row in range(first, last):
         for lane in range(0, drawn.shape[1], LANES):
             replicas = counting(replica + np.uint64(lane) * stride, stride, LANES)
-            for slot in range(0, count, 2):
-                group = np.uint64(slot // 2)
-                w0, w1, w2, w3 = philox(base + np.uint64(row), replicas, group, draws.key_low, draws.key_high)
-                store(as_bits(uniform(w0, w1)), drawn, row * count + slot, lane)
-                if slot + 1 < count:
-                    store(as_bits(uniform(w2, w3)), drawn, row * count + slot + 1, lane)
+            uniform_rows(draws, drawn, row * count, count, lane, base + np.uint64(row), replicas)
+
+
+@jit_inline
+def uniform_rows(draws, drawn, first, count, lane, step, replicas):
+    """The uniforms of one step; or of eight steps, in a vector, of as many replicas."""
+    for slot in range(0, count, 2):
+        w0, w1, w2, w3 = philox(step, replicas, np.uint64(slot // 2), draws.key_low, draws.key_high)
+        store(as_bits(uniform(w0, w1)), drawn, first + slot, lane)
+        if slot + 1 < count:
+            store(as_bits(uniform(w2, w3)), drawn, first + slot + 1, lane)
 
 
 @jit
@@ -50,11 +55,11 @@ def normals(draws, drawn, shuffle, replica, stride, base, first, last):
     for row in range(first, last):
         for lane in range(0, drawn.shape[1], LANES):
             replicas = counting(replica + np.uint64(lane) * stride, stride, LANES)
-            _normal_rows(draws, drawn, row * count, count, lane, base + np.uint64(row), replicas, ZERO)
+            normal_rows(draws, drawn, row * count, count, lane, base + np.uint64(row), replicas, ZERO)
 
 
 @jit_inline
-def _normal_rows(draws, drawn, first, count, lane, step, replicas, stream):
+def normal_rows(draws, drawn, first, count, lane, step, replicas, stream):
     for slot in range(0, count, 2):
         w0, w1, w2, w3 = philox(step, replicas, stream + np.uint64(slot // 2), draws.key_low, draws.key_high)
         x, y = normal_pair(w0, w1, w2, w3)
@@ -72,7 +77,7 @@ def index_and_normals(draws, drawn, shuffle, replica, stride, base, first, last)
         for lane in range(0, drawn.shape[1], LANES):
             replicas = counting(replica + np.uint64(lane) * stride, stride, LANES)
             store(_index(draws, step, replicas), drawn, row * size, lane)
-            _normal_rows(draws, drawn, row * size + 1, size - 1, lane, step, replicas, NORMALS_STREAM)
+            normal_rows(draws, drawn, row * size + 1, size - 1, lane, step, replicas, NORMALS_STREAM)
 
 
 @jit_inline

@@ -106,14 +106,20 @@ def weighted(draws, drawn, shuffle, replica, stride, base, first, last):
 
 @jit
 def _reached(thresholds, drawn, first_row, last_row):
-    one, zero = splat(ONE, LANES), splat(ZERO, LANES)
+    zero = splat(ZERO, LANES)
     for row in range(first_row, last_row):
         for lane in range(0, drawn.shape[1], LANES):
-            words = load(drawn, row, lane, zero)
-            item = zero
-            for i in range(thresholds.size):
-                item = item + where(words >= thresholds[i], one, zero)
-            store(item, drawn, row, lane)
+            store(reached(thresholds, load(drawn, row, lane, zero)), drawn, row, lane)
+
+
+@jit_inline
+def reached(thresholds, words):
+    """How many of the thresholds each word reaches."""
+    one, zero = splat(ONE, LANES), splat(ZERO, LANES)
+    item = zero
+    for i in range(thresholds.size):
+        item = item + where(words >= thresholds[i], one, zero)
+    return item
 
 
 @jit
@@ -145,19 +151,19 @@ def batches(draws, drawn, shuffle, replica, stride, base, first, last):
         for row in range(first, last):
             for lane in range(0, drawn.shape[1], LANES):
                 replicas = counting(replica + np.uint64(lane) * stride, stride, LANES)
-                _batch_words(draws, drawn, row * size, lane, base + np.uint64(row), replicas)
+                batch_words(draws, drawn, row * size, lane, base + np.uint64(row), replicas)
     n = np.int64(draws.n_items)
     for row in range(first, last):
         if size <= SMALL_BATCH:
             for lane in range(0, drawn.shape[1], LANES):
-                _distinct_by_search(drawn, row * size, size, n, lane)
+                distinct_by_search(drawn, row * size, size, n, lane)
         else:
             for lane in range(drawn.shape[1]):
                 _distinct_by_marks(drawn, row * size, size, n, lane, shuffle.marks)
 
 
 @jit_inline
-def _batch_words(draws, drawn, first_slot, lane, step, replicas):
+def batch_words(draws, drawn, first_slot, lane, step, replicas):
     """The words of one step: four a block."""
     size = draws.batch_size
     for slot in range(0, size, 4):
@@ -172,7 +178,7 @@ def _batch_words(draws, drawn, first_slot, lane, step, replicas):
 
 
 @jit_inline
-def _distinct_by_search(drawn, first_slot, size, n, lane):
+def distinct_by_search(drawn, first_slot, size, n, lane):
     """A point that the batch already has is replaced by the last of the points that the slot may take."""
     like = splat(ZERO, LANES)
     for slot in range(first_slot, first_slot + size):

@@ -7,27 +7,20 @@ from typing import NamedTuple
 import numpy as np
 
 from iterorder.kernels.bodies.philox import FEISTEL_ROUNDS
+from iterorder.kernels.cpu import profile
 from iterorder.kernels.cpu.draw_tables import BATCH, FEISTEL, FISHER_YATES, PACKED_BITS, Draws
 from iterorder.kernels.cpu.index_draws import SMALL_BATCH
 from iterorder.kernels.cpu.lanes import LANES
 from iterorder.kernels.cpu.packing import Packed, aligned_zeros
 from iterorder.kernels.targets import call_at, jit, jit_inline
 
-# Replicas (or backward iterates) worked on side by side.
-MAX_LANES = 64
-# Steps drawn at once: a power of two (chunks begin at its multiples, and hold whole Philox blocks); the draws of a
-# chunk should stay in the first-level cache.
-BIT_CHUNK, MAX_CHUNK, MIN_CHUNK = 1024, 256, 4
-MAX_DRAWS = 2**11
-# Numbers of the states of a block that should stay there, too.
-MAX_STATE_NUMBERS = 2**10
-
 
 class Shuffle(NamedTuple):
     """Permutations of the epoch in flight: (epoch, first replica + 1), items or round keys a lane, marks of a batch.
 
     ``items[g·n + k]`` holds item k of the permutations of the eight lanes of group g, so that a shuffle stays in the
-    first cache and an item of all lanes is one load. `others` holds the exchange partners of four steps.
+    first cache and an item of all lanes is one load. `others` holds the exchange partners of four steps, or the
+    draws of eight steps of one replica.
     """
 
     epoch: np.ndarray
@@ -72,7 +65,8 @@ class Control(NamedTuple):
 def lanes_for(system: Packed, n: int, threads: int) -> int:
     """Lanes of blocks of equal size for n states, one at least for each thread; long states stay in the first cache."""
     numbers = 1 if system.lane_layout else system.stride
-    most = min(MAX_LANES, max(LANES, MAX_STATE_NUMBERS // numbers // LANES * LANES))
+    shape = profile.PROFILE
+    most = min(shape.max_lanes, max(LANES, shape.max_state_numbers // numbers // LANES * LANES))
     groups = -(-n // LANES)
     blocks = max(-(-n // most), min(threads, groups))
     return -(-groups // blocks) * LANES
@@ -80,10 +74,11 @@ def lanes_for(system: Packed, n: int, threads: int) -> int:
 
 def chunk_of(draws: Draws, noise_lanes: int) -> int:
     """Steps drawn at once."""
+    shape = profile.PROFILE
     if draws.kind == PACKED_BITS:
-        return BIT_CHUNK
-    chunk = MAX_CHUNK
-    while chunk > MIN_CHUNK and chunk * draws.batch_size * noise_lanes > MAX_DRAWS:
+        return shape.bit_chunk
+    chunk = shape.max_chunk
+    while chunk > shape.min_chunk and chunk * draws.batch_size * noise_lanes > shape.max_draws:
         chunk //= 2
     return chunk
 
@@ -100,7 +95,7 @@ def new_scratch(system: Packed, draws: Draws, lanes: int, shared: bool) -> Scrat
         np.zeros((noise_lanes // LANES * n if draws.kind == FISHER_YATES else 0, LANES), np.uint16),
         aligned_zeros(((FEISTEL_ROUNDS + 3) // 4 * 4, noise_lanes if draws.kind == FEISTEL else 0), np.uint64),
         np.zeros(n if draws.kind == BATCH and size > SMALL_BATCH else 0, np.uint8),
-        aligned_zeros((4, LANES), np.uint64),
+        aligned_zeros((max(4, size), LANES), np.uint64),
     )
     return Scratch(
         aligned_zeros(shape, dtype),

@@ -397,3 +397,15 @@ def any_lane(typing_context, condition):
         return builder.icmp_unsigned("!=", bits, ir.Constant(mask, 0))
 
     return types.boolean(condition), generate
+
+
+@intrinsic
+def lane_of(typing_context, vector, lane):
+    """The number in one lane."""
+    if not isinstance(vector, Vector):
+        return None
+
+    def generate(context, builder, signature, arguments):
+        return builder.extract_element(*arguments)
+
+    return vector.dtype(vector, types.intp), generate

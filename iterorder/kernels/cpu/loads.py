@@ -39,15 +39,27 @@ def items_of(builder, value, count):
 @intrinsic(prefer_literal=True)
 def load_columns(typing_context, states, first, lane, count):
     """states[first + k, lane : lane + 8] for each k < count (literal)."""
+    return _loaded(states, (states, types.intp, types.intp, count), count, LANES)
+
+
+@intrinsic(prefer_literal=True)
+def load_few_columns(typing_context, states, first, lane, count, width):
+    """`load_columns` of `width` (literal) lanes."""
+    if not isinstance(width, types.IntegerLiteral):
+        return None
+    return _loaded(states, (states, types.intp, types.intp, count, width), count, width.literal_value)
+
+
+def _loaded(states, kinds, count, width):
     if not (is_table(states) and isinstance(count, types.IntegerLiteral)):
         return None
-    kind = types.UniTuple(Vector(states.dtype, LANES), count.literal_value)
+    kind = types.UniTuple(Vector(states.dtype, width), count.literal_value)
 
     def generate(context, builder, signature, arguments):
         rows = following_rows(context, builder, states, arguments[:3], kind.count)
-        return context.make_tuple(builder, kind, [load_from(builder, row, LANES) for row in rows])
+        return context.make_tuple(builder, kind, [load_from(builder, row, width) for row in rows])
 
-    return kind(states, types.intp, types.intp, count), generate
+    return kind(*kinds), generate
 
 
 @intrinsic
@@ -150,23 +162,56 @@ def gather_columns(typing_context, table, drawn, row, lane, count):
     joins and eight exchanges replace 32 scalar loads. The rows of the table are padded to multiples of four (of two,
     where count is at most two) numbers.
     """
+    return _gathered(table, drawn, (table, drawn, types.intp, types.intp, count), count, LANES)
+
+
+@intrinsic(prefer_literal=True)
+def gather_few_columns(typing_context, table, drawn, row, lane, count, width):
+    """`gather_columns` for `width` (literal) lanes: one, two, four or eight."""
+    if not isinstance(width, types.IntegerLiteral):
+        return None
+    kinds = (table, drawn, types.intp, types.intp, count, width)
+    return _gathered(table, drawn, kinds, count, width.literal_value)
+
+
+def _gathered(table, drawn, kinds, count, width):
     if not (is_table(table) and is_table(drawn) and isinstance(count, types.IntegerLiteral)):
         return None
-    kind = types.UniTuple(Vector(table.dtype, LANES), count.literal_value)
+    kind = types.UniTuple(Vector(table.dtype, width), count.literal_value)
 
     def generate(context, builder, signature, arguments):
         items = row_pointer(context, builder, drawn, *arguments[1:4])
         rows = []
-        for i in range(LANES):
+        for i in range(width):
             item = builder.load(builder.gep(items, [ir.Constant(ir.IntType(64), i)]))
             rows.append(row_pointer(context, builder, table, arguments[0], item))
         columns: list = []
         while len(columns) < kind.count:
-            read = two_columns if kind.count - len(columns) <= 2 else four_columns
+            if width == LANES:
+                read = two_columns if kind.count - len(columns) <= 2 else four_columns
+            else:
+                read = {1: _column_of_one, 2: _columns_of_two, 4: _columns_of_four}[width]
             columns += read(builder, rows, len(columns))
         return context.make_tuple(builder, kind, columns[: kind.count])
 
-    return kind(table, drawn, types.intp, types.intp, count), generate
+    return kind(*kinds), generate
+
+
+def _column_of_one(builder, rows, first):
+    return [load_from(builder, rows[0], 1, first)]
+
+
+def _columns_of_two(builder, rows, first):
+    """Two numbers of each of two rows."""
+    pair = [load_from(builder, row, 2, first) for row in rows]
+    return [shuffle(builder, pair[0], pair[1], order) for order in ((0, 2), (1, 3))]
+
+
+def _columns_of_four(builder, rows, first):
+    """Two numbers of each of four rows: even rows in one vector, odd rows in another; then neighbours exchanged."""
+    pairs = [load_from(builder, row, 2, first) for row in rows]
+    even, odd = (shuffle(builder, pairs[i], pairs[i + 2], range(4)) for i in (0, 1))
+    return [shuffle(builder, even, odd, order) for order in ((0, 4, 2, 6), (1, 5, 3, 7))]
 
 
 def four_columns(builder, rows, first):

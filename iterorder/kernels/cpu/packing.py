@@ -9,14 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from iterorder.forms import Affine, Body, Form, Rows, Stateful
+from iterorder.kernels.cpu import profile
 from iterorder.kernels.cpu.body_steps import MAX_LANE_DIM, memory_of
 from iterorder.kernels.cpu.loads import VECTOR_BYTES
-
-# Up to these dimensions a block of states is stored coordinate by coordinate (lanes are replicas); above, state by
-# state (lanes are coordinates). A matrix of d² numbers is gathered for every lane, hence the smaller bound.
-MAX_LANE_DIM_AFFINE, MAX_LANE_DIM_REGRESSION = 12, 16
-# Rows of at most this many vectors are held in registers.
-MAX_ROW_VECTORS = 13
 
 NO_PARAMETERS = np.zeros(0, np.int64)
 NO_OPTIMIZER = np.zeros(0)
@@ -55,9 +50,9 @@ class Packed(NamedTuple):
 
     @property
     def row_vectors(self) -> int:
-        """Whole vectors of a state in the row layout; zero where they are too many to be held in registers."""
+        """Whole vectors of a state in the row layout; zero where they are too many for steps of their own."""
         vectors = self.stride // lanes_of(self.table.dtype)
-        return vectors if vectors <= MAX_ROW_VECTORS else 0
+        return vectors if vectors <= profile.PROFILE.max_row_vectors else 0
 
 
 def lanes_of(dtype) -> int:
@@ -88,7 +83,7 @@ def pack(form: Form, dtype) -> Packed:
 def _(form: Affine, dtype) -> Packed:
     m, d = form.offsets.shape
     size = form.batch_size
-    if d <= MAX_LANE_DIM_AFFINE:
+    if d <= profile.PROFILE.max_lane_dim_affine:
         augmented = np.concatenate([form.matrices, form.offsets[:, :, None]], axis=2).reshape(m, -1)
         return _in_lanes(d, size, augmented, 1.0, 1.0 / size, dtype)
     stride = padded(d, dtype)
@@ -105,7 +100,7 @@ def _(form: Affine, dtype) -> Packed:
 def _(form: Rows, dtype) -> Packed:
     n, d = form.rows.shape
     size = form.batch_size
-    if d <= MAX_LANE_DIM_REGRESSION:
+    if d <= profile.PROFILE.max_lane_dim_rows:
         numbers = np.column_stack([form.rows, form.constants])
         packed = _in_lanes(d, size, numbers, form.shrink, form.scale, dtype)
         return packed._replace(parameters=memory_of(form.slope.params))

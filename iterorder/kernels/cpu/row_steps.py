@@ -1,7 +1,8 @@
 """Steps along rows of data: x → shrink·x + Σ move·a over the rows (a, c) of a batch, the move −scale·φ(aᵀx + c).
 
 φ is the slope of the loss; all rows of a batch see the same x. Every function here makes the compiled step for one
-dimension and one slope: a fixed number of coordinates lives in registers.
+dimension and one slope: a fixed number of coordinates lives in registers. With `few`, it works on the first lanes of a
+block only, one, two or four.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from functools import cache
 from iterorder.kernels.cpu.lanes import LANES, element, load, splat, store, unrelated
 from iterorder.kernels.cpu.loads import (
     broadcast_columns,
-    gather_columns,
+    gather_few_columns,
     load_columns,
+    load_few_columns,
     load_row,
     store_columns,
     store_row,
@@ -32,8 +34,9 @@ from iterorder.kernels.targets import jit
 
 
 @cache
-def lane_steps(dim: int, single: bool, slope: Move, ridge: bool):
+def lane_steps(dim: int, single: bool, slope: Move, ridge: bool, few: int = 0):
     """Few dimensions: replicas in lanes. The rows of the next step are gathered while a step waits for its sum."""
+    width = few or LANES
     numbers, folded, move_along, parameters = dim + 1, slope.folded, slope.apply, slope.parameters
 
     @slope.jit
@@ -41,13 +44,13 @@ def lane_steps(dim: int, single: bool, slope: Move, ridge: bool):
         table, drawn, states = system.table, scratch.drawn, scratch.states
         size = 1 if single else system.batch_size
         factor, given = -system.scale, parameters(system.parameters)
-        zero = splat(system.scale - system.scale, LANES)
-        for lane in range(first_lane, states.shape[1], LANES):
-            x = load_columns(states, 0, lane, dim)
+        zero = splat(system.scale - system.scale, width)
+        for lane in range(first_lane, few or states.shape[1], width):
+            x = load_few_columns(states, 0, lane, dim, width)
             for row in range(start, stop, direction):
                 moved = multiple(system.shrink, x) if ridge else x
                 for slot in range(row * size, (row + 1) * size):
-                    a = gather_columns(table, drawn, slot, lane, numbers)
+                    a = gather_few_columns(table, drawn, slot, lane, numbers, width)
                     z = dot(a, x, a[dim] if folded else zero)
                     moved = plus_multiple(moved, move_along(z, a[dim], factor, given), a)
                 x = moved
@@ -81,7 +84,7 @@ def shared_lane_steps(dim: int, single: bool, slope: Move, ridge: bool):
 
 
 @cache
-def linear_row_steps(vectors: int, ridge: bool, shared: bool):
+def linear_row_steps(vectors: int, ridge: bool, shared: bool, few: int = 0):
     """Linear regression, batches of one: the states of two lanes stay in registers for a chunk of steps.
 
     What limits the speed is the latency of a long sum, hence two of them, and a row is read from afar only once.
@@ -91,7 +94,7 @@ def linear_row_steps(vectors: int, ridge: bool, shared: bool):
     def steps(system, scratch, start, stop, direction, first_lane):
         states, table, constants, drawn = scratch.states, system.table, system.constants, scratch.drawn
         shrink, scale = system.shrink, -system.scale
-        for lane in range(first_lane, states.shape[0], 2):
+        for lane in range(first_lane, few or states.shape[0], 2):
             x, y = load_row(states, lane, 0, vectors), load_row(states, lane + 1, 0, vectors)
             for row in range(start, stop, direction):
                 i = element(drawn, row, 0 if shared else lane)
@@ -109,14 +112,14 @@ def linear_row_steps(vectors: int, ridge: bool, shared: bool):
 
 
 @cache
-def short_linear_row_steps(vectors: int, ridge: bool, shared: bool):
+def short_linear_row_steps(vectors: int, ridge: bool, shared: bool, few: int = 0):
     """`linear_row_steps` for shorter rows: four lanes in registers."""
 
     @jit
     def steps(system, scratch, start, stop, direction, first_lane):
         states, table, constants, drawn = scratch.states, system.table, system.constants, scratch.drawn
         shrink, scale = system.shrink, -system.scale
-        for lane in range(first_lane, states.shape[0], 4):
+        for lane in range(first_lane, few or states.shape[0], 4):
             w, x = load_row(states, lane, 0, vectors), load_row(states, lane + 1, 0, vectors)
             y, z = load_row(states, lane + 2, 0, vectors), load_row(states, lane + 3, 0, vectors)
             for row in range(start, stop, direction):
@@ -141,12 +144,13 @@ def short_linear_row_steps(vectors: int, ridge: bool, shared: bool):
 
 
 @cache
-def row_steps(vectors: int, single: bool, slope: Move, ridge: bool, shared: bool):
-    """Many dimensions: lanes are coordinates. The moves of a step are made when the next begins, in one pass over x.
+def row_steps(vectors: int, slope: Move, ridge: bool, shared: bool, few: int = 0):
+    """Batches in many dimensions: lanes are coordinates. The moves of a step are made when the next begins.
 
     Eight states at a time, which stay in the first-level cache for a chunk of steps. Targets that are not folded wait
     in the place of their moves.
     """
+    lanes = few or LANES
     folded, move_along, parameters = slope.folded, slope.apply, slope.parameters
 
     @slope.jit
@@ -154,10 +158,10 @@ def row_steps(vectors: int, single: bool, slope: Move, ridge: bool, shared: bool
         states, sums, moves = scratch.states, scratch.sums, scratch.moves
         table, constants, drawn = system.table, system.constants, scratch.drawn
         factor, given, zero = -system.scale, parameters(system.parameters), system.scale - system.scale
-        size = 1 if single else system.batch_size
-        for group in range(first_lane, states.shape[0], LANES):
+        size = system.batch_size
+        for group in range(first_lane, few or states.shape[0], LANES):
             for row in range(start, stop, direction):
-                for lane in range(group, group + LANES):
+                for lane in range(group, group + lanes):
                     noise_lane = 0 if shared else lane
                     x = load_row(states, lane, 0, vectors)
                     if row != start:
@@ -179,7 +183,7 @@ def row_steps(vectors: int, single: bool, slope: Move, ridge: bool, shared: bool
                     store(move_along(z, target, factor, given), moves, slot, group)
         if start != stop:
             last = (stop - direction) * size
-            for lane in range(first_lane, states.shape[0]):
+            for lane in range(first_lane, few or states.shape[0]):
                 x = load_row(states, lane, 0, vectors)
                 x = multiple(system.shrink, x) if ridge else x
                 for slot in range(size):
@@ -191,8 +195,9 @@ def row_steps(vectors: int, single: bool, slope: Move, ridge: bool, shared: bool
 
 
 @cache
-def long_row_steps(slope: Move, shared: bool):
+def long_row_steps(slope: Move, shared: bool, few: int = 0):
     """More coordinates than fit into registers: the same sums in the same order, from memory."""
+    lanes = few or LANES
     folded, move_along, parameters = slope.folded, slope.apply, slope.parameters
 
     @slope.jit
@@ -200,10 +205,10 @@ def long_row_steps(slope: Move, shared: bool):
         states, sums, moves, size = scratch.states, scratch.sums, scratch.moves, system.batch_size
         table, constants, drawn, stride = system.table, system.constants, scratch.drawn, system.stride
         factor, given, zero = -system.scale, parameters(system.parameters), system.scale - system.scale
-        for group in range(first_lane, states.shape[0], LANES):
+        for group in range(first_lane, few or states.shape[0], LANES):
             for row in range(start, stop, direction):
                 for slot in range(size):
-                    for lane in range(group, group + LANES):
+                    for lane in range(group, group + lanes):
                         item = element(drawn, row * size + slot, 0 if shared else lane)
                         constant = element(constants, item, 0)
                         start_of_sum = constant if folded else zero
@@ -214,7 +219,7 @@ def long_row_steps(slope: Move, shared: bool):
                     z = sum_each(sums, 0)
                     target = z if folded else load(moves, slot, group, z)
                     store(move_along(z, target, factor, given), moves, slot, group)
-                for lane in range(group, group + LANES):
+                for lane in range(group, group + lanes):
                     for slot in range(size):
                         shrink = system.shrink if slot == 0 else table.dtype.type(1.0)
                         item = element(drawn, row * size + slot, 0 if shared else lane)

@@ -12,7 +12,7 @@ import numpy as np
 from iterorder.forms import Affine, Rows, Stateful
 from iterorder.kernels.cpu import packing
 from iterorder.kernels.cpu.lanes import LANES, counting, element, load, madd, splat, store, where
-from iterorder.kernels.cpu.loads import broadcast_columns, gather_columns, load_columns, store_columns
+from iterorder.kernels.cpu.loads import broadcast_columns, gather_few_columns, load_few_columns, store_columns
 from iterorder.kernels.cpu.packing import Packed
 from iterorder.kernels.cpu.slopes import Move, move_of
 from iterorder.kernels.cpu.sums import affine_image, dot, long_partial_sums, multiple, plus_multiple, sum_each
@@ -21,7 +21,7 @@ from iterorder.kernels.targets import jit, jit_inline
 ONE = np.uint64(1)
 
 
-def stateful_steps(form: Stateful, packed: Packed, shared: bool):
+def stateful_steps(form: Stateful, packed: Packed, shared: bool, few: int = 0):
     """The function that `steps.steps_of` describes."""
     momentum, gradient = bool(form.momentum), form.gradient
     if isinstance(gradient, Affine):
@@ -31,7 +31,7 @@ def stateful_steps(form: Stateful, packed: Packed, shared: bool):
     else:
         raise TypeError(f"no step for an optimiser of {type(gradient).__name__}")
     make = lane_steps if packed.lane_layout else row_steps
-    return make(gradient.dim, slope, momentum, shared)
+    return make(gradient.dim, slope, momentum, shared, few)
 
 
 @jit_inline
@@ -48,17 +48,17 @@ def _step_size(system, scratch, row):
 
 
 @cache
-def lane_steps(dim: int, slope: Move | None, momentum: bool, shared: bool):
+def lane_steps(dim: int, slope: Move | None, momentum: bool, shared: bool, few: int):
     """Few dimensions: replicas in lanes, x and v in registers for a chunk of steps; no slope: affine gradients."""
     quadratic = slope is None
-    numbers = dim * (dim + 1) if quadratic else dim + 1
+    numbers, width = dim * (dim + 1) if quadratic else dim + 1, few or LANES
 
     @jit_inline
     def item_of(table, drawn, slot, lane):
         return (
             broadcast_columns(table, element(drawn, slot, 0), numbers)
             if shared
-            else gather_columns(table, drawn, slot, lane, numbers)
+            else gather_few_columns(table, drawn, slot, lane, numbers, width)
         )
 
     with_gradient = _affine_gradient if slope is None else _lane_gradient(dim, slope)
@@ -69,9 +69,9 @@ def lane_steps(dim: int, slope: Move | None, momentum: bool, shared: bool):
         decay, share = _number(system, packing.WEIGHT_DECAY), _number(system, packing.SHARE)
         ridge, friction = _number(system, packing.RIDGE), _number(system, packing.MOMENTUM)
         one = table.dtype.type(1.0)
-        for lane in range(first_lane, states.shape[1], LANES):
-            x = load_columns(states, 0, lane, dim)
-            v = load_columns(states, dim if momentum else 0, lane, dim)
+        for lane in range(first_lane, few or states.shape[1], width):
+            x = load_few_columns(states, 0, lane, dim, width)
+            v = load_few_columns(states, dim if momentum else 0, lane, dim, width)
             for row in range(start, stop, direction):
                 h = _step_size(system, scratch, row)
                 total = plus_multiple(multiple(friction, v), ridge, x) if momentum else multiple(ridge, x)
@@ -106,12 +106,13 @@ def _lane_gradient(dim: int, slope: Move):
 
 
 @cache
-def row_steps(dim: int, slope: Move | None, momentum: bool, shared: bool):
+def row_steps(dim: int, slope: Move | None, momentum: bool, shared: bool, few: int):
     """Many dimensions: lanes are coordinates; the gradient of a state is made in `scratch.image` before it moves."""
+    lanes = few or LANES
     if slope is None:
         slopes, gradient = _no_slopes, _hessian_gradient(dim, shared)
     else:
-        slopes, gradient = _row_slopes(slope, shared), _row_gradient(dim, shared)
+        slopes, gradient = _row_slopes(slope, shared, lanes), _row_gradient(dim, shared)
 
     @(slope.jit if slope else jit)
     def steps(system, scratch, start, stop, direction, first_lane):
@@ -119,12 +120,12 @@ def row_steps(dim: int, slope: Move | None, momentum: bool, shared: bool):
         like = splat(_number(system, packing.SHARE), LANES)
         ridge, friction = splat(_number(system, packing.RIDGE), like), splat(_number(system, packing.MOMENTUM), like)
         decay, one = _number(system, packing.WEIGHT_DECAY), states.dtype.type(1.0)
-        for group in range(first_lane, states.shape[0], LANES):
+        for group in range(first_lane, few or states.shape[0], LANES):
             for row in range(start, stop, direction):
                 h = _step_size(system, scratch, row)
                 keep, back = splat(one - h * decay, like), splat(-h, like)
                 slopes(system, scratch, row, group)
-                for lane in range(group, group + LANES):
+                for lane in range(group, group + lanes):
                     gradient(system, scratch, row, lane)
                     for k in range(0, dim, LANES):
                         x = load(states, lane, k, like)
@@ -140,7 +141,7 @@ def row_steps(dim: int, slope: Move | None, momentum: bool, shared: bool):
     return steps
 
 
-def _row_slopes(slope: Move, shared: bool):
+def _row_slopes(slope: Move, shared: bool, lanes: int):
     """The factor of each row of a batch, of eight states at once, in `scratch.moves`."""
     folded, move_along, parameters = slope.folded, slope.apply, slope.parameters
 
@@ -148,7 +149,7 @@ def _row_slopes(slope: Move, shared: bool):
     def slopes(system, scratch, row, group):
         table, sums, share = system.table, scratch.sums, _number(system, packing.SHARE)
         for slot in range(system.batch_size):
-            for lane in range(group, group + LANES):
+            for lane in range(group, group + lanes):
                 item = element(scratch.drawn, row * system.batch_size + slot, 0 if shared else lane)
                 constant = element(system.constants, item, 0)
                 start = constant if folded else constant - constant

@@ -10,18 +10,16 @@ from __future__ import annotations
 from functools import singledispatch
 
 from iterorder.forms import Affine, Form, Rows, Stateful
-from iterorder.kernels.cpu import affine_steps, row_steps
+from iterorder.kernels.cpu import affine_steps, passing_steps, profile, row_steps, single_steps
 from iterorder.kernels.cpu.draw_tables import PACKED_BITS, Draws
+from iterorder.kernels.cpu.lanes import LANES
 from iterorder.kernels.cpu.packing import Packed
 from iterorder.kernels.cpu.slopes import move_of
 from iterorder.kernels.cpu.stateful_steps import stateful_steps
 
-# Up to this many vectors a row, the states of four lanes fit into registers; above, of two.
-FEW_VECTORS = 7
-
 
 @singledispatch
-def steps_of(form: Form, packed: Packed, draws: Draws, shared: bool):
+def steps_of(form: Form, packed: Packed, draws: Draws, shared: bool, few: int = 0):
     """The function that applies the maps of a chunk to a block of states.
 
     Its arguments::
@@ -42,36 +40,51 @@ def steps_of(form: Form, packed: Packed, draws: Draws, shared: bool):
     draws : Draws
     shared : bool
         Every lane meets the maps of lane 0: the same roundings, and no data to gather.
+    few : int
+        Zero, or how many of the first lanes are worked on: one, two or four. The same roundings. Not with `shared`.
     """
     raise TypeError(f"no step for {type(form).__name__}")
 
 
 @steps_of.register
-def _(form: Affine, packed: Packed, draws: Draws, shared: bool):
+def _(form: Affine, packed: Packed, draws: Draws, shared: bool, few: int = 0):
     if draws.kind == PACKED_BITS:
-        return affine_steps.pair_steps(shared)
+        return affine_steps.pair_steps(shared, profile.PROFILE.pair_lanes)
     if packed.lane_layout:
-        make = affine_steps.shared_lane_steps if shared else affine_steps.lane_steps
-        return make(packed.dim, packed.batch_size == 1)
+        single = packed.batch_size == 1
+        if shared:
+            return affine_steps.shared_lane_steps(packed.dim, single)
+        return affine_steps.lane_steps(packed.dim, single, few)
     vectors = packed.row_vectors
-    return affine_steps.row_steps(vectors, shared) if vectors > 0 else affine_steps.long_row_steps(shared)
+    return affine_steps.row_steps(vectors, shared, few) if vectors > 0 else affine_steps.long_row_steps(shared, few)
 
 
 @steps_of.register
-def _(form: Rows, packed: Packed, draws: Draws, shared: bool):
+def _(form: Rows, packed: Packed, draws: Draws, shared: bool, few: int = 0):
     single, ridge, slope = packed.batch_size == 1, bool(packed.shrink != 1.0), move_of(form.slope)
     if packed.lane_layout:
-        make = row_steps.shared_lane_steps if shared else row_steps.lane_steps
-        return make(packed.dim, single, slope, ridge)
-    if packed.row_vectors > 0 and single and form.slope.linear:
-        few = packed.row_vectors <= FEW_VECTORS
-        make_linear = row_steps.short_linear_row_steps if few else row_steps.linear_row_steps
-        return make_linear(packed.row_vectors, ridge, shared)
-    if packed.row_vectors > 0:
-        return row_steps.row_steps(packed.row_vectors, single, slope, ridge, shared)
-    return row_steps.long_row_steps(slope, shared)
+        if shared:
+            return row_steps.shared_lane_steps(packed.dim, single, slope, ridge)
+        return row_steps.lane_steps(packed.dim, single, slope, ridge, few)
+    vectors, shape = packed.row_vectors, profile.PROFILE
+    if vectors == 0:
+        return row_steps.long_row_steps(slope, shared, few)
+    short = vectors <= shape.few_row_vectors
+    fits = short or shape.rows_in_registers
+    if not single:
+        if fits or not slope.folded or packed.batch_size < LANES:
+            return row_steps.row_steps(vectors, slope, ridge, shared, few)
+        return passing_steps.passing_batch_steps(vectors, slope, ridge, shared, few)
+    if fits and form.slope.linear:
+        if few == 1:
+            return single_steps.single_linear_row_steps(vectors, ridge)
+        make = row_steps.short_linear_row_steps if short and few != 2 else row_steps.linear_row_steps
+        return make(vectors, ridge, shared, few)
+    if fits and few == 1 and slope.folded:
+        return single_steps.single_row_steps(vectors, slope, ridge)
+    return passing_steps.passing_row_steps(vectors, slope, ridge, shared, few)
 
 
 @steps_of.register
-def _(form: Stateful, packed: Packed, draws: Draws, shared: bool):
-    return stateful_steps(form, packed, shared)
+def _(form: Stateful, packed: Packed, draws: Draws, shared: bool, few: int = 0):
+    return stateful_steps(form, packed, shared, few)

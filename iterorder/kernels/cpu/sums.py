@@ -36,10 +36,10 @@ def _chained(builder, a, x, start, chains):
             sums[chain] = builder.fmul(factor, number)
         else:
             sums[chain] = multiply_add(builder, factor, number, sums[chain])
-    return _added_inwards(builder, [value for value in sums if value is not None])
+    return added_inwards(builder, [value for value in sums if value is not None])
 
 
-def _added_inwards(builder, values):
+def added_inwards(builder, values):
     """The last is added to the first, the one before to the second, … until one is left."""
     while len(values) > 1:
         n = len(values)
@@ -76,7 +76,7 @@ def partial_sums(typing_context, a, x, start):
         factors, numbers = items_of(builder, arguments[0], x.count), items_of(builder, arguments[1], x.count)
         zero = ir.Constant(context.get_value_type(kind), [0.0] * kind.lanes)
         first = builder.insert_element(zero, arguments[2], ir.Constant(ir.IntType(32), 0))
-        return _folded(builder, _chained(builder, factors, numbers, first, ROW_CHAINS))
+        return folded_to_lanes(builder, _chained(builder, factors, numbers, first, ROW_CHAINS))
 
     return Vector(kind.dtype, LANES)(a, x, start), generate
 
@@ -119,7 +119,7 @@ def long_partial_sums(typing_context, table, item, offset, x, lane, size, start)
             end = builder.add(whole, ir.Constant(length.type, chain * lanes))
             with builder.if_then(builder.icmp_signed("<", end, length)):
                 add_product(whole, chain)
-        return _folded(builder, _added_inwards(builder, [builder.load(pointer) for pointer in sums]))
+        return folded_to_lanes(builder, added_inwards(builder, [builder.load(pointer) for pointer in sums]))
 
     arguments = (table, types.intp, types.intp, x, types.intp, types.intp, start)
     return Vector(x.dtype, LANES)(*arguments), generate
@@ -148,7 +148,7 @@ def shrink_and_move(typing_context, x, lane, shrink, move, table, item, size):
     return types.void(x, types.intp, shrink, move, table, types.intp, types.intp), generate
 
 
-def _folded(builder, vector):
+def folded_to_lanes(builder, vector):
     """Halves added until eight lanes are left."""
     while vector.type.count > LANES:
         half = vector.type.count // 2

@@ -30,17 +30,17 @@ def in_threads(
     lock. The main thread waits in short naps, so that Ctrl-C is heard: it asks the kernels to stop, waits until they
     have, and goes on as an exception.
     """
-    threads = resources.threads()
     grains = -(-n_replicas // grain)
+    work = max(1, steps) * grains * grain
+    if report is None and work * numbers < SMALL_WORK:  # before the threads are counted, which takes as long
+        task(new_memory(), 0, n_replicas, Control(np.zeros(1, np.int64), np.zeros(1, np.int64), 0))
+        return
+    threads = resources.threads()
     pieces = threads * CHUNKS_PER_THREAD if threads > 1 else 1
     size = max(1, -(-grains // pieces)) * grain
     chunks = deque((first, min(first + size, n_replicas)) for first in range(0, n_replicas, size))
     threads = min(threads, len(chunks))
     stop, done = np.zeros(1, np.int64), np.zeros(threads, np.int64)
-    work = max(1, steps) * grains * grain
-    if report is None and work * numbers < SMALL_WORK:
-        task(new_memory(), 0, n_replicas, Control(stop, done, 0))
-        return
 
     ended: SimpleQueue = SimpleQueue()
 

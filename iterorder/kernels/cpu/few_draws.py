@@ -1,0 +1,166 @@
+"""Draws of one to four replicas: eight blocks of noise, one after the other in time, stand in the lanes of a vector.
+
+Noise is a function of its index, so that any eight indices can be worked on together: the draws are those of
+`index_draws` and `float_draws`, of the first lanes alone. All functions have the arguments described there.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from iterorder.kernels.bodies.philox import LOW
+from iterorder.kernels.cpu.bodies import below, philox
+from iterorder.kernels.cpu.draw_tables import BATCH, INDEX, NORMALS, PACKED_BITS, UNIFORMS, WEIGHTED, Draws
+from iterorder.kernels.cpu.float_draws import normal_rows, uniform_rows
+from iterorder.kernels.cpu.index_draws import FEW_THRESHOLDS, SMALL_BATCH, batch_words, distinct_by_search, reached
+from iterorder.kernels.cpu.lanes import LANES, counting, splat, store
+from iterorder.kernels.targets import jit, jit_inline
+
+ZERO, ONE, TWO, SEVEN = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(7)
+
+
+def few_fill(draws: Draws, few: int, chunk: int):
+    """The function that fills the draws of the first `few` lanes; None where there is none but that of all lanes."""
+    of_words = {PACKED_BITS: packed_bits, INDEX: indices, WEIGHTED: weighted}
+    if draws.kind in of_words:
+        # Of four replicas, eight lanes are half used: as fast as the way through memory in time.
+        searched = draws.thresholds.size > FEW_THRESHOLDS
+        return None if few == 4 or searched or chunk < 4 * LANES else of_words[draws.kind](few)
+    if draws.kind == BATCH:
+        small = 2 < draws.batch_size <= SMALL_BATCH  # of two points, a block serves two steps
+        return batches(few) if small and chunk >= LANES else None
+    of_steps = {UNIFORMS: uniforms, NORMALS: normals}
+    if draws.kind not in of_steps or chunk < LANES or draws.batch_size == 1:  # of one uniform, a block serves two steps
+        return None
+    return of_steps[draws.kind](few)
+
+
+@jit_inline
+def _store_in_time(found, slots, drawn, first, lane):
+    """drawn[first + i·slots + s, lane] ← found[s, i]: entry s of eight blocks, or steps, that follow each other."""
+    for i in range(LANES):
+        for s in range(slots):
+            drawn[np.uintp(first + i * slots + s), np.uintp(lane)] = found[np.uintp(s), np.uintp(i)]
+
+
+@jit_inline
+def _words(draws, block, replica):
+    """The words of eight blocks of one replica."""
+    return philox(counting(block, ONE, LANES), splat(replica, LANES), ZERO, draws.key_low, draws.key_high)
+
+
+@jit_inline
+def _store_words(w0, w1, w2, w3, found, drawn, row, lane):
+    """The words of eight blocks, or what was made of them, in rows `row` … `row` + 31."""
+    store(w0, found, 0, 0)
+    store(w1, found, 1, 0)
+    store(w2, found, 2, 0)
+    store(w3, found, 3, 0)
+    _store_in_time(found, 4, drawn, row, lane)
+
+
+@cache
+def packed_bits(few: int):
+    """Words of 32 fair bits, 32 words at once."""
+
+    @jit
+    def fill(draws, drawn, shuffle, replica, stride, base, first, last):
+        for row in range(first // 1024 * 32, (last + 31) // 32, 32):
+            block = (base >> SEVEN) + np.uint64(row // 4)
+            for lane in range(few):
+                w0, w1, w2, w3 = _words(draws, block, replica + np.uint64(lane) * stride)
+                _store_words(w0, w1, w2, w3, shuffle.others, drawn, row, lane)
+
+    return fill
+
+
+@cache
+def indices(few: int):
+    """One index below n a step."""
+
+    @jit
+    def fill(draws, drawn, shuffle, replica, stride, base, first, last):
+        n = draws.n_items & LOW
+        for row in range(first // 32 * 32, last, 32):
+            block = (base >> TWO) + np.uint64(row // 4)
+            for lane in range(few):
+                w0, w1, w2, w3 = _words(draws, block, replica + np.uint64(lane) * stride)
+                w0, w1, w2, w3 = below(w0, n), below(w1, n), below(w2, n), below(w3, n)
+                _store_words(w0, w1, w2, w3, shuffle.others, drawn, row, lane)
+
+    return fill
+
+
+@cache
+def weighted(few: int):
+    """One item a step: as many as there are thresholds that its word reaches, few of them."""
+
+    @jit
+    def fill(draws, drawn, shuffle, replica, stride, base, first, last):
+        thresholds = draws.thresholds
+        for row in range(first // 32 * 32, last, 32):
+            block = (base >> TWO) + np.uint64(row // 4)
+            for lane in range(few):
+                w0, w1, w2, w3 = _words(draws, block, replica + np.uint64(lane) * stride)
+                w0, w1, w2, w3 = (
+                    reached(thresholds, w0),
+                    reached(thresholds, w1),
+                    reached(thresholds, w2),
+                    reached(thresholds, w3),
+                )
+                _store_words(w0, w1, w2, w3, shuffle.others, drawn, row, lane)
+
+    return fill
+
+
+@cache
+def batches(few: int):
+    """Batches of three to `SMALL_BATCH` points: those of eight steps at once."""
+
+    @jit
+    def fill(draws, drawn, shuffle, replica, stride, base, first, last):
+        size, n = draws.batch_size, np.int64(draws.n_items)
+        for row in range(first // LANES * LANES, last, LANES):
+            steps = counting(base + np.uint64(row), ONE, LANES)
+            for lane in range(few):
+                batch_words(draws, shuffle.others, 0, 0, steps, splat(replica + np.uint64(lane) * stride, LANES))
+                distinct_by_search(shuffle.others, 0, size, n, 0)
+                _store_in_time(shuffle.others, size, drawn, row * size, lane)
+
+    return fill
+
+
+@cache
+def uniforms(few: int):
+    """Several uniforms a step."""
+
+    @jit
+    def fill(draws, drawn, shuffle, replica, stride, base, first, last):
+        count = draws.batch_size
+        for row in range(first // LANES * LANES, last, LANES):
+            steps = counting(base + np.uint64(row), ONE, LANES)
+            for lane in range(few):
+                replicas = splat(replica + np.uint64(lane) * stride, LANES)
+                uniform_rows(draws, shuffle.others, 0, count, 0, steps, replicas)
+                _store_in_time(shuffle.others, count, drawn, row * count, lane)
+
+    return fill
+
+
+@cache
+def normals(few: int):
+    """Normals."""
+
+    @jit
+    def fill(draws, drawn, shuffle, replica, stride, base, first, last):
+        count = draws.batch_size
+        for row in range(first // LANES * LANES, last, LANES):
+            steps = counting(base + np.uint64(row), ONE, LANES)
+            for lane in range(few):
+                replicas = splat(replica + np.uint64(lane) * stride, LANES)
+                normal_rows(draws, shuffle.others, 0, count, 0, steps, replicas, ZERO)
+                _store_in_time(shuffle.others, count, drawn, row * count, lane)
+
+    return fill

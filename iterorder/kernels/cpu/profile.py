@@ -1,0 +1,77 @@
+"""What the kernels are shaped for: one profile, chosen once from the features of the processor that Numba compiles for.
+
+A profile may change the order of a sum along a row; its numbers of lanes and of steps change no bit. Functions read
+`PROFILE` when they choose a kernel, so that a test can set it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from iterorder.kernels.targets import processor_features
+
+
+class Profile(NamedTuple):
+    """Shapes of the kernels.
+
+    Attributes
+    ----------
+    rows_in_registers : bool
+        Whether a state of up to `max_row_vectors` vectors stays in registers for a step; else it passes through them.
+    max_lane_dim_affine, max_lane_dim_rows : int
+        Up to these dimensions a block of states is stored coordinate by coordinate (lanes are replicas); above, state
+        by state (lanes are coordinates). A matrix of d² numbers is gathered for every lane, hence two bounds.
+    max_row_vectors : int
+        Rows of at most this many vectors of 64 bytes have steps of their own; longer ones share one.
+    few_row_vectors : int
+        Up to this many vectors linear steps hold the states of four lanes at once; above, of two where registers allow.
+    pair_lanes : int
+        Lanes that the steps of two maps on the line keep in flight: they hide the latency of a multiply-add.
+    max_lanes : int
+        Replicas (or backward iterates) worked on side by side.
+    bit_chunk, max_chunk, min_chunk : int
+        Steps drawn at once, of packed bits and of other draws: powers of two, as chunks begin at their multiples and
+        hold whole Philox blocks.
+    max_draws, max_state_numbers : int
+        Draws of a chunk, and numbers of the states of a block, that should stay in the first-level cache.
+    """
+
+    rows_in_registers: bool
+    max_lane_dim_affine: int
+    max_lane_dim_rows: int
+    max_row_vectors: int
+    few_row_vectors: int
+    pair_lanes: int
+    max_lanes: int
+    bit_chunk: int
+    max_chunk: int
+    min_chunk: int
+    max_draws: int
+    max_state_numbers: int
+
+
+#: 32 registers of 64 bytes.
+AVX512 = Profile(
+    rows_in_registers=True,
+    max_lane_dim_affine=12,
+    max_lane_dim_rows=16,
+    max_row_vectors=13,
+    few_row_vectors=7,
+    pair_lanes=64,
+    max_lanes=64,
+    bit_chunk=1024,
+    max_chunk=256,
+    min_chunk=4,
+    max_draws=2**11,
+    max_state_numbers=2**10,
+)
+#: 16 registers of 32 bytes (AVX2); 32 of 16 (NEON) have not been measured.
+NARROW = AVX512._replace(rows_in_registers=False)
+
+
+def profile_for(features: frozenset[str]) -> Profile:
+    """The profile of a processor with these features, by LLVM's names."""
+    return AVX512 if "avx512f" in features else NARROW
+
+
+PROFILE = profile_for(processor_features())

@@ -1,0 +1,141 @@
+"""The profile of the processor: both run here, and differ by the order of a sum at most."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numba import config
+
+import iterorder as ito
+from iterorder.forms import Rows
+from iterorder.kernels.cpu import profile
+from iterorder.kernels.cpu.lanes import store
+from iterorder.kernels.cpu.passing_steps import moved_by_batch, moved_sums
+from iterorder.kernels.cpu.profile import AVX512, NARROW, profile_for
+from iterorder.kernels.targets import jit, processor_features
+from tests import naive
+from tests.systems import EVERY, logistic, regression
+from tests.test_kernels import RNG, is_fused, random
+
+PROFILES = {"avx512": AVX512, "narrow": NARROW}
+
+
+def test_the_profile_is_that_of_the_features(monkeypatch):
+    assert profile_for(frozenset({"avx2", "fma", "avx512f"})) is AVX512
+    assert profile_for(frozenset({"avx2", "fma"})) is NARROW
+    assert profile.PROFILE is profile_for(processor_features())
+    monkeypatch.setattr(config, "CPU_FEATURES", "")  # NUMBA_CPU_NAME=generic
+    assert profile_for(processor_features()) is NARROW
+    monkeypatch.setattr(config, "CPU_FEATURES", "+avx2,-avx512f,+fma")
+    assert processor_features() == {"avx2", "fma"}
+    monkeypatch.setattr(config, "CPU_FEATURES", None)
+    assert all(feature and feature[0] not in "+-" for feature in processor_features())
+
+
+# ---------------------------------------------------------------------------------------------- rows through registers
+
+
+@jit
+def moved_once(x, table, drawn, moves, shrink, start, out):
+    store(moved_sums(x, 1, shrink, moves[0, 1], table, 3, 0, start, 6, 1, 1), out, 0, 0)
+    store(moved_sums(x, 1, shrink, shrink, table, 0, 2, start, 6, 0, 0), out, 1, 0)
+    moved_by_batch(x, 0, shrink, moves, 0, 0, table, drawn, 1, 2, 3, 6, 1)
+    moved_by_batch(x, 2, shrink, moves, 2, 0, table, drawn, 1, 2, 3, 6, 0)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_rows_pass_through_registers_in_the_order_of_their_twins(dtype):
+    lanes, fused = 64 // np.dtype(dtype).itemsize, is_fused()
+    x, table = random(3, 6 * lanes, dtype=dtype), random(5, 6 * lanes, dtype=dtype)
+    moves, out = random(3, 3, dtype=dtype), np.zeros((2, 8), dtype)
+    drawn = RNG.integers(0, 5, (4, 3)).astype(np.uint64)
+    shrink, start, before = dtype(0.875), dtype(-0.3), x.copy()
+    moved_once(x, table, drawn, moves, shrink, start, out)
+
+    def moved(state, factor, *changes):
+        state = factor * state
+        for move, row in changes:
+            pairs = zip(row.tolist(), state.tolist(), strict=True)
+            state = np.array([naive.madd(float(move), a, b, fused) for a, b in pairs], dtype)
+        return state
+
+    batch = [(moves[:, s], table[drawn[1 + s, 2]]) for s in range(3)]
+    expected = [
+        moved(before[0], shrink, *((move[0], row) for move, row in batch)),
+        moved(before[1], shrink, (moves[0, 1], table[3])),
+        moved(before[2], dtype(1), *((move[2], row) for move, row in batch)),
+    ]
+    if dtype is np.float64:  # the twin rounds to float64
+        np.testing.assert_array_equal(x, expected)
+        for sums, row in zip(out, (table[0], table[2]), strict=True):
+            np.testing.assert_array_equal(sums, naive.partial_sums(row, x[1], start, 8, fused))
+    else:
+        eps = np.finfo(dtype).eps
+        np.testing.assert_allclose(x, expected, atol=8 * eps * (np.abs(before).max() + 3 * np.abs(table).max() * 3))
+        for sums, row in zip(out, (table[0], table[2]), strict=True):
+            bound = 60 * eps * (0.3 + np.abs(row) @ np.abs(x[1]))
+            assert abs(sums.astype(float).sum() - (start + row.astype(float) @ x[1].astype(float))) <= bound
+
+
+RUNS = {
+    "forward": {"order": "forward", "save_steps": [0, 1, 40, 131], "first_step": 5},
+    "backward": {"order": "backward", "save_steps": [3, 131]},
+    "shared": {"order": "forward", "noise": "shared"},
+    "sweep": {"order": "backward", "save_steps": [*range(20, 40), 131]},
+}
+BATCHES = {"one": logistic(100), "eight": logistic(57, batch_size=8), "nine": EVERY["linear d=70 batch of nine"]}
+SAME = [
+    name
+    for name, maps in EVERY.items()
+    if isinstance(maps.form(), Rows) and maps.dim > 16 and not isinstance(maps, ito.LinearRegressionSGD)
+]
+
+
+@pytest.fixture
+def states(monkeypatch):
+    """The states of a run under a profile."""
+
+    def run(chosen, maps, dtype, **options):
+        monkeypatch.setattr(profile, "PROFILE", PROFILES[chosen])
+        start = np.linspace(-1.0, 1.0, 19 * maps.dim).reshape(19, maps.dim)
+        return ito.simulate(maps, start, 131, n_replicas=19, seed=7, dtype=dtype, **options).states
+
+    return run
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("kind", RUNS)
+@pytest.mark.parametrize(
+    "maps", [logistic(100), logistic(57, batch_size=8)], ids=["logistic d=100", "batches of eight"]
+)
+def test_profiles_add_the_moves_of_slopes_and_batches_in_the_same_order(states, maps, kind, dtype):
+    wide, narrow = (states(chosen, maps, dtype, **RUNS[kind]) for chosen in PROFILES)
+    np.testing.assert_array_equal(wide, narrow)
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_profiles_agree_to_the_bit_but_for_linear_rows(states, name):
+    wide, narrow = (states(chosen, EVERY[name], "float64", **RUNS["forward"]) for chosen in PROFILES)
+    np.testing.assert_array_equal(wide, narrow)
+
+
+@pytest.mark.parametrize(("dim", "dtype"), [(64, "float64"), (120, "float32")])
+@pytest.mark.parametrize("kind", RUNS)
+def test_linear_rows_differ_by_the_order_of_a_sum(states, kind, dim, dtype):
+    """A sum of d products: each step is within d·eps of its size, and the maps contract."""
+    maps = regression(dim, ridge=0.1)
+    wide, narrow = (states(chosen, maps, dtype, **RUNS[kind]) for chosen in PROFILES)
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(wide, narrow, atol=dim * eps * np.abs(wide).max() * 131)
+    assert (wide != narrow).any()
+
+
+@pytest.mark.parametrize("chosen", PROFILES)
+def test_cuts_and_numbers_of_replicas_change_no_bit_under_a_profile(states, monkeypatch, chosen):
+    maps = regression(64, ridge=0.1)
+    whole = states(chosen, maps, "float64")
+    first = ito.simulate(maps, np.linspace(-1.0, 1.0, 19 * 64).reshape(19, 64), 50, n_replicas=19, seed=7).states[:, 0]
+    rest = ito.simulate(maps, first, 81, n_replicas=19, seed=7, first_step=50).states
+    np.testing.assert_array_equal(rest, whole)
+    alone = ito.simulate(maps, first[3], 81, n_replicas=1, seed=7, first_step=50, first_replica=3).states
+    np.testing.assert_array_equal(alone, whole[3:4])
