@@ -71,7 +71,9 @@ def wasserstein_estimate(
         Independent sample points, a row each; with one axis d = 1.
     v : array_like, shape (m,) or (m, d)
         The other sample, of the same dimension.
-    p, method
+    p : float >= 1 or inf
+        Order of the distance: 1 unless given, as in `wasserstein_1d` (`wasserstein` has 2).
+    method
         As in `wasserstein`.
     n_bootstrap : int, optional
         Replicates for the interval, and as many random splits of the pooled points for the noise floor. Default: 200;

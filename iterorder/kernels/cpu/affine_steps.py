@@ -33,9 +33,9 @@ def lane_steps(dim: int, single: bool, few: int = 0):
     numbers, width = dim * (dim + 1), few or LANES
 
     @jit
-    def steps(system, scratch, start, stop, direction, first_lane):
-        table, drawn, states = system.table, scratch.drawn, scratch.states
-        size = 1 if single else system.batch_size
+    def steps(packed, scratch, start, stop, direction, first_lane):
+        table, drawn, states = packed.table, scratch.drawn, scratch.states
+        size = 1 if single else packed.batch_size
         for lane in range(first_lane, few or states.shape[1], width):
             x = load_few_columns(states, 0, lane, dim, width)
             for row in range(start, stop, direction):
@@ -43,7 +43,7 @@ def lane_steps(dim: int, single: bool, few: int = 0):
                 for slot in range(row * size, (row + 1) * size):
                     image = affine_image(gather_few_columns(table, drawn, slot, lane, numbers, width), x)
                     total = image if slot == row * size else plus(total, image)
-                x = total if single else multiple(system.scale, total)
+                x = total if single else multiple(packed.scale, total)
             store_columns(x, states, 0, lane)
 
     return steps
@@ -55,9 +55,9 @@ def shared_lane_steps(dim: int, single: bool):
     numbers = dim * (dim + 1)
 
     @jit
-    def steps(system, scratch, start, stop, direction, first_lane):
-        table, drawn, states = system.table, scratch.drawn, scratch.states
-        size = 1 if single else system.batch_size
+    def steps(packed, scratch, start, stop, direction, first_lane):
+        table, drawn, states = packed.table, scratch.drawn, scratch.states
+        size = 1 if single else packed.batch_size
         for row in range(start, stop, direction):
             for lane in range(first_lane, states.shape[1], LANES):
                 x = load_columns(states, 0, lane, dim)
@@ -65,7 +65,7 @@ def shared_lane_steps(dim: int, single: bool):
                 for slot in range(row * size, (row + 1) * size):
                     image = affine_image(broadcast_columns(table, element(drawn, slot, 0), numbers), x)
                     total = image if slot == row * size else plus(total, image)
-                store_columns(total if single else multiple(system.scale, total), states, 0, lane)
+                store_columns(total if single else multiple(packed.scale, total), states, 0, lane)
 
     return steps
 
@@ -75,28 +75,28 @@ def pair_steps(shared: bool, wide: int):
     """Two maps on the line, chosen by fair bits: nothing to look up; `wide` lanes at once as far as they go."""
 
     @jit
-    def steps(system, scratch, start, stop, direction, first_lane):
+    def steps(packed, scratch, start, stop, direction, first_lane):
         drawn, states = scratch.drawn, scratch.states
         lane, lanes = first_lane, states.shape[1]
         while lane + wide <= lanes:
             x = load(states, 0, lane, splat(ZERO, wide))
-            store(_pair_of_lanes(x, system, drawn, start, stop, direction, lane, shared), states, 0, lane)
+            store(_pair_of_lanes(x, packed, drawn, start, stop, direction, lane, shared), states, 0, lane)
             lane += wide
         while lane < lanes:
             x = load(states, 0, lane, splat(ZERO, LANES))
-            store(_pair_of_lanes(x, system, drawn, start, stop, direction, lane, shared), states, 0, lane)
+            store(_pair_of_lanes(x, packed, drawn, start, stop, direction, lane, shared), states, 0, lane)
             lane += LANES
 
     return steps
 
 
 @jit_inline
-def _pair_of_lanes(x, system, drawn, row, stop, direction, lane, shared):
+def _pair_of_lanes(x, packed, drawn, row, stop, direction, lane, shared):
     """As many lanes as x has; one bit of a word a step, and a choice between two slopes and two offsets."""
-    slope0, offset0 = splat(system.table[0, 0], x), splat(system.table[0, 1], x)
-    slope1, offset1 = splat(system.table[1, 0], x), splat(system.table[1, 1], x)
+    slope0, offset0 = splat(packed.table[0, 0], x), splat(packed.table[0, 1], x)
+    slope1, offset1 = splat(packed.table[1, 0], x), splat(packed.table[1, 1], x)
     flip = 0 if direction > 0 else 31
-    equal_slopes = system.table[0, 0] == system.table[1, 0]
+    equal_slopes = packed.table[0, 0] == packed.table[1, 0]
     while row != stop:
         words = splat(np.uint64(element(drawn, row // 32, 0)), x) if shared else load(drawn, row // 32, lane, x)
         bit = row % 32
@@ -121,19 +121,19 @@ def row_steps(vectors: int, shared: bool, few: int = 0):
     """Many dimensions: one state at a time, held in registers, and eight coordinates of its image at once."""
 
     @jit
-    def steps(system, scratch, start, stop, direction, first_lane):
-        table, states, drawn, size = system.table, scratch.states, scratch.drawn, system.batch_size
+    def steps(packed, scratch, start, stop, direction, first_lane):
+        table, states, drawn, size = packed.table, scratch.states, scratch.drawn, packed.batch_size
         for row in range(start, stop, direction):
             for lane in range(first_lane, few or states.shape[0]):
                 x = load_row(states, lane, 0, vectors)
                 for slot in range(row * size, (row + 1) * size):
                     item = element(drawn, slot, 0 if shared else lane)
-                    for k in range(0, system.dim, LANES):
+                    for k in range(0, packed.dim, LANES):
                         for i in range(LANES):
-                            a = load_row(table, item * system.dim + min(k + i, system.dim - 1), 0, vectors)
-                            store(partial_sums(a, x, element(system.constants, item, k + i)), scratch.sums, i, 0)
-                        _add_image(system, scratch, k, slot == row * size)
-                _store_image(system, scratch, lane)
+                            a = load_row(table, item * packed.dim + min(k + i, packed.dim - 1), 0, vectors)
+                            store(partial_sums(a, x, element(packed.constants, item, k + i)), scratch.sums, i, 0)
+                        _add_image(packed, scratch, k, slot == row * size)
+                _store_image(packed, scratch, lane)
 
     return steps
 
@@ -143,34 +143,34 @@ def long_row_steps(shared: bool, few: int = 0):
     """More coordinates than fit into registers."""
 
     @jit
-    def steps(system, scratch, start, stop, direction, first_lane):
-        table, states, drawn, size = system.table, scratch.states, scratch.drawn, system.batch_size
+    def steps(packed, scratch, start, stop, direction, first_lane):
+        table, states, drawn, size = packed.table, scratch.states, scratch.drawn, packed.batch_size
         for row in range(start, stop, direction):
             for lane in range(first_lane, few or states.shape[0]):
                 for slot in range(row * size, (row + 1) * size):
                     item = element(drawn, slot, 0 if shared else lane)
-                    for k in range(0, system.dim, LANES):
+                    for k in range(0, packed.dim, LANES):
                         for i in range(LANES):
-                            at = item * system.dim + min(k + i, system.dim - 1)
-                            constant = element(system.constants, item, k + i)
-                            products = long_partial_sums(table, at, 0, states, lane, system.stride, constant)
+                            at = item * packed.dim + min(k + i, packed.dim - 1)
+                            constant = element(packed.constants, item, k + i)
+                            products = long_partial_sums(table, at, 0, states, lane, packed.stride, constant)
                             store(products, scratch.sums, i, 0)
-                        _add_image(system, scratch, k, slot == row * size)
-                _store_image(system, scratch, lane)
+                        _add_image(packed, scratch, k, slot == row * size)
+                _store_image(packed, scratch, lane)
 
     return steps
 
 
 @jit_inline
-def _add_image(system, scratch, k, first):
+def _add_image(packed, scratch, k, first):
     """Coordinates k … k + 7 of the sum of images; those beyond the last stay zero."""
-    zero = splat(system.scale - system.scale, LANES)
-    value = where(counting(np.uint64(k), ONE, LANES) < np.uint64(system.dim), sum_each(scratch.sums, 0), zero)
+    zero = splat(packed.scale - packed.scale, LANES)
+    value = where(counting(np.uint64(k), ONE, LANES) < np.uint64(packed.dim), sum_each(scratch.sums, 0), zero)
     store(value if first else load(scratch.image, 0, k, zero) + value, scratch.image, 0, k)
 
 
 @jit_inline
-def _store_image(system, scratch, lane):
-    like = splat(system.scale, LANES)
-    for k in range(0, system.dim, LANES):
-        store(load(scratch.image, 0, k, like) * system.scale, scratch.states, lane, k)
+def _store_image(packed, scratch, lane):
+    like = splat(packed.scale, LANES)
+    for k in range(0, packed.dim, LANES):
+        store(load(scratch.image, 0, k, like) * packed.scale, scratch.states, lane, k)

@@ -9,22 +9,22 @@ from iterorder.kernels.targets import jit
 
 
 @jit
-def backward_each(code, system, draws, scratch, replica, stride, first_step, x0, saves, states, control):
+def backward_each(code, packed, draws, scratch, replica, stride, first_step, x0, saves, states, control):
     """Z_n of every replica for each n in `saves`, from scratch: lanes are replicas, n maps for each n."""
     lanes = scratch.moves.shape[1]
     for first in range(0, x0.shape[0], lanes):
         last = min(first + lanes, x0.shape[0])
         base = replica + np.uint64(first) * stride
         for s in range(saves.size):
-            load_states(system, scratch.states, x0, first, last)
+            load_states(packed, scratch.states, x0, first, last)
             end = first_step + np.uint64(saves[s])
-            if not run_steps(code, system, draws, scratch, base, stride, first_step, end, True, control):
+            if not run_steps(code, packed, draws, scratch, base, stride, first_step, end, True, control):
                 return
-            store_states(system, scratch.states, states, first, last, s)
+            store_states(packed, scratch.states, states, first, last, s)
 
 
 @jit
-def backward_to(code, system, draws, scratch, replica, stride, first_step, x0, lengths, states, control):
+def backward_to(code, packed, draws, scratch, replica, stride, first_step, x0, lengths, states, control):
     """Z_n of every replica r for its own n = lengths[r]: bit for bit that of `backward_each`.
 
     The lanes of a block run from its largest n on, and each begins from its start when its own n is reached.
@@ -33,7 +33,7 @@ def backward_to(code, system, draws, scratch, replica, stride, first_step, x0, l
     for first in range(0, x0.shape[0], lanes):
         last = min(first + lanes, x0.shape[0])
         base = replica + np.uint64(first) * stride
-        load_states(system, scratch.states, x0, first, last)
+        load_states(packed, scratch.states, x0, first, last)
         end = np.int64(0)
         for r in range(first, last):
             end = max(end, lengths[r])
@@ -41,39 +41,39 @@ def backward_to(code, system, draws, scratch, replica, stride, first_step, x0, l
             following = np.int64(0)
             for r in range(first, last):
                 if lengths[r] == end:
-                    load_state(system, scratch.states, r - first, x0, r)
+                    load_state(packed, scratch.states, r - first, x0, r)
                 elif lengths[r] < end:
                     following = max(following, lengths[r])
             begin, stop = first_step + np.uint64(following), first_step + np.uint64(end)
-            if not run_steps(code, system, draws, scratch, base, stride, begin, stop, True, control):
+            if not run_steps(code, packed, draws, scratch, base, stride, begin, stop, True, control):
                 return
             end = following
         for r in range(first, last):
             if lengths[r] == 0:
-                load_state(system, scratch.states, r - first, x0, r)
-        store_states(system, scratch.states, states, first, last, 0)
+                load_state(packed, scratch.states, r - first, x0, r)
+        store_states(packed, scratch.states, states, first, last, 0)
 
 
 @jit
-def sliding_window(code, system, draws, scratch, replica, stride, first_step, x0, width, saves, states, control):
+def sliding_window(code, packed, draws, scratch, replica, stride, first_step, x0, width, saves, states, control):
     """V_n of every replica for each n in `saves`: forward to n − width, then the last `width` maps backward."""
     lanes = scratch.moves.shape[1]
     for first in range(0, x0.shape[0], lanes):
         last = min(first + lanes, x0.shape[0])
         base = replica + np.uint64(first) * stride
-        load_states(system, scratch.states, x0, first, last)
+        load_states(packed, scratch.states, x0, first, last)
         reached = np.uint64(0)
         for s in range(saves.size):
             target = np.uint64(max(saves[s] - width, 0))
             begin, middle = first_step + reached, first_step + target
-            if not run_steps(code, system, draws, scratch, base, stride, begin, middle, False, control):
+            if not run_steps(code, packed, draws, scratch, base, stride, begin, middle, False, control):
                 return
             reached = target
             copy(scratch.states, scratch.before)
             end = first_step + np.uint64(saves[s])
-            if not run_steps(code, system, draws, scratch, base, stride, middle, end, True, control):
+            if not run_steps(code, packed, draws, scratch, base, stride, middle, end, True, control):
                 return
-            store_states(system, scratch.states, states, first, last, s)
+            store_states(packed, scratch.states, states, first, last, s)
             copy(scratch.before, scratch.states)
 
 

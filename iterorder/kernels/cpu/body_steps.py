@@ -307,8 +307,8 @@ def custom_steps(body, dim: int, noise: str, rows: int, layout: tuple):
             x[k] = image[k]
 
     @njit(**OPTIONS)
-    def column_steps(system, scratch, start, stop, direction, first_lane):
-        states, drawn, given = scratch.states, scratch.drawn, parameters(system.parameters)
+    def column_steps(packed, scratch, start, stop, direction, first_lane):
+        states, drawn, given = scratch.states, scratch.drawn, parameters(packed.parameters)
         for lane in range(first_lane, states.shape[1]):
             x, image = _local(states, dim), _local(states, dim)
             for k in range(dim):
@@ -319,8 +319,8 @@ def custom_steps(body, dim: int, noise: str, rows: int, layout: tuple):
                 states[k, lane] = x[k]
 
     @njit(**OPTIONS)
-    def row_steps(system, scratch, start, stop, direction, first_lane):
-        states, drawn, given = scratch.states, scratch.drawn, parameters(system.parameters)
+    def row_steps(packed, scratch, start, stop, direction, first_lane):
+        states, drawn, given = scratch.states, scratch.drawn, parameters(packed.parameters)
         image = row_view(scratch.image, 0, dim)
         for lane in range(first_lane, states.shape[0]):
             x = row_view(states, lane, dim)

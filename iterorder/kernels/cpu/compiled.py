@@ -48,7 +48,7 @@ class _Example(NamedTuple):
     """Arguments of the types that kernels take."""
 
     code: Code
-    system: Packed
+    packed: Packed
     draws: Draws
     scratch: Scratch
     place: tuple
@@ -62,13 +62,13 @@ class _Example(NamedTuple):
 @cache
 def _example(dtype: np.dtype) -> _Example:
     form = Affine(np.zeros((1, 1, 1)), np.zeros((1, 1)))
-    system, draws = pack(form, dtype), draws_of(form, Sampling(1), 0)
-    scratch = new_scratch(system, draws, LANES, shared=False)
+    packed, draws = pack(form, dtype), draws_of(form, Sampling(1), 0)
+    scratch = new_scratch(packed, draws, LANES, shared=False)
     counts = np.zeros(1, np.int64)
     place = (np.uint64(0),) * 3
     x0, states = np.zeros((1, 1), dtype), np.zeros((1, 1, 1), dtype)
     control = Control(counts, counts, 0)
-    return _Example(Code(0, 0, 0), system, draws, scratch, place, x0, counts, states, counts, control)
+    return _Example(Code(0, 0, 0), packed, draws, scratch, place, x0, counts, states, counts, control)
 
 
 def code_for(form: Form, packed: Packed, draws: Draws, lanes: int, shared: bool) -> Code:
@@ -89,7 +89,7 @@ def incremental_code(form: Form, packed: Packed, draws: Draws) -> Code:
 
 
 def _code(steps: int, draws: Draws, noise_lanes: int) -> Code:
-    return Code(_fill_address(FILL[draws.kind]), steps, chunk_of(draws, noise_lanes))
+    return Code(fill_address(FILL[draws.kind]), steps, chunk_of(draws, noise_lanes))
 
 
 def _address_of_steps(form: Form, packed: Packed, draws: Draws, shared: bool) -> int:
@@ -98,25 +98,25 @@ def _address_of_steps(form: Form, packed: Packed, draws: Draws, shared: bool) ->
         kinds = form.dim, form.noise, form.noise_dim, layout_of(form.params)
         steps, packed.parameters[-1] = _body_addresses(form.step, *kinds, dtype)
         return steps
-    return _steps_address(steps_of(form, packed, draws, shared), dtype)
+    return steps_address(steps_of(form, packed, draws, shared), dtype)
 
 
 @cache
-def _fill_address(function) -> int:
+def fill_address(function) -> int:
     example = _example(np.dtype(np.float64))
     return address_of(function, example.draws, example.scratch.drawn, example.scratch.shuffle, *example.place, 0, 0)
 
 
 @cache
-def _steps_address(function, dtype: np.dtype) -> int:
+def steps_address(function, dtype: np.dtype) -> int:
     example = _example(dtype)
-    return address_of(function, example.system, example.scratch, 0, 0, 0, 0)
+    return address_of(function, example.packed, example.scratch, 0, 0, 0, 0)
 
 
 @cache
 def _incremental_address(function, dtype: np.dtype) -> int:
     example = _example(dtype)
-    return address_of(function, example.system, example.scratch, new_carry(example.system), 0, 0, example.states[0])
+    return address_of(function, example.packed, example.scratch, new_carry(example.packed), 0, 0, example.states[0])
 
 
 @lru_cache(maxsize=256)
@@ -126,7 +126,7 @@ def _body_addresses(step, dim, noise, noise_dim, layout, dtype: np.dtype) -> tup
     And what repeats a step of eight replicas one at a time, where the step may need that; else 0.
     """
     example, rows = _example(dtype), noise_dim + (noise == "index+normal")
-    kinds, arguments = (step, dim, noise, layout, dtype), (example.system, example.scratch, 0, 0, 0, 0)
+    kinds, arguments = (step, dim, noise, layout, dtype), (example.packed, example.scratch, 0, 0, 0, 0)
     lifted = lifted_body(step, dim, noise, rows, layout, dtype).body
     if lifted is None:
         return address_of(custom_steps(compiled_body(*kinds), dim, noise, rows, layout), *arguments), 0
@@ -141,7 +141,7 @@ def _body_addresses(step, dim, noise, noise_dim, layout, dtype: np.dtype) -> tup
 def kernel(function, dtype: np.dtype):
     """A kernel, compiled: calling it skips the look-up of types, so its arguments must be of exactly these."""
     example = _example(dtype)
-    first = (example.code, example.system, example.draws, example.scratch)
+    first = (example.code, example.packed, example.draws, example.scratch)
     last = (example.saves, example.states, example.control)
     arguments = {
         forward: (*first, *example.place, example.x0, *last[:2], example.diverged, example.control),
@@ -149,7 +149,7 @@ def kernel(function, dtype: np.dtype):
         backward_to: (*first, *example.place, example.x0, *last),
         backward_sweep: (
             *first[:3],
-            new_sweep(example.system, example.draws, 1),
+            new_sweep(example.packed, example.draws, 1),
             *example.place,
             example.x0,
             *last,
@@ -157,7 +157,7 @@ def kernel(function, dtype: np.dtype):
         sliding_window: (*first, *example.place, example.x0, 0, *last),
         incremental: (
             *first,
-            new_carry(example.system),
+            new_carry(example.packed),
             *example.place,
             example.x0,
             example.saves,

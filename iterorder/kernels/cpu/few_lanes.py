@@ -25,9 +25,9 @@ def few_code(form: Form, packed: Packed, draws: Draws, few: int) -> Code:
     chunk = chunk_of(draws, LANES)
     fill = few_fill(draws, few, chunk) or compiled.FILL[draws.kind]
     if isinstance(form, Body) or _has_only_vectors(form, packed):
-        return compiled.code_for(form, packed, draws, LANES, shared=False)._replace(fill=compiled._fill_address(fill))
+        return compiled.code_for(form, packed, draws, LANES, shared=False)._replace(fill=compiled.fill_address(fill))
     steps = steps_of(form, packed, draws, False, few)
-    return Code(compiled._fill_address(fill), compiled._steps_address(steps, packed.table.dtype), chunk)
+    return Code(compiled.fill_address(fill), compiled.steps_address(steps, packed.table.dtype), chunk)
 
 
 def _has_only_vectors(form: Form, packed: Packed) -> bool:

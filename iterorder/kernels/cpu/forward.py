@@ -10,7 +10,7 @@ from iterorder.kernels.targets import jit, jit_inline
 
 
 @jit
-def forward(code, system, draws, scratch, replica, stride, first_step, current, saves, states, diverged, control):
+def forward(code, packed, draws, scratch, replica, stride, first_step, current, saves, states, diverged, control):
     """Run every replica of `current` forward and save its states.
 
     Parameters
@@ -28,18 +28,18 @@ def forward(code, system, draws, scratch, replica, stride, first_step, current, 
     for first in range(0, current.shape[0], lanes):
         last = min(first + lanes, current.shape[0])
         base = replica + np.uint64(first) * stride
-        load_states(system, scratch.states, current, first, last)
+        load_states(packed, scratch.states, current, first, last)
         part = diverged[first:last]
-        if not _run_block(code, system, draws, scratch, base, stride, first_step, saves, states, first, part, control):
+        if not _run_block(code, packed, draws, scratch, base, stride, first_step, saves, states, first, part, control):
             return
 
 
 @jit
-def _run_block(code, system, draws, scratch, replica, stride, first_step, saves, states, first, diverged, control):
+def _run_block(code, packed, draws, scratch, replica, stride, first_step, saves, states, first, diverged, control):
     """One block, a chunk of steps at a time, each drawn once however many of its steps are saved."""
     saved, last = 0, first + diverged.size
     if saves[0] == 0:
-        store_states(system, scratch.states, states, first, last, 0)
+        store_states(packed, scratch.states, states, first, last, 0)
         saved = 1
     done = 0
     while done < saves[-1]:
@@ -54,14 +54,14 @@ def _run_block(code, system, draws, scratch, replica, stride, first_step, saves,
         row, first_saved = start, saved
         while row < stop:
             target = min(stop, start + saves[saved] - done)
-            apply(code, system, scratch, row, target, 1, 0)
+            apply(code, packed, scratch, row, target, 1, 0)
             row = target
             if saves[saved] == done + row - start:
-                store_states(system, scratch.states, states, first, last, saved)
+                store_states(packed, scratch.states, states, first, last, saved)
                 saved += 1
         # Once a chunk: a state that has left the finite numbers never comes back.
-        if _has_left(system, scratch.states, diverged):
-            _locate(code, system, scratch, start, stop, done, diverged)
+        if _has_left(packed, scratch.states, diverged):
+            _locate(code, packed, scratch, start, stop, done, diverged)
             _forget(saves, first_saved, saved, states, first, diverged)
         done += stop - start
         control.done[control.slot] += (stop - start) * scratch.moves.shape[1]
@@ -69,7 +69,7 @@ def _run_block(code, system, draws, scratch, replica, stride, first_step, saves,
 
 
 @jit
-def _has_left(system, x, diverged):
+def _has_left(packed, x, diverged):
     """Whether a lane has left the finite numbers since the last chunk."""
     # 0·x is 0 for finite numbers and NaN otherwise, and NaN stays in a sum: first for all lanes at once.
     zero = splat(x.dtype.type(0.0), LANES)
@@ -81,31 +81,31 @@ def _has_left(system, x, diverged):
         return False
     left = False
     for j in range(diverged.size):
-        left = left or (diverged[j] < 0 and not _is_finite(system, x, j))
+        left = left or (diverged[j] < 0 and not _is_finite(packed, x, j))
     return left
 
 
 @jit_inline
-def _is_finite(system, x, lane):
+def _is_finite(packed, x, lane):
     finite = True
-    for k in range(system.dim):
-        finite = finite and np.isfinite(x[k, lane] if system.lane_layout else x[lane, k])
+    for k in range(packed.dim):
+        finite = finite and np.isfinite(x[k, lane] if packed.lane_layout else x[lane, k])
     return finite
 
 
 @jit
-def _locate(code, system, scratch, start, stop, done, diverged):
+def _locate(code, packed, scratch, start, stop, done, diverged):
     """Repeat a chunk step by step: note the first non-finite step of each lane and set its state to NaN from there."""
     copy(scratch.before, scratch.states)
     for row in range(start, stop):
-        apply(code, system, scratch, row, row + 1, 1, 0)
+        apply(code, packed, scratch, row, row + 1, 1, 0)
         for j in range(diverged.size):
-            if diverged[j] < 0 and not _is_finite(system, scratch.states, j):
+            if diverged[j] < 0 and not _is_finite(packed, scratch.states, j):
                 diverged[j] = done + row - start + 1
     for j in range(diverged.size):
         if diverged[j] >= 0:
-            for k in range(system.dim):
-                if system.lane_layout:
+            for k in range(packed.dim):
+                if packed.lane_layout:
                     scratch.states[k, j] = np.nan
                 else:
                     scratch.states[j, k] = np.nan

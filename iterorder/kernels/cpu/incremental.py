@@ -43,12 +43,12 @@ class Carry(NamedTuple):
     keep: np.ndarray
 
 
-def new_carry(system: packing.Packed) -> Carry:
+def new_carry(packed: packing.Packed) -> Carry:
     """Memory for a block of eight lanes."""
-    d, dtype, row = system.dim, system.table.dtype, system.stride
+    d, dtype, row = packed.dim, packed.table.dtype, packed.stride
     stride = max(MIN_STRIDE, KEPT_NUMBERS >> (d.bit_length() - 1))
-    if system.lane_layout:
-        shape, linear, rows = (d, LANES), (d * d, LANES), (system.batch_size * (d + 1), LANES)
+    if packed.lane_layout:
+        shape, linear, rows = (d, LANES), (d * d, LANES), (packed.batch_size * (d + 1), LANES)
         kept = (stride * d, LANES)
     else:
         shape, linear, rows, kept = (LANES, row), (LANES * d, row), (d, row), (1, row)
@@ -57,7 +57,7 @@ def new_carry(system: packing.Packed) -> Carry:
 
 
 @jit
-def incremental(code, system, draws, scratch, carry, replica, stride, first_step, x0, saves, states, finite, control):
+def incremental(code, packed, draws, scratch, carry, replica, stride, first_step, x0, saves, states, finite, control):
     """Z_n of every replica for each n in `saves` (increasing), at the cost of max(saves) steps.
 
     Parameters
@@ -70,9 +70,9 @@ def incremental(code, system, draws, scratch, carry, replica, stride, first_step
     for first in range(0, x0.shape[0], LANES):
         last = min(first + LANES, x0.shape[0])
         base = replica + np.uint64(first) * stride
-        _begin(system, carry, x0[first:last])
+        _begin(packed, carry, x0[first:last])
         if not _run_block(
-            code, system, draws, scratch, carry, base, stride, first_step, saves, states[first:last], control
+            code, packed, draws, scratch, carry, base, stride, first_step, saves, states[first:last], control
         ):
             return
         for lane in range(last - first):
@@ -84,10 +84,10 @@ def incremental(code, system, draws, scratch, carry, replica, stride, first_step
 
 
 @jit
-def _begin(system, carry, x0):
+def _begin(packed, carry, x0):
     """Q = 0 and P = I in every lane; lanes that are not used start at zero."""
-    d = system.dim
-    lanes = carry.x0.shape[1] if system.lane_layout else carry.x0.shape[0]
+    d = packed.dim
+    lanes = carry.x0.shape[1] if packed.lane_layout else carry.x0.shape[0]
     for i in range(carry.linear.shape[0]):
         for k in range(carry.linear.shape[1]):
             carry.linear[i, k] = 0
@@ -97,7 +97,7 @@ def _begin(system, carry, x0):
     for lane in range(lanes):
         for k in range(d):
             start = x0[lane, k] if lane < x0.shape[0] else carry.x0.dtype.type(0.0)
-            if system.lane_layout:
+            if packed.lane_layout:
                 carry.x0[k, lane] = start
                 carry.linear[k * d + k, lane] = 1
             else:
@@ -106,11 +106,11 @@ def _begin(system, carry, x0):
 
 
 @jit
-def _run_block(code, system, draws, scratch, carry, replica, stride, first_step, saves, states, control):
+def _run_block(code, packed, draws, scratch, carry, replica, stride, first_step, saves, states, control):
     """One block of replicas: a chunk of draws at a time, in strides of steps with the saved ones marked."""
     keep, saved, done = carry.keep, 0, 0
     if saves[0] == 0:
-        _keep_start(system, carry, states)
+        _keep_start(packed, carry, states)
         saved = 1
     chunk = np.uint64(code.chunk)
     while done < saves[-1]:
@@ -130,8 +130,8 @@ def _run_block(code, system, draws, scratch, carry, replica, stride, first_step,
                     keep[r - row] = saved
                     saved += 1
             if (base + np.uint64(row)) % np.uint64(keep.size) == 0:
-                _drop_negligible(system, carry)
-            call_at(code.steps, (system, scratch, carry, row, last, states))
+                _drop_negligible(packed, carry)
+            call_at(code.steps, (packed, scratch, carry, row, last, states))
             row = last
         done += stop - start
         control.done[control.slot] += (stop - start) * scratch.moves.shape[1]
@@ -139,30 +139,30 @@ def _run_block(code, system, draws, scratch, carry, replica, stride, first_step,
 
 
 @jit_inline
-def _keep_start(system, carry, states):
+def _keep_start(packed, carry, states):
     for lane in range(states.shape[0]):
-        for k in range(system.dim):
-            states[lane, k] = carry.x0[k, lane] if system.lane_layout else carry.x0[lane, k]
+        for k in range(packed.dim):
+            states[lane, k] = carry.x0[k, lane] if packed.lane_layout else carry.x0[lane, k]
 
 
 @jit
-def _drop_negligible(system, carry):
+def _drop_negligible(packed, carry):
     """P = 0 in the lanes where every entry is negligible; NaN compares false, so a diverged lane is never taken."""
-    linear, d = carry.linear, system.dim
+    linear, d = carry.linear, packed.dim
     bound = NEGLIGIBLE if linear.itemsize == 8 else NEGLIGIBLE_SINGLE
-    lanes = carry.x0.shape[1] if system.lane_layout else carry.x0.shape[0]
+    lanes = carry.x0.shape[1] if packed.lane_layout else carry.x0.shape[0]
     for lane in range(lanes):
         negligible = True
         for i in range(d):
             for k in range(d):
-                entry = linear[i * d + k, lane] if system.lane_layout else linear[lane * d + i, k]
+                entry = linear[i * d + k, lane] if packed.lane_layout else linear[lane * d + i, k]
                 negligible = negligible and abs(entry) < bound
             if not negligible:
                 break
         if negligible:
             for i in range(d):
                 for k in range(d):
-                    if system.lane_layout:
+                    if packed.lane_layout:
                         linear[i * d + k, lane] = 0
                     else:
                         linear[lane * d + i, k] = 0

@@ -43,11 +43,11 @@ def pair_steps():
     """Two maps on the line, chosen by fair bits."""
 
     @jit
-    def steps(system, scratch, carry, first, last, states):
+    def steps(packed, scratch, carry, first, last, states):
         q = load(carry.offset, 0, 0, splat(ZERO, LANES))
         p, start = load(carry.linear, 0, 0, q), load(carry.x0, 0, 0, q)
-        slope0, slope1 = splat(system.table[0, 0], LANES), splat(system.table[1, 0], LANES)
-        offset0, offset1 = splat(system.table[0, 1], LANES), splat(system.table[1, 1], LANES)
+        slope0, slope1 = splat(packed.table[0, 0], LANES), splat(packed.table[1, 0], LANES)
+        offset0, offset1 = splat(packed.table[0, 1], LANES), splat(packed.table[1, 1], LANES)
         kept = 0
         for row in range(first, last):
             second = (load(scratch.drawn, row // 32, 0, q) & BITS[row % 32]) != ZERO
@@ -68,12 +68,12 @@ def line_steps():
     """Affine maps on the line, one a step: Q and P stay in registers."""
 
     @jit
-    def steps(system, scratch, carry, first, last, states):
+    def steps(packed, scratch, carry, first, last, states):
         q = load(carry.offset, 0, 0, splat(ZERO, LANES))
         p, start = load(carry.linear, 0, 0, q), load(carry.x0, 0, 0, q)
         kept = 0
         for row in range(first, last):
-            slope, offset = gather_columns(system.table, scratch.drawn, row, 0, 2)
+            slope, offset = gather_columns(packed.table, scratch.drawn, row, 0, 2)
             q = madd(p, offset, q)
             p = p * slope
             if carry.keep[row - first] >= 0:
@@ -92,15 +92,15 @@ def affine_lane_steps(dim: int):
     numbers = dim * (dim + 1)
 
     @jit
-    def steps(system, scratch, carry, first, last, states):
-        size, zero = system.batch_size, splat(system.scale - system.scale, LANES)
+    def steps(packed, scratch, carry, first, last, states):
+        size, zero = packed.batch_size, splat(packed.scale - packed.scale, LANES)
         kept = 0
         for row in range(first, last):
-            maps = gather_columns(system.table, scratch.drawn, row * size, 0, numbers)
+            maps = gather_columns(packed.table, scratch.drawn, row * size, 0, numbers)
             for slot in range(row * size + 1, (row + 1) * size):
-                maps = plus(maps, gather_columns(system.table, scratch.drawn, slot, 0, numbers))
+                maps = plus(maps, gather_columns(packed.table, scratch.drawn, slot, 0, numbers))
             if size > 1:
-                maps = multiple(system.scale, maps)
+                maps = multiple(packed.scale, maps)
             offset = offsets(maps, load_columns(carry.x0, 0, 0, dim))
             for i in range(dim):
                 p = load_columns(carry.linear, i * dim, 0, dim)
@@ -122,15 +122,15 @@ def single_regression_lane_steps(dim: int, ridge: bool):
     numbers = dim + 1
 
     @jit
-    def steps(system, scratch, carry, first, last, states):
-        zero, kept = splat(system.scale - system.scale, LANES), 0
+    def steps(packed, scratch, carry, first, last, states):
+        zero, kept = splat(packed.scale - packed.scale, LANES), 0
         for row in range(first, last):
-            a = gather_columns(system.table, scratch.drawn, row, 0, numbers)
+            a = gather_columns(packed.table, scratch.drawn, row, 0, numbers)
             for i in range(dim):
                 p, q = load_columns(carry.linear, i * dim, 0, dim), load(carry.offset, i, 0, zero)
-                u = dot(a, p, zero) * -system.scale
+                u = dot(a, p, zero) * -packed.scale
                 store(madd(u, a[dim], q), carry.offset, i, 0)
-                new = multiple(system.shrink, p) if ridge else p
+                new = multiple(packed.shrink, p) if ridge else p
                 store_columns(plus_multiple(new, u, a), carry.linear, i * dim, 0)
             if carry.keep[row - first] >= 0:
                 for i in range(dim):
@@ -148,19 +148,19 @@ def regression_lane_steps(dim: int, ridge: bool):
     numbers = dim + 1
 
     @jit
-    def steps(system, scratch, carry, first, last, states):
-        size, zero = system.batch_size, splat(system.scale - system.scale, LANES)
+    def steps(packed, scratch, carry, first, last, states):
+        size, zero = packed.batch_size, splat(packed.scale - packed.scale, LANES)
         kept = 0
         for row in range(first, last):
             for slot in range(size):
-                a = gather_columns(system.table, scratch.drawn, row * size + slot, 0, numbers)
+                a = gather_columns(packed.table, scratch.drawn, row * size + slot, 0, numbers)
                 store_columns(a, carry.rows, slot * numbers, 0)
             for i in range(dim):
                 p, q = load_columns(carry.linear, i * dim, 0, dim), load(carry.offset, i, 0, zero)
-                new = multiple(system.shrink, p) if ridge else p
+                new = multiple(packed.shrink, p) if ridge else p
                 for slot in range(size):
                     a = load_columns(carry.rows, slot * numbers, 0, numbers)
-                    u = dot(a, p, zero) * -system.scale
+                    u = dot(a, p, zero) * -packed.scale
                     q = madd(u, a[dim], q)
                     new = plus_multiple(new, u, a)
                 store(q, carry.offset, i, 0)

@@ -62,9 +62,9 @@ class Control(NamedTuple):
     slot: int
 
 
-def lanes_for(system: Packed, n: int, threads: int) -> int:
+def lanes_for(packed: Packed, n: int, threads: int) -> int:
     """Lanes of blocks of equal size for n states, one at least for each thread; long states stay in the first cache."""
-    numbers = 1 if system.lane_layout else system.stride
+    numbers = 1 if packed.lane_layout else packed.stride
     shape = profile.PROFILE
     most = min(shape.max_lanes, max(LANES, shape.max_state_numbers // numbers // LANES * LANES))
     groups = -(-n // LANES)
@@ -83,10 +83,10 @@ def chunk_of(draws: Draws, noise_lanes: int) -> int:
     return chunk
 
 
-def new_scratch(system: Packed, draws: Draws, lanes: int, shared: bool) -> Scratch:
+def new_scratch(packed: Packed, draws: Draws, lanes: int, shared: bool) -> Scratch:
     """The memory of one block of `lanes` lanes; where the noise is shared, draws are those of one vector."""
-    dtype = system.table.dtype
-    shape = (system.dim, lanes) if system.lane_layout else (lanes, system.stride)
+    dtype = packed.table.dtype
+    shape = (packed.dim, lanes) if packed.lane_layout else (lanes, packed.stride)
     n, size, noise_lanes = int(draws.n_items), draws.batch_size, LANES if shared else lanes
     chunk = chunk_of(draws, noise_lanes)
     rows = chunk // 32 if draws.kind == PACKED_BITS else chunk * size
@@ -102,7 +102,7 @@ def new_scratch(system: Packed, draws: Draws, lanes: int, shared: bool) -> Scrat
         aligned_zeros(shape, dtype),
         aligned_zeros((size, lanes), dtype),
         aligned_zeros((size * LANES, LANES), dtype),
-        aligned_zeros((1, system.stride), dtype),
+        aligned_zeros((1, packed.stride), dtype),
         aligned_zeros((rows, noise_lanes), np.uint64),
         np.zeros(1, np.uint64),
         shuffle,
@@ -117,51 +117,51 @@ def draw(code, draws, scratch, replica, stride, base, first, last):
 
 
 @jit_inline
-def apply(code, system, scratch, start, stop, direction, first_lane):
+def apply(code, packed, scratch, start, stop, direction, first_lane):
     """Apply the steps start, start + direction, … before stop of the chunk to the lanes from `first_lane` on."""
-    call_at(code.steps, (system, scratch, start, stop, direction, first_lane))
+    call_at(code.steps, (packed, scratch, start, stop, direction, first_lane))
 
 
 # States are addressed by all their indices below: a slice would cost an atomic reference count for every replica.
 
 
 @jit
-def load_states(system, x, states, first, last):
+def load_states(packed, x, states, first, last):
     """Copy states[first:last] into the block; unused lanes and padding become zero."""
     for i in range(x.shape[0]):
         for k in range(x.shape[1]):
             x[i, k] = 0
-    if system.lane_layout:
+    if packed.lane_layout:
         for j in range(last - first):
-            for k in range(system.dim):
+            for k in range(packed.dim):
                 x[k, j] = states[first + j, k]
     else:
         for j in range(last - first):
-            for k in range(system.dim):
+            for k in range(packed.dim):
                 x[j, k] = states[first + j, k]
 
 
 @jit_inline
-def load_state(system, states, lane, x0, r):
+def load_state(packed, states, lane, x0, r):
     """The start of a replica in one lane; padding becomes zero, whatever overflowed into it."""
-    if system.lane_layout:
-        for k in range(system.dim):
+    if packed.lane_layout:
+        for k in range(packed.dim):
             states[k, lane] = x0[r, k]
     else:
         for k in range(states.shape[1]):
-            states[lane, k] = x0[r, k] if k < system.dim else states.dtype.type(0.0)
+            states[lane, k] = x0[r, k] if k < packed.dim else states.dtype.type(0.0)
 
 
 @jit
-def store_states(system, x, states, first, last, saved):
+def store_states(packed, x, states, first, last, saved):
     """Copy the lanes of the block into states[first:last, saved]."""
-    if system.lane_layout:
+    if packed.lane_layout:
         for j in range(last - first):
-            for k in range(system.dim):
+            for k in range(packed.dim):
                 states[first + j, saved, k] = x[k, j]
     else:
         for j in range(last - first):
-            for k in range(system.dim):
+            for k in range(packed.dim):
                 states[first + j, saved, k] = x[j, k]
 
 
@@ -174,7 +174,7 @@ def copy(source, target):
 
 
 @jit
-def run_steps(code, system, draws, scratch, replica, stride, begin, end, descending, control):
+def run_steps(code, packed, draws, scratch, replica, stride, begin, end, descending, control):
     """Apply maps begin … end−1 to the block, in ascending or descending order of their index.
 
     Descending composes them backward: T_begin is applied last. Returns false if the interpreter asked to stop.
@@ -188,10 +188,10 @@ def run_steps(code, system, draws, scratch, replica, stride, begin, end, descend
         first, last = np.int64(low - base), np.int64(high - base)
         draw(code, draws, scratch, replica, stride, base, first, last)
         if descending:
-            apply(code, system, scratch, last - 1, first - 1, -1, 0)
+            apply(code, packed, scratch, last - 1, first - 1, -1, 0)
             end = low
         else:
-            apply(code, system, scratch, first, last, 1, 0)
+            apply(code, packed, scratch, first, last, 1, 0)
             begin = high
         control.done[control.slot] += (last - first) * scratch.moves.shape[1]
     return True

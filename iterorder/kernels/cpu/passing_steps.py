@@ -112,10 +112,10 @@ def passing_row_steps(vectors: int, slope: Move, ridge: bool, shared: bool, few:
     lanes = few or LANES
 
     @slope.jit
-    def steps(system, scratch, start, stop, direction, first_lane):
+    def steps(packed, scratch, start, stop, direction, first_lane):
         states, sums, moves = scratch.states, scratch.sums, scratch.moves
-        table, constants, drawn, shrink = system.table, system.constants, scratch.drawn, system.shrink
-        factor, given, zero = -system.scale, parameters(system.parameters), system.scale - system.scale
+        table, constants, drawn, shrink = packed.table, packed.constants, scratch.drawn, packed.shrink
+        factor, given, zero = -packed.scale, parameters(packed.parameters), packed.scale - packed.scale
         if start == stop:
             return
         end = few or states.shape[0]
@@ -152,10 +152,10 @@ def passing_batch_steps(vectors: int, slope: Move, ridge: bool, shared: bool, fe
     move_along, parameters, shrinks, lanes = slope.apply, slope.parameters, int(ridge), few or LANES
 
     @slope.jit
-    def steps(system, scratch, start, stop, direction, first_lane):
-        states, sums, size, shrink = scratch.states, scratch.sums, system.batch_size, system.shrink
-        table, constants, drawn = system.table, system.constants, scratch.drawn
-        factor, given = -system.scale, parameters(system.parameters)
+    def steps(packed, scratch, start, stop, direction, first_lane):
+        states, sums, size, shrink = scratch.states, scratch.sums, packed.batch_size, packed.shrink
+        table, constants, drawn = packed.table, packed.constants, scratch.drawn
+        factor, given = -packed.scale, parameters(packed.parameters)
         for group in range(first_lane, few or states.shape[0], LANES):
             for row in range(start, stop, direction):
                 for lane in range(group, group + lanes):

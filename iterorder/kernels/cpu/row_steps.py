@@ -40,15 +40,15 @@ def lane_steps(dim: int, single: bool, slope: Move, ridge: bool, few: int = 0):
     numbers, folded, move_along, parameters = dim + 1, slope.folded, slope.apply, slope.parameters
 
     @slope.jit
-    def steps(system, scratch, start, stop, direction, first_lane):
-        table, drawn, states = system.table, scratch.drawn, scratch.states
-        size = 1 if single else system.batch_size
-        factor, given = -system.scale, parameters(system.parameters)
-        zero = splat(system.scale - system.scale, width)
+    def steps(packed, scratch, start, stop, direction, first_lane):
+        table, drawn, states = packed.table, scratch.drawn, scratch.states
+        size = 1 if single else packed.batch_size
+        factor, given = -packed.scale, parameters(packed.parameters)
+        zero = splat(packed.scale - packed.scale, width)
         for lane in range(first_lane, few or states.shape[1], width):
             x = load_few_columns(states, 0, lane, dim, width)
             for row in range(start, stop, direction):
-                moved = multiple(system.shrink, x) if ridge else x
+                moved = multiple(packed.shrink, x) if ridge else x
                 for slot in range(row * size, (row + 1) * size):
                     a = gather_few_columns(table, drawn, slot, lane, numbers, width)
                     z = dot(a, x, a[dim] if folded else zero)
@@ -65,15 +65,15 @@ def shared_lane_steps(dim: int, single: bool, slope: Move, ridge: bool):
     numbers, folded, move_along, parameters = dim + 1, slope.folded, slope.apply, slope.parameters
 
     @slope.jit
-    def steps(system, scratch, start, stop, direction, first_lane):
-        table, drawn, states = system.table, scratch.drawn, scratch.states
-        size = 1 if single else system.batch_size
-        factor, given = -system.scale, parameters(system.parameters)
-        zero = splat(system.scale - system.scale, LANES)
+    def steps(packed, scratch, start, stop, direction, first_lane):
+        table, drawn, states = packed.table, scratch.drawn, scratch.states
+        size = 1 if single else packed.batch_size
+        factor, given = -packed.scale, parameters(packed.parameters)
+        zero = splat(packed.scale - packed.scale, LANES)
         for row in range(start, stop, direction):
             for lane in range(first_lane, states.shape[1], LANES):
                 x = load_columns(states, 0, lane, dim)
-                moved = multiple(system.shrink, x) if ridge else x
+                moved = multiple(packed.shrink, x) if ridge else x
                 for slot in range(row * size, (row + 1) * size):
                     a = broadcast_columns(table, element(drawn, slot, 0), numbers)
                     z = dot(a, x, a[dim] if folded else zero)
@@ -91,9 +91,9 @@ def linear_row_steps(vectors: int, ridge: bool, shared: bool, few: int = 0):
     """
 
     @jit
-    def steps(system, scratch, start, stop, direction, first_lane):
-        states, table, constants, drawn = scratch.states, system.table, system.constants, scratch.drawn
-        shrink, scale = system.shrink, -system.scale
+    def steps(packed, scratch, start, stop, direction, first_lane):
+        states, table, constants, drawn = scratch.states, packed.table, packed.constants, scratch.drawn
+        shrink, scale = packed.shrink, -packed.scale
         for lane in range(first_lane, few or states.shape[0], 2):
             x, y = load_row(states, lane, 0, vectors), load_row(states, lane + 1, 0, vectors)
             for row in range(start, stop, direction):
@@ -116,9 +116,9 @@ def short_linear_row_steps(vectors: int, ridge: bool, shared: bool, few: int = 0
     """`linear_row_steps` for shorter rows: four lanes in registers."""
 
     @jit
-    def steps(system, scratch, start, stop, direction, first_lane):
-        states, table, constants, drawn = scratch.states, system.table, system.constants, scratch.drawn
-        shrink, scale = system.shrink, -system.scale
+    def steps(packed, scratch, start, stop, direction, first_lane):
+        states, table, constants, drawn = scratch.states, packed.table, packed.constants, scratch.drawn
+        shrink, scale = packed.shrink, -packed.scale
         for lane in range(first_lane, few or states.shape[0], 4):
             w, x = load_row(states, lane, 0, vectors), load_row(states, lane + 1, 0, vectors)
             y, z = load_row(states, lane + 2, 0, vectors), load_row(states, lane + 3, 0, vectors)
@@ -154,18 +154,18 @@ def row_steps(vectors: int, slope: Move, ridge: bool, shared: bool, few: int = 0
     folded, move_along, parameters = slope.folded, slope.apply, slope.parameters
 
     @slope.jit
-    def steps(system, scratch, start, stop, direction, first_lane):
+    def steps(packed, scratch, start, stop, direction, first_lane):
         states, sums, moves = scratch.states, scratch.sums, scratch.moves
-        table, constants, drawn = system.table, system.constants, scratch.drawn
-        factor, given, zero = -system.scale, parameters(system.parameters), system.scale - system.scale
-        size = system.batch_size
+        table, constants, drawn = packed.table, packed.constants, scratch.drawn
+        factor, given, zero = -packed.scale, parameters(packed.parameters), packed.scale - packed.scale
+        size = packed.batch_size
         for group in range(first_lane, few or states.shape[0], LANES):
             for row in range(start, stop, direction):
                 for lane in range(group, group + lanes):
                     noise_lane = 0 if shared else lane
                     x = load_row(states, lane, 0, vectors)
                     if row != start:
-                        x = multiple(system.shrink, x) if ridge else x
+                        x = multiple(packed.shrink, x) if ridge else x
                         for slot in range(size):
                             item = element(drawn, (row - direction) * size + slot, noise_lane)
                             x = plus_multiple(x, element(moves, slot, lane), load_row(table, item, 0, vectors))
@@ -185,7 +185,7 @@ def row_steps(vectors: int, slope: Move, ridge: bool, shared: bool, few: int = 0
             last = (stop - direction) * size
             for lane in range(first_lane, few or states.shape[0]):
                 x = load_row(states, lane, 0, vectors)
-                x = multiple(system.shrink, x) if ridge else x
+                x = multiple(packed.shrink, x) if ridge else x
                 for slot in range(size):
                     item = element(drawn, last + slot, 0 if shared else lane)
                     x = plus_multiple(x, element(moves, slot, lane), load_row(table, item, 0, vectors))
@@ -201,10 +201,10 @@ def long_row_steps(slope: Move, shared: bool, few: int = 0):
     folded, move_along, parameters = slope.folded, slope.apply, slope.parameters
 
     @slope.jit
-    def steps(system, scratch, start, stop, direction, first_lane):
-        states, sums, moves, size = scratch.states, scratch.sums, scratch.moves, system.batch_size
-        table, constants, drawn, stride = system.table, system.constants, scratch.drawn, system.stride
-        factor, given, zero = -system.scale, parameters(system.parameters), system.scale - system.scale
+    def steps(packed, scratch, start, stop, direction, first_lane):
+        states, sums, moves, size = scratch.states, scratch.sums, scratch.moves, packed.batch_size
+        table, constants, drawn, stride = packed.table, packed.constants, scratch.drawn, packed.stride
+        factor, given, zero = -packed.scale, parameters(packed.parameters), packed.scale - packed.scale
         for group in range(first_lane, few or states.shape[0], LANES):
             for row in range(start, stop, direction):
                 for slot in range(size):
@@ -221,7 +221,7 @@ def long_row_steps(slope: Move, shared: bool, few: int = 0):
                     store(move_along(z, target, factor, given), moves, slot, group)
                 for lane in range(group, group + lanes):
                     for slot in range(size):
-                        shrink = system.shrink if slot == 0 else table.dtype.type(1.0)
+                        shrink = packed.shrink if slot == 0 else table.dtype.type(1.0)
                         item = element(drawn, row * size + slot, 0 if shared else lane)
                         shrink_and_move(states, lane, shrink, element(moves, slot, lane), table, item, stride)
 

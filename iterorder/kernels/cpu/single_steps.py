@@ -36,9 +36,9 @@ def single_linear_row_steps(vectors: int, ridge: bool):
     """`row_steps.linear_row_steps` for one lane."""
 
     @jit
-    def steps(system, scratch, start, stop, direction, first_lane):
-        states, table, constants, drawn = scratch.states, system.table, system.constants, scratch.drawn
-        shrink, scale = system.shrink, -system.scale
+    def steps(packed, scratch, start, stop, direction, first_lane):
+        states, table, constants, drawn = scratch.states, packed.table, packed.constants, scratch.drawn
+        shrink, scale = packed.shrink, -packed.scale
         x = load_row(states, first_lane, 0, vectors)
         for row in range(start, stop, direction):
             item = element(drawn, row, first_lane)
@@ -57,9 +57,9 @@ def single_row_steps(vectors: int, slope: Move, ridge: bool):
     folded, move_along, parameters = slope.folded, slope.apply, slope.parameters
 
     @slope.jit
-    def steps(system, scratch, start, stop, direction, first_lane):
-        states, table, constants, drawn = scratch.states, system.table, system.constants, scratch.drawn
-        factor, given, zero = -system.scale, parameters(system.parameters), system.scale - system.scale
+    def steps(packed, scratch, start, stop, direction, first_lane):
+        states, table, constants, drawn = scratch.states, packed.table, packed.constants, scratch.drawn
+        factor, given, zero = -packed.scale, parameters(packed.parameters), packed.scale - packed.scale
         x = load_row(states, first_lane, 0, vectors)
         for row in range(start, stop, direction):
             item = element(drawn, row, first_lane)
@@ -68,7 +68,7 @@ def single_row_steps(vectors: int, slope: Move, ridge: bool):
             z = total_of_neighbours(products)
             move = lane_of(move_along(z, splat(constant, LANES), factor, given), 0)
             again = load_row(table, unrelated(item), 0, vectors)
-            x = plus_multiple(multiple(system.shrink, x) if ridge else x, move, again)
+            x = plus_multiple(multiple(packed.shrink, x) if ridge else x, move, again)
         store_row(x, states, first_lane)
 
     return steps

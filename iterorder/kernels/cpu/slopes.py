@@ -24,7 +24,7 @@ class Move(NamedTuple):
     """A slope, ready to be called in a step.
 
     ``apply(z, c, factor, given)`` is the factor times φ for each lane of the margins z, c the targets where they are
-    not `folded` into the rows; ``parameters(memory)`` reads the `given` of a packed system. `jit` and `jit_inline`
+    not `folded` into the rows; ``parameters(memory)`` reads the `given` of packed maps. `jit` and `jit_inline`
     compile the steps that call it: what a user wrote anew in every process, as it may change with all that it reads.
     """
 

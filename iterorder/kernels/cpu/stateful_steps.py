@@ -35,16 +35,16 @@ def stateful_steps(form: Stateful, packed: Packed, shared: bool, few: int = 0):
 
 
 @jit_inline
-def _number(system, k):
-    return system.table.dtype.type(system.optimizer[k])
+def _number(packed, k):
+    return packed.table.dtype.type(packed.optimizer[k])
 
 
 @jit_inline
-def _step_size(system, scratch, row):
+def _step_size(packed, scratch, row):
     """That of step `row` of the chunk."""
-    last = system.optimizer.size - 1
+    last = packed.optimizer.size - 1
     step = scratch.first_step[0] + row
-    return _number(system, min(packing.STEP_SIZES + step, last))
+    return _number(packed, min(packing.STEP_SIZES + step, last))
 
 
 @cache
@@ -64,19 +64,19 @@ def lane_steps(dim: int, slope: Move | None, momentum: bool, shared: bool, few: 
     with_gradient = _affine_gradient if slope is None else _lane_gradient(dim, slope)
 
     @(slope.jit if slope else jit)
-    def steps(system, scratch, start, stop, direction, first_lane):
-        table, drawn, states, size = system.table, scratch.drawn, scratch.states, system.batch_size
-        decay, share = _number(system, packing.WEIGHT_DECAY), _number(system, packing.SHARE)
-        ridge, friction = _number(system, packing.RIDGE), _number(system, packing.MOMENTUM)
+    def steps(packed, scratch, start, stop, direction, first_lane):
+        table, drawn, states, size = packed.table, scratch.drawn, scratch.states, packed.batch_size
+        decay, share = _number(packed, packing.WEIGHT_DECAY), _number(packed, packing.SHARE)
+        ridge, friction = _number(packed, packing.RIDGE), _number(packed, packing.MOMENTUM)
         one = table.dtype.type(1.0)
         for lane in range(first_lane, few or states.shape[1], width):
             x = load_few_columns(states, 0, lane, dim, width)
             v = load_few_columns(states, dim if momentum else 0, lane, dim, width)
             for row in range(start, stop, direction):
-                h = _step_size(system, scratch, row)
+                h = _step_size(packed, scratch, row)
                 total = plus_multiple(multiple(friction, v), ridge, x) if momentum else multiple(ridge, x)
                 for slot in range(row * size, (row + 1) * size):
-                    total = with_gradient(system, total, item_of(table, drawn, slot, lane), x, share)
+                    total = with_gradient(packed, total, item_of(table, drawn, slot, lane), x, share)
                 v = total
                 x = plus_multiple(multiple(one - h * decay, x), -h, v)
             store_columns(x, states, 0, lane)
@@ -87,7 +87,7 @@ def lane_steps(dim: int, slope: Move | None, momentum: bool, shared: bool, few: 
 
 
 @jit_inline
-def _affine_gradient(system, total, item, x, share):
+def _affine_gradient(packed, total, item, x, share):
     """The total and the share of one item's H x − H c."""
     return plus_multiple(total, share, affine_image(item, x))
 
@@ -98,9 +98,9 @@ def _lane_gradient(dim: int, slope: Move):
     folded, move_along, parameters = slope.folded, slope.apply, slope.parameters
 
     @slope.jit_inline
-    def with_gradient(system, total, item, x, share):
+    def with_gradient(packed, total, item, x, share):
         z = dot(item, x, item[dim] if folded else item[dim] - item[dim])
-        return plus_multiple(total, move_along(z, item[dim], share, parameters(system.parameters)), item)
+        return plus_multiple(total, move_along(z, item[dim], share, parameters(packed.parameters)), item)
 
     return with_gradient
 
@@ -115,18 +115,18 @@ def row_steps(dim: int, slope: Move | None, momentum: bool, shared: bool, few: i
         slopes, gradient = _row_slopes(slope, shared, lanes), _row_gradient(dim, shared)
 
     @(slope.jit if slope else jit)
-    def steps(system, scratch, start, stop, direction, first_lane):
+    def steps(packed, scratch, start, stop, direction, first_lane):
         states, image = scratch.states, scratch.image
-        like = splat(_number(system, packing.SHARE), LANES)
-        ridge, friction = splat(_number(system, packing.RIDGE), like), splat(_number(system, packing.MOMENTUM), like)
-        decay, one = _number(system, packing.WEIGHT_DECAY), states.dtype.type(1.0)
+        like = splat(_number(packed, packing.SHARE), LANES)
+        ridge, friction = splat(_number(packed, packing.RIDGE), like), splat(_number(packed, packing.MOMENTUM), like)
+        decay, one = _number(packed, packing.WEIGHT_DECAY), states.dtype.type(1.0)
         for group in range(first_lane, few or states.shape[0], LANES):
             for row in range(start, stop, direction):
-                h = _step_size(system, scratch, row)
+                h = _step_size(packed, scratch, row)
                 keep, back = splat(one - h * decay, like), splat(-h, like)
-                slopes(system, scratch, row, group)
+                slopes(packed, scratch, row, group)
                 for lane in range(group, group + lanes):
-                    gradient(system, scratch, row, lane)
+                    gradient(packed, scratch, row, lane)
                     for k in range(0, dim, LANES):
                         x = load(states, lane, k, like)
                         v = madd(ridge, x, load(image, 0, k, like))
@@ -146,12 +146,12 @@ def _row_slopes(slope: Move, shared: bool, lanes: int):
     folded, move_along, parameters = slope.folded, slope.apply, slope.parameters
 
     @slope.jit_inline
-    def slopes(system, scratch, row, group):
-        table, sums, share = system.table, scratch.sums, _number(system, packing.SHARE)
-        for slot in range(system.batch_size):
+    def slopes(packed, scratch, row, group):
+        table, sums, share = packed.table, scratch.sums, _number(packed, packing.SHARE)
+        for slot in range(packed.batch_size):
             for lane in range(group, group + lanes):
-                item = element(scratch.drawn, row * system.batch_size + slot, 0 if shared else lane)
-                constant = element(system.constants, item, 0)
+                item = element(scratch.drawn, row * packed.batch_size + slot, 0 if shared else lane)
+                constant = element(packed.constants, item, 0)
                 start = constant if folded else constant - constant
                 products = long_partial_sums(table, item, 0, scratch.states, lane, table.shape[1], start)
                 store(products, sums, lane - group, 0)
@@ -159,7 +159,7 @@ def _row_slopes(slope: Move, shared: bool, lanes: int):
                     scratch.moves[slot, lane] = constant
             z = sum_each(sums, 0)
             target = z if folded else load(scratch.moves, slot, group, z)
-            store(move_along(z, target, share, parameters(system.parameters)), scratch.moves, slot, group)
+            store(move_along(z, target, share, parameters(packed.parameters)), scratch.moves, slot, group)
 
     return slopes
 
@@ -168,21 +168,21 @@ def _row_gradient(dim: int, shared: bool):
     """The sum of the rows of a batch times their factors."""
 
     @jit_inline
-    def gradient(system, scratch, row, lane):
-        zero = splat(system.scale - system.scale, LANES)
+    def gradient(packed, scratch, row, lane):
+        zero = splat(packed.scale - packed.scale, LANES)
         for k in range(0, dim, LANES):
             total = zero
-            for slot in range(system.batch_size):
-                item = element(scratch.drawn, row * system.batch_size + slot, 0 if shared else lane)
+            for slot in range(packed.batch_size):
+                item = element(scratch.drawn, row * packed.batch_size + slot, 0 if shared else lane)
                 move = splat(element(scratch.moves, slot, lane), zero)
-                total = madd(move, load(system.table, item, k, zero), total)
+                total = madd(move, load(packed.table, item, k, zero), total)
             store(total, scratch.image, 0, k)
 
     return gradient
 
 
 @jit_inline
-def _no_slopes(system, scratch, row, group):
+def _no_slopes(packed, scratch, row, group):
     """Quadratic losses have no factors to share."""
 
 
@@ -190,14 +190,14 @@ def _hessian_gradient(dim: int, shared: bool):
     """Quadratic losses: the mean of H x − H c over a batch."""
 
     @jit_inline
-    def gradient(system, scratch, row, lane):
-        table, sums, share = system.table, scratch.sums, splat(_number(system, packing.SHARE), LANES)
+    def gradient(packed, scratch, row, lane):
+        table, sums, share = packed.table, scratch.sums, splat(_number(packed, packing.SHARE), LANES)
         for k in range(0, dim, LANES):
             total = share - share
-            for slot in range(system.batch_size):
-                item = element(scratch.drawn, row * system.batch_size + slot, 0 if shared else lane)
+            for slot in range(packed.batch_size):
+                item = element(scratch.drawn, row * packed.batch_size + slot, 0 if shared else lane)
                 for i in range(LANES):
-                    at, constant = item * dim + min(k + i, dim - 1), element(system.constants, item, k + i)
+                    at, constant = item * dim + min(k + i, dim - 1), element(packed.constants, item, k + i)
                     store(long_partial_sums(table, at, 0, scratch.states, lane, table.shape[1], constant), sums, i, 0)
                 total = madd(share, sum_each(sums, 0), total)
             store(total, scratch.image, 0, k)

@@ -24,7 +24,7 @@ def steps_of(form: Form, packed: Packed, draws: Draws, shared: bool, few: int = 
 
     Its arguments::
 
-        system : Packed
+        packed : Packed
         scratch : Scratch
             ``scratch.states`` is the block, ``scratch.drawn`` holds the draws of the chunk.
         start, stop, direction : int

@@ -36,35 +36,35 @@ class Sweep(NamedTuple):
     moved_to: np.ndarray
 
 
-def new_sweep(system: packing.Packed, draws: draw_tables.Draws, n_saves: int) -> Sweep:
+def new_sweep(packed: packing.Packed, draws: draw_tables.Draws, n_saves: int) -> Sweep:
     """Memory for `n_saves` iterates."""
-    lanes, dtype = -(-n_saves // LANES) * LANES, system.table.dtype
-    shape = (system.dim, lanes) if system.lane_layout else (lanes, system.stride)
+    lanes, dtype = -(-n_saves // LANES) * LANES, packed.table.dtype
+    shape = (packed.dim, lanes) if packed.lane_layout else (lanes, packed.stride)
     states = aligned_zeros(shape, dtype)
-    starting = new_scratch(system, draws, LANES, shared=True)
+    starting = new_scratch(packed, draws, LANES, shared=True)
     live = starting._replace(states=states, moves=aligned_zeros((draws.batch_size, lanes), dtype))
     bits = states.view(np.uint64 if states.itemsize == 8 else np.uint32)
     return Sweep(live, bits, starting, np.zeros(n_saves, np.int64), np.zeros(lanes, np.int64))
 
 
 @jit
-def backward_sweep(code, system, draws, sweep, replica, stride, first_step, x0, saves, states, control):
+def backward_sweep(code, packed, draws, sweep, replica, stride, first_step, x0, saves, states, control):
     """Z_n of every replica for each n in `saves`. Bit for bit the result of `backward.backward_each`."""
     for r in range(x0.shape[0]):
         base = replica + np.uint64(r) * stride
-        if not _sweep(code, system, draws, sweep, base, first_step, x0, r, saves, control):
+        if not _sweep(code, packed, draws, sweep, base, first_step, x0, r, saves, control):
             return
         for s in range(saves.size):
             lane = sweep.lane_of[s]
-            for k in range(system.dim):
-                if system.lane_layout:
+            for k in range(packed.dim):
+                if packed.lane_layout:
                     states[r, s, k] = sweep.live.states[k, lane]
                 else:
                     states[r, s, k] = sweep.live.states[lane, k]
 
 
 @jit
-def _sweep(code, system, draws, sweep, replica, first_step, x0, r, saves, control):
+def _sweep(code, packed, draws, sweep, replica, first_step, x0, r, saves, control):
     """The iterates of one replica, chunk after chunk of maps from the last to the first."""
     chunk = np.uint64(code.chunk)
     lanes = sweep.moved_to.size
@@ -80,56 +80,56 @@ def _sweep(code, system, draws, sweep, replica, first_step, x0, r, saves, contro
         draw(code, draws, sweep.live, replica, np.uint64(0), base, low, high)
         whole = (live + LANES - 1) // LANES * LANES
         if whole < lanes:
-            apply(code, system, sweep.live, high - 1, low - 1, -1, whole)
+            apply(code, packed, sweep.live, high - 1, low - 1, -1, whole)
         # Then the iterates that start in this chunk, a group of lanes at a time; the first may hold live ones already.
         group, bottom = whole - LANES, top - (high - low)
         while live < group + LANES or (waiting > 0 and saves[waiting - 1] > bottom):
-            live, waiting = _run_group(code, system, sweep, x0, r, saves, group, live, waiting, low, high, top)
+            live, waiting = _run_group(code, packed, sweep, x0, r, saves, group, live, waiting, low, high, top)
             group -= LANES
         control.done[control.slot] += (high - low) * (lanes - live)
         top -= high - low
-        live = _drop_met(system, sweep, live, waiting, saves.size)
+        live = _drop_met(packed, sweep, live, waiting, saves.size)
     for s in range(waiting):  # n = 0
         live -= 1
         sweep.lane_of[s] = live
-        load_state(system, sweep.live.states, live, x0, r)
+        load_state(packed, sweep.live.states, live, x0, r)
     return True
 
 
 @jit
-def _run_group(code, system, sweep, x0, r, saves, group, live, waiting, low, high, top):
+def _run_group(code, packed, sweep, x0, r, saves, group, live, waiting, low, high, top):
     """Maps high − 1 … low of a chunk for eight lanes, in which iterates may start; returns the new live and waiting."""
     states, starting = sweep.live.states, sweep.starting.states
     for lane in range(live, group + LANES):
-        _copy_lane(system, states, lane, starting, lane - group)
+        _copy_lane(packed, states, lane, starting, lane - group)
     row = high
     while row > low:
         while waiting > 0 and live > group and saves[waiting - 1] == top - (high - row):
             waiting -= 1
             live -= 1
             sweep.lane_of[waiting] = live
-            load_state(system, starting, live - group, x0, r)
+            load_state(packed, starting, live - group, x0, r)
         full = waiting == 0 or live == group
         target = low if full else max(low, high - (top - saves[waiting - 1]))
         if live < group + LANES:
-            apply(code, system, sweep.starting, row - 1, target - 1, -1, 0)
+            apply(code, packed, sweep.starting, row - 1, target - 1, -1, 0)
         row = target
     for lane in range(live, group + LANES):
-        _copy_lane(system, starting, lane - group, states, lane)
+        _copy_lane(packed, starting, lane - group, states, lane)
     return live, waiting
 
 
 @jit
-def _drop_met(system, sweep, live, waiting, n_saves):
+def _drop_met(packed, sweep, live, waiting, n_saves):
     """Keep one of the neighbouring lanes that are equal bit for bit; returns the first live lane."""
     states, bits, moved_to = sweep.live.states, sweep.bits, sweep.moved_to
     free = moved_to.size - 1
     for lane in range(moved_to.size - 1, live - 1, -1):
-        if lane < moved_to.size - 1 and not _equal(system, bits, lane, lane + 1):
+        if lane < moved_to.size - 1 and not _equal(packed, bits, lane, lane + 1):
             free -= 1
         moved_to[lane] = free
         if free != lane:
-            _copy_lane(system, states, lane, states, free)
+            _copy_lane(packed, states, lane, states, free)
     if live < moved_to.size and free != live:
         for s in range(waiting, n_saves):
             sweep.lane_of[s] = moved_to[sweep.lane_of[s]]
@@ -138,9 +138,9 @@ def _drop_met(system, sweep, live, waiting, n_saves):
 
 
 @jit_inline
-def _equal(system, bits, lane, other):
-    for k in range(system.dim):
-        if system.lane_layout:
+def _equal(packed, bits, lane, other):
+    for k in range(packed.dim):
+        if packed.lane_layout:
             if bits[k, lane] != bits[k, other]:
                 return False
         elif bits[lane, k] != bits[other, k]:
@@ -149,9 +149,9 @@ def _equal(system, bits, lane, other):
 
 
 @jit_inline
-def _copy_lane(system, source, lane, target, other):
-    if system.lane_layout:
-        for k in range(system.dim):
+def _copy_lane(packed, source, lane, target, other):
+    if packed.lane_layout:
+        for k in range(packed.dim):
             target[k, other] = source[k, lane]
     else:
         for k in range(source.shape[1]):

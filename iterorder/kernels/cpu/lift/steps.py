@@ -230,8 +230,8 @@ def lifted_steps(body, dim: int, noise: str, rows: int, layout: tuple, dtype):
     draw, parameters, again = varying_draw(noise), parameters_at(layout), _repeat_address(dtype)
 
     @njit(**OPTIONS)
-    def column_steps(system, scratch, start, stop, direction, first_lane):
-        states, drawn, given = scratch.states, scratch.drawn, parameters(system.parameters)
+    def column_steps(packed, scratch, start, stop, direction, first_lane):
+        states, drawn, given = scratch.states, scratch.drawn, parameters(packed.parameters)
         for lane in range(first_lane, states.shape[1], LANES):
             x, image = new_array(states, dim), new_array(states, dim)
             column = lane % drawn.shape[1]  # a division, which the compiler leaves in the loop
@@ -247,7 +247,7 @@ def lifted_steps(body, dim: int, noise: str, rows: int, layout: tuple, dtype):
                 else:  # an index out of range in some lane: whose it was is known one state at a time
                     for k in range(dim):
                         _store(x[k], states, k, lane)
-                    call_at(again, (system.parameters, states, drawn, row * rows, rows, lane))
+                    call_at(again, (packed.parameters, states, drawn, row * rows, rows, lane))
                     for k in range(dim):
                         x[k] = _load(states, k, lane)
             for k in range(dim):
