@@ -124,7 +124,7 @@ def _notes(rows: list[Comparison]) -> list[tuple[str, str]]:
     for row in rows:
         before = row.before if row.before is not None and row.before.warning else None
         if isinstance(row.now, MeasuredRate) and row.verdict == "none":
-            notes.append((row.system, f"{row.system} has no rate, as is expected: it cannot be told from zero"))
+            notes.append((row.system, f"{row.system} has no rate, as is expected: {row.now.absent}"))
         elif isinstance(row.now, MeasuredRate) and row.now.warning:
             too = f" (in the baseline too, {before.rate:+.3g})" if before else ""
             notes.append((row.system, f"warning: {row.system}: {row.now.warning}{too}"))
