@@ -102,10 +102,19 @@ def verdict(early_paths, late_paths, amplification, p_value) -> str:
     if ratio > 10:
         return "diverges"
     if ratio <= 0.75:
-        return "point"
+        shortest, rounding = len(early_paths[0]), 64 * float(np.finfo(float).eps) * np.median(sizes)
+        before, now = (np.median([third_difference(x, shortest) for x in paths]) for paths in (early_paths, late_paths))
+        return "point" if now <= rounding or now <= math.sqrt(ratio) * before else "inconclusive"
     low, high = growth_interval(*diameters)
     steady = 0.9 <= ratio <= 1.1 and low > 0.75 and high < math.sqrt(2) and p_value >= 1e-3
     return "distribution" if steady else "inconclusive"
+
+
+def third_difference(path, shortest) -> float:
+    """The mean length of x₃ − 3x₂ + 3x₁ − x₀, of x₂ − 2x₁ + x₀ or of x₁ − x₀ where a window has three or two points."""
+    signs = {2: [-1, 1], 3: [1, -2, 1]}.get(shortest, [-1, 3, -3, 1])
+    sums = [sum(c * x for c, x in zip(signs, path[i:], strict=False)) for i in range(len(path) - len(signs) + 1)]
+    return float(np.mean([math.hypot(*x) for x in sums]))
 
 
 def growth_interval(early, late) -> tuple[float, float]:

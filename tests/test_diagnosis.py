@@ -133,6 +133,58 @@ def test_slow_maps_that_stall_at_rounding_are_a_point():
     assert settled.verdict == "point"
 
 
+# ------------------------------------------------------------------------------------------ approach to a law, or point
+
+
+def noisy_decay(x, draw, params, out):
+    out[0] = 0.99 * x[0] + params[0] * (draw[0] - 0.5)
+
+
+@pytest.mark.parametrize("n_replicas", [1, 200])
+@pytest.mark.parametrize("x0", [10.0, 1e2, 1e4])
+def test_a_forward_path_that_approaches_its_law_is_no_point(x0, n_replicas):
+    """SGD from far away: the diameter falls with the distance, the moves of single steps stay those of the noise.
+
+    The controls: the same maps backward, and a decay without noise.
+    """
+    maps = ito.QuadraticSGD([1.0, 1.0], [-1.0, 1.0], 0.01)
+    far = verdict(maps, 800, x0=[x0], n_replicas=n_replicas)
+    assert far.evidence.ratio <= 0.75
+    assert far.evidence.moves_ratio == pytest.approx(1.0, abs=0.5 if n_replicas == 1 else 0.05)
+    assert far.verdict == "inconclusive"
+    assert "still approach a law" in far.evidence.reason
+    assert verdict(maps, 800, x0=[x0], n_replicas=n_replicas, order="backward").verdict == "point"
+    decay = ito.CustomMaps(noisy_decay, dim=1, params=(0.0,))
+    assert verdict(decay, 800, x0=[x0], n_replicas=n_replicas).verdict == "point"
+    moving = ito.CustomMaps(noisy_decay, dim=1, params=(1e-3 * x0,))
+    assert verdict(moving, 800, x0=[x0], n_replicas=n_replicas).verdict == "inconclusive"
+
+
+def test_least_squares_from_zero_are_no_point():
+    generator = np.random.default_rng(0)
+    features, weights = generator.normal(size=(100, 5)), np.ones(5)
+    noisy = ito.LinearRegressionSGD(features, features @ weights + generator.normal(size=100), 0.002)
+    assert verdict(noisy, 4000).verdict == "inconclusive"
+    assert verdict(noisy, 4000, order="backward").verdict == "point"
+    # The control: labels without noise, and every map keeps the weights.
+    exact = ito.LinearRegressionSGD(features, features @ weights, 0.002)
+    for order in ("forward", "backward"):
+        settled = verdict(exact, 4000, order=order)
+        assert settled.verdict == "point"
+        assert "at rounding" not in settled.evidence.reason
+
+
+def test_slow_approaches_to_a_point_are_points():
+    """As 1/n: x → x/(1+x) without noise; moves that come ever more rarely."""
+    harmonic = ito.CustomMaps(shrinks_as_one_over_n, dim=1)
+    assert verdict(harmonic, 4000, x0=[1.0], n_replicas=3).verdict == "point"
+    assert verdict(ito.gallery.reflected_walk(), 2000, order="backward", n_replicas=100).verdict == "point"
+
+
+def shrinks_as_one_over_n(x, draw, params, out):
+    out[0] = x[0] / (1.0 + x[0]) + 0.0 * draw[0]
+
+
 # ------------------------------------------------------------------------------------------- rounding or a true move
 
 
@@ -252,6 +304,17 @@ def test_limits_of_the_rule(late, ratio, p_value, diverged, expected):
     word, reason = rule(Measured(late, ratio, (0.9, 1.2), 64 * EPS, p_value, diverged))
     assert word == expected
     assert reason
+
+
+@pytest.mark.parametrize(
+    ("moves", "expected"), [(0.0, "point"), (0.5, "point"), (0.501, "inconclusive"), (math.nan, "inconclusive")]
+)
+@pytest.mark.parametrize("goes_round", [False, True])
+def test_moves_of_single_steps_must_shrink_by_the_root_of_the_ratio(moves, expected, goes_round):
+    measured = Measured(1.0, 0.25, (0.2, 0.3), 64 * EPS, 0.5, 0.0, goes_round, moves)
+    word, reason = rule(measured)
+    assert word == expected
+    assert ("goes round" in reason) == (goes_round and word == "inconclusive")
 
 
 def test_a_reason_tells_of_replicas_that_left():

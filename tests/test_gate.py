@@ -213,6 +213,41 @@ def test_maps_in_an_order_of_their_own_keep_no_law_of_both_orders(tmp_path, caps
     assert "the step size changes with the step" in out
 
 
+SHARED = """
+import iterorder as ito
+
+def root(x, draw, params, out):
+    out[0] = 1.0 + (0.3 + 0.5 * draw[0]) * (x[0] - 1.0)
+
+third = [[-0.5, -(0.75**0.5)], [0.75**0.5, -0.5]]
+SYSTEMS = {
+    "one minimiser": ito.QuadraticSGD([1.0, 0.5], [2.0, 2.0], 0.1),
+    "from it": (ito.QuadraticSGD([1.0, 0.5], [2.0, 2.0], 0.1), [2.0]),
+    "program": ito.CustomMaps(root, dim=1),
+    "slow": ito.QuadraticSGD([1.0, 0.5], [2.0, 2.0], 0.001),
+    "turns": (ito.AffineMaps([[[1.0, 0.0], [0.0, 1.0]], third], [[0.0, 0.0], [0.0, 0.0]]), [1.0, 0.0]),
+    "two minimisers": ito.QuadraticSGD([1.0, 0.5], [2.0, 1.0], 0.1),
+}
+"""
+
+
+def test_maps_that_share_a_fixed_point_settle_in_both_orders(tmp_path, capsys):
+    """Interpolation (C14): forward moves go to zero, and backward ones may not be held against them."""
+    path = tmp_path / "shared.py"
+    path.write_text(SHARED)
+    assert main(["check", "--systems", str(path), "--json", str(tmp_path / "table.json")]) == 1
+    rows = json.loads((tmp_path / "table.json").read_text())["rows"]
+    verdicts = {(row["system"].partition(":")[0], row["claim"]): row["verdict"] for row in rows}
+    for name in ("one minimiser", "from it", "program"):
+        assert (verdicts[name, "C2"], verdicts[name, "C3"]) == ("pass", "skipped")
+    # The controls: too slow a contraction and none at all, and minimisers that differ.
+    assert verdicts["slow", "C2"] == verdicts["turns", "C2"] == "fail"
+    assert verdicts["two minimisers", "C2"] == verdicts["two minimisers", "C3"] == "pass"
+    out = " ".join(capsys.readouterr().out.split())
+    assert "times the way from their start" in out
+    assert "share a fixed point" in out
+
+
 def test_the_second_start_is_as_far_away_as_the_first(tmp_path, capsys):
     path = tmp_path / "far.py"
     path.write_text(

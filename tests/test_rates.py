@@ -347,3 +347,27 @@ def test_bad_level_and_a_distance_beside_a_coupling():
     for level in (0, 1, 2, math.nan):
         with pytest.raises(ito.InvalidInputError, match="level is"):
             fit_rate(coupling, level=level)
+
+
+# ------------------------------------------------------------------------------------------------- curves that are none
+
+
+@pytest.mark.parametrize("power", [-2.0, -1.0, -0.5])
+@pytest.mark.parametrize("n", [400, 4000])
+def test_a_curve_that_is_no_exponential_is_told(n, power):
+    """Its slope depends on the steps, and falls by a third between the halves of the fit."""
+    steps = np.arange(1, n + 1)
+    rate = fit_rate(steps, steps**power)
+    assert rate.curved
+    assert "curved=True" in repr(rate)
+
+
+@pytest.mark.parametrize("noise", ["none", "white", "walk"])
+@pytest.mark.parametrize("plateau", [0.0, 1e-6, 1e-3])
+def test_exponentials_are_not_curved(noise, plateau):
+    """The control: also with scatter, and above a plateau."""
+    steps = np.arange(200)
+    for seed in range(20):
+        scatter = 0.1 * np.random.default_rng(seed).normal(size=200)
+        logs = {"none": 0.0 * scatter, "white": scatter, "walk": 0.3 * np.cumsum(scatter)}[noise]
+        assert not fit_rate(steps, (0.9**steps + plateau) * np.exp(logs)).curved

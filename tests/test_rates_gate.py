@@ -180,6 +180,46 @@ def test_a_system_that_is_to_have_no_rate(tmp_path, capsys):
     assert "--expect-none 'other' is no system: give one of 'one', 'walk'" in capsys.readouterr().err
 
 
+WALKS = """
+def step(x, draw, params, out):
+    out[0] = x[0] + draw[0] - 0.5
+
+SYSTEMS["steps"] = ito.CustomMaps(step, dim=1)
+SYSTEMS["coin"] = ito.AffineMaps([[[1.0]], [[1.0]]], [[-1.0], [1.0]])
+
+def harmonic(x, draw, params, out):
+    out[0] = x[0] / (1.0 + x[0]) + 0.0 * draw[0]
+
+SYSTEMS["reflected"] = ito.gallery.reflected_walk()
+SYSTEMS["harmonic"] = ito.CustomMaps(harmonic, dim=1)
+"""
+
+
+def test_a_rate_that_cannot_be_told_from_zero_is_none(tmp_path, capsys):
+    """A walk keeps starts apart and is fitted a rate of zero; starts that approach as 1/n have none either."""
+    baseline_file, systems = tmp_path / "baseline.json", tmp_path / "systems.py"
+    systems.write_text(ONE + WALKS)
+    common = ["rates", "--systems", str(systems), "--format", "github"]
+    expected = ["--expect-none", "steps", "--expect-none", "coin", "--expect-none", "harmonic"]
+    expected += ["--expect-none", "reflected"]
+    assert main([*common, *expected, "--save", str(baseline_file)]) == 0
+    out = capsys.readouterr().out
+    assert "coin has no rate, as is expected: it cannot be told from zero" in " ".join(out.split())
+    assert "harmonic has no rate, as is expected: the distance does not fall exponentially" in " ".join(out.split())
+    assert "1 rates per step, 4 without one" in out
+    assert "is expected to have none" not in out
+    assert "::" not in out
+    assert main([*common, *expected, "--against", str(baseline_file)]) == 0
+    assert "1 same, 0 changed, 4 none" in " ".join(capsys.readouterr().out.split())
+    # The controls: without the option it is warned of, and a system that has a rate fails.
+    assert main([*common]) == 0
+    assert "::warning" in capsys.readouterr().out
+    assert main([*common, *expected, "--expect-none", "one"]) == 1
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("::"))
+    assert line.startswith("::error")
+    assert "one has a rate, -0." in line
+
+
 def test_what_a_failed_gate_measured_is_kept(tmp_path, capsys):
     first, second, table = tmp_path / "first.json", tmp_path / "second.json", tmp_path / "table.json"
     systems = tmp_path / "systems.py"

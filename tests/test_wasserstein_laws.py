@@ -213,3 +213,14 @@ def test_progress_is_told_and_changes_nothing(dim):
     assert shares[-1] == 1.0
     with pytest.raises(InvalidInputError, match="progress is 'yes'"):
         wasserstein_estimate(u, v, progress="yes")
+
+
+def test_a_value_above_the_floor_that_chance_explains_is_shown_as_such():
+    """The floor is a mean, and the word about it a test: a value above the one may pass the other."""
+    generator = np.random.default_rng(0)
+    found = [wasserstein_estimate(*generator.normal(size=(2, 60)), seed=seed) for seed in range(20)]
+    between = [one for one in found if one.below_floor and one.value > one.noise_floor]
+    assert between
+    assert all(str(one).endswith(" (not significantly above it)") for one in between)
+    # The control: laws that differ.
+    assert str(wasserstein_estimate(generator.normal(size=60), 5.0 + generator.normal(size=60)))[-1].isdigit()

@@ -140,7 +140,7 @@ def _measured(rows: list[Comparison], seed: int) -> tuple[bool, str]:
     """Whether rates are where they are to be, and a line that counts them."""
     from iterorder.gate.rates import Unfitted
 
-    without = sum(isinstance(row.now, Unfitted) for row in rows)
+    without = sum(isinstance(row.now, Unfitted) or row.verdict == "none" for row in rows)
     missing = f", {without} without one" if without else ""
     passed = all(row.passed for row in rows)
     return passed, f"{len(rows) - without} rates per step{missing}, 95 % intervals, seed {seed}"

@@ -54,8 +54,9 @@ def github_lines(rows: list[Comparison], systems: Path | None, *, compared: bool
     for row in rows:
         if compared and not row.passed:
             yield line("error", row.system, failure(row))
+    failing = {row.system for row in rows if not row.passed}
     for name, note in _notes(rows):
-        fails = not compared and not note.startswith("warning: ")
+        fails = not compared and name in failing and not note.startswith("warning: ")
         if fails or note.startswith("warning: "):
             yield line("error" if fails else "warning", name, note.removeprefix("warning: "))
 
@@ -122,12 +123,14 @@ def _notes(rows: list[Comparison]) -> list[tuple[str, str]]:
     notes = []
     for row in rows:
         before = row.before if row.before is not None and row.before.warning else None
-        if isinstance(row.now, MeasuredRate) and row.now.warning:
+        if isinstance(row.now, MeasuredRate) and row.verdict == "none":
+            notes.append((row.system, f"{row.system} has no rate, as is expected: {row.now.absent}"))
+        elif isinstance(row.now, MeasuredRate) and row.now.warning:
             too = f" (in the baseline too, {before.rate:+.3g})" if before else ""
             notes.append((row.system, f"warning: {row.system}: {row.now.warning}{too}"))
         elif before:
             notes.append((row.system, f"warning: {row.system}: in the baseline, {before.warning}"))
-        if isinstance(row.now, MeasuredRate) and row.expect_none:
+        if row.verdict == "unexpected":
             notes.append((row.system, failure(row)))
         if isinstance(row.now, Unfitted):
             expected = ", as is expected" if row.expect_none else ""

@@ -41,6 +41,11 @@ class Evidence:
     ratio_low, ratio_high : float
         Interval for the median over the replicas of late over early diameter, from order statistics: it misses with a
         chance of at most 10⁻³. From 0 to inf where the replicas are too few.
+    moves_ratio : float
+        Late over early moves of single steps, each the median over the replicas of the mean length of the third
+        differences of states that follow each other (lower ones in windows of fewer than four steps): they leave what
+        is drawn at every step, and of a smooth approach next to nothing. Zero where the late ones are at rounding, and
+        NaN for 0/0 above it.
     scale : float
         Size of the states: the largest on a path, median over the replicas.
     amplification : float
@@ -68,6 +73,7 @@ class Evidence:
     ratio: float
     ratio_low: float
     ratio_high: float
+    moves_ratio: float
     scale: float
     amplification: float
     p_value: float
@@ -81,6 +87,7 @@ class Evidence:
         facts = {
             "early_diameter": f"{shown(self.early_diameter)} (steps {span(self.early_steps)})",
             "late_diameter": f"{shown(self.late_diameter)} (steps {span(self.late_steps)})",
+            "moves_ratio": shown(self.moves_ratio),
             "p_value": f"{shown(self.p_value)} (steps {self.compared_steps[0]} and {self.compared_steps[1]})",
             "diverged_fraction": shown(self.diverged_fraction),
             "reason": repr(self.reason),
@@ -149,7 +156,7 @@ def diagnose(
     - "diverges" if at least half of the replicas left the finite numbers;
     - "point" if D2 ≤ 64·eps·scale: at rounding;
     - "diverges" if D2/D1 > 10;
-    - "point" if D2/D1 ≤ .75;
+    - "point" if D2/D1 ≤ .75 and moves of single steps shrink with the diameters: their ratio is at most √(D2/D1);
     - "distribution" if .9 ≤ D2/D1 ≤ 1.1, an interval for the median of that ratio over the replicas, at 10⁻³, lies
       between what a point (.75) and a walk (√2) have, and the laws at n/2 and n are not told apart at 10⁻³;
     - "inconclusive" otherwise: a slow system has not settled and its law still moves. Give more steps.
@@ -171,8 +178,11 @@ def diagnose(
     The scale is that of the whole state: beside a coordinate of 10⁹, moves of 10⁻⁶ in another are rounding. Give
     coordinates in units in which they are alike.
 
-    It is a rule about the steps it saw, not a proof: a forward path that still approaches its law from a distant
-    start shrinks like one that settles. Give n_steps well beyond the transient.
+    A forward path that still approaches its law from a distant start shrinks like one that settles, but what is drawn
+    at every step stays as large as it is: such a run is "inconclusive". It is a rule about the steps it saw, not a
+    proof: where the draws act in proportion to the distance from the law, and this distance is far above the width of
+    the law up to the end of the run, nothing tells the approach from one to a point. Nor does it where the paths move
+    once in many steps only. Give n_steps well beyond the transient.
 
     Windows of more than 256 steps are sampled, one step at random in each of 256 equal parts (always the same): a
     regular stride could meet a cycle at one phase only. Every random-map system that contracts on average settles
@@ -208,7 +218,8 @@ def diagnose(
             sums = amplification(maps, paths.compared[1], n_steps // 2, progress=part(report, 0.5, 1.0), **run)
     p_value = steadiness(paths.compared, min(one * n_steps, SAME_ATOM * late))
     growth, diverged = growth_interval(paths.diameters), float(paths.diverged.mean())
-    found = Measured(late, ratio, growth, one * sums, p_value, diverged, _goes_round(maps))
+    moves = _moves_ratio(paths.moves, one)
+    found = Measured(late, ratio, growth, one * sums, p_value, diverged, _goes_round(maps), moves)
     word, reason = verdict(found)
     evidence = Evidence(
         early_diameter=early,
@@ -216,6 +227,7 @@ def diagnose(
         ratio=ratio,
         ratio_low=growth[0],
         ratio_high=growth[1],
+        moves_ratio=moves,
         scale=scale,
         amplification=sums,
         p_value=p_value,
@@ -230,9 +242,10 @@ def diagnose(
 
 @dataclass(frozen=True, eq=False)
 class _Paths:
-    """Of every replica: diameters of both windows (2, n), size (n,), compared states (2, n, dim), whether diverged."""
+    """Of every replica: diameters and moves of both windows (2, n), size (n,), compared states (2, n, dim), ends."""
 
     diameters: np.ndarray
+    moves: np.ndarray
     size: np.ndarray
     compared: np.ndarray
     diverged: np.ndarray
@@ -242,19 +255,34 @@ def _run(maps, starts, steps, compared, *, order, seed, backend, progress) -> _P
     n_replicas, dim = starts.shape
     n_steps = compared[1]
     result = _Paths(
-        np.empty((2, n_replicas)), np.empty(n_replicas), np.empty((2, n_replicas, dim)), np.empty(n_replicas, bool)
+        np.empty((2, n_replicas)),
+        np.empty((2, n_replicas)),
+        np.empty(n_replicas),
+        np.empty((2, n_replicas, dim)),
+        np.empty(n_replicas, bool),
     )
     chosen = windows.early(steps, n_steps), windows.late(steps, n_steps)
+    order_of_moves = min(windows.DIFFERENCE, n_steps // 2 - n_steps // 4 - 1)
     places = np.searchsorted(steps, compared)
     how: dict = {"order": order, "seed": seed, "backend": backend, "save_steps": steps, "n_saved": len(steps)}
     blocks = run_in_blocks(maps, (starts,), n_steps, progress=progress, **how)
     for block, (run,) in blocks:
-        for window, diameters in zip(chosen, result.diameters, strict=True):
+        for window, diameters, moves in zip(chosen, result.diameters, result.moves, strict=True):
             diameters[block] = path_diameters(run.states[:, window])
+            moves[block] = windows.roughness(run.states[:, window], steps[window], order_of_moves)
         result.size[block] = euclidean_norm(run.states).max(axis=1)
         result.compared[:, block] = run.states[:, places].swapaxes(0, 1)
         result.diverged[block] = run.diverged_at >= 0
     return result
+
+
+def _moves_ratio(moves: np.ndarray, rounding: float) -> float:
+    """Late over early moves of both windows (2, n), replicas that left the finite numbers beyond all others."""
+    early, late = np.median(np.where(np.isnan(moves), np.inf, moves), axis=1)
+    if late <= rounding:
+        return 0.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(late / early)
 
 
 def _goes_round(maps: RandomMaps) -> bool:

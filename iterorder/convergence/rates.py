@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from iterorder.arrays import as_array
+from iterorder.convergence import curvature
 from iterorder.convergence.coupling import CouplingDistance, relative_variance_of_mean
 from iterorder.convergence.fit_window import EPS, Curve, FitWindow, fit_window
 from iterorder.convergence.resampling import resampled_error, slope_weights
@@ -38,6 +39,9 @@ class Rate:
         one curve, see `fit_rate`.
     stopped_by : {"end", "zero", "not finite", "rounding", "plateau", "saturation", "monte carlo"}
         What the curve met after `last`.
+    curved : bool
+        Whether the slopes in both halves of the fit differ by more than a quarter of their mean, and by far more than
+        chance makes them: the curve is no exponential, such as 1/n, and `rate` is its slope at these steps only.
     """
 
     rate: float
@@ -48,6 +52,7 @@ class Rate:
     standard_error: float
     interval: str
     stopped_by: str
+    curved: bool = False
 
     def __float__(self) -> float:
         return self.rate
@@ -108,6 +113,10 @@ def fit_rate(steps, distance=None, *, level: float = 0.95) -> Rate:
     otherwise, 400 replicas. And where nine seeds in ten have too few steps for a rate, the others are a choice of
     chance: of 88 among 1000 seeds that had one (lognormal slopes with σ = ½, p = 2, 200 replicas) half missed it. One
     replica, or p = inf (the bootstrap of a maximum is inconsistent), falls back to residuals.
+
+    *Curves that are no exponential*, such as 1/n, have slopes, and narrow intervals for them, that belong to the steps
+    of the fit only: `curved` tells so. Of 70 797 exponentials with scatter or a plateau (200 seeds, r of .5 to .999, 40
+    to 600 points) none was called curved whose rate was within a tenth of the truth, and none of 2350 couplings.
 
     *Interval from residuals*: Student's, for residuals that follow a first-order autoregression, random walk
     included: a random walk is assumed unless the residuals reject it at 1 %, which takes some thirty points; below,
@@ -179,22 +188,33 @@ def _rate(curve, window, level, weights, error, freedom, interval) -> Rate:
     rate = float(weights @ np.log(curve.distance[part]))
     reach = float(stdtrit(freedom, 0.5 + 0.5 * level)) * error + float(np.abs(weights) @ window.rounding)
     first, last = int(curve.steps[window.first]), int(curve.steps[window.end - 1])
-    return Rate(rate, rate - reach, rate + reach, first, last, error, interval, window.stopped_by)
+    curved = _is_curved(curve.steps[part], np.log(curve.distance[part]), window, error, interval)
+    return Rate(rate, rate - reach, rate + reach, first, last, error, interval, window.stopped_by, curved)
+
+
+def _is_curved(steps: np.ndarray, logs: np.ndarray, window: FitWindow, error: float, interval: str) -> bool:
+    if not curvature.enough_points(steps):
+        return False
+    first, second = curvature.half_weights(steps)
+    # The bend itself is among the residuals; replicas tell of their scatter without it.
+    scatter = _residual_error(steps, logs, second - first) if interval == "residuals" else 0.0
+    return curvature.is_curved(steps, logs, window, scatter=scatter, error=error)
 
 
 # ------------------------------------------------------------------------------------------------ error from residuals
 
 
 def _residual_error(steps: np.ndarray, logs: np.ndarray, weights: np.ndarray) -> float:
-    """Standard error of the slope when the residuals follow r_i = ρ·r_(i−1) + innovation, ρ = 1 included.
+    """Standard error of Σ w_i log(distance_i), the slope or a difference of slopes, from residuals r about the line.
 
-    The slope's error is Σ w_i r_i = Σ_j g_j·innovation_j with g_j = Σ_(i≥j) ρ^(i−j) w_i, and r_0 in place of the
+    They follow r_i = ρ·r_(i−1) + innovation, ρ = 1 included.
+    The error is Σ w_i r_i = Σ_j g_j·innovation_j with g_j = Σ_(i≥j) ρ^(i−j) w_i, and r_0 in place of the
     first innovation. As Σw = 0, a random walk needs no variance of its start.
     """
     from scipy.signal import lfilter
 
     n, x = len(logs), (steps - steps[0]).astype(np.float64)
-    residuals = logs - logs.mean() - (weights @ logs) * (x - x.mean())
+    residuals = logs - logs.mean() - (slope_weights(steps) @ logs) * (x - x.mean())
     correlation = _autocorrelation(residuals)
     innovations = residuals[1:] - correlation * residuals[:-1]
     stationary = 1.0 - correlation**2

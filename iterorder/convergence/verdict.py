@@ -35,6 +35,8 @@ class Measured:
         Of a steady law, and the share of replicas that left the finite numbers.
     goes_round : bool
         Whether the law goes round with the epoch (C13).
+    moves_ratio : float
+        Late over early moves of single steps, zero where the late ones are at rounding.
     """
 
     late: float
@@ -44,6 +46,7 @@ class Measured:
     p_value: float
     diverged: float
     goes_round: bool = False
+    moves_ratio: float = 0.0
 
 
 def verdict(measured: Measured) -> tuple[str, str]:
@@ -64,7 +67,7 @@ def _rule(measured: Measured) -> tuple[str, str]:
     if ratio > DIVERGING_RATIO or math.isinf(late):
         return "diverges", f"{change} (above {DIVERGING_RATIO:g})"
     if ratio <= POINT_RATIO:
-        return "point", f"{change} (at most {POINT_RATIO:g})"
+        return _shrinking(measured, change)
     if not ratio >= STEADY_LOW:
         return "inconclusive", f"{change}, between {POINT_RATIO:g} and {STEADY_LOW:g}: give more steps"
     if not ratio <= STEADY_HIGH:
@@ -73,6 +76,22 @@ def _rule(measured: Measured) -> tuple[str, str]:
             "beside their memory; give more steps"
         )
     return _law(measured, change)
+
+
+def _shrinking(measured: Measured, change: str) -> tuple[str, str]:
+    """The verdict where the late diameter is much the smaller: moves of single steps must shrink as well.
+
+    At a point they shrink at least as the diameter does; in a law that a path still approaches they stay as they are.
+    The bound is half-way between the two on the scale of logarithms.
+    """
+    if measured.moves_ratio <= math.sqrt(measured.ratio):
+        return "point", f"{change} (at most {POINT_RATIO:g}), and moves of single steps shrink with it"
+    if measured.goes_round:
+        return "inconclusive", CYCLE.format(ratio=measured.ratio)
+    return "inconclusive", (
+        f"{change}, but moves of single steps do not shrink with it ({measured.moves_ratio:.3g} times the early ones): "
+        "the paths still approach a law from where they started; give more steps"
+    )
 
 
 def _law(measured: Measured, change: str) -> tuple[str, str]:

@@ -7,10 +7,14 @@ from itertools import pairwise
 
 import numpy as np
 
+from iterorder.lengths import euclidean_norm
 from iterorder.maps import RandomMaps
 
 # Saved steps of one window: all pairs of them are compared.
 WINDOW_POINTS = 256
+# Steps of one window after which the next ones are saved as well, and how many: a third difference leaves, of a smooth
+# approach by the share h a step, h³ of the distance, and of what is drawn at every step all of it.
+RUNS, DIFFERENCE = 32, 3
 SMALL_PRIMES = (2, 3, 5, 7, 11, 13)
 
 
@@ -28,7 +32,8 @@ def saved_steps(n_steps: int, compared: tuple[int, int]) -> np.ndarray:
     """The steps of both windows that are looked at, and those where laws are compared."""
     quarter, half = n_steps // 4, n_steps // 2
     chosen = [*some_steps(quarter, half), *some_steps(half, n_steps), *compared]
-    return np.unique(np.array(chosen, np.int64))
+    runs = [*_followers(quarter, half), *_followers(half, n_steps)]
+    return np.unique(np.array(chosen + runs, np.int64))
 
 
 def some_steps(low: int, high: int) -> list[int]:
@@ -38,6 +43,35 @@ def some_steps(low: int, high: int) -> list[int]:
     edges = [low + (high - low) * part // WINDOW_POINTS for part in range(WINDOW_POINTS + 1)]
     generator = np.random.default_rng(0)
     return [int(generator.integers(a, b)) + 1 for a, b in pairwise(edges)]
+
+
+def _followers(low: int, high: int) -> list[int]:
+    """The `DIFFERENCE` steps after some of those that were chosen from (low, high]."""
+    chosen = some_steps(low, high)
+    starts = chosen[:: max(1, len(chosen) // RUNS)]
+    return [step + k for step in starts for k in range(1, DIFFERENCE + 1) if step + k <= high]
+
+
+def roughness(states: np.ndarray, steps: np.ndarray, order: int) -> np.ndarray:
+    """Mean length of the differences of an order of steps that follow each other, for each replica.
+
+    Parameters
+    ----------
+    states : ndarray, shape (n_replicas, n, dim)
+    steps : ndarray of int64, shape (n,)
+        Some runs of order+1 steps among them.
+    order : int ≥ 1
+
+    Examples
+    --------
+    >>> path = np.array([[[0.0], [1.0], [4.0], [9.0], [50.0]]])
+    >>> roughness(path, np.array([1, 2, 3, 4, 9]), 2)  # of 0, 1, 4 and of 1, 4, 9
+    array([2.])
+    """
+    starts = np.flatnonzero(steps[order:] - steps[:-order] == order)
+    runs = states[:, starts[:, None] + np.arange(order + 1)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        return euclidean_norm(np.diff(runs, n=order, axis=2)[:, :, 0]).mean(axis=1)
 
 
 def comparison_step(maps: RandomMaps, n_steps: int) -> int:

@@ -74,7 +74,10 @@ def _rate(item) -> MeasuredRate:
     first, last = _of_type(int, item, "first"), _of_type(int, item, "last")
     if not (low <= rate <= high and math.isfinite(high - low)):
         raise ValueError(f"the rate {rate} of {name!r} is not inside a finite interval, {low} to {high}")
-    return MeasuredRate(name, rate, low, high, first, last, reason, _of_type(int, {"replicas": 0, **item}, "replicas"))
+    if not isinstance(curved := item.get("curved", False), bool):
+        raise ValueError(f"its curved is {curved!r:.60}")
+    replicas = _of_type(int, {"replicas": 0, **item}, "replicas")
+    return MeasuredRate(name, rate, low, high, first, last, reason, replicas, curved)
 
 
 def _of_type(kind, content: dict, key: str):

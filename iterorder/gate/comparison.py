@@ -42,12 +42,13 @@ class Comparison:
         """Whether the rate is the "same" or has "changed"; one-sided "slower", or "faster", which passes.
 
         A system that only the baseline has is "gone", one that only the present has is "new", and where no rate could
-        be fitted it "failed". One that is to have no rate has "none", or an "unexpected" one.
+        be fitted it "failed". One that is to have no rate has "none", also where it cannot be told from zero or
+        belongs to a curve that is no exponential, or an "unexpected" one.
         """
         if self.now is None:
             return "gone"
         if self.expect_none:
-            return "none" if isinstance(self.now, Unfitted) else "unexpected"
+            return "none" if isinstance(self.now, Unfitted) or self.now.absent else "unexpected"
         if isinstance(self.now, Unfitted):
             return "failed"
         if self.before is None:

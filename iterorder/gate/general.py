@@ -35,7 +35,8 @@ def check_systems(
     """Rows for every system.
 
     The orders have one law (C1), backward settles (C2) and forward does not (C3), the limit has the law that forward
-    keeps (C4), starts approach no slower than the mean contraction says (C5). A system that does not contract fails C2,
+    keeps (C4), starts approach no slower than the mean contraction says (C5). Where all maps share a fixed point both
+    orders settle on it (C14), and C3 is skipped. A system that does not contract fails C2,
     as it should, with a note: the table tells whether the theory applies to it. Where a system expands, C3 and C4,
     which compare laws that nothing keeps, are skipped; so are both and C1 where the maps come in an order of their own
     (cyclic sampling, a schedule of step sizes), as reading it backward is another order.
@@ -81,15 +82,17 @@ def _judged(entry: Entry, level: float, seed: int, count: int) -> list[ClaimRow]
     # Not the median: maps that often do nothing move by zero.
     late, early = (float(np.sort(moves)[int(0.9 * count)]) for moves in (kept, before))
     growth = late / max(early, rounding) if math.isfinite(late) else math.inf
-    ratio = float(np.median(moved)) / max(float(np.median(kept)), np.finfo(float).tiny)
-    settles = judge[2].compare(
-        name,
-        f"median |Z₂ₙ − Zₙ| over that of forward moves, n = {long}",
-        0.0,
-        ratio,
-        1e-3,
-        note=_unsettled(maps, growth, ratio, long),
-    )
+    if rests := _rests(known, paths, kept):
+        # Forward moves end too: what backward iterates do is held against the way from the start to the fixed point.
+        way = _moves(np.stack([np.broadcast_to(x0, paths[:, 0].shape), paths[:, 0]], axis=1))
+        ratio = max(float(np.median(moved)) - rounding, 0.0) / max(float(np.median(way)), rounding)
+        against = "|X₂ₙ − x₀|, as all maps fix one point"
+    else:
+        ratio = float(np.median(moved)) / max(float(np.median(kept)), np.finfo(float).tiny)
+        against = "that of forward moves"
+    quantity = f"median |Z₂ₙ − Zₙ| over {against}, n = {long}"
+    told = "the way from their start" if rests else "what forward ones do"
+    settles = judge[2].compare(name, quantity, 0.0, ratio, 1e-3, note=_unsettled(maps, growth, ratio, long, told))
     coupled = _coupled(judge[5], entry, known, short, count, parts[4])
     if ordered := _order_of_its_own(maps):
         return [settles, *(ClaimRow.skipped(claim, name, ordered) for claim in ("C1", "C3", "C4")), *coupled]
@@ -98,7 +101,9 @@ def _judged(entry: Entry, level: float, seed: int, count: int) -> list[ClaimRow]
     if growth > GROWS:
         reason = "not tested, as the system expands (see C2)"
         return rows + [ClaimRow.skipped(claim, name, reason) for claim in ("C3", "C4")] + coupled
-    if known.common_fixed_point is None:
+    if rests:
+        rows.append(ClaimRow.skipped("C3", name, rests))
+    else:
         quantity = "sup|F − F'| of forward moves, n and 2n"
         rows.append(judge[3].same_law(name, quantity, kept[:, None], before[:, None], rounding=rounding))
     quantity = f"sup|F_Z − F_X|, n = {2 * long}"
@@ -115,6 +120,17 @@ def _order_of_its_own(maps: RandomMaps) -> str:
     return ""
 
 
+def _rests(known: Theory, paths: np.ndarray, kept: np.ndarray) -> str:
+    """Why forward iterates settle too (C14), so that C3 does not apply; empty where they go on moving.
+
+    Of maps whose fixed points are not known, the last forward moves of all replicas are at the rounding of the states.
+    """
+    at_rest = np.isfinite(kept).all() and kept.max() <= 64.0 * EPS * np.abs(paths).max()
+    if known.common_fixed_point is None and not at_rest:
+        return ""
+    return "not tested, as all maps share a fixed point: forward iterates settle on it too (C14)"
+
+
 def _moves(pair: np.ndarray) -> np.ndarray:
     """Distances between two saved states, shape (replica,); inf of those that diverged."""
     with np.errstate(over="ignore", invalid="ignore"):
@@ -122,15 +138,15 @@ def _moves(pair: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(moves), np.inf, moves)
 
 
-def _unsettled(maps: RandomMaps, growth: float, ratio: float, n: int) -> str:
-    """What it means where C2 fails."""
+def _unsettled(maps: RandomMaps, growth: float, ratio: float, n: int, against: str) -> str:
+    """What it means where C2 fails; the ratio is to what is named by `against`."""
     if growth > GROWS:
         return (
             f"the system expands: its forward moves grow {growth:.2g}-fold from step {n} to {2 * n}, so neither order "
             f"settles and there is no stationary law{_with_smaller_steps(maps)}"
         )
     return (
-        f"backward iterates go on moving, by {ratio:.2g} times what forward ones do: the maps do not contract on "
+        f"backward iterates go on moving, by {ratio:.2g} times {against}: the maps do not contract on "
         f"average, or too slowly for {n} steps"
     )
 

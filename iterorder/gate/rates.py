@@ -48,6 +48,8 @@ class MeasuredRate:
         Why the fit ends there.
     replicas : int
         Zero where it was not saved.
+    curved : bool
+        Whether the distance is no exponential at these steps.
     """
 
     system: str
@@ -58,6 +60,7 @@ class MeasuredRate:
     last: int
     stopped_by: str
     replicas: int = 0
+    curved: bool = False
 
     @property
     def standard_error(self) -> float:
@@ -70,12 +73,24 @@ class MeasuredRate:
         return self.low <= 0.0 <= self.high
 
     @property
+    def absent(self) -> str:
+        """Why it is none; empty where it is one."""
+        if self.vanishes:
+            return "it cannot be told from zero"
+        return "the distance does not fall exponentially" if self.curved else ""
+
+    @property
     def warning(self) -> str:
-        """What is wrong with a rate that is not below zero; empty where it is."""
+        """What is wrong with a rate that is not below zero, or of a curve that is none; empty where nothing is."""
         if self.vanishes:
             return f"the rate is {self.rate:+.3g} and cannot be told from zero: starts may not approach in the mean"
         if self.rate > 0.0:
             return f"the rate is {self.rate:+.3g}, not negative: starts do not approach in the mean"
+        if self.curved:
+            return (
+                f"the rate is {self.rate:+.3g} in steps {self.first} to {self.last} only: the slope changes there, so "
+                "that the distance does not fall exponentially, or has not begun to"
+            )
         return ""
 
 
@@ -186,4 +201,6 @@ def _fit(entry: Entry, seed: int, n_replicas: int, n_steps: int, progress) -> Ra
 def _named(entry: Entry, fit: Rate, n_replicas: int) -> MeasuredRate:
     if not math.isfinite(fit.low) or not math.isfinite(fit.high):
         raise InvalidInputError(f"the rate {fit.rate:.3g} has no finite interval: too few replicas are apart")
-    return MeasuredRate(entry.name, fit.rate, fit.low, fit.high, fit.first, fit.last, fit.stopped_by, n_replicas)
+    return MeasuredRate(
+        entry.name, fit.rate, fit.low, fit.high, fit.first, fit.last, fit.stopped_by, n_replicas, fit.curved
+    )

@@ -38,7 +38,7 @@ class DistanceEstimate(Estimate):
     ----------
     noise_floor : float
         The distance expected between two samples of these sizes from one law. A value near it is no evidence of a
-        difference.
+        difference. It is the mean: chance takes a distance of one law above it as often as not.
     below_floor : bool
         Whether two samples of one law are as far apart as these too often for the level of the interval. Then ``low``
         is zero.
@@ -49,7 +49,7 @@ class DistanceEstimate(Estimate):
 
     def __str__(self) -> str:
         text = f"{self.value:.6g} in [{self.low:.4g}, {self.high:.4g}], noise floor {self.noise_floor:.4g}"
-        return text + " (not above it)" * self.below_floor
+        return text + " (not significantly above it)" * self.below_floor
 
 
 def wasserstein_estimate(
