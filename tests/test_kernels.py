@@ -368,7 +368,7 @@ RUN = """
 import iterorder as ito
 print(ito.simulate(ito.AffineMaps([[[0.5]]], [[1.0]]), [1.0], 1, seed=0).states[0, 0, 0])
 """
-STEP = "x = total if single else multiple(system.scale, total)"
+STEP = "x = total if single else multiple(packed.scale, total)"
 
 
 def test_a_change_in_any_kernel_file_reaches_cached_kernels(tmp_path):
