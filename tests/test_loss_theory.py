@@ -164,3 +164,12 @@ def test_a_range_gives_sure_samples_and_a_sure_depth(loss):
     errors = np.linalg.norm(deeper.states[:, 0] - sample.points, axis=1)
     assert (errors <= 2.0 * sample.error_bound).all()
     assert not (errors <= 0.0).all()
+
+
+def test_too_large_steps_are_named_where_products_leave_the_finite_numbers():
+    """Slopes of poisson grow like exp: at a step of 0.8 there is no law, at 0.001 there is one."""
+    rng = np.random.default_rng(0)
+    features, counts = rng.normal(size=(50, 3)), rng.poisson(2, size=50).astype(float)
+    with pytest.raises(ito.NotContractiveError, match=r"nothing to sample.*smaller steps"):
+        ito.stationary_sample(ito.LinearModelSGD(features, counts, 0.8, loss="poisson"), 10, seed=0)
+    assert np.isfinite(ito.theory(ito.LinearModelSGD(features, counts, 0.001, loss="poisson")).lyapunov_exponent.value)

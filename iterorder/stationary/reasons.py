@@ -51,7 +51,10 @@ def known_exponent(maps: RandomMaps, seed: int) -> Estimate | None:
         return None
     try:
         return system.lyapunov_exponent()
-    except (NoLawReachedError, NoMinimizerError) as error:
+    except NoLawReachedError as error:
+        advice = smaller_steps(maps)
+        raise NotContractiveError(f"there is nothing to sample: {error}{advice and f'; try {advice}'}") from None
+    except NoMinimizerError as error:
         raise NotContractiveError(f"there is nothing to sample: {error}") from None
     except Undefined:
         return None
