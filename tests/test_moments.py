@@ -427,3 +427,19 @@ def test_covariance_is_positive_semidefinite_and_stationary(system):
     moved = [a @ mean + b - mean for a, b in zip(*system, strict=True)]
     again = np.mean([a @ covariance @ a.T + np.outer(r, r) for a, r in zip(system[0], moved, strict=True)], axis=0)
     np.testing.assert_allclose(covariance, again, atol=tolerance)
+
+
+@pytest.mark.parametrize(("rows", "ridge"), [(2000, 0.0), (2000, 0.3), (20, 0.0)])
+def test_the_operator_by_its_matrix_is_the_operator(rows, ridge):
+    """Many rows are applied by the matrix on half vectors, few one by one; transposed halves would differ."""
+    rng = np.random.default_rng(3)
+    features, d = rng.normal(size=(rows, 6)), 6
+    maps = LinearRegressionSGD(features, np.zeros(rows), 0.05, ridge=ridge, batch_size=2)
+    system = moments.SecondMoments(step_law(maps.sampling_law, affine_items(maps)))
+    c = rng.normal(size=(d, d))
+    c = c @ c.T
+    expected = system.apply(c)
+    # Sums over all rows, each rounded once more for half vectors.
+    bound = (rows + 8 * d * d) * EPS * system.scale * np.linalg.norm(c)
+    assert np.abs(system.apply_often(c) - expected).max() <= bound
+    assert np.abs(system.apply_often(np.diag(np.diag(c))) - expected).max() > bound

@@ -68,7 +68,7 @@ def second_moment_flow(maps: RandomMaps, x0: np.ndarray) -> Flow:
     mean = fixed_point_of_mean(law)
     with np.errstate(over="ignore", invalid="ignore"):
         covariance = moments.covariance()
-    return _flow(lambda c: c + moments.apply(c), covariance, (mean - x0).rounded, math.sqrt(1.0 + moments.excess))
+    return _flow(lambda c: c + moments.apply_often(c), covariance, (mean - x0).rounded, math.sqrt(1.0 + moments.excess))
 
 
 def _flow(apply, covariance: np.ndarray, offset: np.ndarray, decay: float) -> Flow:

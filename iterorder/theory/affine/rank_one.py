@@ -71,7 +71,8 @@ class RankOneItems:
             a = self.features[part]
             stretch = weights[part] * np.einsum("nd,nd->n", a @ matrix, a)
             quartic += (stretch[:, None] * a).T @ a
-            covariance += (weights[part, None] * a).T @ a
+            if self.ridge:
+                covariance += (weights[part, None] * a).T @ a
         if self.ridge:
             cross = covariance @ matrix
             quartic += self.ridge * (cross + cross.T) + self.ridge**2 * weights.sum() * matrix
