@@ -396,7 +396,7 @@ def test_a_change_in_any_kernel_file_reaches_cached_kernels(tmp_path):
     steps = tmp_path / "iterorder" / "kernels" / "cpu" / "affine_steps.py"
     source = steps.read_text()
     assert STEP in source
-    steps.write_text(source.replace(STEP, "x = multiple(system.shrink + system.shrink + system.shrink, total)"))
+    steps.write_text(source.replace(STEP, "x = multiple(packed.shrink + packed.shrink + packed.shrink, total)"))
     after, said_at_last = result()
     assert after == 3 * before != 0
     assert "compiling" in said_at_last
