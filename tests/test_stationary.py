@@ -239,6 +239,7 @@ def normal_walk(unit):
     return ito.CustomMaps(halves_and_adds, dim=2, noise="normal", noise_dim=2, params=(unit,), lipschitz=0.5)
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize(
     "make", [lambda unit: ito.AffineMaps([[[0.5]], [[0.25]]], [[0.0], [unit]]), growing, normal_walk]
 )

@@ -16,6 +16,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from iterorder.lengths import euclidean_norm
+
 #: Splits 53 bits into two halves of 26 and the sign.
 SPLITTER = 2.0**27 + 1.0
 EPS = float(np.finfo(np.float64).eps)
@@ -166,10 +168,15 @@ def refined(solution, correction: Callable) -> tuple:
     last = np.inf
     for _ in range(REFINEMENTS):
         change = correction(solution)
-        size = float(np.linalg.norm(change)) / max(float(np.linalg.norm(_parts(solution)[0])), np.finfo(float).tiny)
+        size = _length(change) / max(_length(_parts(solution)[0]), np.finfo(float).tiny)
         if not size < last:
             break
         solution, last = solution + change, size
         if size <= (EPS**2 if isinstance(solution, Twofold) else EPS):
             break
     return solution, last
+
+
+def _length(array) -> float:
+    """Of all entries, in any unit."""
+    return float(euclidean_norm(np.ravel(np.asarray(array, np.float64))))
