@@ -208,7 +208,9 @@ def test_a_kink_has_either_curvature():
         return min(max(z - target, -1.0), 1.0)
 
     for curvature in (lambda z, t, p: 1.0 if abs(z - t) < 1.0 else 0.0, lambda z, t, p: 1.0 * (abs(z - t) <= 1.0)):
-        ito.Loss(huber, curvature=curvature, curvature_range=(0, 1))
+        loss = ito.Loss(huber, curvature=curvature, curvature_range=(0, 1))
+        inside, outside, kink = loss.curvatures(np.array([0.5, 2.0, 1.0]), np.zeros(3))
+        assert (inside, outside, kink) == (1.0, 0.0, curvature(1.0, 0.0, ()))
 
 
 @pytest.mark.parametrize(

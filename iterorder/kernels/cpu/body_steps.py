@@ -7,7 +7,6 @@ such plain indices, that the compiler keeps them in registers for a chunk of ste
 from __future__ import annotations
 
 import math
-import operator
 from functools import lru_cache
 from types import FunctionType
 
@@ -15,8 +14,7 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import from_dtype
 
@@ -25,76 +23,14 @@ from iterorder.kernels.cpu.attempt import succeeds
 from iterorder.kernels.cpu.explain import allocates, explained, makes_arrays
 from iterorder.kernels.cpu.lanes import row_pointer
 from iterorder.kernels.cpu.lift.own_functions import with_own_functions
+from iterorder.kernels.cpu.mixed_draws import IndexAndFloats, index_and_floats
 from iterorder.kernels.targets import OPTIONS, check_compiler
 
 # Up to this dimension a state is worked on in registers; above, in its row of the block.
 MAX_LANE_DIM = 16
 
-
-# ------------------------------------------------------------------------------------------------- an index and normals
-
-
-class IndexAndNormals(types.Type):
-    """The type of a draw whose entry 0 is an integer and whose other entries are floats."""
-
-    def __init__(self):
-        super().__init__("IndexAndNormals")
-
-
-INDEX_AND_NORMALS = IndexAndNormals()
-_WORDS = types.Array(types.float64, 1, "A", readonly=True)
-
-
-@register_model(IndexAndNormals)
-class _IndexAndNormalsModel(models.StructModel):
-    def __init__(self, data_models, kind):
-        super().__init__(data_models, kind, [("index", types.int64), ("words", _WORDS)])
-
-
-@infer_global(len)
-class _Length(AbstractTemplate):
-    def generic(self, args, kws):
-        return signature(types.intp, *args) if args == (INDEX_AND_NORMALS,) else None
-
-
-@lower_builtin(len, IndexAndNormals)
-def _length(context, builder, kind, args):
-    draw = cgutils.create_struct_proxy(INDEX_AND_NORMALS)(context, builder, args[0])
-    return builder.extract_value(context.make_array(_WORDS)(context, builder, draw.words).shape, 0)
-
-
-@infer_global(operator.getitem)
-class _Entry(AbstractTemplate):
-    prefer_literal = True
-
-    def generic(self, args, kws):
-        if len(args) != 2 or args[0] != INDEX_AND_NORMALS or not isinstance(args[1], types.Integer):
-            return None
-        first = isinstance(args[1], types.IntegerLiteral) and args[1].literal_value == 0
-        return signature(types.int64 if first else types.float64, *args)
-
-
-@lower_builtin(operator.getitem, IndexAndNormals, types.IntegerLiteral)
-@lower_builtin(operator.getitem, IndexAndNormals, types.Integer)
-def _entry(context, builder, kind, args):
-    draw = cgutils.create_struct_proxy(INDEX_AND_NORMALS)(context, builder, args[0])
-    if kind.return_type == types.int64:
-        return draw.index
-    words = context.make_array(_WORDS)(context, builder, draw.words)
-    length = builder.extract_value(words.shape, 0)
-    position = context.cast(builder, args[1], types.unliteral(kind.args[1]), types.intp)
-    negative = builder.icmp_signed("<", position, position.type(0))
-    position = builder.select(negative, builder.add(position, length), position)
-    inside = builder.icmp_unsigned("<", position, length)
-    position = builder.select(inside, position, position.type(0))
-    address = builder.gep(
-        builder.bitcast(words.data, ir.IntType(8).as_pointer()),
-        [builder.mul(position, builder.extract_value(words.strides, 0))],
-    )
-    number = builder.load(builder.bitcast(address, ir.DoubleType().as_pointer()))
-    is_index = builder.icmp_signed("==", position, position.type(0))
-    value = builder.select(is_index, builder.sitofp(draw.index, number.type), number)
-    return builder.select(inside, value, ir.Constant(number.type, float("nan")))
+#: The type of a draw of "index+normal" noise.
+INDEX_AND_NORMALS = IndexAndFloats(types.int64, types.Array(types.float64, 1, "A", readonly=True))
 
 
 # ----------------------------------------------------------------------------------------------------- views of a block
@@ -174,9 +110,7 @@ def draw_view(noise: str):
             words = _view(context, builder, kind, pointer, length, stride)
             if noise != "index+normal":
                 return words
-            draw = cgutils.create_struct_proxy(INDEX_AND_NORMALS)(context, builder)
-            draw.index, draw.words = builder.load(pointer), words
-            return draw._getvalue()
+            return index_and_floats(context, builder, INDEX_AND_NORMALS, builder.load(pointer), words)
 
         result = INDEX_AND_NORMALS if noise == "index+normal" else kind
         return result(drawn, types.intp, types.intp, count), generate

@@ -39,6 +39,19 @@ def _write_kept(carry, dim, first, last, states):
 
 
 @cache
+def _keeper(dim: int):
+    """The function that keeps the iterate P x0 + q, as number `kept` of the chunk."""
+
+    @jit_inline
+    def keep(carry, kept, zero):
+        for i in range(dim):
+            p, q = load_columns(carry.linear, i * dim, 0, dim), load(carry.offset, i, 0, zero)
+            store(dot(p, load_columns(carry.x0, 0, 0, dim), q), carry.kept, kept * dim + i, 0)
+
+    return keep
+
+
+@cache
 def pair_steps():
     """Two maps on the line, chosen by fair bits."""
 
@@ -89,7 +102,7 @@ def line_steps():
 @cache
 def affine_lane_steps(dim: int):
     """Affine maps in few dimensions: d² numbers of A and d³ products a step."""
-    numbers = dim * (dim + 1)
+    numbers, keep = dim * (dim + 1), _keeper(dim)
 
     @jit
     def steps(packed, scratch, carry, first, last, states):
@@ -107,9 +120,7 @@ def affine_lane_steps(dim: int):
                 store(dot(p, offset, load(carry.offset, i, 0, zero)), carry.offset, i, 0)
                 store_columns(linear_image(p, maps), carry.linear, i * dim, 0)
             if carry.keep[row - first] >= 0:
-                for i in range(dim):
-                    p, q = load_columns(carry.linear, i * dim, 0, dim), load(carry.offset, i, 0, zero)
-                    store(dot(p, load_columns(carry.x0, 0, 0, dim), q), carry.kept, kept * dim + i, 0)
+                keep(carry, kept, zero)
                 kept += 1
         _write_kept(carry, dim, first, last, states)
 
@@ -119,7 +130,7 @@ def affine_lane_steps(dim: int):
 @cache
 def single_regression_lane_steps(dim: int, ridge: bool):
     """Linear regression in few dimensions, batches of one: the row of data stays in registers, rows of P pass by."""
-    numbers = dim + 1
+    numbers, keep = dim + 1, _keeper(dim)
 
     @jit
     def steps(packed, scratch, carry, first, last, states):
@@ -133,9 +144,7 @@ def single_regression_lane_steps(dim: int, ridge: bool):
                 new = multiple(packed.shrink, p) if ridge else p
                 store_columns(plus_multiple(new, u, a), carry.linear, i * dim, 0)
             if carry.keep[row - first] >= 0:
-                for i in range(dim):
-                    p, q = load_columns(carry.linear, i * dim, 0, dim), load(carry.offset, i, 0, zero)
-                    store(dot(p, load_columns(carry.x0, 0, 0, dim), q), carry.kept, kept * dim + i, 0)
+                keep(carry, kept, zero)
                 kept += 1
         _write_kept(carry, dim, first, last, states)
 
@@ -145,7 +154,7 @@ def single_regression_lane_steps(dim: int, ridge: bool):
 @cache
 def regression_lane_steps(dim: int, ridge: bool):
     """Linear regression in few dimensions: rank-one updates, 2d² multiply-adds a row of the batch."""
-    numbers = dim + 1
+    numbers, keep = dim + 1, _keeper(dim)
 
     @jit
     def steps(packed, scratch, carry, first, last, states):
@@ -166,9 +175,7 @@ def regression_lane_steps(dim: int, ridge: bool):
                 store(q, carry.offset, i, 0)
                 store_columns(new, carry.linear, i * dim, 0)
             if carry.keep[row - first] >= 0:
-                for i in range(dim):
-                    p, q = load_columns(carry.linear, i * dim, 0, dim), load(carry.offset, i, 0, zero)
-                    store(dot(p, load_columns(carry.x0, 0, 0, dim), q), carry.kept, kept * dim + i, 0)
+                keep(carry, kept, zero)
                 kept += 1
         _write_kept(carry, dim, first, last, states)
 

@@ -6,16 +6,13 @@ cannot be lifted, and what repeats a step in which an index was out of range in 
 
 from __future__ import annotations
 
-import operator
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
-from numba.core import cgutils
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.extending import intrinsic
 from numba.np.numpy_support import from_dtype
 
 from iterorder.forms import Body
@@ -30,75 +27,17 @@ from iterorder.kernels.cpu.lift.own_functions import with_own_functions
 from iterorder.kernels.cpu.lift.rewrite import lifted_function
 from iterorder.kernels.cpu.lift.varying import Varying
 from iterorder.kernels.cpu.lift.varying_arrays import LONGEST_ROW, array_of, new_array, on_stack, unwritable
+from iterorder.kernels.cpu.mixed_draws import IndexAndFloats, index_and_floats
 from iterorder.kernels.targets import OPTIONS, address_of, call_at, jit
 
 #: Draws up to this size are held in registers (or on the stack) by a step.
 MOST_DRAWS = 64
 
 _WORDS = array_of(types.float64, writable=False)
-_INDEX = Varying(types.int64, LANES)
+VARYING_DRAW = IndexAndFloats(Varying(types.int64, LANES), _WORDS)
 
 
 # --------------------------------------------------------------------------------------------------------------- draws
-
-
-class VaryingDraw(types.Type):
-    """The type of draws whose entry 0 is an integer and whose other entries are floats, one draw for each lane."""
-
-    def __init__(self):
-        super().__init__("VaryingDraw")
-
-
-VARYING_DRAW = VaryingDraw()
-
-
-@register_model(VaryingDraw)
-class _VaryingDrawModel(models.StructModel):
-    def __init__(self, data_models, kind):
-        super().__init__(data_models, kind, [("index", _INDEX), ("words", _WORDS)])
-
-
-@infer_global(len)
-class _Length(AbstractTemplate):
-    def generic(self, args, kws):
-        return signature(types.intp, *args) if args == (VARYING_DRAW,) else None
-
-
-@lower_builtin(len, VaryingDraw)
-def _length(context, builder, kind, args):
-    draw = cgutils.create_struct_proxy(VARYING_DRAW)(context, builder, args[0])
-    return builder.extract_value(context.make_array(_WORDS)(context, builder, draw.words).shape, 0)
-
-
-@infer_global(operator.getitem)
-class _Entry(AbstractTemplate):
-    prefer_literal = True
-
-    def generic(self, args, kws):
-        if len(args) != 2 or args[0] != VARYING_DRAW or not isinstance(args[1], types.Integer):
-            return None
-        first = isinstance(args[1], types.IntegerLiteral) and args[1].literal_value == 0
-        return signature(_INDEX if first else _WORDS.dtype, *args)
-
-
-@lower_builtin(operator.getitem, VaryingDraw, types.IntegerLiteral)
-@lower_builtin(operator.getitem, VaryingDraw, types.Integer)
-def _entry(context, builder, kind, args):
-    """As for one draw: entry 0 at an index that is not written out is a float, and one beyond the end is NaN."""
-    draw = cgutils.create_struct_proxy(VARYING_DRAW)(context, builder, args[0])
-    if kind.return_type == _INDEX:
-        return draw.index
-    words = context.make_array(_WORDS)(context, builder, draw.words)
-    length = builder.extract_value(words.shape, 0)
-    position = context.cast(builder, args[1], types.unliteral(kind.args[1]), types.intp)
-    negative = builder.icmp_signed("<", position, position.type(0))
-    position = builder.select(negative, builder.add(position, length), position)
-    inside = builder.icmp_unsigned("<", position, length)
-    position = builder.select(inside, position, position.type(0))
-    numbers = builder.load(builder.gep(words.data, [position]))
-    is_index = builder.icmp_signed("==", position, position.type(0))
-    value = builder.select(is_index, builder.sitofp(draw.index, numbers.type), numbers)
-    return builder.select(inside, value, ir.Constant(numbers.type, [float("nan")] * LANES))
 
 
 def varying_draw_type(noise: str):
@@ -130,9 +69,7 @@ def varying_draw(noise: str):
                 builder.store(bits, builder.gep(place, [ir.Constant(ir.IntType(64), k)]))
             if words is kind:
                 return array
-            draw = cgutils.create_struct_proxy(VARYING_DRAW)(context, builder)
-            draw.index, draw.words = index, array
-            return draw._getvalue()
+            return index_and_floats(context, builder, VARYING_DRAW, index, array)
 
         return kind(drawn, types.intp, types.intp, count), generate
 
