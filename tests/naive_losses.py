@@ -29,9 +29,9 @@ def squared_hinge(z, y):
 def smoothed_quantile(z, b, level=0.5, width=1.0):
     """The mean of the pinball loss of b − z + V, V uniform on [−width, width]: outside the pinball loss itself."""
     u = b - z
-    if u >= width:
+    if u > width:
         return level * u, -level, 0.0
-    if u <= -width:
+    if u < -width:
         return (level - 1.0) * u, 1.0 - level, 0.0
     # ∫ of level·v over the positive part (0, u + width) and of (level − 1)·v over the negative one, over 2·width.
     above, below = (u + width) ** 2 / 2, (u - width) ** 2 / 2

@@ -7,14 +7,20 @@ import os
 import resource
 import subprocess
 import sys
+import time
+import types
 from pathlib import Path
 
 import numba
 import numpy as np
 import pytest
 
+from iterorder.forms import FINGERPRINT
 from iterorder.kernels import disk_cache
-from iterorder.kernels.targets import OPTIONS
+from iterorder.kernels.targets import OPTIONS, jit
+from iterorder.maps.fingerprint import fingerprint
+from iterorder.maps.kept_functions import with_outside
+from iterorder.maps.outside import read_outside
 
 SOURCE = "def twice(x):\n    return 2.0 * x\n"
 
@@ -214,3 +220,155 @@ print(ito.wasserstein_1d([0.0, 1.0], [1.0, 2.5]))
     *reasons, distance = run.stdout.splitlines()
     assert reasons == 2 * ["NUMBA_DISABLE_JIT is set, and simulations need compiled kernels: unset it, or set it to 0"]
     assert distance == "1.25", run.stderr
+
+
+STEP = """
+import math
+import sys
+
+import numba
+import numpy as np
+
+import iterorder as ito
+
+FACTOR = {factor}
+
+@numba.njit
+def helper(x):
+    return x * {inner}
+
+def step(x, draw, params, out):
+    out[0] = FACTOR * helper(x[0]) + draw[0] * params[0]{entry}
+
+maps = ito.CustomMaps(step, dim=1, noise="normal", params=({given},))
+states = ito.simulate(maps, [1.0], 10, n_replicas=3, seed=0, dtype="{dtype}").states[:, 0, 0]
+
+def slope(z, target, params):
+    return math.tanh(FACTOR * (z - target))
+
+rows = np.arange(6.0).reshape(3, 2)
+losses = ito.LinearModelSGD(rows, [1.0, 2.0, 3.0], 0.1, loss=ito.Loss(slope))
+states = np.append(states, ito.simulate(losses, [0.0, 0.0], 10, seed=0, dtype="{dtype}").states)
+print(states.tolist())
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A script with a step and a slope of its own in a process of its own: what it prints, and whether it compiles."""
+
+    def in_process(factor, inner="0.5", given="1.0", dtype="float64", shift=""):
+        entry = "[0]" if "np" in given else ""
+        script = STEP.format(factor=factor, inner=inner, given=given, dtype=dtype, entry=entry)
+        (tmp_path / "script.py").write_text(shift + script)
+        run = subprocess.run([sys.executable, str(tmp_path / "script.py")], capture_output=True, text=True, check=True)
+        return run.stdout, "compiling for this processor" in run.stderr
+
+    return in_process
+
+
+def test_kernels_of_users_functions_are_found_again(run):
+    """By what the functions compute: not by their file, and never for another number, helper or type."""
+    number = 0.5 + time.time_ns() % 10**9 * 1e-12  # of which no kernel is kept
+    first, compiled = run(number)
+    assert compiled  # the control
+    assert run(number) == (first, False)
+    assert run(number, shift="# another line\n\n") == (first, False)
+    for other in (
+        run(number + 1e-9),
+        run(number, inner="0.25"),
+        run(number, dtype="float32"),
+        run(number, given="np.ones(3)"),
+    ):
+        assert other[1]
+    assert run(number + 1e-9)[0] != first
+    # The value of a parameter is no part of the code.
+    assert not run(number, given="2.0")[1]
+
+
+RECURSIVE = '''
+import sys
+import iterorder as ito
+from iterorder.kernels.cpu.lift import own_functions, rewrite
+from iterorder.maps import kept_functions
+
+if {shared_names}:
+    for module in (own_functions, rewrite, kept_functions):
+        module.name_apart = lambda function: None
+for factor in {factors}:
+    space = dict(__name__="__main__")
+    exec(f"""
+import numba
+@numba.njit
+def power(n):
+    return 1.0 if n < 1 else {{factor}} * power(n - 1)
+def step(x, draw, params, out):
+    out[0] = power(params[0])
+""", space)
+    maps = ito.CustomMaps(space["step"], dim=1, params=(2,))
+    print(ito.simulate(maps, [0.0], 1, seed=0).states[0, 0, 0] == factor**2)
+'''
+
+
+def test_functions_of_one_name_from_disk_are_not_taken_for_each_other():
+    """Compiled functions are called by their names, and processes count those that share one from the same start."""
+    number = time.time_ns() % 10**9 * 1e-12
+
+    def run(shared_names, *factors):
+        script = RECURSIVE.format(shared_names=shared_names, factors=factors)
+        return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+    for shared_names, a, b in ((False, 0.5 + number, 0.25 + number), (True, 0.5 - number, 0.25 - number)):
+        for factors in ((a,), (b,)):
+            assert run(shared_names, *factors).stdout == "True\n"
+        both = run(shared_names, a, b)
+        if shared_names:  # the control
+            assert "gives another number when compiled" in both.stderr
+        else:
+            assert both.stdout == "True\nTrue\n", both.stderr
+
+
+def test_a_step_that_reads_what_nobody_knows_is_compiled_in_each_process(run):
+    """A function of an installed package may call anything, which can change under the same name."""
+
+    def step(x, draw, params, out):
+        out[0] = x[0]
+
+    outside = read_outside(step)
+    assert len(fingerprint(step, outside)) == 64
+    outside.values["other"] = object()
+    assert fingerprint(step, outside) == ""
+    made = with_outside(step, read_outside(step))
+    setattr(made, FINGERPRINT, "")
+
+    def enclosing():
+        def kernel(x):
+            return made
+
+        return kernel
+
+    assert not isinstance(jit(enclosing())._cache, disk_cache._Forgiving)
+    setattr(made, FINGERPRINT, "some digest")
+    assert isinstance(jit(enclosing())._cache, disk_cache._Forgiving)
+
+
+def test_only_the_latest_kernels_of_users_are_kept(folder, monkeypatch):
+    monkeypatch.setattr(disk_cache, "MOST_OWN", 3)
+    spec = importlib.util.spec_from_file_location("module", folder / "module.py")
+    module = importlib.util.module_from_spec(spec)
+    (folder / "module.py").write_text(ENCLOSING)
+    spec.loader.exec_module(module)
+    monkeypatch.setitem(sys.modules, "module", module)
+
+    def call(name):
+        inner = types.FunctionType(module.twice.__code__, {"__name__": "math"}, "twice")
+        setattr(inner, FINGERPRINT, name)
+        function = disk_cache.compiled_lazily(module.shifted(numba.njit(inner), 1.0), OPTIONS)
+        assert function(1.5) == 4.0
+        return sum(function.stats.cache_hits.values())
+
+    assert [call(name) for name in "abcd"] == [0] * 4
+    assert len(files(folder, ".nbi")) == len(files(folder, ".nbc")) == 3
+    assert call("b") == 1  # and is the latest now
+    assert call("a") == 0
+    assert [call(name) for name in "bcd"] == [1, 0, 0]  # c made room for a, and d for c

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 import iterorder as ito
 from iterorder.kernels.cpu import lane_blocks
-from iterorder.kernels.cpu.body_steps import compiled_body, custom_steps, layout_of
+from iterorder.kernels.cpu.body_steps import body_of, custom_steps, layout_of
 from iterorder.kernels.cpu.draw_tables import draws_of
-from iterorder.kernels.cpu.lift.steps import address_of_images, lifted_body, lifted_steps
+from iterorder.kernels.cpu.lift.steps import lifted_body, lifted_steps, repeat_addresses
 from iterorder.kernels.cpu.packing import pack
 from iterorder.maps.gaussian_regression import gaussian_step
 
@@ -33,16 +33,15 @@ def engines(maps, dtype):
     noise = getattr(maps, "noise", "normal")
     rows = 1 if noise == "index" else maps.sampling_law.count + (noise == "index+normal")
     layout = layout_of(maps.params)
-    kinds = maps.dim, noise, layout, dtype
     form = maps.form()
     system, draws = pack(form, dtype), draws_of(form, maps.sampling_law, 0)
     scratch = lane_blocks.new_scratch(system, draws, LANES, shared=False)
-    scalar, lifted = compiled_body(body, *kinds), lifted_body(body, maps.dim, noise, rows, layout, dtype).body
-    single = custom_steps(scalar, maps.dim, noise, rows, layout)
+    kinds = body, maps.dim, noise, rows, layout, dtype
+    single, lifted = custom_steps(body_of(body), maps.dim, noise, rows, layout), lifted_body(*kinds).body
     many = None
     if lifted is not None:
-        many = lifted_steps(lifted, maps.dim, noise, rows, layout, dtype)
-        system.parameters[-1] = address_of_images(scalar, maps.dim, noise, rows, layout, dtype)
+        many = lifted_steps(lifted, maps.dim, noise, rows, layout)
+        system.parameters[-2:] = repeat_addresses(*kinds)
     return SimpleNamespace(single=single, many=many, system=system, scratch=scratch, rows=rows, noise=noise)
 
 

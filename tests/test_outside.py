@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import iterorder as ito
-from iterorder.maps.outside import read_outside, with_outside
+from iterorder.maps.kept_functions import with_outside
+from iterorder.maps.outside import read_outside
 
 FACTOR = 1.0
 TABLE = np.array([0.5, 0.5])

@@ -18,7 +18,7 @@ from numba.extending import intrinsic
 from iterorder.errors import BackendUnavailableError
 from iterorder.kernels.bodies import exponential, normals, philox
 from iterorder.kernels.bodies import primitives as plain
-from iterorder.kernels.disk_cache import compiled_lazily
+from iterorder.kernels.disk_cache import compiled_lazily, is_kept
 
 #: Without the interpreter lock, IEEE division (no exception on x/0).
 OPTIONS = {"nogil": True, "error_model": "numpy"}
@@ -83,6 +83,12 @@ def load_bodies(
     for space in spaces:  # bodies call each other
         space.update(loaded)
     return loaded
+
+
+def is_compiled_for(dispatcher, *arguments) -> bool:
+    """Whether a function of `jit` is compiled for arguments of the types of these, in this process or on disk."""
+    check_compiler()
+    return is_kept(dispatcher, tuple(typeof(argument) for argument in arguments))
 
 
 def overload_of(dispatcher, *arguments):

@@ -17,7 +17,8 @@ from iterorder.errors import InvalidInputError
 from iterorder.forms import Body
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.family import family
-from iterorder.maps.outside import Outside, body_of, read_outside, with_outside
+from iterorder.maps.kept_functions import with_outside
+from iterorder.maps.outside import Outside, body_of, read_outside
 from iterorder.maps.parameters import law_of, params_of
 from iterorder.maps.trial import check_body, try_body
 from iterorder.sampling import FreshNoise
@@ -161,10 +162,8 @@ class CustomMaps(RandomMaps):
         self._try_bound(draws)
         # Only a compiler needs Numba.
         from iterorder.kernels.cpu.agreement import check_agrees
-        from iterorder.kernels.cpu.body_steps import check_compiles
 
-        form = self.form()
-        check_agrees(form, check_compiles(form), runs, self.step)
+        check_agrees(self.form(), runs, self.step)
 
     def _try_bound(self, draws: list) -> None:
         """Call a function given as `lipschitz` on some draws."""

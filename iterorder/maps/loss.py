@@ -17,9 +17,10 @@ import numpy as np
 
 from iterorder.errors import InvalidInputError
 from iterorder.forms import Slope
+from iterorder.maps.kept_functions import with_outside
 from iterorder.maps.loss_trial import check_loss, try_functions
 from iterorder.maps.on_arrays import on_arrays
-from iterorder.maps.outside import Outside, read_outside, with_outside
+from iterorder.maps.outside import Outside, read_outside
 from iterorder.maps.parameters import params_of
 from iterorder.maps.trial import check_body
 from iterorder.shown import call, shown

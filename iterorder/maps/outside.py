@@ -1,13 +1,7 @@
-"""What a function reads from outside of itself, kept as it was at one moment, and the function with that for ever.
-
-A compiler reads a global variable once, and plain Python at each call: a function that both are to understand alike
-must not see its variables change. So a function of a user gets globals of its own, and so do the compiled functions
-that it calls and the modules of the user whose attributes it reads.
-"""
+"""What a function reads from outside of itself, as it is at one moment."""
 
 from __future__ import annotations
 
-import builtins
 import copy
 import dis
 import re
@@ -15,11 +9,11 @@ import sys
 import types
 from array import array
 from collections.abc import Iterator
-from functools import lru_cache
 
 import numpy as np
 
 from iterorder.errors import InvalidInputError
+from iterorder.forms import FINGERPRINT
 
 MUTABLE = (np.ndarray, list, dict, set, bytearray, memoryview, array)
 CONSTANTS = (bool, int, float, complex, str, bytes, np.generic, types.NoneType)
@@ -27,8 +21,6 @@ CONSTANTS = (bool, int, float, complex, str, bytes, np.generic, types.NoneType)
 SETTLED = sys.stdlib_module_names | {"numpy", "numba", "scipy", "iterorder"}
 #: Where plain functions that others wrote stand: what they call in their turn is no matter of the user's.
 INSTALLED = re.compile(r"[/\\](site|dist)-packages[/\\]")
-#: Of what a function is marked with that reads what was kept: nothing it refers to changes any more.
-KEPT = "_iterorder_kept"
 
 
 class Outside:
@@ -39,7 +31,7 @@ class Outside:
     values : dict
         Everything that was found, by name.
     inner : dict of Outside
-        Of those that are functions or modules which read, or hold, something that can change.
+        Of those that are compiled functions, and functions or modules which read, or hold, something that can change.
     """
 
     def __init__(self, values: dict[str, object], inner: dict[str, Outside]) -> None:
@@ -78,35 +70,6 @@ def read_outside(function: types.FunctionType, kept: Outside | None = None, *, t
     return _read(values, names, kept, (*through, function))
 
 
-def with_outside(function: types.FunctionType, outside: Outside) -> types.FunctionType:
-    """The function with globals and closures that hold what was read, and change no more: one for equal values."""
-    copies = any(True for _ in outside.held(MUTABLE))
-    return (_with_outside.__wrapped__ if copies else _with_outside)(function, outside)  # arrays are not kept alive
-
-
-@lru_cache(maxsize=256)
-def _with_outside(function, outside: Outside):
-    values = _settled(outside)
-    names = {"__builtins__": builtins, "__name__": function.__module__, **values}
-    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
-    closure = tuple(types.CellType(values[name]) if name in values else cell for name, cell in cells)
-    made = types.FunctionType(function.__code__, names, function.__name__, function.__defaults__, closure)
-    _refer(made, function, made)
-    for name in ("__kwdefaults__", "__qualname__", "__module__", "__doc__"):
-        setattr(made, name, getattr(function, name))
-    setattr(made, KEPT, True)
-    return made
-
-
-def _refer(function: types.FunctionType, before, now) -> None:
-    """Where a function refers to itself, let it be to what was made of it."""
-    for name in [name for name, value in function.__globals__.items() if value is before]:
-        function.__globals__[name] = now
-    for cell in function.__closure__ or ():
-        if _content(cell) is before:
-            cell.cell_contents = now
-
-
 def _read(values: dict, names: dict[str, set], kept: Outside | None, through: tuple) -> Outside:
     inner: dict[str, Outside] = {}
     for name, value in values.items():
@@ -125,7 +88,8 @@ def _read(values: dict, names: dict[str, set], kept: Outside | None, through: tu
                     "from outside cannot be kept: make one of them"
                 )
             found = read_outside(body, before, through=through)
-            if not all(isinstance(item, types.ModuleType) and is_settled(item) for item in found.values.values()):
+            settled = all(isinstance(item, types.ModuleType) and is_settled(item) for item in found.values.values())
+            if is_compiled(value) or not settled:
                 inner[name] = found
     return Outside(values, inner)
 
@@ -145,7 +109,7 @@ def body_of(value) -> types.FunctionType | None:
     for holder in (value, getattr(value, "_dispatcher", None)):
         for name in ("py_func", "_pyfunc"):
             value = getattr(holder, name, value)
-    if not isinstance(value, types.FunctionType) or hasattr(value, KEPT):
+    if not isinstance(value, types.FunctionType) or hasattr(value, FINGERPRINT):
         return None
     return None if (value.__module__ or "").partition(".")[0] in SETTLED else value
 
@@ -160,52 +124,17 @@ def is_compiled(value) -> bool:
     return hasattr(value, "py_func") and hasattr(value, "targetoptions")
 
 
-def _settled(outside: Outside) -> dict[str, object]:
-    """The values, of which those that read or hold others are made anew with them."""
-    values = dict(outside.values)
-    for name, inner in outside.inner.items():
-        value = values[name]
-        if isinstance(value, types.ModuleType):
-            values[name] = _module_with(value, inner)
-        elif isinstance(value, types.FunctionType):
-            values[name] = with_outside(value, inner)
-        elif can_be_kept(value):
-            values[name] = _compiled_anew(value, inner)
-    return values
-
-
-def _module_with(module: types.ModuleType, inner: Outside) -> types.ModuleType:
-    made = types.ModuleType(module.__name__)
-    made.__dict__.update({**vars(module), **_settled(inner)})
-    return made
-
-
-@lru_cache(maxsize=256)
-def _compiled_anew(dispatcher, outside: Outside):
-    """The function of numba.njit with what it reads, for the signatures that it was given, if it was given any."""
-    import numba
-
-    function = with_outside(dispatcher.py_func, outside)
-    made = numba.jit(**dispatcher.targetoptions)(function)
-    _refer(function, dispatcher, made)
-    if not getattr(dispatcher, "_can_compile", True):
-        for signature in dispatcher.signatures:
-            made.compile(signature)
-        made.disable_compile()
-    return made
-
-
 _MISSING = object()
 
 
 def _value(function: types.FunctionType, name: str):
     """What a name refers to outside of a function; `_MISSING` for builtins and for what is not there yet."""
     if name in function.__code__.co_freevars:
-        return _content((function.__closure__ or ())[function.__code__.co_freevars.index(name)])
+        return content((function.__closure__ or ())[function.__code__.co_freevars.index(name)])
     return function.__globals__.get(name, _MISSING)
 
 
-def _content(cell: types.CellType):
+def content(cell: types.CellType):
     try:
         return cell.cell_contents
     except ValueError:  # what the enclosing function is still to make

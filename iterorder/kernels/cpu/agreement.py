@@ -9,8 +9,8 @@ import numpy as np
 
 from iterorder.errors import MapCompilationError
 from iterorder.forms import Body
-from iterorder.kernels.cpu.body_steps import layout_of, memory_of
-from iterorder.kernels.cpu.images import images_kernel
+from iterorder.kernels.cpu.body_steps import memory_of
+from iterorder.kernels.cpu.images import checked_images
 
 # Compiled code contracts and reorders nothing: only the functions of its mathematics library may differ, by units in
 # the last place of numbers that may be far larger than the image. Half of the digits tell that from another meaning.
@@ -28,20 +28,19 @@ class TrialRun(Protocol):
     def out(self) -> np.ndarray: ...
 
 
-def check_agrees(form: Body, body, runs: Sequence[TrialRun], step) -> None:
+def check_agrees(form: Body, runs: Sequence[TrialRun], step) -> None:
     """Hold the compiled body against the trial runs in plain Python; states where Python raised are left out.
 
     Raises
     ------
     MapCompilationError
-        If an entry of out differs by more than rounding, or is a number in one of the two only.
+        If the body cannot be compiled, or an entry of out differs by more than rounding or is a number in one of the
+        two only.
     """
-    memory = memory_of(form.params)
+    kernel, memory = checked_images(form), memory_of(form.params)
     for run in runs:
-        words = _words(run.draw, form.noise)
         images = np.full((1, form.dim), np.nan)
-        kernel = images_kernel(body, form.dim, form.noise, len(words), layout_of(form.params))
-        kernel(run.x[None, :].copy(), 1, words, memory, images)
+        kernel(run.x[None, :].copy(), 1, _words(run.draw, form.noise), memory, images)
         place = _difference(run, images[0])
         if place is not None:
             raise _disagreement(step, run, images[0], place)

@@ -24,7 +24,7 @@ from iterorder.kernels.cpu.explain import allocates, explained, makes_arrays
 from iterorder.kernels.cpu.lanes import row_pointer
 from iterorder.kernels.cpu.lift.own_functions import with_own_functions
 from iterorder.kernels.cpu.mixed_draws import IndexAndFloats, index_and_floats
-from iterorder.kernels.targets import OPTIONS, check_compiler
+from iterorder.kernels.targets import OPTIONS, check_compiler, jit, jit_inline
 
 # Up to this dimension a state is worked on in registers; above, in its row of the block.
 MAX_LANE_DIM = 16
@@ -194,43 +194,41 @@ def memory_of(params: tuple) -> np.ndarray:
 
 
 @lru_cache(maxsize=256)
-def compiled_body(function, dim: int, noise: str, layout: tuple, dtype):
-    """The body as a compiled function, for arguments of the types that its steps give it; raises Numba's own errors.
+def body_of(function):
+    """The body as a function that is compiled when a kernel that calls it is.
 
     `function` is `CustomMaps.body`, another one for other values of what it reads from outside: those are compiled in.
     """
-    body = njit(**OPTIONS, forceinline=True, boundscheck=True)(with_own_functions(function))
-    state = types.Array(from_dtype(np.dtype(dtype)), 1, "C", readonly=True)
-    body.compile((state, draw_type(noise), parameter_types(layout), types.Array(state.dtype, 1, "C")))
-    return body
+    return njit(**OPTIONS, forceinline=True, boundscheck=True)(with_own_functions(function))
 
 
-def check_compiles(form: Body):
-    """The compiled body of custom maps for float64; what fails is a `MapCompilationError` with place and reason."""
+def check_compiles(form: Body) -> None:
+    """Compile a body for float64; what fails is a `MapCompilationError` with place and reason."""
     check_compiler()
     assert isinstance(form.step, FunctionType)
-    kinds = form.dim, form.noise, layout_of(form.params), np.dtype(np.float64)
+    number = types.float64
+    state, out = types.Array(number, 1, "C", readonly=True), types.Array(number, 1, "C")
+    kinds = state, draw_type(form.noise), parameter_types(layout_of(form.params)), out
 
     def compiles(function):
-        return compiled_body.__wrapped__(function, *kinds)
+        body = body_of.__wrapped__(function)
+        body.compile(kinds)
+        return body
 
+    body = body_of(form.step)
     try:
-        body = compiled_body(form.step, *kinds)
+        body.compile(kinds)
     except Exception as error:  # Numba raises many kinds
         raise explained(form.step, error, compiles) from error
     if makes_arrays(body):
         raise allocates(form.step, body, compiles)
-    return body
 
 
 def custom_steps(body, dim: int, noise: str, rows: int, layout: tuple):
-    """The step of a block, as `steps.steps_of` describes it; where the noise is shared its columns are all equal.
-
-    Compiled for this process: what a user wrote can change with anything that it refers to.
-    """
+    """The step of a block, as `steps.steps_of` describes it; where the noise is shared its columns are all equal."""
     draw, parameters = draw_view(noise), parameters_at(layout)
 
-    @njit(**OPTIONS, forceinline=True)
+    @jit_inline
     def step(x, drawn, given, image):
         for k in range(dim):
             image[k] = np.nan  # what a branch leaves out is not a number
@@ -240,7 +238,7 @@ def custom_steps(body, dim: int, noise: str, rows: int, layout: tuple):
         for k in range(dim):
             x[k] = image[k]
 
-    @njit(**OPTIONS)
+    @jit
     def column_steps(packed, scratch, start, stop, direction, first_lane):
         states, drawn, given = scratch.states, scratch.drawn, parameters(packed.parameters)
         for lane in range(first_lane, states.shape[1]):
@@ -252,7 +250,7 @@ def custom_steps(body, dim: int, noise: str, rows: int, layout: tuple):
             for k in range(dim):
                 states[k, lane] = x[k]
 
-    @njit(**OPTIONS)
+    @jit
     def row_steps(packed, scratch, start, stop, direction, first_lane):
         states, drawn, given = scratch.states, scratch.drawn, parameters(packed.parameters)
         image = row_view(scratch.image, 0, dim)

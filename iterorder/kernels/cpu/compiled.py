@@ -14,18 +14,18 @@ import numpy as np
 from iterorder.forms import Affine, Body, Form
 from iterorder.kernels.cpu import float_draws, index_draws
 from iterorder.kernels.cpu.backward import backward_each, backward_to, mark_diverged, sliding_window
-from iterorder.kernels.cpu.body_steps import compiled_body, custom_steps, layout_of
+from iterorder.kernels.cpu.body_steps import body_of, custom_steps, layout_of
 from iterorder.kernels.cpu.draw_tables import PACKED_BITS, Draws, draws_of
 from iterorder.kernels.cpu.forward import forward
 from iterorder.kernels.cpu.incremental import incremental, new_carry
 from iterorder.kernels.cpu.incremental_steps import incremental_steps_of
 from iterorder.kernels.cpu.lane_blocks import Code, Control, Scratch, chunk_of, new_scratch
 from iterorder.kernels.cpu.lanes import LANES
-from iterorder.kernels.cpu.lift.steps import address_of_images, lifted_body, lifted_steps, may_repeat
+from iterorder.kernels.cpu.lift.steps import lifted_body, lifted_steps, lifted_text, repeat_addresses
 from iterorder.kernels.cpu.packing import Packed, pack
 from iterorder.kernels.cpu.steps import steps_of
 from iterorder.kernels.cpu.sweep import CHUNK, PACKED_CHUNK, backward_sweep, new_sweep
-from iterorder.kernels.targets import address_of, entry_of
+from iterorder.kernels.targets import address_of, entry_of, is_compiled_for
 from iterorder.sampling import Sampling
 
 #: The function of each kind of draws (`draw_tables.PACKED_BITS` …).
@@ -96,7 +96,7 @@ def _address_of_steps(form: Form, packed: Packed, draws: Draws, shared: bool) ->
     dtype = packed.table.dtype
     if isinstance(form, Body):
         kinds = form.dim, form.noise, form.noise_dim, layout_of(form.params)
-        steps, packed.parameters[-1] = _body_addresses(form.step, *kinds, dtype)
+        steps, packed.parameters[-2:] = _body_addresses(form.step, *kinds, dtype)
         return steps
     return steps_address(steps_of(form, packed, draws, shared), dtype)
 
@@ -120,21 +120,19 @@ def _incremental_address(function, dtype: np.dtype) -> int:
 
 
 @lru_cache(maxsize=256)
-def _body_addresses(step, dim, noise, noise_dim, layout, dtype: np.dtype) -> tuple[int, int]:
+def _body_addresses(step, dim, noise, noise_dim, layout, dtype: np.dtype) -> tuple[int, tuple[int, int]]:
     """The compiled step of a body, the same for all whose parameters have the same types and shapes.
 
-    And what repeats a step of eight replicas one at a time, where the step may need that; else 0.
+    And what repeats a step of eight replicas one at a time; zeros where each is worked on by itself.
     """
     example, rows = _example(dtype), noise_dim + (noise == "index+normal")
-    kinds, arguments = (step, dim, noise, layout, dtype), (example.packed, example.scratch, 0, 0, 0, 0)
-    lifted = lifted_body(step, dim, noise, rows, layout, dtype).body
-    if lifted is None:
-        return address_of(custom_steps(compiled_body(*kinds), dim, noise, rows, layout), *arguments), 0
-    steps = lifted_steps(lifted, dim, noise, rows, layout, dtype)
-    address = address_of(steps, *arguments)
-    if not may_repeat(steps, dtype):
-        return address, 0
-    return address, address_of_images(compiled_body(*kinds), dim, noise, rows, layout, dtype)
+    arguments = example.packed, example.scratch, 0, 0, 0, 0
+    body = lifted_text(step, dim, rows, layout).body
+    if body is not None:
+        steps = lifted_steps(body, dim, noise, rows, layout)
+        if is_compiled_for(steps, *arguments) or lifted_body(step, dim, noise, rows, layout, dtype).body is not None:
+            return address_of(steps, *arguments), repeat_addresses(step, dim, noise, rows, layout, dtype)
+    return address_of(custom_steps(body_of(step), dim, noise, rows, layout), *arguments), (0, 0)
 
 
 @cache

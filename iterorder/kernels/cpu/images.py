@@ -6,12 +6,12 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 
 from iterorder import noise
 from iterorder.forms import Body
 from iterorder.kernels.cpu.attempt import succeeds
 from iterorder.kernels.cpu.body_steps import (
+    body_of,
     check_compiles,
     draw_view,
     layout_of,
@@ -20,7 +20,7 @@ from iterorder.kernels.cpu.body_steps import (
     row_view,
     unwritable,
 )
-from iterorder.kernels.targets import OPTIONS
+from iterorder.kernels.targets import is_compiled_for, jit
 from iterorder.sampling import FreshNoise, Sampling
 
 
@@ -30,10 +30,9 @@ def images_of(form: Body) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     Column r of the words is the draw that all k states of replica r meet, as `words_of` holds it. An image that is no
     number, as in a simulation, is NaN.
     """
-    body, memory = check_compiles(form), memory_of(form.params)
+    kernel, memory = checked_images(form), memory_of(form.params)
 
     def images(states, words) -> np.ndarray:
-        kernel = images_kernel(body, form.dim, form.noise, len(words), layout_of(form.params))
         rows = np.ascontiguousarray(states, np.float64).reshape(-1, form.dim)
         found = np.empty_like(rows)
         kernel(rows, states.shape[1], np.ascontiguousarray(words), memory, found)
@@ -54,12 +53,30 @@ def words_of(law: Sampling | FreshNoise, seed: int, replicas: np.ndarray, first:
     return words
 
 
-@lru_cache(maxsize=256)
-def images_kernel(body, dim: int, noise: str, rows: int, layout: tuple):
-    """The body on many states (M, d) and draws (rows, M/states_per_draw), called from Python."""
-    draw, parameters = draw_view(noise), parameters_at(layout)
+def checked_images(form: Body):
+    """The kernel of the images of a form, in float64; a body that cannot be compiled is a `MapCompilationError`.
 
-    @njit(**OPTIONS)
+    A kernel that is on disk was made of a body without fault.
+    """
+    rows = form.noise_dim + (form.noise == "index+normal")
+    kernel = images_kernel(form.step, form.dim, form.noise, rows, layout_of(form.params))
+    if not is_compiled_for(kernel, *images_arguments(form.dim, rows, np.float64)):
+        check_compiles(form)
+    return kernel
+
+
+def images_arguments(dim: int, rows: int, dtype) -> tuple:
+    """Arguments of the types that an images kernel takes."""
+    states = np.zeros((1, dim), dtype)
+    return states, 1, np.zeros((rows, 1), np.int64), np.zeros(1, np.int64), states
+
+
+@lru_cache(maxsize=256)
+def images_kernel(step, dim: int, noise: str, rows: int, layout: tuple):
+    """The step on many states (M, d) and draws (rows, M/states_per_draw), called from Python."""
+    body, draw, parameters = body_of(step), draw_view(noise), parameters_at(layout)
+
+    @jit
     def images(states, states_per_draw, words, memory, found):
         given = parameters(memory)
         for row in range(states.shape[0]):

@@ -32,7 +32,7 @@ class Packed(NamedTuple):
     and ``constants[i]`` holds b or c.
 
     Bodies and slopes that were given as functions find what they need at `parameters`, behind which bodies have the
-    address of what repeats a step one replica at a time, where that may be needed. With an `optimizer`, whose
+    addresses of what repeats a step one replica at a time, where they work on eight. With an `optimizer`, whose
     numbers that array holds, the table is that of the gradients: (H | −Hc) in place of (A | b), and `dim` is that of
     the state with the velocity.
     """
@@ -118,7 +118,7 @@ def _(form: Body, dtype) -> Packed:
     columns, one = form.dim <= MAX_LANE_DIM, np.dtype(dtype).type(1.0)
     stride = form.dim if columns else padded(form.dim, dtype)
     empty = np.zeros((1, stride), dtype)
-    memory = np.append(memory_of(form.params), 0)
+    memory = np.append(memory_of(form.params), (0, 0))
     return Packed(columns, form.dim, stride, 1, empty, empty, one, one, memory)
 
 

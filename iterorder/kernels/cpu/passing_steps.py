@@ -28,6 +28,7 @@ from iterorder.kernels.cpu.lanes import (
 from iterorder.kernels.cpu.loads import is_table, row_lanes
 from iterorder.kernels.cpu.slopes import Move
 from iterorder.kernels.cpu.sums import ROW_CHAINS, added_inwards, folded_to_lanes, sum_each
+from iterorder.kernels.targets import jit
 
 #: Vectors of a state that are in registers while the rows of a batch are added to them: half of the registers.
 BLOCK = 4
@@ -111,7 +112,7 @@ def passing_row_steps(vectors: int, slope: Move, ridge: bool, shared: bool, few:
     folded, move_along, parameters, shrinks = slope.folded, slope.apply, slope.parameters, int(ridge)
     lanes = few or LANES
 
-    @slope.jit
+    @jit
     def steps(packed, scratch, start, stop, direction, first_lane):
         states, sums, moves = scratch.states, scratch.sums, scratch.moves
         table, constants, drawn, shrink = packed.table, packed.constants, scratch.drawn, packed.shrink
@@ -151,7 +152,7 @@ def passing_batch_steps(vectors: int, slope: Move, ridge: bool, shared: bool, fe
     """
     move_along, parameters, shrinks, lanes = slope.apply, slope.parameters, int(ridge), few or LANES
 
-    @slope.jit
+    @jit
     def steps(packed, scratch, start, stop, direction, first_lane):
         states, sums, size, shrink = scratch.states, scratch.sums, packed.batch_size, packed.shrink
         table, constants, drawn = packed.table, packed.constants, scratch.drawn

@@ -39,7 +39,7 @@ def lane_steps(dim: int, single: bool, slope: Move, ridge: bool, few: int = 0):
     width = few or LANES
     numbers, folded, move_along, parameters = dim + 1, slope.folded, slope.apply, slope.parameters
 
-    @slope.jit
+    @jit
     def steps(packed, scratch, start, stop, direction, first_lane):
         table, drawn, states = packed.table, scratch.drawn, scratch.states
         size = 1 if single else packed.batch_size
@@ -64,7 +64,7 @@ def shared_lane_steps(dim: int, single: bool, slope: Move, ridge: bool):
     """`lane_steps` where every lane meets the rows of lane 0: nothing to gather, so the other lanes fill the wait."""
     numbers, folded, move_along, parameters = dim + 1, slope.folded, slope.apply, slope.parameters
 
-    @slope.jit
+    @jit
     def steps(packed, scratch, start, stop, direction, first_lane):
         table, drawn, states = packed.table, scratch.drawn, scratch.states
         size = 1 if single else packed.batch_size
@@ -153,7 +153,7 @@ def row_steps(vectors: int, slope: Move, ridge: bool, shared: bool, few: int = 0
     lanes = few or LANES
     folded, move_along, parameters = slope.folded, slope.apply, slope.parameters
 
-    @slope.jit
+    @jit
     def steps(packed, scratch, start, stop, direction, first_lane):
         states, sums, moves = scratch.states, scratch.sums, scratch.moves
         table, constants, drawn = packed.table, packed.constants, scratch.drawn
@@ -200,7 +200,7 @@ def long_row_steps(slope: Move, shared: bool, few: int = 0):
     lanes = few or LANES
     folded, move_along, parameters = slope.folded, slope.apply, slope.parameters
 
-    @slope.jit
+    @jit
     def steps(packed, scratch, start, stop, direction, first_lane):
         states, sums, moves, size = scratch.states, scratch.sums, scratch.moves, packed.batch_size
         table, constants, drawn, stride = packed.table, packed.constants, scratch.drawn, packed.stride

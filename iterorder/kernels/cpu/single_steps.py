@@ -56,7 +56,7 @@ def single_row_steps(vectors: int, slope: Move, ridge: bool):
     """`row_steps.row_steps` for one lane and batches of one."""
     folded, move_along, parameters = slope.folded, slope.apply, slope.parameters
 
-    @slope.jit
+    @jit
     def steps(packed, scratch, start, stop, direction, first_lane):
         states, table, constants, drawn = scratch.states, packed.table, packed.constants, scratch.drawn
         factor, given, zero = -packed.scale, parameters(packed.parameters), packed.scale - packed.scale

@@ -17,6 +17,7 @@ from iterorder.kernels.cpu.explain import allocates, explained, makes_arrays
 from iterorder.kernels.cpu.lanes import LANES, Vector, alike, sqrt, to_float64, to_type_of, where
 from iterorder.kernels.cpu.lift.in_lanes import lifted
 from iterorder.kernels.cpu.lift.own_functions import with_own_functions
+from iterorder.kernels.disk_cache import is_kept
 from iterorder.kernels.targets import OPTIONS, check_compiler, jit, jit_inline
 
 
@@ -24,15 +25,12 @@ class Move(NamedTuple):
     """A slope, ready to be called in a step.
 
     ``apply(z, c, factor, given)`` is the factor times φ for each lane of the margins z, c the targets where they are
-    not `folded` into the rows; ``parameters(memory)`` reads the `given` of packed maps. `jit` and `jit_inline`
-    compile the steps that call it: what a user wrote anew in every process, as it may change with all that it reads.
+    not `folded` into the rows; ``parameters(memory)`` reads the `given` of packed maps.
     """
 
     apply: Callable
     parameters: Callable
     folded: bool
-    jit: Callable
-    jit_inline: Callable
 
 
 def move_of(slope: Slope) -> Move:
@@ -45,40 +43,50 @@ def _move(function, layout: tuple, folded: bool, exact: bool) -> Move:
     if not folded:
         many = Vector(types.float64, LANES)
         apply = _free(lifted(function, (many, many, parameter_types(layout))))
-        return Move(apply, parameters_at(layout), folded, njit(**OPTIONS), njit(**OPTIONS, forceinline=True))
+        return Move(apply, parameters_at(layout), folded)
     phi = jit_inline(on_lanes(function))
-    return Move((_folded_exact if exact else _folded)(phi), parameters_at(layout), folded, jit, jit_inline)
+    return Move((_folded_exact if exact else _folded)(phi), parameters_at(layout), folded)
 
 
 @lru_cache(maxsize=256)
-def compiled_slope(function, layout: tuple):
-    """``function(z, target, params)`` for numbers; raises Numba's own errors."""
+def _of_numbers(function):
+    """``function(z, target, params)`` for numbers, called from a kernel that is kept where the function can be."""
     slope = njit(**OPTIONS, boundscheck=True)(with_own_functions(function))
-    slope.compile((types.float64, types.float64, parameter_types(layout)))
-    return slope
+
+    @jit
+    def kernel(z, target, given):
+        return slope(z, target, given)
+
+    return kernel, slope
 
 
 def check_compiles(slope: Slope) -> None:
     """Compile a slope that a user gave; what fails is a `MapCompilationError` with place and reason."""
     check_compiler()
-    layout = layout_of(slope.params)
-    assert isinstance(slope.function, FunctionType)
+    function, kinds = slope.function, (types.float64, types.float64, parameter_types(layout_of(slope.params)))
+    assert isinstance(function, FunctionType)
+    kernel, body = _of_numbers(function)
+    if is_kept(kernel, kinds):  # it was without fault when that was compiled
+        return
 
-    def compiles(function):
-        return compiled_slope.__wrapped__(function, layout)
+    def compiles(another):
+        _, made = _of_numbers.__wrapped__(another)
+        made.compile(kinds)
+        return made
 
     try:
-        compiled = compiled_slope(slope.function, layout)
+        body.compile(kinds)
     except Exception as error:  # Numba raises many kinds
-        raise explained(slope.function, error, compiles) from error
-    if makes_arrays(compiled):
-        raise allocates(slope.function, compiled, compiles)
+        raise explained(function, error, compiles) from error
+    if makes_arrays(body):
+        raise allocates(function, body, compiles)
+    kernel.compile(kinds)
 
 
 def _free(slope):
     """A slope of a margin and a target, eight at once where it can be lifted; what raises gives no number."""
 
-    @njit(**OPTIONS, forceinline=True)
+    @jit_inline
     def apply(z, c, factor, given):
         slopes = to_float64(slope(to_float64(z), to_float64(c), given))
         return to_type_of(slopes * np.float64(factor), z)

@@ -63,7 +63,7 @@ def lane_steps(dim: int, slope: Move | None, momentum: bool, shared: bool, few: 
 
     with_gradient = _affine_gradient if slope is None else _lane_gradient(dim, slope)
 
-    @(slope.jit if slope else jit)
+    @jit
     def steps(packed, scratch, start, stop, direction, first_lane):
         table, drawn, states, size = packed.table, scratch.drawn, scratch.states, packed.batch_size
         decay, share = _number(packed, packing.WEIGHT_DECAY), _number(packed, packing.SHARE)
@@ -97,7 +97,7 @@ def _lane_gradient(dim: int, slope: Move):
     """The same of one row's φ(aᵀx + c)·a."""
     folded, move_along, parameters = slope.folded, slope.apply, slope.parameters
 
-    @slope.jit_inline
+    @jit_inline
     def with_gradient(packed, total, item, x, share):
         z = dot(item, x, item[dim] if folded else item[dim] - item[dim])
         return plus_multiple(total, move_along(z, item[dim], share, parameters(packed.parameters)), item)
@@ -114,7 +114,7 @@ def row_steps(dim: int, slope: Move | None, momentum: bool, shared: bool, few: i
     else:
         slopes, gradient = _row_slopes(slope, shared, lanes), _row_gradient(dim, shared)
 
-    @(slope.jit if slope else jit)
+    @jit
     def steps(packed, scratch, start, stop, direction, first_lane):
         states, image = scratch.states, scratch.image
         like = splat(_number(packed, packing.SHARE), LANES)
@@ -145,7 +145,7 @@ def _row_slopes(slope: Move, shared: bool, lanes: int):
     """The factor of each row of a batch, of eight states at once, in `scratch.moves`."""
     folded, move_along, parameters = slope.folded, slope.apply, slope.parameters
 
-    @slope.jit_inline
+    @jit_inline
     def slopes(packed, scratch, row, group):
         table, sums, share = packed.table, scratch.sums, _number(packed, packing.SHARE)
         for slot in range(packed.batch_size):

@@ -12,10 +12,11 @@ from numba.extending import intrinsic
 
 from iterorder.kernels.cpu.lanes import Vector, spread
 from iterorder.kernels.cpu.lift import varying_operations  # noqa: F401, which teaches the compiler what functions use
+from iterorder.kernels.cpu.lift.one_exit import CannotLift
 from iterorder.kernels.cpu.lift.own_functions import with_own_functions
 from iterorder.kernels.cpu.lift.rewrite import lifted_function
 from iterorder.kernels.cpu.lift.varying import Varying, in_each_lane, lane_of
-from iterorder.kernels.targets import OPTIONS
+from iterorder.kernels.targets import OPTIONS, jit_inline
 
 
 @lru_cache(maxsize=256)
@@ -41,15 +42,24 @@ def lifted(function: Callable, kinds: tuple):
     names = [plain.__code__.co_varnames[k] for k, kind in enumerate(kinds) if isinstance(kind, Vector)]
     try:
         many = njit(**options)(lifted_function(plain, names))
-        many.compile(tuple(_of_body(kind) for kind in kinds))
-    except Exception:  # Numba raises many kinds
+    except CannotLift:
         many = None
 
-    @njit(**OPTIONS, forceinline=True)
+    @jit_inline
     def of_vectors(*arguments):
         return _called(many, single, arguments)
 
     return of_vectors
+
+
+def _call_type(many, typing_context, kinds):
+    """The signature of a lifted function; None where it cannot be compiled."""
+    if many == types.none:
+        return None
+    try:
+        return many.get_call_type(typing_context, kinds, {})
+    except Exception:  # Numba raises many kinds
+        return None
 
 
 def _of_body(kind):
@@ -62,7 +72,7 @@ def _called(typing_context, many, single, arguments):
     kinds = tuple(arguments)
     lanes = next(kind.lanes for kind in kinds if isinstance(kind, Vector))
     one = single.get_call_type(typing_context, tuple(k.dtype if isinstance(k, Vector) else k for k in kinds), {})
-    several = None if many == types.none else many.get_call_type(typing_context, tuple(map(_of_body, kinds)), {})
+    several = _call_type(many, typing_context, tuple(map(_of_body, kinds)))
     result = Vector(one.return_type, lanes)
     if not isinstance(one.return_type, types.Float):
         return None

@@ -15,6 +15,7 @@ from numba import types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
+from iterorder.forms import name_apart
 from iterorder.kernels.bodies.mathematics import LARGEST_ANGLE
 from iterorder.kernels.cpu.bodies import mathematics
 from iterorder.kernels.cpu.lanes import Vector
@@ -118,11 +119,9 @@ def with_own_functions(function: python_types.FunctionType) -> python_types.Func
     made = python_types.FunctionType(
         function.__code__, {**function.__globals__, **found}, function.__name__, function.__defaults__, closure
     )
-    made.__kwdefaults__, made.__qualname__, made.__module__ = (
-        function.__kwdefaults__,
-        function.__qualname__,
-        function.__module__,
-    )
+    made.__kwdefaults__, made.__module__ = function.__kwdefaults__, function.__module__
+    vars(made).update(vars(function))  # what it computes, by which kernels are kept
+    name_apart(made)
     return made
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import types
 from functools import lru_cache
 
+from iterorder.forms import FINGERPRINT, name_apart
 from iterorder.kernels.cpu.lift import varying_arrays
 from iterorder.kernels.cpu.lift.choices import Choices
 from iterorder.kernels.cpu.lift.function_text import code_of, tree_of
@@ -43,6 +44,11 @@ def lifted_function(function: types.FunctionType, varying=None, tables=()) -> ty
     closure = tuple(_lifted_cell(cells[name]) for name in code.co_freevars)
     lifted = types.FunctionType(code, names, function.__name__, function.__defaults__, closure)
     lifted.__kwdefaults__ = function.__kwdefaults__
+    if (found := getattr(function, FINGERPRINT, None)) is not None:
+        # Without its text a function is lifted as it is, or not at all.
+        how = tree is not None, sorted(varying or ()), tuple(tables)
+        setattr(lifted, FINGERPRINT, found and f"{found}, lifted {how}")
+        name_apart(lifted)
     return lifted
 
 

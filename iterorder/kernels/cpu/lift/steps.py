@@ -19,7 +19,7 @@ from iterorder.forms import Body
 from iterorder.kernels.cpu.attempt import succeeds
 from iterorder.kernels.cpu.body_steps import MAX_LANE_DIM, layout_of, parameter_types, parameters_at
 from iterorder.kernels.cpu.explain import reason_and_hint
-from iterorder.kernels.cpu.images import images_kernel
+from iterorder.kernels.cpu.images import images_arguments, images_kernel
 from iterorder.kernels.cpu.lanes import LANES, load_from, row_pointer, store_to
 from iterorder.kernels.cpu.lift import varying_operations  # noqa: F401, which teaches the compiler what bodies use
 from iterorder.kernels.cpu.lift.one_exit import CannotLift
@@ -103,10 +103,7 @@ def _store(typing_context, numbers, states, row, lane):
 
 @jit
 def repeat(memory, states, drawn, first, rows, lane):
-    """One step of eight lanes, one state after the other, by the function that `address_of_images` gave.
-
-    Its address stands behind the parameters in `memory`.
-    """
+    """One step of eight lanes, one state after the other, by the kernel of images whose address ends `memory`."""
     dim = states.shape[0]
     x, found = np.empty((LANES, dim), states.dtype), np.empty((LANES, dim), states.dtype)
     words = np.empty((rows, LANES), np.int64)
@@ -127,6 +124,12 @@ def _repeat_address(dtype: np.dtype) -> int:
     return address_of(repeat, np.zeros(1, np.int64), block, drawn, 0, 1, 0)
 
 
+def repeat_addresses(step, dim: int, noise: str, rows: int, layout: tuple, dtype) -> tuple[int, int]:
+    """What lifted steps find behind the parameters: `repeat`, and what that calls."""
+    images = address_of(images_kernel(step, dim, noise, rows, layout), *images_arguments(dim, rows, dtype))
+    return _repeat_address(np.dtype(dtype)), images
+
+
 class Lifted(NamedTuple):
     """A body for numbers of eight lanes; None where there is none, and then why."""
 
@@ -134,25 +137,33 @@ class Lifted(NamedTuple):
     reason: str = ""
 
 
-@lru_cache(maxsize=256)
 def lifted_body(function, dim: int, noise: str, rows: int, layout: tuple, dtype) -> Lifted:
-    """The body of steps whose draws have `rows` entries, lifted if that can be."""
+    """The body of steps whose draws have `rows` entries, lifted if that can be, and compiled."""
+    found = lifted_text(function, dim, rows, layout)
+    if found.body is None:
+        return found
+    state, given = from_dtype(np.dtype(dtype)), parameter_types(layout)
+    kinds = array_of(state, writable=False), varying_draw_type(noise), given, array_of(state, writable=True)
+    try:
+        found.body.compile(kinds)
+    except Exception as error:  # Numba raises many kinds
+        return Lifted(None, reason_and_hint(error)[0])
+    return found
+
+
+@lru_cache(maxsize=256)
+def lifted_text(function, dim: int, rows: int, layout: tuple) -> Lifted:
+    """The same before it is compiled."""
     if dim > MAX_LANE_DIM or rows > MOST_DRAWS:
         return Lifted(None, f"has more than {MAX_LANE_DIM} coordinates or {MOST_DRAWS} numbers in a draw")
     tables = [item[1][1] if isinstance(item, tuple) and len(item[1]) == 2 else None for item in layout]
     tables = [length if length is not None and 0 < length <= LONGEST_ROW else None for length in tables]
     names = tuple(function.__code__.co_varnames[k] for k in (0, 1, 3))
-    state = from_dtype(np.dtype(dtype))
     try:
         many = lifted_function(with_own_functions(function), names, tables)
-        body = njit(**OPTIONS, forceinline=True, boundscheck=True)(many)
-        given, out = parameter_types(layout), array_of(state, writable=True)
-        body.compile((array_of(state, writable=False), varying_draw_type(noise), given, out))
     except CannotLift as error:
         return Lifted(None, str(error))
-    except Exception as error:  # Numba raises many kinds
-        return Lifted(None, reason_and_hint(error)[0])
-    return Lifted(body)
+    return Lifted(njit(**OPTIONS, forceinline=True, boundscheck=True)(many))
 
 
 def engine_of(form: Body) -> str:
@@ -162,11 +173,11 @@ def engine_of(form: Body) -> str:
     return f"one replica at a time: {found.reason}" if found.body is None else f"{LANES} replicas at once"
 
 
-def lifted_steps(body, dim: int, noise: str, rows: int, layout: tuple, dtype):
-    """The steps of a block for a body of `lifted_body`."""
-    draw, parameters, again = varying_draw(noise), parameters_at(layout), _repeat_address(dtype)
+def lifted_steps(body, dim: int, noise: str, rows: int, layout: tuple):
+    """The steps of a block for a body of `lifted_text`."""
+    draw, parameters = varying_draw(noise), parameters_at(layout)
 
-    @njit(**OPTIONS)
+    @jit
     def column_steps(packed, scratch, start, stop, direction, first_lane):
         states, drawn, given = scratch.states, scratch.drawn, parameters(packed.parameters)
         for lane in range(first_lane, states.shape[1], LANES):
@@ -184,22 +195,11 @@ def lifted_steps(body, dim: int, noise: str, rows: int, layout: tuple, dtype):
                 else:  # an index out of range in some lane: whose it was is known one state at a time
                     for k in range(dim):
                         _store(x[k], states, k, lane)
-                    call_at(again, (packed.parameters, states, drawn, row * rows, rows, lane))
+                    memory = packed.parameters
+                    call_at(memory[memory.size - 2], (memory, states, drawn, row * rows, rows, lane))
                     for k in range(dim):
                         x[k] = _load(states, k, lane)
             for k in range(dim):
                 _store(x[k], states, k, lane)
 
     return column_steps
-
-
-def may_repeat(steps, dtype) -> bool:
-    """Whether compiled steps call `repeat` anywhere: most bodies cannot leave their arrays."""
-    return any(str(_repeat_address(np.dtype(dtype))) in code for code in steps.inspect_llvm().values())
-
-
-def address_of_images(body, dim: int, noise: str, rows: int, layout: tuple, dtype) -> int:
-    """Where the function begins that `repeat` calls, for the body of single numbers."""
-    kernel = images_kernel(body, dim, noise, rows, layout)
-    states, words = np.zeros((1, dim), dtype), np.zeros((rows, 1), np.int64)
-    return address_of(kernel, states, 1, words, np.zeros(1, np.int64), states)

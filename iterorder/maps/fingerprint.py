@@ -1,0 +1,75 @@
+"""What a function of a user computes, as a digest: the same in every process for the same code and the same numbers.
+
+Compiled kernels that enclose such a function are kept on disk under this name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import types
+
+import numpy as np
+
+from iterorder.forms import FINGERPRINT
+from iterorder.maps.outside import CONSTANTS, Outside, body_of, is_compiled, is_settled, read_outside
+
+
+class _Unknown(Exception):
+    """Something that is read from outside of which nobody can tell whether it will be the same."""
+
+
+def fingerprint(function: types.FunctionType, outside: Outside) -> str:
+    """SHA-256 of the code of a function and of all that it reads from outside; "" where not all of that can be told.
+
+    The place of the function does not count, nor does the file that it stands in.
+    """
+    try:
+        described = _function(function, outside, ())
+    except _Unknown:
+        return ""
+    return hashlib.sha256(repr(described).encode()).hexdigest()
+
+
+def _function(function: types.FunctionType, outside: Outside, through: tuple) -> tuple:
+    through = (*through, function)
+    named = tuple(sorted((function.__kwdefaults__ or {}).items()))
+    defaults = tuple(_value(value) for value in (*(function.__defaults__ or ()), *(value for _, value in named)))
+    return _code(function.__code__), defaults, _read(outside, through)
+
+
+def _code(code: types.CodeType) -> tuple:
+    constants = tuple(_code(item) if isinstance(item, types.CodeType) else _value(item) for item in code.co_consts)
+    return code.co_code.hex(), code.co_names, code.co_varnames, code.co_freevars, code.co_argcount, constants
+
+
+def _read(outside: Outside, through: tuple) -> tuple:
+    found = sorted(outside.values.items())
+    return tuple((name, _outer(value, outside.inner.get(name), through)) for name, value in found)
+
+
+def _outer(value, inner: Outside | None, through: tuple) -> tuple:
+    if isinstance(value, types.ModuleType) and inner is not None:
+        return ("module", _read(inner, through))
+    body = body_of(value)
+    if body is None:
+        return _value(value)
+    if body in through:
+        return "itself", through.index(body)
+    options = sorted(value.targetoptions.items()) if is_compiled(value) else None
+    return "function", repr(options), _function(body, read_outside(body) if inner is None else inner, through)
+
+
+def _value(value) -> tuple:
+    if isinstance(value, tuple):
+        return ("tuple", *map(_value, value))
+    if isinstance(value, frozenset):
+        return ("frozenset", *sorted(map(_value, value)))
+    if isinstance(value, CONSTANTS) or value is ...:
+        return type(value).__name__, repr(value)
+    if isinstance(value, np.ufunc):
+        return "ufunc", value.__name__
+    if found := getattr(value, FINGERPRINT, ""):
+        return "function", found
+    if is_settled(value):
+        return "settled", getattr(value, "__module__", ""), getattr(value, "__qualname__", value.__name__)
+    raise _Unknown
