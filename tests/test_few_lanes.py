@@ -12,7 +12,7 @@ from iterorder.kernels.cpu.draw_tables import BATCH, INDEX, NORMALS, PACKED_BITS
 from iterorder.kernels.cpu.few_lanes import few_of
 from iterorder.kernels.cpu.lanes import load, splat, store
 from iterorder.kernels.cpu.single_steps import total_of_neighbours
-from iterorder.kernels.targets import jit
+from iterorder.kernels.targets import jit_entry
 from tests import naive
 from tests.systems import EVERY, FEW, logistic
 from tests.test_kernels import random
@@ -122,7 +122,7 @@ def test_draws_of_few_need_whole_vectors_of_steps():
     assert few_draws.few_fill(normals, 1, 4) is None
 
 
-@jit
+@jit_entry
 def neighbours_added(sums, out):
     store(total_of_neighbours(load(sums, 0, 0, splat(0.0, 8))), out, 0, 0)
 

@@ -53,7 +53,7 @@ from iterorder.kernels.cpu.sums import (
     sum_each,
     total,
 )
-from iterorder.kernels.targets import jit
+from iterorder.kernels.targets import jit_entry
 from tests import naive
 from tests.systems import EVERY
 
@@ -62,7 +62,7 @@ RNG = np.random.default_rng(0)
 ONE = np.uint64(1)
 
 
-@jit
+@jit_entry
 def fused_or_not(a, b, c):
     return madd(a, b, c)
 
@@ -79,7 +79,7 @@ def random(*shape, dtype=np.float64):
 # --------------------------------------------------------------------------------------------------------------- lanes
 
 
-@jit
+@jit_entry
 def philox_in_lanes(block, replica, stride, stream, low, high, out):
     w0, w1, w2, w3 = philox(block, counting(replica, stride, 8), stream, low, high)
     store(w0, out, 0, 0)
@@ -99,7 +99,7 @@ def test_philox_in_lanes_gives_the_words_of_each_replica(stride):
         assert tuple(int(word) for word in out[:, lane]) == words
 
 
-@jit
+@jit_entry
 def operations(a, b, out):
     x, y = load(a, 0, 0, splat(0.0, 16)), load(b, 0, 0, splat(0.0, 16))
     store(x + y, out, 0, 0)
@@ -124,7 +124,7 @@ def test_operators_are_those_of_numpy_in_every_lane(nan):
     np.testing.assert_array_equal(out, expected)
 
 
-@jit
+@jit_entry
 def integers(a, out):
     x = load(a, 0, 0, splat(ONE, 8))
     store((x << np.uint64(3)) | (x >> np.uint64(60)), out, 0, 0)
@@ -143,13 +143,13 @@ def test_integers_are_unsigned():
 # ----------------------------------------------------------------------------------------------------------------- exp
 
 
-@jit
+@jit_entry
 def exp_each(x, out):
     for i in range(x.size):
         out[i] = exp(x[i])
 
 
-@jit
+@jit_entry
 def exp_lanes(x, out):
     for i in range(0, x.shape[1], 8):
         store(exp(load(x, 0, i, splat(0.0, 8))), out, 0, i)
@@ -177,32 +177,32 @@ def test_exp_is_cut_and_lets_nan_through():
 # --------------------------------------------------------------------------------------------------- loads and stores
 
 
-@jit
+@jit_entry
 def copy_columns(source, first, lane, target):
     store_columns(load_columns(source, first, lane, 3), target, 1, 0)
 
 
-@jit
+@jit_entry
 def copy_row(table, target):
     store_row(load_row(table, 2, 0, 3), target, 1)
 
 
-@jit
+@jit_entry
 def gathered(table, drawn, out):
     store_columns(gather_columns(table, drawn, 1, 8, 11), out, 0, 8)
 
 
-@jit
+@jit_entry
 def gathered_pair(table, drawn, out):
     store_columns(gather_columns(table, drawn, 1, 8, 2), out, 0, 8)
 
 
-@jit
+@jit_entry
 def broadcast(table, out):
     store_columns(broadcast_columns(table, 3, 11), out, 0, 8)
 
 
-@jit
+@jit_entry
 def transposed(source, target):
     store_transposed(source, 2, 8, target, 1, 3)
 
@@ -244,12 +244,12 @@ def test_a_transposed_store_is_a_transpose(dtype):
 # ------------------------------------------------------------------------------------------------------ sums and moves
 
 
-@jit
+@jit_entry
 def dot_of_columns(a, x, out):
     store(dot(load_columns(a, 0, 0, 7), load_columns(x, 0, 0, 7), load(a, 7, 0, splat(0.0, 8))), out, 0, 0)
 
 
-@jit
+@jit_entry
 def moved_columns(a, x, out):
     moved = plus_multiple(
         multiple(0.75, load_columns(x, 0, 0, 7)), load(a, 7, 0, splat(0.0, 8)), load_columns(a, 0, 0, 7)
@@ -257,31 +257,31 @@ def moved_columns(a, x, out):
     store_columns(plus(moved, load_columns(a, 0, 0, 7)), out, 0, 0)
 
 
-@jit
+@jit_entry
 def images(augmented, x, image, product):
     maps, state = load_columns(augmented, 0, 0, 12), load_columns(x, 0, 0, 3)
     store_columns(affine_image(maps, state), image, 0, 0)
     store_columns(linear_image(state, maps), product, 0, 0)
 
 
-@jit
+@jit_entry
 def sums_of_row(a, x, start, out):
     products = partial_sums(load_row(a, 1, 0, 3), load_row(x, 0, 0, 3), start)
     store(products, out, 0, 0)
     store_row(plus_multiple(load_row(x, 0, 0, 3), total(products, load_row(x, 0, 0, 3)), load_row(a, 1, 0, 3)), x, 1)
 
 
-@jit
+@jit_entry
 def sums_of_long_row(a, x, size, start, out):
     store(long_partial_sums(a, 1, 0, x, 0, size, start), out, 0, 0)
 
 
-@jit
+@jit_entry
 def each_sum(sums, out):
     store(sum_each(sums, 1), out, 0, 0)
 
 
-@jit
+@jit_entry
 def shrunk_row(x, shrink, move, table, size):
     shrink_and_move(x, 1, shrink, move, table, 2, size)
 
@@ -421,7 +421,7 @@ def test_the_systems_of_the_tests_run_every_step(monkeypatch):
             found.append(steps_of(form, packed, draws, False, 1))
             if form.is_affine and not isinstance(form, Stateful):
                 found.append(incremental_steps_of(form, packed, draws))
-            chosen |= {f"{f.py_func.__module__}.{f.py_func.__qualname__}" for f in found}
+            chosen |= {f"{f.py_func.__module__}.{f.py_func.__code__.co_qualname}" for f in found}
     by_replicas = (affine_steps, row_steps, passing_steps, single_steps, stateful_steps)
     made = {
         f"{module.__name__}.{name}.<locals>.steps"

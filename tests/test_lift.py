@@ -19,6 +19,7 @@ from iterorder.kernels.cpu.draw_tables import draws_of
 from iterorder.kernels.cpu.lift.steps import lifted_body, lifted_steps, repeat_addresses
 from iterorder.kernels.cpu.packing import pack
 from iterorder.maps.gaussian_regression import gaussian_step
+from tests.kernel_calls import call_compiled
 
 LANES, N_MAPS = 64, 7
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, 2.5, -3.5, 1e-310, 1e300, -1e300, np.inf, -np.inf, np.nan]
@@ -62,7 +63,7 @@ def states_after(found, steps, seed):
         rows[...] = rng.random(rows.shape).view(np.uint64)
     if found.noise.startswith("index"):
         rows[:: found.rows] = rng.integers(0, N_MAPS, rows[:: found.rows].shape)
-    steps(found.system, found.scratch, 0, 3, 1, 0)
+    call_compiled(steps, found.system, found.scratch, 0, 3, 1, 0)
     return states.copy()
 
 

@@ -12,7 +12,7 @@ from iterorder.kernels.cpu import profile
 from iterorder.kernels.cpu.lanes import store
 from iterorder.kernels.cpu.passing_steps import moved_by_batch, moved_sums
 from iterorder.kernels.cpu.profile import AVX512, NARROW, profile_for
-from iterorder.kernels.targets import jit, processor_features
+from iterorder.kernels.targets import jit_entry, processor_features
 from tests import naive
 from tests.systems import EVERY, logistic, regression
 from tests.test_kernels import RNG, is_fused, random
@@ -35,7 +35,7 @@ def test_the_profile_is_that_of_the_features(monkeypatch):
 # ---------------------------------------------------------------------------------------------- rows through registers
 
 
-@jit
+@jit_entry
 def moved_once(x, table, drawn, moves, shrink, start, out):
     store(moved_sums(x, 1, shrink, moves[0, 1], table, 3, 0, start, 6, 1, 1), out, 0, 0)
     store(moved_sums(x, 1, shrink, shrink, table, 0, 2, start, 6, 0, 0), out, 1, 0)

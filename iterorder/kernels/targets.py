@@ -13,6 +13,8 @@ from types import FunctionType, ModuleType
 
 from numba import config, typeof, types
 from numba.core.codegen import get_host_cpu_features
+from numba.core.cpu import CPUTargetOptions
+from numba.core.registry import CPUDispatcher
 from numba.extending import intrinsic
 
 from iterorder.errors import BackendUnavailableError
@@ -22,16 +24,40 @@ from iterorder.kernels.disk_cache import compiled_lazily, is_kept
 
 #: Without the interpreter lock, IEEE division (no exception on x/0).
 OPTIONS = {"nogil": True, "error_model": "numpy"}
+#: What of Numba's wrappers kernels do without, half of the time to compile them: that for C, counts of references to
+#: arrays, which a kernel neither makes nor keeps, and, where kernels alone call a function, the wrapper for Python.
+_BARE = {"no_cfunc_wrapper": True, "_nrt": False, "no_cpython_wrapper": True}
+_BARE = {
+    name: value for name, value in _BARE.items() if hasattr(CPUTargetOptions, name)
+}  # no part of what Numba promises
+_ENTRY = {name: value for name, value in _BARE.items() if name != "no_cpython_wrapper"}
+
+
+class _ForKernels(CPUDispatcher):
+    """A compiled function without a wrapper for Python, which would call nothing."""
+
+    def __call__(self, *arguments, **named):
+        raise TypeError(f"{self.py_func.__name__} is compiled for kernels: call it from a function of jit_entry")
 
 
 def jit(function):
-    """Compile for the CPU, with `OPTIONS`, cached on disk."""
-    return compiled_lazily(function, OPTIONS)
+    """Compile for the CPU, with `OPTIONS`, cached on disk: what kernels call, by name or at its address."""
+    return _for_kernels(function, OPTIONS)
 
 
 def jit_inline(function):
     """Like `jit`, and always inlined by LLVM: for bodies inside a loop over lanes, which it must see to vectorise."""
-    return compiled_lazily(function, OPTIONS | {"forceinline": True})
+    return _for_kernels(function, OPTIONS | {"forceinline": True})
+
+
+def jit_entry(function):
+    """Like `jit`, for what Python calls."""
+    return compiled_lazily(function, OPTIONS | _ENTRY)
+
+
+def jit_allocating(function):
+    """Like `jit`, for what makes arrays."""
+    return compiled_lazily(function, OPTIONS)
 
 
 def jit_any_order(function):
@@ -39,7 +65,14 @@ def jit_any_order(function):
 
     Within a relative n·eps of the sum of n terms.
     """
-    return compiled_lazily(function, OPTIONS | {"fastmath": {"reassoc", "contract"}})
+    return _for_kernels(function, OPTIONS | {"fastmath": {"reassoc", "contract"}})
+
+
+def _for_kernels(function, options: dict):
+    dispatcher = compiled_lazily(function, options | _BARE)
+    if "no_cpython_wrapper" in _BARE and isinstance(dispatcher, CPUDispatcher):
+        dispatcher.__class__ = _ForKernels
+    return dispatcher
 
 
 def processor_features() -> frozenset[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 
-from iterorder.kernels.targets import jit, jit_any_order
+from iterorder.kernels.targets import jit, jit_any_order, jit_entry
 
 # A mean of squares above this lost less than one part in 2^50 to underflow: a lost term is below 2^-1022.
 SAFE_MEAN = 2.0**-970
@@ -58,7 +58,7 @@ def largest_difference(x, y):
     return largest
 
 
-@jit
+@jit_entry
 def equal_size_distance(x, y, p):
     """W_p of two sorted samples of one size: the i-th point goes to the i-th point. Inf where a difference is."""
     if p == math.inf:
@@ -144,7 +144,7 @@ def merged_largest(x, y, x_masses, y_masses, x_unit, y_unit, tolerance):
             y_mass += y_masses[j]
 
 
-@jit
+@jit_entry
 def merged_distance(x, y, x_masses, y_masses, x_unit, y_unit, total, tolerance, p):
     """W_p of two sorted samples with masses, `total` = mass of x · x_unit = mass of y · y_unit.
 
@@ -162,7 +162,7 @@ def merged_distance(x, y, x_masses, y_masses, x_unit, y_unit, total, tolerance, 
     return scale * (merged_sum(x, y, x_masses, y_masses, x_unit, y_unit, p, scale) / total) ** (1.0 / p)
 
 
-@jit
+@jit_entry
 def sorted_split(pooled, uniforms, first, second):
     """Split the sorted `pooled` at random into two sorted parts, every choice of the first part equally likely.
 
@@ -181,7 +181,7 @@ def sorted_split(pooled, uniforms, first, second):
         j += not chosen
 
 
-@jit
+@jit_entry
 def project(coordinates, directions, out):
     """Fill out[r, i] with directions[r] · point i, for coordinates (d, n) and directions (k, d).
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 
-from iterorder.kernels.targets import jit, jit_inline
+from iterorder.kernels.targets import jit_entry, jit_inline
 
 # 2²⁷ + 1 cuts 53 digits into two halves whose products are exact.
 SPLITTER = 134217729.0
@@ -59,7 +59,7 @@ def mass_of(weight, total, total_low):
     return exact_sum(high, low + weight * total_low)
 
 
-@jit
+@jit_entry
 def pair_total(weights):
     """Σ weights as a pair."""
     total = 0.0
@@ -70,7 +70,7 @@ def pair_total(weights):
     return exact_sum(total, low)
 
 
-@jit
+@jit_entry
 def segments(x_weights, y_weights, x_total, x_low, y_total, y_low, lengths, places):
     """Fill `lengths` with the lengths between the common levels, of U·V altogether, and `places` with the i of each.
 
@@ -108,7 +108,7 @@ def power(difference, p):
     return difference**p
 
 
-@jit
+@jit_entry
 def segment_sum(x, y, lengths, places, p, scale, level_error):
     """Σ length·(|x_i − y_j|/scale)^p over the segments, and a bound of its error for want of digits.
 
@@ -148,7 +148,7 @@ def segment_sum(x, y, lengths, places, p, scale, level_error):
     return total, (uncertain + term) * level_error
 
 
-@jit
+@jit_entry
 def segment_largest(x, y, lengths, places, x_weights, y_weights, x_total, y_total, tolerance):
     """The largest |x_i − y_j| over the segments that are longer than `tolerance` or a good part of a point.
 

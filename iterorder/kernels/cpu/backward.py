@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from iterorder.kernels.cpu.lane_blocks import copy, load_state, load_states, run_steps, store_states
-from iterorder.kernels.targets import jit
+from iterorder.kernels.targets import jit_entry
 
 
-@jit
+@jit_entry
 def backward_each(code, packed, draws, scratch, replica, stride, first_step, x0, saves, states, control):
     """Z_n of every replica for each n in `saves`, from scratch: lanes are replicas, n maps for each n."""
     lanes = scratch.moves.shape[1]
@@ -23,7 +23,7 @@ def backward_each(code, packed, draws, scratch, replica, stride, first_step, x0,
             store_states(packed, scratch.states, states, first, last, s)
 
 
-@jit
+@jit_entry
 def backward_to(code, packed, draws, scratch, replica, stride, first_step, x0, lengths, states, control):
     """Z_n of every replica r for its own n = lengths[r]: bit for bit that of `backward_each`.
 
@@ -51,10 +51,10 @@ def backward_to(code, packed, draws, scratch, replica, stride, first_step, x0, l
         for r in range(first, last):
             if lengths[r] == 0:
                 load_state(packed, scratch.states, r - first, x0, r)
-        store_states(packed, scratch.states, states, first, last, 0)
+        store_states(packed, scratch.states, states, first, last, np.int64(0))
 
 
-@jit
+@jit_entry
 def sliding_window(code, packed, draws, scratch, replica, stride, first_step, x0, width, saves, states, control):
     """V_n of every replica for each n in `saves`: forward to n − width, then the last `width` maps backward."""
     lanes = scratch.moves.shape[1]
@@ -77,7 +77,7 @@ def sliding_window(code, packed, draws, scratch, replica, stride, first_step, x0
             copy(scratch.before, scratch.states)
 
 
-@jit
+@jit_entry
 def mark_diverged(states, saves, diverged):
     """Note the first saved step at which a replica is not finite, and set its states to NaN from there."""
     for r in range(states.shape[0]):

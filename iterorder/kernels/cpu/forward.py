@@ -6,10 +6,10 @@ import numpy as np
 
 from iterorder.kernels.cpu.lane_blocks import apply, copy, draw, load_states, store_states
 from iterorder.kernels.cpu.lanes import LANES, any_lane, load, madd, splat
-from iterorder.kernels.targets import jit, jit_inline
+from iterorder.kernels.targets import jit, jit_entry, jit_inline
 
 
-@jit
+@jit_entry
 def forward(code, packed, draws, scratch, replica, stride, first_step, current, saves, states, diverged, control):
     """Run every replica of `current` forward and save its states.
 
@@ -37,11 +37,11 @@ def forward(code, packed, draws, scratch, replica, stride, first_step, current, 
 @jit
 def _run_block(code, packed, draws, scratch, replica, stride, first_step, saves, states, first, diverged, control):
     """One block, a chunk of steps at a time, each drawn once however many of its steps are saved."""
-    saved, last = 0, first + diverged.size
+    # No literals: Numba would compile what is called with them once more for them alone.
+    saved, done, last = np.int64(0), np.int64(0), first + diverged.size
     if saves[0] == 0:
-        store_states(packed, scratch.states, states, first, last, 0)
-        saved = 1
-    done = 0
+        store_states(packed, scratch.states, states, first, last, saved)
+        saved += 1
     while done < saves[-1]:
         if control.stop[0] != 0:
             return False

@@ -20,7 +20,7 @@ from iterorder.kernels.cpu.body_steps import (
     row_view,
     unwritable,
 )
-from iterorder.kernels.targets import is_compiled_for, jit
+from iterorder.kernels.targets import is_compiled_for, jit_entry
 from iterorder.sampling import FreshNoise, Sampling
 
 
@@ -76,7 +76,7 @@ def images_kernel(step, dim: int, noise: str, rows: int, layout: tuple):
     """The step on many states (M, d) and draws (rows, M/states_per_draw), called from Python."""
     body, draw, parameters = body_of(step), draw_view(noise), parameters_at(layout)
 
-    @jit
+    @jit_entry
     def images(states, states_per_draw, words, memory, found):
         given = parameters(memory)
         for row in range(states.shape[0]):

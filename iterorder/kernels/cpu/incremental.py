@@ -16,7 +16,7 @@ from iterorder.kernels.cpu import packing
 from iterorder.kernels.cpu.lane_blocks import draw
 from iterorder.kernels.cpu.lanes import LANES
 from iterorder.kernels.cpu.packing import aligned_zeros
-from iterorder.kernels.targets import call_at, jit, jit_inline
+from iterorder.kernels.targets import call_at, jit, jit_entry, jit_inline
 
 # Once every entry of P is this small, P is set to zero: subnormal numbers would be slow and inexact. An offset b from
 # then on, or the start, would change Z by less than d·2⁻⁹⁶⁰·|b| (float32: d·2⁻¹⁰⁰·|b|), far below the rounding of Z
@@ -56,7 +56,7 @@ def new_carry(packed: packing.Packed) -> Carry:
     return Carry(offset, x0, linear_parts, batch, saved, np.zeros(stride, np.int64))
 
 
-@jit
+@jit_entry
 def incremental(code, packed, draws, scratch, carry, replica, stride, first_step, x0, saves, states, finite, control):
     """Z_n of every replica for each n in `saves` (increasing), at the cost of max(saves) steps.
 

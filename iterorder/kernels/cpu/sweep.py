@@ -15,7 +15,7 @@ from iterorder.kernels.cpu import draw_tables, packing
 from iterorder.kernels.cpu.lane_blocks import Scratch, apply, draw, load_state, new_scratch
 from iterorder.kernels.cpu.lanes import LANES
 from iterorder.kernels.cpu.packing import aligned_zeros
-from iterorder.kernels.targets import jit, jit_inline
+from iterorder.kernels.targets import jit, jit_entry, jit_inline
 
 # Maps between two looks for iterates that have met; a Philox block holds 128 packed bits.
 CHUNK, PACKED_CHUNK = 64, 128
@@ -47,7 +47,7 @@ def new_sweep(packed: packing.Packed, draws: draw_tables.Draws, n_saves: int) ->
     return Sweep(live, bits, starting, np.zeros(n_saves, np.int64), np.zeros(lanes, np.int64))
 
 
-@jit
+@jit_entry
 def backward_sweep(code, packed, draws, sweep, replica, stride, first_step, x0, saves, states, control):
     """Z_n of every replica for each n in `saves`. Bit for bit the result of `backward.backward_each`."""
     for r in range(x0.shape[0]):

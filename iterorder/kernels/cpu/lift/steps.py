@@ -28,7 +28,7 @@ from iterorder.kernels.cpu.lift.rewrite import lifted_function
 from iterorder.kernels.cpu.lift.varying import Varying
 from iterorder.kernels.cpu.lift.varying_arrays import LONGEST_ROW, array_of, new_array, on_stack, unwritable
 from iterorder.kernels.cpu.mixed_draws import IndexAndFloats, index_and_floats
-from iterorder.kernels.targets import OPTIONS, address_of, call_at, jit
+from iterorder.kernels.targets import OPTIONS, address_of, call_at, jit, jit_allocating
 
 #: Draws up to this size are held in registers (or on the stack) by a step.
 MOST_DRAWS = 64
@@ -101,7 +101,7 @@ def _store(typing_context, numbers, states, row, lane):
     return types.void(numbers, states, types.intp, types.intp), generate
 
 
-@jit
+@jit_allocating
 def repeat(memory, states, drawn, first, rows, lane):
     """One step of eight lanes, one state after the other, by the kernel of images whose address ends `memory`."""
     dim = states.shape[0]
