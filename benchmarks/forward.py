@@ -21,6 +21,8 @@ ASKED = {
     "linear regression d=100, batch 8": {"C limit": 0.7},
     "logistic regression d=10": {"C limit": 0.85, "JAX tuned": 8},
     "logistic regression d=100": {"C limit": 0.85, "JAX tuned": 8},
+    "linear regression d=100, float32": {"C limit": 0.85},
+    "logistic regression d=100, float32": {"C limit": 0.85},
 }
 
 
@@ -38,7 +40,8 @@ def library_run(name: str, work: limit.Work) -> Callable[[], np.ndarray]:
         features, labels, step_size, ridge = work.maps
         maps = ito.LogisticRegressionSGD(features, labels, step_size, ridge=ridge)
     start = np.full(maps.dim, work.maps[1] if name == "two-point" else 0.0)
-    return lambda: ito.simulate(maps, start, work.n_steps, n_replicas=work.n_replicas, seed=0).states[:, 0]
+    options: dict = {"n_replicas": work.n_replicas, "seed": 0, "dtype": "float32" if "float32" in name else "float64"}
+    return lambda: ito.simulate(maps, start, work.n_steps, **options).states[:, 0]
 
 
 def measure(rounds: int) -> list[dict]:
@@ -53,12 +56,13 @@ def measure(rounds: int) -> list[dict]:
         variants: dict[str, Callable[[], object]] = {LIBRARY: run}
         if limit.available():
             variants["C limit"] = partial(work.run, threads)
-            difference = float(np.abs(run() - work.run(threads)).max())
+            states, expected = run(), work.run(threads)
+            difference = float(np.abs(states - expected).max())
             # The maps contract: rounding errors of some thousand steps do not add up to a thousand eps.
-            if not difference < 1000 * np.finfo(np.float64).eps:
+            if not difference < 1000 * np.finfo(expected.dtype).eps:
                 raise RuntimeError(f"{name}: the states of the library and of the C differ by {difference:g}")
         else:
-            skipped["C limit"] = "needs gcc with OpenMP and a processor with AVX-512"
+            skipped["C limit"] = "needs gcc with OpenMP and a processor with AVX-512, or AVX2 and FMA"
         amounts = dict.fromkeys(variants, work.map_applications / 1e9)
         for library, peer in others.get(name, {}).items():
             variants[library], amounts[library] = peer, peer.map_applications / 1e9

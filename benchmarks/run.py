@@ -30,6 +30,8 @@ from rich.table import Table
 import iterorder as ito
 from iterorder.files import whole_file
 
+#: The variable that says that this process was started by `without_avx512`.
+WITHOUT = "ITERORDER_BENCHMARK_WITHOUT_AVX512"
 SECTIONS = {
     "forward": forward.measure,
     "backward": backward.measure,
@@ -52,7 +54,21 @@ def machine() -> str:
     """Where and when."""
     cpu = numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name()
     day = date.today().isoformat()
-    return f"{day}, {processor()} ({cpu}), {os.cpu_count()} cores, {numba.get_num_threads()} threads"
+    less = ", AVX-512 switched off" if WITHOUT in os.environ else ""
+    return f"{day}, {processor()} ({cpu}{less}), {os.cpu_count()} cores, {numba.get_num_threads()} threads"
+
+
+def without_avx512() -> None:
+    """Start again as on a processor that has AVX2: Numba and gcc read what it can do when they are loaded."""
+    features = llvmlite.binding.get_host_cpu_features()
+    left = ",".join(f"{'+' if has and 'avx512' not in name else '-'}{name}" for name, has in features.items())
+    environment = {
+        "NUMBA_CPU_NAME": "znver3",
+        "NUMBA_CPU_FEATURES": left,
+        "LIMITS_TARGET": "-mno-avx512f",
+        WITHOUT: "1",
+    }
+    os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **environment})
 
 
 def packages() -> dict[str, str]:
@@ -130,7 +146,10 @@ def main() -> int:
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)} (default: all)")
     parser.add_argument("--rounds", type=int, default=7, help="interleaved rounds of each work (default 7)")
     parser.add_argument("--json", default="reports/benchmark.json", help="where the report goes")
+    parser.add_argument("--without-avx512", action="store_true", help="as on a processor with AVX2 alone")
     arguments = parser.parse_args()
+    if arguments.without_avx512 and WITHOUT not in os.environ:
+        without_avx512()
     if unknown := set(arguments.sections) - set(SECTIONS):
         parser.error(f"no section {sorted(unknown)}: give some of {', '.join(SECTIONS)}")
     path = Path(arguments.json)

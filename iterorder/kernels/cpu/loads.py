@@ -167,7 +167,7 @@ def gather_columns(typing_context, table, drawn, row, lane, count):
 
 @intrinsic(prefer_literal=True)
 def gather_few_columns(typing_context, table, drawn, row, lane, count, width):
-    """`gather_columns` for `width` (literal) lanes: one, two, four or eight."""
+    """`gather_columns` for `width` (literal) lanes: one, two, four, or groups of eight."""
     if not isinstance(width, types.IntegerLiteral):
         return None
     kinds = (table, drawn, types.intp, types.intp, count, width)
@@ -187,14 +187,23 @@ def _gathered(table, drawn, kinds, count, width):
             rows.append(row_pointer(context, builder, table, arguments[0], item))
         columns: list = []
         while len(columns) < kind.count:
-            if width == LANES:
+            if width >= LANES:
                 read = two_columns if kind.count - len(columns) <= 2 else four_columns
             else:
                 read = {1: _column_of_one, 2: _columns_of_two, 4: _columns_of_four}[width]
-            columns += read(builder, rows, len(columns))
+            groups = [read(builder, rows[i : i + LANES], len(columns)) for i in range(0, width, LANES)]
+            columns += [_joined(builder, vectors) for vectors in zip(*groups, strict=True)]
         return context.make_tuple(builder, kind, columns[: kind.count])
 
     return kind(*kinds), generate
+
+
+def _joined(builder, vectors):
+    """The lanes of one, two or four vectors in one."""
+    while len(vectors) > 1:
+        lanes = range(2 * vectors[0].type.count)
+        vectors = [shuffle(builder, vectors[i], vectors[i + 1], lanes) for i in range(0, len(vectors), 2)]
+    return vectors[0]
 
 
 def _column_of_one(builder, rows, first):

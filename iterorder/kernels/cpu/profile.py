@@ -27,6 +27,8 @@ class Profile(NamedTuple):
         Up to this many vectors linear steps hold the states of four lanes at once; above, of two where registers allow.
     pair_lanes : int
         Lanes that the steps of two maps on the line keep in flight: they hide the latency of a multiply-add.
+    lane_groups : int
+        Groups of eight lanes that steps along rows of few coordinates keep in flight, though not all in registers.
     max_lanes : int
         Replicas (or backward iterates) worked on side by side.
     bit_chunk, max_chunk, min_chunk : int
@@ -42,6 +44,7 @@ class Profile(NamedTuple):
     max_row_vectors: int
     few_row_vectors: int
     pair_lanes: int
+    lane_groups: int
     max_lanes: int
     bit_chunk: int
     max_chunk: int
@@ -58,6 +61,7 @@ AVX512 = Profile(
     max_row_vectors=13,
     few_row_vectors=7,
     pair_lanes=64,
+    lane_groups=4,
     max_lanes=64,
     bit_chunk=1024,
     max_chunk=256,

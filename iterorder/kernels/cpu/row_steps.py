@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from iterorder.kernels.cpu.lane_groups import steps_over_lanes
 from iterorder.kernels.cpu.lanes import LANES, element, load, splat, store, unrelated
 from iterorder.kernels.cpu.loads import (
     broadcast_columns,
@@ -30,23 +31,22 @@ from iterorder.kernels.cpu.sums import (
     sum_each,
     total,
 )
-from iterorder.kernels.targets import jit
+from iterorder.kernels.targets import jit, jit_inline
 
 
 @cache
-def lane_steps(dim: int, single: bool, slope: Move, ridge: bool, few: int = 0):
-    """Few dimensions: replicas in lanes. The rows of the next step are gathered while a step waits for its sum."""
-    width = few or LANES
+def lane_steps(dim: int, single: bool, slope: Move, ridge: bool, few: int = 0, groups: int = 1):
+    """Few dimensions: replicas in lanes, `groups` of eight at once."""
     numbers, folded, move_along, parameters = dim + 1, slope.folded, slope.apply, slope.parameters
 
-    @jit
-    def steps(packed, scratch, start, stop, direction, first_lane):
-        table, drawn, states = packed.table, scratch.drawn, scratch.states
-        size = 1 if single else packed.batch_size
-        factor, given = -packed.scale, parameters(packed.parameters)
-        zero = splat(packed.scale - packed.scale, width)
-        for lane in range(first_lane, few or states.shape[1], width):
-            x = load_few_columns(states, 0, lane, dim, width)
+    def run_of(width: int):
+        @jit_inline
+        def run(packed, scratch, start, stop, direction, lane):
+            table, drawn = packed.table, scratch.drawn
+            size = 1 if single else packed.batch_size
+            factor, given = -packed.scale, parameters(packed.parameters)
+            zero = splat(packed.scale - packed.scale, width)
+            x = load_few_columns(scratch.states, 0, lane, dim, width)
             for row in range(start, stop, direction):
                 moved = multiple(packed.shrink, x) if ridge else x
                 for slot in range(row * size, (row + 1) * size):
@@ -54,9 +54,11 @@ def lane_steps(dim: int, single: bool, slope: Move, ridge: bool, few: int = 0):
                     z = dot(a, x, a[dim] if folded else zero)
                     moved = plus_multiple(moved, move_along(z, a[dim], factor, given), a)
                 x = moved
-            store_columns(x, states, 0, lane)
+            store_columns(x, scratch.states, 0, lane)
 
-    return steps
+        return run
+
+    return steps_over_lanes(run_of, few, groups)
 
 
 @cache

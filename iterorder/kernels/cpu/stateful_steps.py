@@ -10,7 +10,8 @@ from functools import cache
 import numpy as np
 
 from iterorder.forms import Affine, Rows, Stateful
-from iterorder.kernels.cpu import packing
+from iterorder.kernels.cpu import packing, profile
+from iterorder.kernels.cpu.lane_groups import steps_over_lanes
 from iterorder.kernels.cpu.lanes import LANES, counting, element, load, madd, splat, store, where
 from iterorder.kernels.cpu.loads import broadcast_columns, gather_few_columns, load_few_columns, store_columns
 from iterorder.kernels.cpu.packing import Packed
@@ -30,8 +31,19 @@ def stateful_steps(form: Stateful, packed: Packed, shared: bool, few: int = 0):
         slope = move_of(gradient.slope)
     else:
         raise TypeError(f"no step for an optimiser of {type(gradient).__name__}")
-    make = lane_steps if packed.lane_layout else row_steps
-    return make(gradient.dim, slope, momentum, shared, few)
+    if packed.lane_layout:
+        return lane_steps(gradient.dim, slope, momentum, shared, few, 1 if shared else _groups_of(form))
+    return row_steps(gradient.dim, slope, momentum, shared, few)
+
+
+def _groups_of(form: Stateful) -> int:
+    """Groups of lanes to work on at once: with momentum two states of a group are held, and a matrix beside them."""
+    if isinstance(form.gradient, Affine) and form.gradient.dim > 1:
+        return 1
+    groups = profile.PROFILE.lane_groups
+    while groups * form.dim > 4 * profile.PROFILE.lane_groups:
+        groups //= 2
+    return max(1, groups)
 
 
 @jit_inline
@@ -48,28 +60,26 @@ def _step_size(packed, scratch, row):
 
 
 @cache
-def lane_steps(dim: int, slope: Move | None, momentum: bool, shared: bool, few: int):
+def lane_steps(dim: int, slope: Move | None, momentum: bool, shared: bool, few: int, groups: int = 1):
     """Few dimensions: replicas in lanes, x and v in registers for a chunk of steps; no slope: affine gradients."""
-    quadratic = slope is None
-    numbers, width = dim * (dim + 1) if quadratic else dim + 1, few or LANES
-
-    @jit_inline
-    def item_of(table, drawn, slot, lane):
-        return (
-            broadcast_columns(table, element(drawn, slot, 0), numbers)
-            if shared
-            else gather_few_columns(table, drawn, slot, lane, numbers, width)
-        )
-
+    numbers = dim * (dim + 1) if slope is None else dim + 1
     with_gradient = _affine_gradient if slope is None else _lane_gradient(dim, slope)
 
-    @jit
-    def steps(packed, scratch, start, stop, direction, first_lane):
-        table, drawn, states, size = packed.table, scratch.drawn, scratch.states, packed.batch_size
-        decay, share = _number(packed, packing.WEIGHT_DECAY), _number(packed, packing.SHARE)
-        ridge, friction = _number(packed, packing.RIDGE), _number(packed, packing.MOMENTUM)
-        one = table.dtype.type(1.0)
-        for lane in range(first_lane, few or states.shape[1], width):
+    def run_of(width: int):
+        @jit_inline
+        def item_of(table, drawn, slot, lane):
+            return (
+                broadcast_columns(table, element(drawn, slot, 0), numbers)
+                if shared
+                else gather_few_columns(table, drawn, slot, lane, numbers, width)
+            )
+
+        @jit_inline
+        def run(packed, scratch, start, stop, direction, lane):
+            table, drawn, states, size = packed.table, scratch.drawn, scratch.states, packed.batch_size
+            decay, share = _number(packed, packing.WEIGHT_DECAY), _number(packed, packing.SHARE)
+            ridge, friction = _number(packed, packing.RIDGE), _number(packed, packing.MOMENTUM)
+            one = table.dtype.type(1.0)
             x = load_few_columns(states, 0, lane, dim, width)
             v = load_few_columns(states, dim if momentum else 0, lane, dim, width)
             for row in range(start, stop, direction):
@@ -83,7 +93,9 @@ def lane_steps(dim: int, slope: Move | None, momentum: bool, shared: bool, few: 
             if momentum:
                 store_columns(v, states, dim, lane)
 
-    return steps
+        return run
+
+    return steps_over_lanes(run_of, few, groups)
 
 
 @jit_inline

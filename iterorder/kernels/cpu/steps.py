@@ -65,7 +65,7 @@ def _(form: Rows, packed: Packed, draws: Draws, shared: bool, few: int = 0):
     if packed.lane_layout:
         if shared:
             return row_steps.shared_lane_steps(packed.dim, single, slope, ridge)
-        return row_steps.lane_steps(packed.dim, single, slope, ridge, few)
+        return row_steps.lane_steps(packed.dim, single, slope, ridge, few, profile.PROFILE.lane_groups if single else 1)
     vectors, shape = packed.row_vectors, profile.PROFILE
     if vectors == 0:
         return row_steps.long_row_steps(slope, shared, few)

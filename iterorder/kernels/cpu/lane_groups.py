@@ -1,0 +1,55 @@
+"""Steps over the lanes of a block, with several groups of eight in flight as far as they go.
+
+A step waits for its sums: the next begins where it ends. Groups that are worked on together wait together. Lanes never
+meet, so that no bit depends on how many are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from iterorder.kernels.cpu.lanes import LANES
+from iterorder.kernels.targets import jit
+
+
+def steps_over_lanes(run_of: Callable, few: int, groups: int):
+    """The steps of a block in the lane layout.
+
+    Parameters
+    ----------
+    run_of : function
+        ``run_of(width)`` is the compiled ``run(packed, scratch, start, stop, direction, lane)``, which takes the lanes
+        lane … lane + width − 1 through all steps.
+    few : int
+        Zero, or how many of the first lanes are worked on.
+    groups : int
+        Groups of eight lanes to work on together.
+    """
+    run, run_wide, wide = run_of(few or LANES), run_of(groups * LANES), groups * LANES
+
+    if few:
+
+        @jit
+        def steps(packed, scratch, start, stop, direction, first_lane):
+            run(packed, scratch, start, stop, direction, first_lane)
+
+    elif groups == 1:
+
+        @jit
+        def steps(packed, scratch, start, stop, direction, first_lane):
+            for lane in range(first_lane, scratch.states.shape[1], LANES):
+                run(packed, scratch, start, stop, direction, lane)
+
+    else:
+
+        @jit
+        def steps(packed, scratch, start, stop, direction, first_lane):
+            lane, lanes = first_lane, scratch.states.shape[1]
+            while lane + wide <= lanes:
+                run_wide(packed, scratch, start, stop, direction, lane)
+                lane += wide
+            while lane < lanes:
+                run(packed, scratch, start, stop, direction, lane)
+                lane += LANES
+
+    return steps
