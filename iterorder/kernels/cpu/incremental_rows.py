@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from iterorder.kernels.cpu.lanes import LANES, load, madd, store
+from iterorder.kernels.cpu.lanes import LANES, load, madd, store, with_aligned_stack
 from iterorder.kernels.cpu.sums import (
     long_partial_sums,
     shrink_and_move,
@@ -39,6 +39,7 @@ def affine_row_steps():
 
     @jit
     def steps(packed, scratch, carry, first, last, states):
+        with_aligned_stack()
         for lane in range(states.shape[0]):
             for row in range(first, last):
                 _extend_affine(packed, scratch, carry, row, lane, carry.keep[row - first] >= 0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from iterorder.kernels.cpu.lanes import LANES
+from iterorder.kernels.cpu.lanes import LANES, with_aligned_stack
 from iterorder.kernels.targets import jit
 
 
@@ -31,12 +31,14 @@ def steps_over_lanes(run_of: Callable, few: int, groups: int):
 
         @jit
         def steps(packed, scratch, start, stop, direction, first_lane):
+            with_aligned_stack()
             run(packed, scratch, start, stop, direction, first_lane)
 
     elif groups == 1:
 
         @jit
         def steps(packed, scratch, start, stop, direction, first_lane):
+            with_aligned_stack()
             for lane in range(first_lane, scratch.states.shape[1], LANES):
                 run(packed, scratch, start, stop, direction, lane)
 
@@ -44,6 +46,7 @@ def steps_over_lanes(run_of: Callable, few: int, groups: int):
 
         @jit
         def steps(packed, scratch, start, stop, direction, first_lane):
+            with_aligned_stack()
             lane, lanes = first_lane, scratch.states.shape[1]
             while lane + wide <= lanes:
                 run_wide(packed, scratch, start, stop, direction, lane)

@@ -96,6 +96,17 @@ def align_stack(builder) -> None:
     attributes.alignstack = 64
 
 
+@intrinsic
+def with_aligned_stack(typing_context):
+    """`align_stack` for a function that itself neither loads nor stores a vector: what is inlined brings nothing."""
+
+    def generate(context, builder, signature, arguments):
+        align_stack(builder)
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
 def load_from(builder, pointer, lanes: int, position: int = 0):
     """The vector that begins `position` elements behind a pointer; needs the alignment of one element only."""
     align_stack(builder)
@@ -319,6 +330,7 @@ def splat(typing_context, value, lanes):
     kind = Vector(types.unliteral(value), lanes.lanes if isinstance(lanes, Vector) else lanes.literal_value)
 
     def generate(context, builder, signature, arguments):
+        align_stack(builder)
         return spread(builder, arguments[0], kind.lanes)
 
     return kind(kind.dtype, lanes), generate
@@ -332,6 +344,7 @@ def counting(typing_context, start, stride, lanes):
     kind = Vector(types.uint64, lanes.literal_value)
 
     def generate(context, builder, signature, arguments):
+        align_stack(builder)
         first, step = (spread(builder, argument, kind.lanes) for argument in arguments[:2])
         numbers = ir.Constant(llvm_type(kind), list(range(kind.lanes)))
         return builder.add(first, builder.mul(numbers, step))
