@@ -11,7 +11,7 @@ from iterorder.arrays import as_array
 from iterorder.certificates import fewer_steps
 from iterorder.convergence.norms import power_mean, scaled_powers
 from iterorder.convergence.replica_blocks import check_table_size, run_in_blocks
-from iterorder.errors import DivergenceError
+from iterorder.errors import DivergenceError, InvalidInputError
 from iterorder.kernels.backends import as_backend
 from iterorder.lengths import euclidean_norm
 from iterorder.orders import FORWARD, Order, as_order
@@ -61,6 +61,12 @@ class CouplingDistance:
             "p": shown(self.p),
         }
         return call("CouplingDistance", facts)
+
+    def __array__(self, dtype=None, copy: bool | None = None) -> np.ndarray:
+        """None of the arrays here is the coupling: NumPy is told so, as it would make an array of one object."""
+        raise InvalidInputError(
+            "a CouplingDistance is a curve and no array: give its .distance (or .per_replica) beside its .steps"
+        )
 
 
 def coupling_distance(
