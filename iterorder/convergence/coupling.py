@@ -147,16 +147,16 @@ def coupling_distance(
     )
     check_table_size(n_replicas, n_saved)
     per_replica, size = np.empty((n_replicas, n_saved)), np.empty((n_replicas, n_saved))
-    diverged = np.zeros(n_replicas, bool)
+    diverged = np.full(n_replicas, -1)  # the first step at which either start was gone
     how = {"order": order, "seed": seed, "save_steps": save_steps, "n_saved": n_saved, "backend": backend}
     with reported(progress, "coupling") as report:
         for block, (first, second) in run_in_blocks(maps, starts, n_steps, progress=report, **how):
             with np.errstate(over="ignore", invalid="ignore"):
                 per_replica[block] = euclidean_norm(first.states - second.states)
             size[block] = np.maximum(euclidean_norm(first.states), euclidean_norm(second.states))
-            diverged[block] = (first.diverged_at >= 0) | (second.diverged_at >= 0)
-    if diverged.all():
-        raise _all_diverged(n_replicas, first, second)
+            diverged[block] = _earlier(first.diverged_at, second.diverged_at)
+    if (diverged >= 0).all():
+        raise _all_diverged(diverged, first, second)
     scale = power_mean(size, p)
     return CouplingDistance(
         steps=_frozen(first.save_steps.copy()),
@@ -202,10 +202,17 @@ def _frozen(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _all_diverged(n_replicas: int, first: Trajectory, second: Trajectory) -> DivergenceError:
+def _earlier(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The smaller of two steps each, of which a negative one is none."""
+    return np.where(first < 0, second, np.where(second < 0, first, np.minimum(first, second)))
+
+
+def _all_diverged(diverged_at: np.ndarray, first: Trajectory, second: Trajectory) -> DivergenceError:
     worse = max(first, second, key=lambda run: int((run.diverged_at >= 0).sum()))
+    step = int(diverged_at.min())
     return DivergenceError(
-        f"all {n_replicas} replicas left the finite numbers from x0 or y0: {fewer_steps(worse.maps)} (the error's "
-        ".trajectory holds the finite part of the last replicas)",
+        f"all {len(diverged_at)} replicas left the finite numbers from x0 or y0, the first at step {step}, where the "
+        f"system expands: {fewer_steps(worse.maps)}; before step {step} there are distances, and their rate is one of "
+        "growth (the error's .trajectory holds the finite part of the last replicas)",
         worse,
     )
