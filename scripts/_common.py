@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,7 +45,9 @@ def few_features_logistic() -> LogisticRegressionSGD:
 def described(maps: SGDMaps) -> dict[str, object]:
     """The settings of a system for a sidecar."""
     settings = ("step_size", "ridge", "batch_size", "sampling")
-    return {"family": type(maps).__name__} | {name: getattr(maps, name) for name in settings if hasattr(maps, name)}
+    # What the family is made from: a family without a ridge has one of zero as an attribute.
+    given = {field.name for field in dataclasses.fields(maps)}  # type: ignore[arg-type]
+    return {"family": type(maps).__name__} | {name: getattr(maps, name) for name in settings if name in given}
 
 
 def number(estimate: Estimate | None) -> float:

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ROOT / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
+import _common  # noqa: E402
 import figure_clouds  # noqa: E402
 import figure_distance  # noqa: E402
 import figure_increments  # noqa: E402
@@ -62,6 +63,18 @@ def test_every_script_has_a_draw_function(name):
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     assert [argument.arg for argument in functions["draw"].args.args] == ["effort", "folder"]
     assert ast.get_docstring(tree)
+
+
+def test_sidecars_describe_what_a_family_is_made_from():
+    """Quadratic losses have no ridge to be given: the zero of the class was written beside their step size."""
+    quadratic, logistic = gallery.two_point_quadratic(0.3), _common.few_features_logistic()
+    assert _common.described(quadratic) == {
+        "family": "QuadraticSGD",
+        "step_size": 0.3,
+        "batch_size": 1,
+        "sampling": "iid",
+    }
+    assert _common.described(logistic)["ridge"] == logistic.ridge == 0.1  # the control
 
 
 # ------------------------------------------------------------------------------------------------ one figure as a whole
