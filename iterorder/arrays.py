@@ -36,6 +36,8 @@ def as_array(name: str, value) -> np.ndarray:
             return np.from_dlpack(value)
         array = np.asarray(value)
     except (ValueError, TypeError, RuntimeError, BufferError, AttributeError) as error:
+        if isinstance(error, InvalidInputError):  # a result of this package with several arrays
+            raise _no_array(name, value) from error
         if hasattr(value, "__array__") or hasattr(value, "__dlpack__"):
             raise _not_converted(name, value, error) from error
         if isinstance(error, ValueError):  # ragged nested lists
@@ -46,8 +48,15 @@ def as_array(name: str, value) -> np.ndarray:
     if array.dtype != object or isinstance(value, np.ndarray):
         return array
     if array.ndim == 0:
-        raise InvalidInputError(f"{name} is a {type(value).__name__}: give {_numbers_of(name, value)}")
+        raise _no_array(name, value)
     return _of_objects(name, array)
+
+
+def own_array(values, dtype, copy: bool | None) -> np.ndarray:
+    """What ``__array__`` of a result gives: the numbers that it holds, itself where nothing asks for a copy."""
+    if copy is None:  # which NumPy 1 does not know
+        return np.asarray(values, dtype=dtype)
+    return np.array(values, dtype=dtype, copy=copy)
 
 
 def place_in(name: str, where: tuple[int, ...]) -> str:
@@ -117,11 +126,12 @@ def _is_sparse(value) -> bool:
     )
 
 
-def _numbers_of(name: str, value) -> str:
-    """What to give in place of an object that is no array: the numbers that it holds, where it is a result."""
+def _no_array(name: str, value) -> InvalidInputError:
+    """The error of an object that is no array; of a result it names the numbers that it holds."""
     held = (attribute for attribute in RESULTS if isinstance(getattr(value, attribute, None), np.ndarray))
     attribute = next(held, None)
-    return "an array or a list of numbers" + (f", such as {name}.{attribute}" if attribute else "")
+    such = f", such as {name}.{attribute}" if attribute else ""
+    return InvalidInputError(f"{name} is a {type(value).__name__}: give an array or a list of numbers{such}")
 
 
 def _not_converted(name: str, value, error: Exception) -> InvalidInputError:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
+from iterorder.arrays import own_array
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -34,6 +38,10 @@ class Estimate:
 
     def __float__(self) -> float:
         return self.value
+
+    def __array__(self, dtype=None, copy: bool | None = None) -> np.ndarray:
+        """The value, as `float` gives it: an array of estimates is one of floats."""
+        return own_array(self.value, dtype, copy)
 
     @classmethod
     def of(cls, value: float) -> Estimate:

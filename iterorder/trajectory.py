@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iterorder._version import __version__
+from iterorder.arrays import own_array
 from iterorder.errors import BackendUnavailableError, InvalidInputError
 from iterorder.files import as_path, whole_file
 from iterorder.maps import CustomMaps, RandomMaps
@@ -102,9 +103,7 @@ class Trajectory:
 
     def __array__(self, dtype=None, copy: bool | None = None) -> np.ndarray:
         """The states, for NumPy and what reads arrays as it does."""
-        if copy is None:  # which NumPy 1 does not know
-            return np.asarray(self.states, dtype=dtype)
-        return np.array(self.states, dtype=dtype, copy=copy)
+        return own_array(self.states, dtype, copy)
 
     def to_xarray(self) -> xarray.Dataset:
         """The same data with named axes (replica, step, dim).

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import inspect
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import numpy as np
 from iterorder import Estimate, LogisticRegressionSGD
 from iterorder.datasets import breast_cancer
 from iterorder.maps.descent import SGDMaps
+from iterorder.progress import reported
 
 EFFORTS = ("quick", "full")
 #: Where figures go unless another folder is given: beside scripts/, wherever the command is run from.
@@ -44,7 +48,9 @@ def few_features_logistic() -> LogisticRegressionSGD:
 def described(maps: SGDMaps) -> dict[str, object]:
     """The settings of a system for a sidecar."""
     settings = ("step_size", "ridge", "batch_size", "sampling")
-    return {"family": type(maps).__name__} | {name: getattr(maps, name) for name in settings if hasattr(maps, name)}
+    # What the family is made from: a family without a ridge has one of zero as an attribute.
+    given = {field.name for field in dataclasses.fields(maps)}  # type: ignore[arg-type]
+    return {"family": type(maps).__name__} | {name: getattr(maps, name) for name in settings if name in given}
 
 
 def number(estimate: Estimate | None) -> float:
@@ -67,10 +73,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--folder", type=Path, default=FIGURES, help="where the files go (default: figures/)")
 
 
-def main(draw: Callable[[str, Path], list[Path]], description: str | None) -> None:
+def drawn(draw: Callable[..., list[Path]], title: str, effort: str, folder: Path) -> list[Path]:
+    """The files of one figure; a script that takes `report` tells how far it is, in a terminal and in a log."""
+    with reported(True, title) as report:
+        assert report is not None
+        report(0.0)  # a bar is there from the start
+        more = {"report": report} if "report" in inspect.signature(draw).parameters else {}
+        return draw(effort, folder, **more)
+
+
+def main(draw: Callable[..., list[Path]], description: str | None) -> None:
     """Run one script alone."""
     parser = argparse.ArgumentParser(description=description)
     add_options(parser)
     arguments = parser.parse_args()
-    for file in draw(arguments.effort, arguments.folder):
+    for file in drawn(draw, Path(sys.argv[0]).stem, arguments.effort, arguments.folder):
         print(file.name)

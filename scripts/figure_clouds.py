@@ -21,6 +21,7 @@ from iterorder import Window, gallery, simulate
 from iterorder.maps.descent import SGDMaps
 from iterorder.orders import BACKWARD, FORWARD, Order
 from iterorder.plotting import ORDER_COLORS, PAGE, house_style, order_color, panel_title, save_figure
+from iterorder.progress import Report
 
 SEED = 11
 # The stationary law of x → (1−h)x + hB is a sum of three uniforms for (1−h)³ = ½ (theory.md, exact law 3).
@@ -131,7 +132,7 @@ def draw_row(axes: np.ndarray, case: Case, n_histogram: int) -> dict[str, object
     }
 
 
-def draw(effort: str, folder: str | Path) -> list[Path]:
+def draw(effort: str, folder: str | Path, *, report: Report | None = None) -> list[Path]:
     """Draw the figure and return its files."""
     cases = {"two_point": two_point_case(), "logistic": logistic_case()}
     data: dict[str, object] = {}
@@ -139,7 +140,7 @@ def draw(effort: str, folder: str | Path) -> list[Path]:
     with house_style():
         figure = Figure(figsize=(PAGE, 3.8))
         axes = figure.subplots(2, 5, sharey="row", gridspec_kw={"width_ratios": [3, 3, 3, 3, 2]})
-        for row, (name, case) in zip(axes, cases.items(), strict=True):
+        for done, (row, (name, case)) in enumerate(zip(axes, cases.items(), strict=True), 1):
             n_histogram = HISTOGRAM[name][effort]
             data[name] = draw_row(row, case, n_histogram)
             parameters[name] = described(case.maps) | {
@@ -148,6 +149,8 @@ def draw(effort: str, folder: str | Path) -> list[Path]:
                 "window_start": case.anchor,
                 "histogram": n_histogram,
             }
+            if report is not None:
+                report(done / len(cases))
         x = np.linspace(0, 1, 101)
         axes[0, -1].plot(two_point_density(x), x, color=ORDER_COLORS["theory"], lw=0.8, ls="--")
         data["two_point_theory"] = {"x": x, "density": two_point_density(x)}

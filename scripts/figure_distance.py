@@ -19,6 +19,7 @@ from iterorder import gallery, simulate
 from iterorder.convergence import coupling_distance
 from iterorder.orders import BACKWARD, FORWARD
 from iterorder.plotting import ORDER_COLORS, PAGE, house_style, panel_title, save_figure
+from iterorder.progress import Report
 from iterorder.theory import theory
 from iterorder.wasserstein import wasserstein_1d_to, wasserstein_estimate
 
@@ -129,9 +130,12 @@ def draw_curves(axes: Axes, curves: Curves, sample: str, bound: str) -> None:
     axes.legend(loc="lower left", borderaxespad=0.2, labelspacing=0.35)
 
 
-def draw(effort: str, folder: str | Path) -> list[Path]:
+def draw(effort: str, folder: str | Path, *, report: Report | None = None) -> list[Path]:
     """Draw the figure and return its files."""
-    two_point, logistic = two_point_curves(effort), logistic_curves(effort)
+    two_point = two_point_curves(effort)
+    if report is not None:
+        report(0.5)
+    logistic = logistic_curves(effort)
     cancer = few_features_logistic()
     with house_style():
         figure = Figure(figsize=(PAGE, 2.7))

@@ -21,6 +21,7 @@ from iterorder import simulate
 from iterorder.convergence import CouplingDistance, Rate, coupling_distance, fit_rate
 from iterorder.orders import BACKWARD, FORWARD
 from iterorder.plotting import ORDER_COLORS, PAGE, house_style, panel_title, save_figure
+from iterorder.progress import Report
 from iterorder.theory import theory
 
 SAMPLES = {"quick": 50_000, "full": 500_000}
@@ -236,9 +237,15 @@ def draw_system(system: System, measured: Measured, effort: str, folder: str | P
         return save_figure(figure, folder, f"gallery_{system.name}", parameters=parameters, seed=SEED, data=data)
 
 
-def draw(effort: str, folder: str | Path) -> list[Path]:
-    """Draw the figures and return their files."""
-    return [file for system in systems() for file in draw_system(system, measure(system, effort), effort, folder)]
+def draw(effort: str, folder: str | Path, *, report: Report | None = None) -> list[Path]:
+    """Draw the figures and return their files; half of each system's seconds are compilers, which are not spared."""
+    files: list[Path] = []
+    chosen = systems()
+    for done, system in enumerate(chosen, 1):
+        files += draw_system(system, measure(system, effort), effort, folder)
+        if report is not None:
+            report(done / len(chosen))
+    return files
 
 
 if __name__ == "__main__":

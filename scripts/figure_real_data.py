@@ -23,6 +23,7 @@ from iterorder import LinearRegressionSGD, LogisticRegressionSGD, simulate
 from iterorder.datasets import breast_cancer, diabetes
 from iterorder.orders import BACKWARD, FORWARD
 from iterorder.plotting import ORDER_COLORS, PAGE, house_style, panel_title, save_figure
+from iterorder.progress import Report
 from iterorder.theory.families import analyse
 from iterorder.theory.small_step import mean_hessian, minimizer, small_step_covariance
 
@@ -267,15 +268,17 @@ def legend_handles() -> list[Line2D | Patch]:
     ]
 
 
-def draw(effort: str, folder: str | Path) -> list[Path]:
+def draw(effort: str, folder: str | Path, *, report: Report | None = None) -> list[Path]:
     """Draw the figure and return its files."""
     both = studies()
     data: dict[str, object] = {}
     with house_style():
         figure = Figure(figsize=(PAGE, 4.2))
         axes = figure.subplots(2, 3, width_ratios=[1.0, 1.25, 1.0])
-        for row, letters, study in zip(axes, ("abc", "def"), both, strict=True):
+        for done, (row, letters, study) in enumerate(zip(axes, ("abc", "def"), both, strict=True), 1):
             data[study.name] = draw_study(row, letters, study, effort)
+            if report is not None:
+                report(done / len(both))
         figure.legend(handles=legend_handles(), loc="outside lower center", ncols=5, columnspacing=1.4)
         parameters = {
             "effort": effort,

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from iterorder import LinearRegressionSGD, Optimizer, QuadraticSGD, simulate
 from iterorder.datasets import diabetes
 from iterorder.plotting import ORDER_COLORS, PAGE, house_style, panel_title, save_figure
+from iterorder.progress import Report
 from iterorder.theory.small_step import mean_hessian, minimizer
 
 SEED = 23
@@ -217,16 +218,17 @@ def draw_problem(axes: Axes, problem: Problem, replicas: int) -> dict[str, objec
     }
 
 
-def draw(effort: str, folder: str | Path) -> list[Path]:
+def draw(effort: str, folder: str | Path, *, report: Report | None = None) -> list[Path]:
     """Draw the figure and return its files."""
     problems = (scalar_problem(), diabetes_problem())
     with house_style():
         figure = Figure(figsize=(PAGE, 3.0))
         axes = figure.subplots(1, 2)
-        data = {
-            problem.name: draw_problem(panel, problem, problem.replicas[effort])
-            for panel, problem in zip(axes, problems, strict=True)
-        }
+        data = {}
+        for done, (panel, problem) in enumerate(zip(axes, problems, strict=True), 1):
+            data[problem.name] = draw_problem(panel, problem, problem.replicas[effort])
+            if report is not None:
+                report(done / len(problems))
         axes[0].set_ylabel(r"risk $E\,(x-\theta^{\ast})^2$")
         axes[1].set_ylabel(r"excess risk $E\,L(x)-L(\theta^{\ast})$")
         panel_title(axes[0], "a", "losses $(x\\pm 1)^2/2$, $h=0.3$")

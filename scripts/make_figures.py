@@ -1,7 +1,7 @@
 """Draw the figures: python scripts/make_figures.py [NAMES] [--effort quick|full].
 
 A figure is a file figure_NAME.py in this folder with a function ``draw(effort, folder) -> list[Path]``; nothing else
-lists them.
+lists them. One that takes long also has a keyword ``report``, which is called with the finished share.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SCRIPTS = Path(__file__).resolve().parent
 if str(SCRIPTS) not in sys.path:  # when imported from elsewhere
     sys.path.insert(0, str(SCRIPTS))
 
-from _common import add_options  # noqa: E402
+from _common import add_options, drawn  # noqa: E402
 
 PREFIX = "figure_"
 
@@ -45,17 +45,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def draw_all(chosen: Sequence[str], effort: str, folder: Path) -> None:
-    """Draw figures one after the other, with a line of progress for each."""
+    """Draw figures one after the other, with a line for each, and progress on standard error while it is drawn."""
     width, begin = max(map(len, chosen)), time.perf_counter()
     for number, name in enumerate(chosen, 1):
-        print(f"[{number}/{len(chosen)}] {name:<{width}} ", end="", flush=True)
-        start = time.perf_counter()
-        files = importlib.import_module(PREFIX + name).draw(effort, folder)
+        start, place = time.perf_counter(), f"[{number}/{len(chosen)}]"
+        files = drawn(importlib.import_module(PREFIX + name).draw, f"{place} {name}", effort, folder)
         sizes = dict.fromkeys((file.suffix for file in files), 0)  # a script may draw several figures
         for file in files:
             sizes[file.suffix] += file.stat().st_size
         written = ", ".join(f"{suffix[1:]} {size / 1000:.0f} kB" for suffix, size in sizes.items())
-        print(f"{time.perf_counter() - start:6.1f} s  ({written})", flush=True)
+        print(f"{place} {name:<{width}} {time.perf_counter() - start:6.1f} s  ({written})", flush=True)
     print(f"{len(chosen)} figures in {time.perf_counter() - begin:.1f} s", flush=True)
 
 

@@ -197,6 +197,17 @@ def test_all_diverged_is_an_error_that_carries_the_finite_part():
     assert np.isfinite(caught.value.trajectory.states[:, :2]).all()
 
 
+def test_the_step_at_which_paths_leave_is_the_first_of_any_replica_and_start(monkeypatch):
+    """x → 2x from 1 is 2ⁿ, beyond every float at n = 1024, and from 2¹⁰⁰ a hundred steps earlier."""
+    doubled = ito.AffineMaps([[[2.0]]], [[0.0]])
+    monkeypatch.setattr(replica_blocks, "BLOCK_BYTES", 1)  # one replica a block
+    starts = [[1.0], [2.0**100], [0.0]], [[4.0], [0.0], [2.0]]
+    with pytest.raises(ito.DivergenceError, match="the first at step 924, where the system expands") as caught:
+        couple(doubled, *starts, 1100, n_replicas=3)
+    assert "before step 924 there are distances" in str(caught.value)
+    assert np.isfinite(couple(doubled, *starts, 923, n_replicas=3).distance).all()
+
+
 @pytest.mark.parametrize("order", ["forward", "backward", ito.Window(3000), ito.Window(start=10)], ids=str)
 def test_a_step_size_is_spoken_of_where_there_is_one(order):
     """Affine maps have none that could be lowered; an optimiser has that of its losses."""

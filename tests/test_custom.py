@@ -315,6 +315,23 @@ def test_without_a_source_the_function_is_named():
         ito.CustomMaps(names["typed"], dim=1)
 
 
+@pytest.mark.parametrize(
+    ("value", "sentence", "advice"),
+    [
+        # The call stood two lines below the sentence that was shown.
+        ("math.hypot(x[0], x[0], 1.0)", r"No implementation of hypot\(float64, float64, float64\)", "use numbers"),
+        # Nothing is written: the type of x alone says readonly.
+        ("abs(x)[0]", r"No implementation of abs\(readonly array\(float64, 1d, C\)\)", "use numbers"),
+        ("math.dist(x, x)", "Unknown attribute 'dist' of module math", "use numbers"),
+    ],
+)
+def test_the_sentence_names_the_call_and_no_file_of_python(value, sentence, advice):
+    names = {"math": math}
+    exec(f"def typed(x, draw, params, out):\n    out[0] = {value}\n", names)
+    with pytest.raises(ito.MapCompilationError, match=rf"compiled: {sentence}\n  hint: {advice}"):
+        ito.CustomMaps(names["typed"], dim=1)
+
+
 def test_integers_that_wrap_around_are_found():
     """2⁷⁰ in plain Python, 0 in 64 bits."""
     with pytest.raises(ito.MapCompilationError, match=r"another number when compiled(.|\n)*wrap around"):

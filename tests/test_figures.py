@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,14 +14,16 @@ import pytest
 from scipy.integrate import trapezoid
 from scipy.stats import chi2
 
-from iterorder import gallery
+from iterorder import gallery, progress
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ROOT / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
+import _common  # noqa: E402
 import figure_clouds  # noqa: E402
 import figure_distance  # noqa: E402
+import figure_gallery  # noqa: E402
 import figure_increments  # noqa: E402
 import make_figures  # noqa: E402
 
@@ -62,6 +65,43 @@ def test_every_script_has_a_draw_function(name):
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     assert [argument.arg for argument in functions["draw"].args.args] == ["effort", "folder"]
     assert ast.get_docstring(tree)
+
+
+def test_a_figure_of_many_systems_tells_how_far_it_is(tmp_path, monkeypatch, capsys):
+    """The gallery was silent for most of a minute; a line in a log names the figure and its share."""
+    for seconds in ("FIRST_LINE", "NEXT_LINE"):
+        monkeypatch.setattr(progress, seconds, 0.0)
+    monkeypatch.setattr(figure_gallery, "systems", lambda: ["one", "two", "three", "four"])
+    monkeypatch.setattr(figure_gallery, "measure", lambda system, effort: None)
+    monkeypatch.setattr(figure_gallery, "draw_system", lambda system, *_: [_touched(tmp_path / f"{system}.png")])
+    make_figures.draw_all(["gallery"], "quick", tmp_path)
+    told = capsys.readouterr()
+    for share in ("25%", "50%", "75%"):
+        assert f"[1/1] gallery: {share} after" in told.err
+    assert re.search(r"^\[1/1\] gallery +[\d.]+ s  \(png", told.out)
+    # The control: a figure that takes no report is drawn all the same, with a line when it is done.
+    monkeypatch.setattr(figure_clouds, "draw", lambda effort, folder: [_touched(tmp_path / "clouds.png")])
+    make_figures.draw_all(["clouds"], "quick", tmp_path)
+    told = capsys.readouterr()
+    assert "50%" not in told.err
+    assert told.out.startswith("[1/1] clouds")
+
+
+def _touched(file: Path) -> Path:
+    file.touch()
+    return file
+
+
+def test_sidecars_describe_what_a_family_is_made_from():
+    """Quadratic losses have no ridge to be given: the zero of the class was written beside their step size."""
+    quadratic, logistic = gallery.two_point_quadratic(0.3), _common.few_features_logistic()
+    assert _common.described(quadratic) == {
+        "family": "QuadraticSGD",
+        "step_size": 0.3,
+        "batch_size": 1,
+        "sampling": "iid",
+    }
+    assert _common.described(logistic)["ridge"] == logistic.ridge == 0.1  # the control
 
 
 # ------------------------------------------------------------------------------------------------ one figure as a whole

@@ -122,6 +122,12 @@ ERRORS = [
     ([1.0, 0.0, 0.0, 0.0], r"1 usable point of 4.*the distance is zero.*at step 1 \(distance 0\)"),
     ([1.0, 0.5, math.nan, 0.1], "2 usable points.*not finite.*at step 2"),
     ([1.0, 0.5, 1e-16, 1e-16], "2 usable points.*1024 times above its rounding.*at step 2"),
+    ([1.0, math.inf, math.inf], r"at step 1 \(distance inf\) after it has grown from 1: the system expands .*; take a"),
+    ([1.0, 2.0, math.nan, 3.0], r"\(distance nan\) after it has grown from 1: the system expands"),
+    # Controls: two starts that are too far apart from the first, and a curve that fell.
+    ([math.inf, math.inf, 1.0], "not finite.*at step 0 .distance inf.; start closer together"),
+    ([1.0, 0.5, math.inf], "not finite.*at step 2 .distance inf. after it has grown from 1"),
+    ([1.0, 0.5, math.nan], "not finite.*at step 2 .distance nan.; start closer together"),
     ([1.0, 0.5], "2 usable points of 2.*the curve ends; give more steps"),
     ([], "0 usable points of 0"),
 ]
@@ -145,6 +151,17 @@ def test_earlier_steps_are_asked_for_where_some_were_not_saved():
 def test_too_few_replicas_say_so():
     with pytest.raises(ito.InvalidInputError, match=r"a few replicas carry it \(C5\).*give more replicas"):
         fit_rate(couple(vervaat(), [0.0], [1.0], 40, n_replicas=5, p=4))
+
+
+def test_a_mean_that_grows_is_told_to():
+    """x → (1 − ha²)x of Gaussian a and h = 1.5: E(1 − ha²)² > 1, while E log|1 − ha²| < 0 and paths approach."""
+    fresh = ito.GaussianRegressionSGD([1.0], 1.0, 1.5)
+    with pytest.raises(ito.InvalidInputError, match=r"\(C5\) at step .* has grown from 1: the system expands in this"):
+        fit_rate(couple(fresh, [0.0], [1.0], 40, n_replicas=100))
+    # The control: Vervaat's maps contract in every mean.
+    with pytest.raises(ito.InvalidInputError, match=r"\(C5\)") as error:
+        fit_rate(couple(vervaat(), [0.0], [1.0], 40, n_replicas=5, p=4))
+    assert "expands" not in str(error.value)
 
 
 def test_a_plateau_too_near_says_so():

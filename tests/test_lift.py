@@ -366,7 +366,33 @@ def test_without_its_text_a_body_of_plain_arithmetic_is_lifted_and_one_with_bran
         names,
     )
     assert_same_bits(unchecked(names["plain"], **UNIFORM), "float64")
-    assert engines(unchecked(names["either"], **UNIFORM), "float64").many is None
+    either = unchecked(names["either"], **UNIFORM)
+    assert engines(either, "float64").many is None
+    assert either.engine == (
+        "one replica at a time: branches on numbers that differ between replicas, and its text, which would make "
+        "choices of them, cannot be read (typed at a prompt, or made by exec): define it in a file"
+    )
+
+
+@pytest.mark.parametrize("with_text", [True, False])
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("for k in range(int(draw[0] * 3)): out[k] = x[k]", "uses range of numbers that differ between replicas"),
+        ("out[0] = x.sum()", "uses sum of numbers that differ between replicas"),
+        ("while x[0] > out[0]: out[0] += 1.0", "in some lanes only|branches on numbers .* define it in a file"),
+    ],
+)
+def test_the_reason_is_one_whole_sentence(line, reason, with_text, tmp_path):
+    """Numba's message has many lines, and the first of them ends where the call would follow."""
+    text, file, names = f"def body(x, draw, params, out):\n    {line}\n", tmp_path / f"body{with_text}.py", {}
+    if with_text:
+        file.write_text(text)
+    exec(compile(text, str(file), "exec"), names)
+    engine = unchecked(names["body"], **UNIFORM).engine
+    assert re.fullmatch(rf"one replica at a time: [^\n]*({reason})[^\n:]*", engine), engine
+    assert "signature" not in engine
+    assert "Varying" not in engine
 
 
 def test_a_text_that_was_edited_is_not_believed(tmp_path):

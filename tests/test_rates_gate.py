@@ -419,6 +419,23 @@ def test_a_rate_that_cannot_be_fitted_stops_no_other(tmp_path, capsys):
     assert "2 same, 0 changed, 1 failed" in " ".join(capsys.readouterr().out.split())
 
 
+def test_of_a_system_that_expands_no_option_is_asked_for_that_the_command_has_not(tmp_path, capsys):
+    """The messages spoke of n_steps and of the error's trajectory, neither of which is to be had there."""
+    systems = tmp_path / "systems.py"
+    systems.write_text(
+        "import iterorder as ito\nSYSTEMS = {'maps': ito.AffineMaps([[[200.0]]], [[1.0]]),\n"
+        " 'descent': ito.QuadraticSGD([1.0, 20.0], [0.0, 1.0], 3.5), 'fine': ito.gallery.two_point_quadratic(0.5)}\n"
+    )
+    assert main(["rates", "--systems", str(systems)]) == 1
+    out = " ".join(capsys.readouterr().out.split())
+    # 200^134 is the first power beyond every float.
+    assert re.search("maps has no rate: all 400 .* at step 134, where the system expands .*: take maps that", out)
+    assert re.search("descent has no rate: .* the system expands .*: take a smaller step size 1 rate", out)
+    assert "n_steps" not in out
+    assert "trajectory" not in out
+    assert "fine has no rate" not in out
+
+
 def test_the_workflow_of_the_how_to_is_complete():
     """It parses, keeps the kernels where Numba writes them, and runs commands that the parser knows."""
     yaml = pytest.importorskip("yaml")

@@ -11,6 +11,7 @@ from scipy import stats
 
 import iterorder as ito
 from iterorder.lengths import euclidean_norm
+from iterorder.progress import Report
 from iterorder.stationary import probability, products
 from iterorder.stationary.iterates import backward_to
 from tests.systems import EVERY, regression
@@ -140,6 +141,33 @@ def test_the_geometric_bound_of_second_moments_holds():
     while np.trace(current) > 1e-10 * np.trace(flow.start):
         current, steps = flow.apply(current), steps + 1
     assert n <= 1.5 * steps
+
+
+def test_the_search_for_the_number_of_steps_tells_how_far_it_is():
+    """It was silent, for minutes in a hundred dimensions; one sample takes less than the search for its steps."""
+    maps, shares = ito.LinearRegressionSGD(*_slow()), []
+    flow = probability.second_moment_flow(maps, np.zeros(2))
+    target = 1e-10 * float(np.trace(flow.start))
+    found = probability.epochs_to(flow, target, 10**6, report=Report(shares.append))
+    assert found == probability.epochs_to(flow, target, 10**6)
+    assert len(shares) > probability.FEW // 2
+    sample = ito.stationary_sample(maps, 1, seed=1, progress=(told := []).append)
+    assert sample.rests_on == "moments"
+    assert told[-1] == 1.0
+    search = [share for share in told if share < 0.8]
+    assert len(search) > probability.FEW // 2
+    assert (np.diff(told) > 0).all()
+
+
+def test_the_products_of_constants_tell_how_far_they_are():
+    """Slopes of .999 and .99: thousands of steps of one number, as long as those of the states."""
+    maps, shares = ito.AffineMaps([[[0.999]], [[0.99]]], [[1.0], [0.0]]), []
+    steps = products.steps_to(maps, 1e-9, 50, seed=1, max_steps=10**6, report=Report(shares.append))
+    np.testing.assert_array_equal(steps, products.steps_to(maps, 1e-9, 50, seed=1, max_steps=10**6))
+    assert np.diff([0.0, *shares, 1.0]).max() < 0.2
+    # The control: one constant needs no search, and the report belongs to the steps.
+    assert products.share_of_products(ito.gallery.two_point_quadratic(0.3)) == 0.0
+    assert products.share_of_products(maps) == 0.5
 
 
 def _slow():

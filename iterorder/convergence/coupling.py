@@ -11,7 +11,7 @@ from iterorder.arrays import as_array
 from iterorder.certificates import fewer_steps
 from iterorder.convergence.norms import power_mean, scaled_powers
 from iterorder.convergence.replica_blocks import check_table_size, run_in_blocks
-from iterorder.errors import DivergenceError
+from iterorder.errors import DivergenceError, InvalidInputError
 from iterorder.kernels.backends import as_backend
 from iterorder.lengths import euclidean_norm
 from iterorder.orders import FORWARD, Order, as_order
@@ -61,6 +61,12 @@ class CouplingDistance:
             "p": shown(self.p),
         }
         return call("CouplingDistance", facts)
+
+    def __array__(self, dtype=None, copy: bool | None = None) -> np.ndarray:
+        """None of the arrays here is the coupling: NumPy is told so, as it would make an array of one object."""
+        raise InvalidInputError(
+            "a CouplingDistance is a curve and no array: give its .distance (or .per_replica) beside its .steps"
+        )
 
 
 def coupling_distance(
@@ -141,16 +147,16 @@ def coupling_distance(
     )
     check_table_size(n_replicas, n_saved)
     per_replica, size = np.empty((n_replicas, n_saved)), np.empty((n_replicas, n_saved))
-    diverged = np.zeros(n_replicas, bool)
+    diverged = np.full(n_replicas, -1)  # the first step at which either start was gone
     how = {"order": order, "seed": seed, "save_steps": save_steps, "n_saved": n_saved, "backend": backend}
     with reported(progress, "coupling") as report:
         for block, (first, second) in run_in_blocks(maps, starts, n_steps, progress=report, **how):
             with np.errstate(over="ignore", invalid="ignore"):
                 per_replica[block] = euclidean_norm(first.states - second.states)
             size[block] = np.maximum(euclidean_norm(first.states), euclidean_norm(second.states))
-            diverged[block] = (first.diverged_at >= 0) | (second.diverged_at >= 0)
-    if diverged.all():
-        raise _all_diverged(n_replicas, first, second)
+            diverged[block] = _earlier(first.diverged_at, second.diverged_at)
+    if (diverged >= 0).all():
+        raise _all_diverged(diverged, first, second)
     scale = power_mean(size, p)
     return CouplingDistance(
         steps=_frozen(first.save_steps.copy()),
@@ -196,10 +202,17 @@ def _frozen(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _all_diverged(n_replicas: int, first: Trajectory, second: Trajectory) -> DivergenceError:
+def _earlier(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The smaller of two steps each, of which a negative one is none."""
+    return np.where(first < 0, second, np.where(second < 0, first, np.minimum(first, second)))
+
+
+def _all_diverged(diverged_at: np.ndarray, first: Trajectory, second: Trajectory) -> DivergenceError:
     worse = max(first, second, key=lambda run: int((run.diverged_at >= 0).sum()))
+    step = int(diverged_at.min())
     return DivergenceError(
-        f"all {n_replicas} replicas left the finite numbers from x0 or y0: {fewer_steps(worse.maps)} (the error's "
-        ".trajectory holds the finite part of the last replicas)",
+        f"all {len(diverged_at)} replicas left the finite numbers from x0 or y0, the first at step {step}, where the "
+        f"system expands: {fewer_steps(worse.maps)}; before step {step} there are distances, and their rate is one of "
+        "growth (the error's .trajectory holds the finite part of the last replicas)",
         worse,
     )

@@ -48,6 +48,11 @@ REASONS = {
         "give more replicas or a smaller p",
     ),
 }
+#: What to try where the distance has grown instead: starts that are nearer only put it off.
+EXPANDING = {
+    "not finite": "take a smaller step size, or maps that expand less",
+    "monte carlo": f"{REASONS['monte carlo'][1]}, or take a smaller step size or maps that expand less",
+}
 DENSER = "save more of the earlier steps, or "
 
 
@@ -224,12 +229,21 @@ def _before_plateau(curve: Curve, plateau: Plateau) -> int:
     return int(near.argmax()) if near.any() else plateau.start
 
 
+def _grows(curve: Curve, end: int) -> bool:
+    """Whether the distance is above where it began when it stops to be usable; what is no number tells nothing."""
+    until = curve.distance[: end + 1]
+    return end > 0 and bool(np.nanmax(until[1:], initial=0.0) > until[0])
+
+
 def _too_few(curve: Curve, end: int, stopped_by: str) -> InvalidInputError:
     what, advice = REASONS[stopped_by]
     place = ""
     if end < len(curve.steps):
         place = f" at step {curve.steps[end]} (distance {curve.distance[end]:.3g})"
         # Steps between those that were saved: earlier ones there are none of.
+        if stopped_by in EXPANDING and _grows(curve, end):
+            place += f" after it has grown from {curve.distance[0]:.3g}: the system expands in this mean"
+            advice = EXPANDING[stopped_by]
         if stopped_by != "monte carlo" and curve.steps[end] - curve.steps[0] > end:
             advice = DENSER + advice
     return InvalidInputError(

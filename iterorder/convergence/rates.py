@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from iterorder.arrays import as_array
+from iterorder.arrays import as_array, own_array
 from iterorder.convergence import curvature
 from iterorder.convergence.coupling import CouplingDistance, relative_variance_of_mean
 from iterorder.convergence.fit_window import EPS, Curve, FitWindow, fit_window
@@ -56,6 +56,10 @@ class Rate:
 
     def __float__(self) -> float:
         return self.rate
+
+    def __array__(self, dtype=None, copy: bool | None = None) -> np.ndarray:
+        """The rate, as `float` gives it: an array of rates is one of floats."""
+        return own_array(self.rate, dtype, copy)
 
 
 def fit_rate(steps, distance=None, *, level: float = 0.95) -> Rate:

@@ -16,13 +16,20 @@ from iterorder.gate.systems_file import Entry
 from iterorder.lengths import euclidean_norm
 from iterorder.maps import RandomMaps
 from iterorder.orders import BACKWARD, FORWARD
-from iterorder.progress import Progress, as_progress, reported
+from iterorder.progress import Progress, Report, as_progress, part, reported
 from iterorder.simulate import simulate
 from iterorder.theory import Theory, theory
 
 #: Statistical tests of one system.
 TESTS = 5
 SHORT, LONG = 7, 400
+#: What is left, when an iterate has settled, of the moves that forward iterates make.
+SETTLED = 1e-3
+#: A start is this many moves away from the law at most, beside the 1/|γ| moves that the width of a slow law is.
+AWAY = 1e3
+#: Numbers (steps × replicas × dim × batch) that the runs of one system may take, some seconds, and the multiple of n
+#: that they go: backward iterates to n and to 2n, and forward ones to 2n twice.
+MOST_NUMBERS, RUNS = 2**31, 7
 #: Standard errors by which a drawn mean contraction is enlarged: it is too small once in 3·10⁶.
 MARGIN = 5.0
 #: Forward moves that grow by more while the steps double: the system expands. `diagnose` has the same bound.
@@ -39,44 +46,71 @@ def check_systems(
     orders settle on it (C14), and C3 is skipped. A system that does not contract fails C2,
     as it should, with a note: the table tells whether the theory applies to it. Where a system expands, C3 and C4,
     which compare laws that nothing keeps, are skipped; so are both and C1 where the maps come in an order of their own
-    (cyclic sampling, a schedule of step sizes), as reading it backward is another order.
+    (cyclic sampling, a schedule of step sizes), as reading it backward is another order. C2 to C4 look as far as the
+    Lyapunov exponent asks for, and are skipped where that is too far.
     """
     level = TOTAL_LEVEL / (TESTS * len(systems))
     rows: list[ClaimRow] = []
     with reported(as_progress(progress), "systems") as report:
         for done, entry in enumerate(systems, start=1):
-            rows += _rows(entry, level, seed, replicas(effort, 2000))
+            share = part(report, (done - 1) / len(systems), done / len(systems))
+            rows += _rows(entry, level, seed, replicas(effort, 2000), share)
             if report is not None:
                 report(done / len(systems))
     return ClaimTable(tuple(rows), seed, effort)
 
 
-def _rows(entry: Entry, level: float, seed: int, count: int) -> list[ClaimRow]:
+def _rows(entry: Entry, level: float, seed: int, count: int, report: Report | None) -> list[ClaimRow]:
+    known = theory(entry.maps, seed=seed)
+    steps, too_slow = _steps(known, count, entry.maps)
     try:
-        return _judged(entry, level, seed, count)
+        rows = _judged(entry, known, steps, level, seed, count, report)
     except DivergenceError as error:
         # Not a row that is skipped: the theory promised a limit, and there is none.
         note = f"the system expands, {str(error).split(':')[0]}{_with_smaller_steps(entry.maps)}"
         return [ClaimRow.compared("C2", entry.name, "backward iterates settle", 0.0, math.inf, 0.0, note=note)]
+    if not too_slow:
+        return rows
+    # The orders have one law at any n, and starts approach from the first step on.
+    return [row if row.claim in ("C1", "C5") else ClaimRow.skipped(row.claim, entry.name, too_slow) for row in rows]
 
 
-def _judged(entry: Entry, level: float, seed: int, count: int) -> list[ClaimRow]:
+def _steps(known: Theory, count: int, maps: RandomMaps) -> tuple[int, str]:
+    """The n at which C2 to C4 are tested, from the exponent γ; and why they are not, where that takes too many steps.
+
+    A difference is e^(γn) of what it was. Where γ is not known to be negative `LONG` steps show what there is.
+    """
+    exponent = known.lyapunov_exponent
+    if exponent is None or not -math.inf < exponent.high < -64.0 * maps.dim * EPS:  # which may be a zero, rounded
+        return LONG, ""
+    rate = -exponent.high
+    needed = max(LONG, math.ceil((math.log(AWAY / SETTLED) + max(-math.log(rate), 0.0)) / rate))
+    most = max(LONG, MOST_NUMBERS // (RUNS * count * maps.dim * maps.sampling_law.batch_size))
+    if needed <= most:
+        return needed, ""
+    return LONG, (
+        f"not tested, as it is too slow to check: with a Lyapunov exponent of {exponent.value:.3g} a step it settles "
+        f"in {needed:.2g} steps, more than the {most} that are tried"
+    )
+
+
+def _judged(entry, known: Theory, steps: int, level: float, seed: int, count: int, report) -> list[ClaimRow]:
     maps, x0, name = entry.maps, entry.x0, entry.name
     law = maps.sampling_law
     epoch = 1 if law.kind == "iid" else law.batches_per_epoch
     # Epoch ends: with reshuffling the laws agree there only.
-    short, long = -(-SHORT // epoch) * epoch, -(-LONG // epoch) * epoch
-    known = theory(maps, seed=seed)
+    short, long = -(-SHORT // epoch) * epoch, -(-steps // epoch) * epoch
     parts = [stream(seed, f"C{k}", name) for k in (1, 2, 3, 4, 5)]
 
-    def states(order, n, part, saves=None) -> np.ndarray:
-        run = simulate(maps, x0, n, order=order, n_replicas=count, seed=part, save_steps=saves)
+    def states(order, n, stream_part, saves=None, share=None) -> np.ndarray:
+        run = simulate(maps, x0, n, order=order, n_replicas=count, seed=stream_part, save_steps=saves, progress=share)
         return np.where(np.isnan(run.states), np.inf, run.states)  # one that diverged is beyond all others
 
     judge = {k: Judge(f"C{k}", level) for k in range(1, 6)}
-    limits = states(BACKWARD, 2 * long, parts[2], [long, 2 * long])
-    paths = states(FORWARD, 2 * long + 1, parts[3], [2 * long, 2 * long + 1])
-    later = states(FORWARD, 2 * long + 1, parts[4], [long, long + 1])
+    shares = [part(report, first / RUNS, last / RUNS) for first, last in ((0, 3), (3, 5), (5, 7))]
+    limits = states(BACKWARD, 2 * long, parts[2], [long, 2 * long], shares[0])
+    paths = states(FORWARD, 2 * long + 1, parts[3], [2 * long, 2 * long + 1], shares[1])
+    later = states(FORWARD, 2 * long + 1, parts[4], [long, long + 1], shares[2])
     moved, kept, before = (_moves(pair) for pair in (limits, paths, later))
     rounding = 64.0 * EPS * (1.0 + float(np.abs(limits[np.isfinite(limits)]).max(initial=0.0)))
     # Not the median: maps that often do nothing move by zero.
@@ -92,7 +126,7 @@ def _judged(entry: Entry, level: float, seed: int, count: int) -> list[ClaimRow]
         against = "that of forward moves"
     quantity = f"median |Z₂ₙ − Zₙ| over {against}, n = {long}"
     told = "the way from their start" if rests else "what forward ones do"
-    settles = judge[2].compare(name, quantity, 0.0, ratio, 1e-3, note=_unsettled(maps, growth, ratio, long, told))
+    settles = judge[2].compare(name, quantity, 0.0, ratio, SETTLED, note=_unsettled(maps, growth, ratio, long, told))
     coupled = _coupled(judge[5], entry, known, short, count, parts[4])
     if ordered := _order_of_its_own(maps):
         return [settles, *(ClaimRow.skipped(claim, name, ordered) for claim in ("C1", "C3", "C4")), *coupled]

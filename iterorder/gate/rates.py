@@ -8,8 +8,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from iterorder.certificates import smaller_steps
 from iterorder.convergence import Rate, coupling_distance, fit_rate
-from iterorder.errors import InvalidInputError, IterorderError
+from iterorder.errors import DivergenceError, InvalidInputError, IterorderError
 from iterorder.gate.systems_file import Entry
 from iterorder.orders import BACKWARD
 from iterorder.progress import Progress, Report, as_progress, part, reported
@@ -164,6 +165,9 @@ def _measured(
                 break
             rate = _named(entry, _fit(entry, seed, n_replicas, n_steps, share), n_replicas)
         return rate
+    except DivergenceError as error:
+        advice = smaller_steps(entry.maps) or "maps that expand less"
+        return Unfitted(entry.name, f"{str(error).partition(':')[0]} and two paths diverge: take {advice}")
     except IterorderError as error:
         return Unfitted(entry.name, str(error))
 

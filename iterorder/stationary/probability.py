@@ -17,6 +17,7 @@ import scipy.linalg
 from iterorder.lengths import euclidean_norm, scale_of
 from iterorder.maps import CustomMaps, GaussianRegressionSGD, RandomMaps
 from iterorder.noise import MAX_REPLICAS
+from iterorder.progress import Report
 from iterorder.sampling import FreshNoise
 from iterorder.stationary.products import epoch_of
 from iterorder.theory.affine.epochs import epoch_law
@@ -45,11 +46,13 @@ class Flow(NamedTuple):
     """Second moments of an affine system: C → E[A C Aᵀ] of one epoch, M = E(Z − x0)(Z − x0)ᵀ, and how fast they decay.
 
     `decay` is the mean-square contraction of an epoch, the root of the spectral radius of that operator; 0 if unknown.
+    `work` is the number of multiplications of an application.
     """
 
     apply: Callable[[np.ndarray], np.ndarray]
     start: np.ndarray
     decay: float = 0.0
+    work: float = 0.0
 
 
 def second_moment_flow(maps: RandomMaps, x0: np.ndarray) -> Flow:
@@ -57,7 +60,7 @@ def second_moment_flow(maps: RandomMaps, x0: np.ndarray) -> Flow:
     if isinstance(maps, GaussianRegressionSGD):
         system = GaussianAnalysis(maps, 0, "quick")
         decay = math.sqrt(system.mean_square_radius().value)
-        return _flow(system.mean_square, system.covariance(), x0, decay)
+        return _flow(system.mean_square, system.covariance(), x0, decay, maps.dim**2)
     items = affine_items(maps)
     if items is None:
         raise Undefined("the maps are not affine")
@@ -68,16 +71,17 @@ def second_moment_flow(maps: RandomMaps, x0: np.ndarray) -> Flow:
     mean = fixed_point_of_mean(law)
     with np.errstate(over="ignore", invalid="ignore"):
         covariance = moments.covariance()
-    return _flow(lambda c: c + moments.apply_often(c), covariance, (mean - x0).rounded, math.sqrt(1.0 + moments.excess))
+    decay, work = math.sqrt(1.0 + moments.excess), items.n_items * items.entries_per_item * maps.dim
+    return _flow(lambda c: c + moments.apply_often(c), covariance, (mean - x0).rounded, decay, work)
 
 
-def _flow(apply, covariance: np.ndarray, offset: np.ndarray, decay: float) -> Flow:
+def _flow(apply, covariance: np.ndarray, offset: np.ndarray, decay: float, work: float) -> Flow:
     """From the covariance of the law, and its mean less x0."""
     with np.errstate(over="ignore"):
         start = covariance + np.outer(offset, offset) + LOST * np.eye(len(offset))
     if not np.isfinite(start).all():
         raise Undefined("the second moments about x0 exceed the range of floating point")
-    return Flow(_from_above(apply), start, decay)
+    return Flow(_from_above(apply), start, decay, work)
 
 
 def _from_above(apply):
@@ -94,12 +98,25 @@ def _from_above(apply):
     return bounded
 
 
-def epochs_to(flow: Flow, target: float, most: int) -> tuple[int, float]:
+def expected_epochs(flow: Flow, target: float) -> float:
+    """About how many epochs `epochs_to` will find, from the decay of the slowest moments; inf where it is not known."""
+    if not 0.0 < flow.decay < 1.0 or target < LOST:
+        return math.inf
+    return max(math.log(float(np.trace(flow.start)) / target), 0.0) / (-2.0 * math.log(flow.decay))
+
+
+def applications(flow: Flow, target: float, most: int) -> float:
+    """About how often `epochs_to` will apply the operator: as far as it goes, and once more over half the way."""
+    n = min(expected_epochs(flow, target), most, MANY)
+    return n if n < FEW else 1.5 * n
+
+
+def epochs_to(flow: Flow, target: float, most: int, report: Report | None = None) -> tuple[int, float]:
     """The epochs n after which E‖Z_n − Z‖² = tr Lⁿ(M) is at most `target`, and a bound of it there.
 
     From some j on the decay is bounded by a geometric one: if L^j(Y) ≤ q·Y in the semidefinite order, which L keeps,
     for a Y ≥ L^j(M), then tr L^(jk)(Y) ≤ q^k·tr Y. Y is L^j(M) with a small multiple of the identity, so that it has an
-    inverse. A known decay spares applications that would not be enough.
+    inverse. A known decay spares applications that would not be enough. `report` takes the finished share.
 
     Raises
     ------
@@ -109,18 +126,27 @@ def epochs_to(flow: Flow, target: float, most: int) -> tuple[int, float]:
     if target < LOST:
         raise Undefined("squares of the tolerance are below the range of floating point")
     current, n, half, dust = flow.start, 0, flow.start, np.eye(len(flow.start))
+    planned, done = max(applications(flow, target, most), 1.0), 0
+
+    def apply(c: np.ndarray) -> np.ndarray:
+        nonlocal done
+        done += 1
+        if report is not None:
+            report(done / planned)
+        return flow.apply(c)
+
     while np.trace(current) > target:
         if n >= most:
             break
         if n in (FEW // 2, MANY // 2):
             half = current
         if n in (FEW, MANY):
-            found = _geometric(half, current, _repeated(flow.apply, dust, n // 2), n // 2, target)
+            found = _geometric(half, current, _repeated(apply, dust, n // 2), n // 2, target)
             if found is not None and found[0] <= most:
                 return found
             if n == MANY and _hopeless(half, current, n, flow.decay, target, most):
                 break
-        current = flow.apply(current)
+        current = apply(current)
         n += 1
     else:
         return n, float(np.trace(current))

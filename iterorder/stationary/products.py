@@ -10,6 +10,7 @@ import numpy as np
 from iterorder.certificates import rounding_margin
 from iterorder.errors import MapCompilationError
 from iterorder.maps import AffineMaps, CustomMaps, QuadraticSGD, RandomMaps
+from iterorder.progress import Report, part
 from iterorder.sampling import FreshNoise
 from iterorder.simulate import simulate
 from iterorder.theory.contraction import lipschitz_constants
@@ -85,8 +86,24 @@ def _compiled_products(maps: CustomMaps) -> CustomMaps:
         ) from error
 
 
-def steps_to(maps: RandomMaps, threshold: float, n_samples: int, *, seed: int, max_steps: int, backend: str = "cpu"):
+def share_of_products(maps: RandomMaps) -> float:
+    """Of the work of samples the share of `steps_to`: one number a step beside those of the states."""
+    return 0.0 if isinstance(product_maps(maps), float) else 1.0 / (1.0 + maps.dim * maps.sampling_law.batch_size)
+
+
+def steps_to(
+    maps: RandomMaps,
+    threshold: float,
+    n_samples: int,
+    *,
+    seed: int,
+    max_steps: int,
+    backend: str = "cpu",
+    report: Report | None = None,
+):
     """For each sample the first step (of whole epochs) with a product of at most `threshold`, and that product.
+
+    `report` takes the finished share: of the way to the threshold that the largest logarithm has gone.
 
     Returns
     -------
@@ -116,12 +133,13 @@ def steps_to(maps: RandomMaps, threshold: float, n_samples: int, *, seed: int, m
         return np.full(n_samples, n), np.full(n_samples, factors**n)
     n_steps, products = np.zeros(n_samples, np.int64), np.ones(n_samples)
     for first in range(0, n_samples, CHUNK):
-        part = slice(first, min(first + CHUNK, n_samples))
-        _follow(factors, threshold, epoch, n_steps[part], products[part], seed, first, max_steps, backend)
+        chunk = slice(first, min(first + CHUNK, n_samples))
+        share = part(report, first / n_samples, chunk.stop / n_samples)
+        _follow(factors, threshold, epoch, n_steps[chunk], products[chunk], seed, first, max_steps, backend, share)
     return n_steps, products
 
 
-def _follow(factors, threshold, epoch, n_steps, products, seed, first_replica, max_steps, backend) -> None:
+def _follow(factors, threshold, epoch, n_steps, products, seed, first_replica, max_steps, backend, report) -> None:
     """Fill the steps and products of some samples, a stretch of steps at a time."""
     current, done, stride = np.ones((len(n_steps), 1)), 0, epoch
     waiting = np.ones(len(n_steps), bool)
@@ -149,5 +167,7 @@ def _follow(factors, threshold, epoch, n_steps, products, seed, first_replica, m
         n_steps[found] = done + saves[at[found]]
         products[found] = bounds[found, at[found]]
         waiting &= ~found
+        if report is not None:
+            report(math.log(max(float(bounds[:, -1].max()), threshold)) / math.log(threshold))
         current, done = run[:, -1:].copy(), done + int(saves[-1])
         stride = epoch * max(1, done // (4 * KEPT * epoch))

@@ -17,7 +17,7 @@ from iterorder.theory.families import analyse
 from iterorder.theory.undefined import NoLawReachedError, NoMinimizerError, Undefined
 
 EPS = float(np.finfo(np.float64).eps)
-# Steps before a small difference is made, those for which it is followed, and replicas.
+# Steps before a small difference is made, those for which its growth is measured, and replicas.
 SETTLE, FOLLOW, REPLICAS = 512, 64, 256
 # The difference, the smallest that rounding leaves some digits of, and the largest that is small: all per unit of size.
 SMALL, FLOOR, CEILING = 1e-6, 1e4 * EPS, 1e-3
@@ -68,6 +68,8 @@ def never_meets(maps: RandomMaps, known: Estimate) -> bool:
 def measured_exponent(maps: RandomMaps, x0: np.ndarray, seed: int, backend: str = "cpu") -> float:
     """The growth per step of a small difference between paths under the same maps, while it is small and not rounding.
 
+    Its first half is left to the transient, as in `fit_rate`: a difference turns to the direction that grows most, and
+    of c·rⁿ(1 + bqⁿ) the log growth from the start is off by log(1 + b)/n, from the half on by O(bq^(n/2)/n).
     The sum of log growths over the sum of steps, over replicas that have run for a while: minus infinity where one
     vanishes from one step to the next, as on locally constant maps; NaN where none stays finite.
     """
@@ -110,12 +112,24 @@ def _growths(maps: RandomMaps, x0: np.ndarray, seed: int, backend: str) -> tuple
     inside = np.logical_and.accumulate((gaps >= FLOOR) & (gaps <= CEILING), axis=1)
     # Where the first step leaves at once, the bound that it passed is all that is known.
     last = np.maximum(inside.sum(axis=1) - 1, 1)
-    ends = np.clip(gaps[np.arange(REPLICAS), last], FLOOR, CEILING)
     kept = np.isfinite(gaps[:, :2]).all(axis=1)
-    logs = np.log(ends[kept] / gaps[kept, 0])
+    begin = last // 2
+    logs = (_slopes(gaps, begin, last) * (last - begin))[kept]
     vanishes = inside[:, :-1] & (gaps[:, :-1] >= VANISHES) & (gaps[:, 1:] == 0.0)
     logs[vanishes[kept].any(axis=1)] = -np.inf
-    return logs, last[kept], bool((gaps[kept] == 0.0).any())
+    return logs, (last - begin)[kept], bool((gaps[kept] == 0.0).any())
+
+
+def _slopes(gaps: np.ndarray, begin: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """The slopes of lines through the logarithms of each row from one column to another, both included.
+
+    Not from end to end: a rotation between unequal axes makes every difference longer and shorter by turns.
+    """
+    columns = np.arange(gaps.shape[1])
+    used = (columns >= begin[:, None]) & (columns <= last[:, None])
+    x = np.where(used, columns - 0.5 * (begin + last)[:, None], 0.0)
+    heights = np.log(np.clip(gaps, FLOOR, CEILING))
+    return (x * np.where(used, heights, 0.0)).sum(axis=1) / (x**2).sum(axis=1)
 
 
 def _sizes(states: np.ndarray) -> np.ndarray:
@@ -127,7 +141,7 @@ def _sizes(states: np.ndarray) -> np.ndarray:
 
 def _followed(maps: RandomMaps, states: np.ndarray, seed: int, backend: str) -> np.ndarray:
     options: dict = {"n_replicas": REPLICAS, "seed": seed, "backend": backend}
-    return simulate(maps, states, FOLLOW, first_step=SETTLE, save_steps="all", **options).states
+    return simulate(maps, states, 2 * FOLLOW, first_step=SETTLE, save_steps="all", **options).states
 
 
 def _finite(*states: np.ndarray) -> tuple[np.ndarray, ...]:

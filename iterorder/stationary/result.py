@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from iterorder.arrays import own_array
 from iterorder.maps import RandomMaps
 from iterorder.shown import call, shown, span
 
@@ -56,3 +57,7 @@ class StationarySample:
             "maps": repr(self.maps),
         }
         return call("StationarySample", facts)
+
+    def __array__(self, dtype=None, copy: bool | None = None) -> np.ndarray:
+        """The points, for NumPy and what reads arrays as it does."""
+        return own_array(self.points, dtype, copy)

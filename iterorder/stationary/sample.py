@@ -15,14 +15,21 @@ from iterorder.kernels.backends import as_backend
 from iterorder.lengths import euclidean_norm
 from iterorder.maps import RandomMaps
 from iterorder.noise import MAX_REPLICAS
-from iterorder.progress import Progress, Report, as_progress, reported
+from iterorder.progress import Progress, Report, as_progress, part, reported
 from iterorder.request import as_system, check_memory
 from iterorder.sampling import FreshNoise
 from iterorder.stationary.coalescence import meet
 from iterorder.stationary.far_laws import refuse_far_laws
 from iterorder.stationary.iterates import TRUNCATION, RoundingError, backward_to, rounding_of
-from iterorder.stationary.probability import epochs_to, mean_contraction, second_moment_flow
-from iterorder.stationary.products import NotReachedError, epoch_of, steps_to
+from iterorder.stationary.probability import (
+    Flow,
+    applications,
+    epochs_to,
+    expected_epochs,
+    mean_contraction,
+    second_moment_flow,
+)
+from iterorder.stationary.products import NotReachedError, epoch_of, share_of_products, steps_to
 from iterorder.stationary.reasons import known_exponent, never_meets, refuse_expanding, why_not
 from iterorder.stationary.result import StationarySample
 from iterorder.stationary.trials import check_bounds
@@ -85,8 +92,9 @@ def stationary_sample(
     progress : bool or function
         True: show how far the sample is (a bar in a terminal or a notebook, sparse lines on standard error elsewhere).
         A function is called with the finished share, up to 1; an exception that it raises ends the sampling. With a
-        bound it is the share of the map applications; where starts must meet, whose steps nobody knows beforehand,
-        that of the samples that have met, or of the steps at the pace at which they approach each other.
+        bound it is the share of the work: the search for the numbers of steps, and the steps. Where starts must meet,
+        whose steps nobody knows beforehand, it is that of the samples that have met, or of the steps at the pace at
+        which they approach each other.
 
     Returns
     -------
@@ -216,7 +224,7 @@ def _sure(maps, start, n_samples, tol, delta, seed, max_steps, backend, report) 
         return None
     distance = certificate.distance
     threshold = math.inf if distance == 0.0 else TRUNCATION * tol / distance
-    n_steps, products = steps_to(maps, threshold, n_samples, seed=seed, max_steps=max_steps, backend=backend)
+    n_steps, products, report = _steps_to(maps, threshold, n_samples, seed, max_steps, backend, report)
     # Iterates never leave the ball around x0 in which the limit lies.
     size = float(euclidean_norm(start)) + distance
     plan = _Plan(
@@ -237,16 +245,33 @@ def _probable(maps, start, n_samples, tol, delta, seed, max_steps, backend, repo
     if maps.dim == 1 and form.is_affine and not isinstance(form, Stateful):
         distance = math.sqrt(second / delta)
         threshold = math.inf if distance == 0.0 else TRUNCATION * tol / distance
-        n_steps, products = steps_to(maps, threshold, n_samples, seed=seed, max_steps=max_steps, backend=backend)
+        n_steps, products, report = _steps_to(maps, threshold, n_samples, seed, max_steps, backend, report)
         plan = _Plan("probability", "moments", n_steps, products * distance, flow.decay, size)
         return _finished(maps, start, plan, seed, tol, backend, report)
     try:
-        epochs, moment = epochs_to(flow, delta * (TRUNCATION * tol) ** 2, max_steps // epoch)
+        target, most = delta * (TRUNCATION * tol) ** 2, max_steps // epoch
+        share = _share_of_search(flow, target, most, maps, n_samples)
+        epochs, moment = epochs_to(flow, target, most, part(report, 0.0, share))
     except Undefined:
         raise NotReachedError from None
     n_steps = np.full(n_samples, epochs * epoch)
     plan = _Plan("probability", "moments", n_steps, np.full(n_samples, math.sqrt(moment / delta)), flow.decay, size)
-    return _finished(maps, start, plan, seed, tol, backend, report)
+    return _finished(maps, start, plan, seed, tol, backend, part(report, share, 1.0))
+
+
+def _share_of_search(flow: Flow, target: float, most: int, maps: RandomMaps, n_samples: int) -> float:
+    """Of all multiplications, those that find out how many steps the samples take."""
+    searching = applications(flow, target, most) * flow.work
+    stepping = min(expected_epochs(flow, target), most) * epoch_of(maps) * n_samples * maps.dim
+    return searching / max(searching + stepping * maps.sampling_law.batch_size, 1.0)
+
+
+def _steps_to(maps, threshold, n_samples, seed, max_steps, backend, report):
+    """`steps_to`, and a report for what is left."""
+    share = 0.0 if report is None else share_of_products(maps)
+    run: dict = {"seed": seed, "max_steps": max_steps, "backend": backend}
+    n_steps, products = steps_to(maps, threshold, n_samples, report=part(report, 0.0, share), **run)
+    return n_steps, products, part(report, share, 1.0)
 
 
 def _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps, backend, report) -> StationarySample | None:
@@ -257,7 +282,7 @@ def _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps, backend, 
     except Undefined:
         return None
     threshold = math.inf if found.distance == 0.0 else TRUNCATION * tol / found.distance
-    n_steps, products = steps_to(maps, threshold, n_samples, seed=seed, max_steps=max_steps, backend=backend)
+    n_steps, products, report = _steps_to(maps, threshold, n_samples, seed, max_steps, backend, report)
     size = float(euclidean_norm(start)) + found.size
     plan = _Plan("probability", _constants_of(maps), n_steps, products * found.distance, found.contraction, size)
     return _finished(maps, start, plan, seed, tol, backend, report)

@@ -9,6 +9,7 @@ import numpy as np
 
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
+from iterorder.lengths import euclidean_norm
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.custom import CustomMaps
 from iterorder.maps.rows import RowMaps
@@ -321,9 +322,9 @@ class RowAnalysis(Analysis):
         if self.sampling.kind == "cyclic" or size == n:
             used = slopes[: self.sampling.batches_per_epoch * size]
             slopes = used.reshape(-1, size, self.maps.dim).mean(axis=1)
-        largest = float(np.linalg.norm(slopes, axis=1).max())
+        largest = float(euclidean_norm(slopes).max())
         # Rounding of a mean of n gradients, which are of the size of the gradients at the origin at most.
-        scale = float(np.linalg.norm(self.maps.gradients(np.zeros(self.maps.dim)), axis=1).max())
+        scale = float(euclidean_norm(self.maps.gradients(np.zeros(self.maps.dim))).max())
         if not largest <= n * self.maps.dim * EPS * scale:
             raise Undefined(
                 f"the maps have no common fixed point: the largest gradient of one at the minimiser is {largest:.3g}"

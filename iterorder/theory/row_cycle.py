@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from iterorder.errors import InvalidInputError
+from iterorder.lengths import euclidean_norm
 from iterorder.maps.rows import RowMaps
 from iterorder.sampling import Sampling
 from iterorder.theory.affine.epochs import log_radius_of_cycle
@@ -75,16 +76,16 @@ def row_cycle(maps: RowMaps) -> RowCycle:
     except InvalidInputError as error:
         raise Undefined(f"no cycle was found: {error}") from None
     cycle, total = _follow(maps, end)
-    move = float(np.linalg.norm(cycle.states[-1] - end))
+    move = float(euclidean_norm(cycle.states[-1] - end))
     for _ in range(MAX_NEWTON_STEPS):
         candidate = end - np.linalg.lstsq(total, cycle.states[-1] - end, rcond=None)[0]
         trial, trial_total = _follow(maps, candidate)
-        trial_move = float(np.linalg.norm(trial.states[-1] - candidate))
+        trial_move = float(euclidean_norm(trial.states[-1] - candidate))
         if not trial_move < move:
             break
         end, cycle, total, move = candidate, trial, trial_total, trial_move
     # N steps round by eps of the state each, and of the moves of one step, which cancel over the epoch.
-    size = float(np.linalg.norm(cycle.states, axis=1).max())
+    size = float(euclidean_norm(cycle.states).max())
     if not move <= 4.0 * len(cycle.states) * maps.dim * EPS * size:
         raise Undefined(f"no cycle was found: an epoch still moves the end of the best candidate by {move:.3g}")
     if not cycle.exponent < 0.0:

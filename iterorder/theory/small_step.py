@@ -6,6 +6,7 @@ import numpy as np
 
 from iterorder.errors import InvalidInputError
 from iterorder.forms import Affine
+from iterorder.lengths import euclidean_norm
 from iterorder.maps.descent import SGDMaps
 from iterorder.maps.loss import SIGNED
 from iterorder.maps.rows import RowMaps
@@ -188,9 +189,19 @@ def _minimizer_along_rows(maps: RowMaps) -> np.ndarray:
     with np.errstate(all="ignore"):  # far out values overflow, and are not taken
         if maps.loss.has("value"):
             options = {"gtol": 1e3 * EPS * _gradient_scale(maps, origin), "maxiter": MAX_STEPS}
-            x = optimize.minimize(
-                lambda x: _mean_loss(maps, x), origin, jac=gradient, hess=hessian, method="trust-exact", options=options
-            ).x
+            try:
+                x = optimize.minimize(
+                    lambda x: _mean_loss(maps, x),
+                    origin,
+                    jac=gradient,
+                    hess=hessian,
+                    method="trust-exact",
+                    options=options,
+                ).x
+            except ValueError as error:  # of the linear algebra below it, when the loss is infinite at the origin
+                raise InvalidInputError(
+                    "the mean loss of maps, or its gradient, overflows near the origin: give targets in a larger unit"
+                ) from error
         else:
             x = optimize.root(gradient, origin, jac=hessian).x
     x = _polished(gradient, hessian, x)
@@ -224,7 +235,7 @@ def _polished(gradient, hessian, x) -> np.ndarray:
         except np.linalg.LinAlgError:
             break
         new = gradient(candidate)
-        if not np.linalg.norm(new) < np.linalg.norm(slope):
+        if not euclidean_norm(new) < euclidean_norm(slope):
             break
         x, slope = candidate, new
     return x
@@ -240,7 +251,7 @@ def _check_has_minimizer(maps: RowMaps) -> None:
     from scipy.optimize import linprog
 
     signed = maps.outcomes[:, None] * maps.features
-    signed = signed / np.maximum(np.linalg.norm(signed, axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    signed = signed / np.maximum(euclidean_norm(signed)[:, None], np.finfo(np.float64).tiny)
     # The largest mean margin in the unit box among directions that are on the wrong side of no point.
     found = linprog(-signed.mean(axis=0), A_ub=-signed, b_ub=np.zeros(len(signed)), bounds=(-1.0, 1.0))
     if found.status == 0 and -found.fun > len(signed) * maps.dim * EPS:

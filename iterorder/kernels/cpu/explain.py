@@ -32,11 +32,15 @@ HINTS = (
     (r"getitem[^\n]*Tuple", "parameters of different types need constant indices: params[0], not params[k]"),
     (r"\bnp_clip\b|np\.clip\b", "np.clip is for arrays: of numbers, write min(max(value, low), high)"),
     (r"convert string to float", "compiled code has no text: keep numbers as numbers"),
-    (r"readonly array", "only out may be written: x, draw and params are read-only"),
+    (r"modify readonly array", "only out may be written: x, draw and params are read-only"),
     (r"Cannot unify", "a variable changes its type, often from an integer to a float: begin with 0.0"),
     (r"random", "draw nothing yourself: `draw` holds the noise, so that both orders meet the same maps"),
     (r"Unknown attribute|unsupported", "use numbers, loops, math.… and NumPy functions of numbers"),
 )
+#: The call that has no implementation stands alone, a line below the sentence that says so.
+MISSING = r"No implementation of function .* found for signature:\s*>>> (.*)"
+#: A module with the place of its file, which says nothing here.
+MODULE = r"of type Module\(<module '([\w.]+)'.*>\)"
 #: What the compiler calls operators on values.
 OPERATORS = ("arrayexpr", "binop", "inplace_binop", "unary")
 
@@ -64,10 +68,19 @@ def reason_and_hint(error: Exception) -> tuple[str, str]:
     found = next((match for pattern in REASONS if (match := re.search(pattern, text))), None)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     reason = found.group(0).strip() if found else (lines[0] if lines else type(error).__name__)
+    if reason.startswith("No implementation") and (call := missing_call(error)):
+        reason = f"No implementation of {call}"
+    reason = re.sub(MODULE, r"of module \1", reason)
     for pattern, advice in HINTS:
         if match := re.search(pattern, text):
             return reason, advice.format(*match.groups())
     return reason, "use numbers, loops, branches, math.… and NumPy functions of numbers"
+
+
+def missing_call(error: Exception) -> str:
+    """The call that the compiler has no implementation of, with the types of its arguments; else nothing."""
+    found = re.search(MISSING, _plain_text(error))
+    return found.group(1).strip() if found else ""
 
 
 def _plain_text(error: Exception) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from iterorder.lengths import euclidean_norm
 from iterorder.maps.base import RandomMaps
 from iterorder.sampling import Sampling
 from iterorder.theory.affine.chunks import chunks
@@ -49,8 +50,8 @@ def common_fixed_point(sampling: Sampling, items: Items) -> np.ndarray:
     tolerance = 4.0 * (items.dim + 1) * np.sqrt(count) * EPS
     for rows in _step_rows(sampling, items):
         increments, offsets = items.batch_maps(rows)
-        residual = np.linalg.norm(increments @ x + offsets, axis=1)
-        scale = np.linalg.norm(increments, axis=(1, 2)) * np.linalg.norm(x) + np.linalg.norm(offsets, axis=1)
+        residual = euclidean_norm(increments @ x + offsets)
+        scale = np.linalg.norm(increments, axis=(1, 2)) * euclidean_norm(x) + euclidean_norm(offsets)
         excess = residual - tolerance * scale
         if not (excess <= 0.0).all():
             move = residual[np.argmax(excess)]
@@ -91,7 +92,7 @@ def _refuse_early(sampling: Sampling, items: Items) -> None:
     offset = items.residuals(np.zeros(items.dim))
     if items.equal and items.n_items > 1 and isinstance(items, DenseItems) and items.given_linear_parts is not None:
         used = offset[sampling.weights > 0.0]
-        apart = np.linalg.norm(used - used[0], axis=1).max()
+        apart = euclidean_norm(used - used[0]).max()
         if apart > 0.0:
             raise Undefined(f"the maps have no common fixed point: they differ by translations of up to {apart:.3g}")
     increment = items.mean_increment(sampling.weights)
@@ -99,10 +100,10 @@ def _refuse_early(sampling: Sampling, items: Items) -> None:
     if not condition * items.dim * EPS < 1.0:
         return
     x = np.linalg.solve(-increment, items.mean_offset(sampling.weights))
-    residual = np.linalg.norm(items.residuals(x), axis=1)
-    offset = np.linalg.norm(offset, axis=1)
+    residual = euclidean_norm(items.residuals(x))
+    offset = euclidean_norm(offset)
     # x is off by condition·d·eps·‖x‖ at most, and ‖D_i‖ ≤ ‖A_i‖ + 1.
-    scale = (1.0 + items.norms()) * np.linalg.norm(x) + offset
+    scale = (1.0 + items.norms()) * euclidean_norm(x) + offset
     excess = np.where(sampling.weights > 0.0, residual - 4.0 * items.dim * EPS * condition * scale, 0.0)
     if (excess > 0.0).any():
         move = residual[np.argmax(excess)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from iterorder.lengths import euclidean_norm
 from iterorder.sampling import Sampling
 from iterorder.theory.affine.composition import LOST_DIGITS, compose, loses_digits
 from iterorder.theory.affine.items import DenseItems, Items, TwofoldMaps, batch_means, single_maps
@@ -62,7 +63,7 @@ def _loses_digits(law: AffineLaw, items: Items) -> bool:
     if loses_digits(law.mean_increment, float(steps.max())):
         return True
     mean = np.linalg.solve(-law.mean_increment, law.items.mean_offset(law.weights))
-    moves = np.linalg.norm(law.items.residuals(mean))
-    terms = np.sqrt(law.items.n_items) * (steps * np.linalg.norm(mean) + np.linalg.norm(offsets, axis=1)).max()
+    moves = euclidean_norm(law.items.residuals(mean).ravel())
+    terms = np.sqrt(law.items.n_items) * (steps * euclidean_norm(mean) + euclidean_norm(offsets)).max()
     # Moves that are nothing but rounding are those of a common fixed point.
     return bool(LOST_DIGITS * EPS * terms < moves < terms / LOST_DIGITS)

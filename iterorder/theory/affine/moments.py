@@ -15,6 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
+from iterorder.lengths import euclidean_norm
 from iterorder.theory.affine import iterative
 from iterorder.theory.affine.half_vectorisation import from_half, half_size, sum_operator, to_half
 from iterorder.theory.affine.items import turned, turned_increment
@@ -168,8 +169,10 @@ class SecondMoments:
             If rounding leaves nothing of it, or as `solve` does.
         """
         covariance = self.solve(self.law.noise_covariance(fixed_point_of_mean(self.law)))
+        if not np.isfinite(covariance).all():
+            raise Undefined("the covariance, or its equation, exceeds the range of floating point: give a larger unit")
         variances = np.diag(covariance)
-        if (variances < -UNSOLVED * np.linalg.norm(covariance)).any():
+        if not (variances >= -UNSOLVED * float(euclidean_norm(covariance.ravel()))).all():
             raise Undefined("rounding leaves no digit of the covariance: it would have a negative variance")
         # A direction without noise: with its variance the covariances vanish.
         moving = variances > 0.0

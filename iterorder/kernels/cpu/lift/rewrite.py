@@ -52,6 +52,13 @@ def lifted_function(function: types.FunctionType, varying=None, tables=()) -> ty
     return lifted
 
 
+def has_text(function: types.FunctionType) -> bool:
+    """Whether the text of a function can be read, and of every function of numba.njit that it calls."""
+    helpers = [function.__globals__.get(name) for name in function.__code__.co_names]
+    plain = [getattr(helper, "py_func", None) for helper in helpers if is_compiled(helper)]
+    return all(tree_of(part) is not None for part in (function, *plain))
+
+
 def is_compiled(value) -> bool:
     """Whether this is a function of numba.njit; what vectorize, cfunc and others make is another matter."""
     return hasattr(value, "py_func") and hasattr(value, "targetoptions")

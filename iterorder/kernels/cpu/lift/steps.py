@@ -18,13 +18,13 @@ from numba.np.numpy_support import from_dtype
 from iterorder.forms import Body
 from iterorder.kernels.cpu.attempt import succeeds
 from iterorder.kernels.cpu.body_steps import MAX_LANE_DIM, layout_of, parameter_types, parameters_at
-from iterorder.kernels.cpu.explain import reason_and_hint
+from iterorder.kernels.cpu.explain import missing_call, reason_and_hint
 from iterorder.kernels.cpu.images import images_arguments, images_kernel
 from iterorder.kernels.cpu.lanes import LANES, load_from, row_pointer, store_to
 from iterorder.kernels.cpu.lift import varying_operations  # noqa: F401, which teaches the compiler what bodies use
 from iterorder.kernels.cpu.lift.one_exit import CannotLift
 from iterorder.kernels.cpu.lift.own_functions import with_own_functions
-from iterorder.kernels.cpu.lift.rewrite import lifted_function
+from iterorder.kernels.cpu.lift.rewrite import has_text, lifted_function
 from iterorder.kernels.cpu.lift.varying import Varying
 from iterorder.kernels.cpu.lift.varying_arrays import LONGEST_ROW, array_of, new_array, on_stack, unwritable
 from iterorder.kernels.cpu.mixed_draws import IndexAndFloats, index_and_floats
@@ -147,7 +147,7 @@ def lifted_body(function, dim: int, noise: str, rows: int, layout: tuple, dtype)
     try:
         found.body.compile(kinds)
     except Exception as error:  # Numba raises many kinds
-        return Lifted(None, reason_and_hint(error)[0])
+        return Lifted(None, _in_words(error, function))
     return found
 
 
@@ -164,6 +164,20 @@ def lifted_text(function, dim: int, rows: int, layout: tuple) -> Lifted:
     except CannotLift as error:
         return Lifted(None, str(error))
     return Lifted(njit(**OPTIONS, forceinline=True, boundscheck=True)(many))
+
+
+def _in_words(error: Exception, function) -> str:
+    """Why a body is not compiled for several lanes: what a user wrote, not the types that stand for it."""
+    call = missing_call(error)
+    if "Varying(" not in call:
+        return reason_and_hint(error)[0]
+    name = call.partition("(")[0].removeprefix("array_")  # a method of arrays
+    if name == "bool" and not has_text(function):  # a branch, which only its text makes a choice
+        return (
+            "branches on numbers that differ between replicas, and its text, which would make choices of them, cannot "
+            "be read (typed at a prompt, or made by exec): define it in a file"
+        )
+    return f"uses {name} of numbers that differ between replicas, which there is for single numbers only"
 
 
 def engine_of(form: Body) -> str:
