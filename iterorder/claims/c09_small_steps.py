@@ -24,9 +24,8 @@ from iterorder.theory.small_step import minimizer, small_step_covariance
 STEPS = (4e-3, 2e-3, 1e-3)
 
 
-def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
+def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
     """Rows of C9: deterministic, whatever seed and effort."""
-    judge = Judge("C9", level)
     generator = np.random.default_rng(9)
     features, noise = generator.standard_normal((20, 3)), generator.standard_normal(20)
 

@@ -13,6 +13,7 @@ from iterorder.claims.table import ClaimRow, ClaimTable
 from iterorder.convergence import coupling_distance
 from iterorder.errors import DivergenceError
 from iterorder.gate.systems_file import Entry
+from iterorder.kernels.backends import as_backend
 from iterorder.lengths import euclidean_norm
 from iterorder.maps import RandomMaps
 from iterorder.orders import BACKWARD, FORWARD
@@ -30,7 +31,12 @@ GROWS = 10.0
 
 
 def check_systems(
-    systems: list[Entry], *, seed: int = 0, effort: str = "quick", progress: Progress = False
+    systems: list[Entry],
+    *,
+    seed: int = 0,
+    effort: str = "quick",
+    backend: str = "cpu",
+    progress: Progress = False,
 ) -> ClaimTable:
     """Rows for every system.
 
@@ -41,26 +47,26 @@ def check_systems(
     which compare laws that nothing keeps, are skipped; so are both and C1 where the maps come in an order of their own
     (cyclic sampling, a schedule of step sizes), as reading it backward is another order.
     """
-    level = TOTAL_LEVEL / (TESTS * len(systems))
+    backend, level = as_backend(backend), TOTAL_LEVEL / (TESTS * len(systems))
     rows: list[ClaimRow] = []
     with reported(as_progress(progress), "systems") as report:
         for done, entry in enumerate(systems, start=1):
-            rows += _rows(entry, level, seed, replicas(effort, 2000))
+            rows += _rows(entry, level, seed, replicas(effort, 2000), backend)
             if report is not None:
                 report(done / len(systems))
     return ClaimTable(tuple(rows), seed, effort)
 
 
-def _rows(entry: Entry, level: float, seed: int, count: int) -> list[ClaimRow]:
+def _rows(entry: Entry, level: float, seed: int, count: int, backend: str) -> list[ClaimRow]:
     try:
-        return _judged(entry, level, seed, count)
+        return _judged(entry, level, seed, count, backend)
     except DivergenceError as error:
         # Not a row that is skipped: the theory promised a limit, and there is none.
         note = f"the system expands, {str(error).split(':')[0]}{_with_smaller_steps(entry.maps)}"
         return [ClaimRow.compared("C2", entry.name, "backward iterates settle", 0.0, math.inf, 0.0, note=note)]
 
 
-def _judged(entry: Entry, level: float, seed: int, count: int) -> list[ClaimRow]:
+def _judged(entry: Entry, level: float, seed: int, count: int, backend: str) -> list[ClaimRow]:
     maps, x0, name = entry.maps, entry.x0, entry.name
     law = maps.sampling_law
     epoch = 1 if law.kind == "iid" else law.batches_per_epoch
@@ -70,10 +76,10 @@ def _judged(entry: Entry, level: float, seed: int, count: int) -> list[ClaimRow]
     parts = [stream(seed, f"C{k}", name) for k in (1, 2, 3, 4, 5)]
 
     def states(order, n, part, saves=None) -> np.ndarray:
-        run = simulate(maps, x0, n, order=order, n_replicas=count, seed=part, save_steps=saves)
+        run = simulate(maps, x0, n, order=order, n_replicas=count, seed=part, backend=backend, save_steps=saves)
         return np.where(np.isnan(run.states), np.inf, run.states)  # one that diverged is beyond all others
 
-    judge = {k: Judge(f"C{k}", level) for k in range(1, 6)}
+    judge = {k: Judge(f"C{k}", level, backend) for k in range(1, 6)}
     limits = states(BACKWARD, 2 * long, parts[2], [long, 2 * long])
     paths = states(FORWARD, 2 * long + 1, parts[3], [2 * long, 2 * long + 1])
     later = states(FORWARD, 2 * long + 1, parts[4], [long, long + 1])
@@ -170,7 +176,7 @@ def _coupled(judge: Judge, entry: Entry, known: Theory, n: int, count: int, seed
         bounds.append(block.value + drawn if block.low > 0.0 else block.high)
     other = entry.other_start
     coupling = coupling_distance(
-        maps, entry.x0, other, n, order=FORWARD, n_replicas=count, seed=seed, p=1, save_steps=[n]
+        maps, entry.x0, other, n, order=FORWARD, n_replicas=count, seed=seed, backend=judge.backend, p=1, save_steps=[n]
     )
     quantity = f"E‖X − Y‖/‖x − y‖ ≤ E Lip(Tₙ∘…∘T₁), n = {n}"
     if not (math.isfinite(min(bounds)) and np.isfinite(coupling.per_replica).all()):
