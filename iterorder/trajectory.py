@@ -159,10 +159,8 @@ class Trajectory:
             "diverged_at": self.diverged_at,
             "error_bound": self.error_bound,
         }
-        custom = self.maps if isinstance(self.maps, CustomMaps) else None
-        whole = self.maps is not None and not _holds_functions(self.maps)
         description: dict = {"family": None, "parameters": {}}
-        if self.maps is not None and whole:
+        if self.maps is not None and not self.maps.holds_functions:
             description, given = _described(self.maps, "maps_")
             arrays |= given
         header = {
@@ -173,7 +171,7 @@ class Trajectory:
             "first_step": self.first_step,
             "first_replica": self.first_replica,
             "noise": self.noise,
-            "custom": None if custom is None else {"step": custom.step.__qualname__, "digest": custom.digest},
+            "custom": None if self.maps is None else self.maps.code,
             **description,
         }
         text = np.frombuffer(json.dumps(header).encode(), np.uint8)
@@ -242,14 +240,6 @@ def _from_parts(header: dict, arrays: dict[str, np.ndarray]) -> Trajectory:
     )
     _check_shapes(trajectory)
     return trajectory
-
-
-def _holds_functions(maps: RandomMaps) -> bool:
-    """Whether a user's code is part of the maps: no file keeps that."""
-    values = vars(maps).values()
-    own_loss = any(isinstance(value, Loss) and value.parameters is None for value in values)
-    inner = any(_holds_functions(value) for value in values if isinstance(value, RandomMaps))
-    return isinstance(maps, CustomMaps) or own_loss or inner
 
 
 def _described(maps: RandomMaps, prefix: str) -> tuple[dict, dict[str, np.ndarray]]:

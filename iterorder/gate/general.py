@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from iterorder.certificates import smaller_steps
 from iterorder.claims.judge import EPS, Judge
 from iterorder.claims.registry import TOTAL_LEVEL, replicas, stream
 from iterorder.claims.table import ClaimRow, ClaimTable
@@ -159,7 +158,7 @@ def _unsettled(maps: RandomMaps, growth: float, ratio: float, n: int, against: s
 
 def _with_smaller_steps(maps: RandomMaps) -> str:
     """The end of a note on a system that expands."""
-    advice = smaller_steps(maps)
+    advice = maps.smaller_steps
     return f"; take {advice}" if advice else ""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import singledispatch
 from typing import NamedTuple
 
 import numpy as np
@@ -52,12 +53,9 @@ class Flow(NamedTuple):
     decay: float = 0.0
 
 
+@singledispatch
 def second_moment_flow(maps: RandomMaps, x0: np.ndarray) -> Flow:
     """The flow of a mean-square stable affine system; raises Undefined where there is none."""
-    if isinstance(maps, GaussianRegressionSGD):
-        system = GaussianAnalysis(maps, 0, "quick")
-        decay = math.sqrt(system.mean_square_radius().value)
-        return _flow(system.mean_square, system.covariance(), x0, decay)
     items = affine_items(maps)
     if items is None:
         raise Undefined("the maps are not affine")
@@ -69,6 +67,13 @@ def second_moment_flow(maps: RandomMaps, x0: np.ndarray) -> Flow:
     with np.errstate(over="ignore", invalid="ignore"):
         covariance = moments.covariance()
     return _flow(lambda c: c + moments.apply_often(c), covariance, (mean - x0).rounded, math.sqrt(1.0 + moments.excess))
+
+
+@second_moment_flow.register
+def _(maps: GaussianRegressionSGD, x0: np.ndarray) -> Flow:
+    system = GaussianAnalysis(maps, 0, "quick")
+    decay = math.sqrt(system.mean_square_radius().value)
+    return _flow(system.mean_square, system.covariance(), x0, decay)
 
 
 def _flow(apply, covariance: np.ndarray, offset: np.ndarray, decay: float) -> Flow:
@@ -177,7 +182,8 @@ def mean_contraction(maps: RandomMaps, x0: np.ndarray, probability: float, seed:
         If no mean contraction r_p is known to be below one.
     """
     law = maps.sampling_law
-    if isinstance(maps, CustomMaps) and isinstance(law, FreshNoise):
+    if isinstance(law, FreshNoise):
+        assert isinstance(maps, CustomMaps), "the bounds of other fresh maps are not known"
         moves, constants = _of_draws(maps, x0, seed)
         mean, powers = _upper_mean, ESTIMATED_POWERS
     else:

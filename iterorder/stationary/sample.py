@@ -250,7 +250,7 @@ def _probable(maps, start, n_samples, tol, delta, seed, max_steps, backend, repo
 
 
 def _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps, backend, report) -> StationarySample | None:
-    if isinstance(maps.sampling_law, FreshNoise) and getattr(maps, "lipschitz_bound", None) is None:
+    if isinstance(maps.sampling_law, FreshNoise) and not maps.bound_given:
         return None
     try:
         found = mean_contraction(maps, start, delta, seed)

@@ -275,11 +275,11 @@ class AffineAnalysis(Analysis):
 class CustomAnalysis(Analysis):
     """Maps that a user wrote: exponents and tails from differences."""
 
+    maps: CustomMaps
     derivative_known = False
 
     def tail_index(self) -> Estimate:
         """The root of E|a|^κ = 1 in one dimension, where the maps look affine."""
-        assert isinstance(self.maps, CustomMaps)
         return custom_tail_index(self.maps, seed=self.seed, effort=self.effort)
 
 

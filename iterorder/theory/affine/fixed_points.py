@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from iterorder.chunks import chunks
 from iterorder.maps.base import RandomMaps
 from iterorder.sampling import Sampling
-from iterorder.theory.affine.chunks import chunks
 from iterorder.theory.affine.cyclic_epochs import cyclic_law
 from iterorder.theory.affine.items import DenseItems, Items, TwofoldMaps, batch_means
 from iterorder.theory.affine.mean import fixed_point_of_mean
