@@ -12,6 +12,7 @@ from iterorder import files
 from iterorder.cli import output
 from iterorder.cli.status import StatusLine
 from iterorder.errors import InvalidInputError
+from iterorder.validation import EFFORTS
 
 if TYPE_CHECKING:
     from iterorder.claims import ClaimRow, ClaimTable
@@ -25,7 +26,7 @@ def add_to(commands) -> None:
         description="Check the claims of the theory by simulation and print the table. Exit status 1 when one fails.",
     )
     check.add_argument("claims", nargs="*", metavar="CLAIM", help="C1, C2, …; default: all")
-    check.add_argument("--effort", choices=("quick", "full"), default="quick", help="within a minute, or minutes")
+    check.add_argument("--effort", choices=EFFORTS, default="quick", help="within a minute, or minutes")
     check.add_argument("--seed", type=int, default=0, help="of all noise, in [0, 2⁶⁴); default 0")
     check.add_argument("--json", type=Path, metavar="FILE", help="write the table to FILE")
     check.add_argument(

@@ -12,6 +12,7 @@ from iterorder._version import __version__
 from iterorder.cli import output
 from iterorder.cli.rates_view import github_lines, print_rates
 from iterorder.errors import InvalidInputError
+from iterorder.validation import EFFORTS
 
 if TYPE_CHECKING:
     from iterorder.gate.comparison import Comparison
@@ -47,9 +48,7 @@ def add_to(commands) -> None:
         metavar="NAME",
         help="a system that is to have no rate: it fails when it has one; may be given again",
     )
-    rates.add_argument(
-        "--effort", choices=("quick", "full"), default="quick", help="to find changes of 5 %%, or of 1.25 %%"
-    )
+    rates.add_argument("--effort", choices=EFFORTS, default="quick", help="to find changes of 5 %%, or of 1.25 %%")
     rates.add_argument("--seed", type=int, default=None, help="default: 0, and one more than that of the baseline")
     rates.add_argument("--backend", default="cpu", metavar="NAME", help="what computes the simulations: cpu")
     rates.add_argument(
