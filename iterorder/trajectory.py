@@ -12,10 +12,8 @@ import numpy as np
 from iterorder._version import __version__
 from iterorder.errors import BackendUnavailableError, InvalidInputError
 from iterorder.files import as_path, whole_file
-from iterorder.maps import CustomMaps, RandomMaps
-from iterorder.maps.family import FAMILIES, family_of
-from iterorder.maps.loss import Loss
-from iterorder.maps.losses import LOSSES
+from iterorder.maps import RandomMaps
+from iterorder.maps.described import described, rebuilt
 from iterorder.noise import MAX_REPLICAS
 from iterorder.orders import Order, Window, as_order
 from iterorder.shown import call, shown, span
@@ -161,7 +159,7 @@ class Trajectory:
         }
         description: dict = {"family": None, "parameters": {}}
         if self.maps is not None and not self.maps.holds_functions:
-            description, given = _described(self.maps, "maps_")
+            description, given = described(self.maps, "maps_")
             arrays |= given
         header = {
             "schema": SCHEMA,
@@ -225,7 +223,7 @@ def _read(file) -> tuple[dict, dict[str, np.ndarray]]:
 
 def _from_parts(header: dict, arrays: dict[str, np.ndarray]) -> Trajectory:
     order = as_order(header["order"] if isinstance(header["order"], str) else Window(**header["order"]))
-    maps = None if header["family"] is None else _rebuilt(header, arrays, "maps_")
+    maps = None if header["family"] is None else rebuilt(header, arrays, "maps_")
     trajectory = Trajectory(
         arrays["states"],
         arrays["save_steps"],
@@ -240,42 +238,6 @@ def _from_parts(header: dict, arrays: dict[str, np.ndarray]) -> Trajectory:
     )
     _check_shapes(trajectory)
     return trajectory
-
-
-def _described(maps: RandomMaps, prefix: str) -> tuple[dict, dict[str, np.ndarray]]:
-    """What rebuilds a family of maps: its name and parameters, and its arrays by names that begin with the prefix."""
-    family = family_of("maps", maps)
-    parameters: dict[str, object] = {}
-    arrays: dict[str, np.ndarray] = {}
-    for item in dataclasses.fields(family):  # type: ignore[arg-type]
-        value = getattr(maps, item.name)
-        if isinstance(value, np.ndarray):
-            arrays[prefix + item.name] = value
-        elif isinstance(value, RandomMaps):
-            parameters[item.name], inner = _described(value, f"{prefix}{item.name}.")
-            arrays |= inner
-        elif isinstance(value, Loss):
-            parameters[item.name] = {"loss": value.name, "parameters": dict(value.parameters or {})}
-        else:
-            parameters[item.name] = value
-    return {"family": family.__name__, "parameters": parameters}, arrays
-
-
-def _rebuilt(description: dict, arrays: dict[str, np.ndarray], prefix: str) -> RandomMaps:
-    """The maps of `_described`."""
-    family = FAMILIES.get(description["family"])  # no other class is looked up by a name in a file
-    if family is None or family is CustomMaps:
-        raise ValueError(f"unknown family {description['family']!r}")
-    given: dict[str, object] = {}
-    for name, array in arrays.items():
-        if name.startswith(prefix) and "." not in name[len(prefix) :]:
-            given[name[len(prefix) :]] = array
-    for name, value in description["parameters"].items():
-        if isinstance(value, dict) and "loss" in value:
-            given[name] = LOSSES[value["loss"]](**value["parameters"])
-        else:
-            given[name] = _rebuilt(value, arrays, f"{prefix}{name}.") if isinstance(value, dict) else value
-    return family(**given)
 
 
 def _check_shapes(run: Trajectory) -> None:

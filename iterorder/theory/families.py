@@ -9,8 +9,9 @@ from iterorder.maps.custom import CustomMaps
 from iterorder.maps.gaussian_regression import GaussianRegressionSGD
 from iterorder.maps.rows import RowMaps
 from iterorder.theory.affine.items import affine_items
-from iterorder.theory.analysis import AffineAnalysis, Analysis, CustomAnalysis, RowAnalysis, TimeDependentAnalysis
+from iterorder.theory.analysis import AffineAnalysis, Analysis, CustomAnalysis, TimeDependentAnalysis
 from iterorder.theory.gaussian import GaussianAnalysis
+from iterorder.theory.row_analysis import RowAnalysis
 
 
 def analyse(maps: RandomMaps, *, seed: int, effort: str) -> Analysis:
