@@ -11,7 +11,8 @@ import numpy as np
 from iterorder import noise
 from iterorder.kernels.bodies.philox import FEISTEL_ROUNDS, LOW
 from iterorder.kernels.cpu.bodies import below, feistel_round, philox
-from iterorder.kernels.cpu.lanes import LANES, any_lane, counting, element, load, splat, store, where, widened
+from iterorder.kernels.cpu.lane_conversions import widened
+from iterorder.kernels.cpu.lanes import LANES, any_lane, counting, element, load, splat, store, where
 from iterorder.kernels.targets import jit, jit_inline
 
 SHUFFLE_STREAM = np.uint64(noise.SHUFFLE << noise.PURPOSE_SHIFT)
