@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -31,6 +32,8 @@ class RandomMaps(ABC):
 
     sampling_law: Sampling  # or FreshNoise, which has no epochs
 
+    #: What the user gave as a bound of the Lipschitz constants: a number, a function of the draw, or nothing.
+    lipschitz_bound: Callable | float | None = None
     #: Whether `lipschitz_of_each` works on arrays: then many draws cost little more than one.
     bounds_at_once: ClassVar[bool] = False
 

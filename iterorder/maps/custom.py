@@ -120,7 +120,6 @@ class CustomMaps(RandomMaps):
         _dim: int
         _outside: Outside
         _outside_bound: Outside | None
-        lipschitz_bound: Callable | float | None
     else:  # two more arguments, whose names the base class gives to a property and to a method
         dim: int
         lipschitz: Callable | float | None

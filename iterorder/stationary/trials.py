@@ -39,7 +39,7 @@ def check_bounds(maps: RandomMaps, x0: np.ndarray, seed: int, backend: str = "cp
     """
     if not maps.bound_given:
         return
-    at_once = maps.bounds_at_once or isinstance(getattr(maps, "lipschitz_bound", None), float)
+    at_once = maps.bounds_at_once or isinstance(maps.lipschitz_bound, float)
     count = PAIRS if at_once else PAIRS_OF_FUNCTION
     x, gaps, lengths = _pairs(maps, x0, seed, count, backend)
     bounds = _bounds(maps, seed, count)
@@ -91,7 +91,7 @@ def _images(maps: RandomMaps, states: np.ndarray, seed: int, backend: str) -> np
 
 def _bounds(maps: RandomMaps, seed: int, count: int) -> np.ndarray:
     """The bound of the first map of each replica."""
-    bound = getattr(maps, "lipschitz_bound", None)
+    bound = maps.lipschitz_bound
     if isinstance(bound, float):
         return np.full(count, bound)
     return maps.lipschitz_of_each([maps.draw(seed, replica, 0) for replica in range(count)])

@@ -238,6 +238,6 @@ def _lipschitz_max(maps: RandomMaps) -> Estimate:
     bound = maps.lipschitz_max
     if bound is not None:
         return Estimate.of(bound)
-    if callable(getattr(maps, "lipschitz_bound", None)):
+    if callable(maps.lipschitz_bound):
         raise Undefined("the bound that was given depends on the draw: contraction(p) is a mean of it")
     raise Undefined(maps.unbounded)

@@ -23,7 +23,7 @@ from iterorder.kernels.problem import Out, Problem
 from iterorder.progress import Report
 
 # Saved steps that are worth a sweep of their own.
-MIN_SHARE = 64
+MIN_SAVES_OF_A_SWEEP = 64
 
 
 class Cpu:
@@ -156,7 +156,7 @@ def _sweep(problem: Problem, report: Report | None) -> Out:
 def _sweep_some(run: _Run, replicas: np.ndarray, out: Out, report: Report | None) -> None:
     """One sweep for each of some replicas; where they are few, one for each of some shares of the saved steps."""
     problem, saves = run.problem, run.problem.saves
-    shares = min(-(-resources.threads() // len(replicas)), -(-len(saves) // MIN_SHARE))
+    shares = min(-(-resources.threads() // len(replicas)), -(-len(saves) // MIN_SAVES_OF_A_SWEEP))
     code = compiled.sweep_code(problem.form, run.maps, run.draws)
     kernel, mark = _kernel(backward_sweep, problem), _kernel(mark_diverged, problem)
     parts = [np.ascontiguousarray(saves[share::shares]) for share in range(shares)]
