@@ -9,8 +9,7 @@ import numpy as np
 
 from iterorder.errors import InvalidInputError, NotContractiveError
 from iterorder.lengths import euclidean_norm
-from iterorder.maps import CustomMaps, RandomMaps
-from iterorder.maps.rows import RowMaps
+from iterorder.maps import RandomMaps
 from iterorder.sampling import FreshNoise
 from iterorder.validation import MAX_STEPS
 
@@ -95,40 +94,18 @@ def sure_certificate(maps: RandomMaps, x0: np.ndarray) -> SureCertificate:
 
 
 def _without_bound(maps: RandomMaps, c: float | None) -> str:
-    custom = isinstance(maps, CustomMaps)
-    if custom and c is None:
-        return (
-            f"tol needs a sure certificate, but no bound of all Lipschitz constants of {maps!r} is known: give "
-            "CustomMaps(…, lipschitz=…) a number below one (or, with noise='index', a function of the index), or "
-            "tol=0 (exact)"
-        )
-    losses = getattr(maps, "maps", maps)
-    if c is None and isinstance(losses, RowMaps):
-        return f"tol needs a sure certificate, but {losses.unbounded}; give tol=0 (exact)"
-    advice = "lipschitz= below one, if there is such a bound" if custom else smaller_steps(maps)
+    if c is None:
+        return f"tol needs a sure certificate, but {maps.unbounded}; give tol=0 (exact)"
+    given = maps.bound_argument == "lipschitz"
+    advice = "lipschitz= below one, if there is such a bound" if given else maps.smaller_steps
     return (
         f"tol needs a sure certificate, but the largest Lipschitz constant of {type(maps).__name__} is {c}: "
         f"give tol=0 (exact){advice and f', {advice}'}"
     )
 
 
-def smaller_steps(maps: RandomMaps) -> str:
-    """What a system with a step size may try to contract; empty for one without."""
-    if not has_step_size(maps):
-        return ""
-    losses = getattr(maps, "maps", maps)  # those that an optimiser steps along
-    if not isinstance(losses, RowMaps):
-        return "a smaller step size"
-    # Along a direction that a batch does not see a step of any size keeps what it finds.
-    seen = losses.curvature_range()[0] > 0.0
-    return "a smaller step size or a ridge" if seen else "a ridge, or both it and smaller steps"
-
-
 def fewer_steps(maps: RandomMaps | None) -> str:
     """What to try where all replicas left the finite numbers."""
-    return "lower the step size or n_steps" if has_step_size(maps) else "lower n_steps, or take maps that expand less"
-
-
-def has_step_size(maps: RandomMaps | None) -> bool:
-    """Whether a system moves along gradients, by a step size that can be lowered."""
-    return hasattr(maps, "step_size") or hasattr(maps, "step_sizes")
+    if maps is not None and maps.smaller_steps:
+        return "lower the step size or n_steps"
+    return "lower n_steps, or take maps that expand less"

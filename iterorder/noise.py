@@ -270,7 +270,7 @@ COSINE_SERIES = (
     2.08757232129817482790e-09,
     -1.13596475577881948265e-11,
 )
-# log 2 in two parts, of which the first times a small integer is exact.
+# log 2 in two parts; the first has 32 trailing zero bits, so that n·LN2_HIGH is exact for |n| < 2¹¹.
 LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 # Adding 1.5·2⁵² rounds to an integer, which then stands in the low bits of the sum.
 ROUND = 6755399441055744.0

@@ -9,7 +9,9 @@ from pathlib import Path
 
 #: Assumed where the system does not say how much memory it has.
 UNKNOWN_MEMORY = 2**36
+#: Where the control groups of Linux are mounted, and the file that says to which of them this process belongs.
 CGROUP = Path("/sys/fs/cgroup")
+OWN_GROUPS = Path("/proc/self/cgroup")
 
 
 def threads() -> int:
@@ -32,7 +34,9 @@ def threads() -> int:
 def memory() -> int:
     """Bytes of memory that this process may use: those of the machine, or of its container."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else UNKNOWN_MEMORY
-    limits = (_number(CGROUP / "memory.max"), _number(CGROUP / "memory" / "memory.limit_in_bytes"))
+    files = [folder / "memory.max" for folder in _groups()]
+    files += [folder / "memory.limit_in_bytes" for folder in _groups("memory")]
+    limits = (_number(file) for file in files)
     return min([machine, *(limit for limit in limits if limit is not None and limit > 0)])
 
 
@@ -45,13 +49,37 @@ def _processors() -> int:
 @cache
 def _quota() -> int:
     """Whole processors that a container may keep busy; as many as there are without a limit."""
+    shares = [_words(folder / "cpu.max") for folder in _groups()]
+    for folder in _groups("cpu"):
+        shares.append([str(_number(folder / f"cpu.cfs_{name}_us")) for name in ("quota", "period")])
+    numbers = [[int(word) for word in share] for share in shares if len(share) == 2 and all(map(str.isdigit, share))]
+    return min([max(1, given // period) for given, period in numbers if period > 0], default=os.cpu_count() or 1)
+
+
+def _groups(controller: str = "") -> list[Path]:
+    """The group of this process and all above it, up to what is mounted: each of them may have a limit of its own.
+
+    Those of version 2; with the name of a controller those of version 1, where each has a tree. A container often
+    mounts the tree from its own group on: then the path that the system tells leads nowhere, and the root is the group.
+    """
+    root = CGROUP / controller
     try:
-        given, period = (CGROUP / "cpu.max").read_text().split()
+        lines = [line.split(":", 2) for line in OWN_GROUPS.read_text().splitlines()]
+    except OSError:
+        return [root]
+    for line in lines:
+        if len(line) == 3 and controller in line[1].split(",") and ".." not in line[2].split("/"):
+            path = Path(line[2].lstrip("/"))
+            return [root / path, *(root / parent for parent in path.parents)]
+    return [root]
+
+
+def _words(file: Path) -> list[str]:
+    """What stands in a file, word by word; nothing where there is no file."""
+    try:
+        return file.read_text().split()
     except (OSError, ValueError):
-        given, period = (str(_number(CGROUP / "cpu" / f"cpu.cfs_{name}_us")) for name in ("quota", "period"))
-    if given.isdigit() and period.isdigit() and int(period) > 0:
-        return max(1, int(given) // int(period))
-    return os.cpu_count() or 1
+        return []
 
 
 def _number(file: Path) -> int | None:

@@ -13,10 +13,8 @@ from iterorder._version import __version__
 from iterorder.arrays import own_array
 from iterorder.errors import BackendUnavailableError, InvalidInputError
 from iterorder.files import as_path, whole_file
-from iterorder.maps import CustomMaps, RandomMaps
-from iterorder.maps.family import FAMILIES, family_of
-from iterorder.maps.loss import Loss
-from iterorder.maps.losses import LOSSES
+from iterorder.maps import RandomMaps
+from iterorder.maps.described import described, rebuilt
 from iterorder.noise import MAX_REPLICAS
 from iterorder.orders import Order, Window, as_order
 from iterorder.shown import call, shown, span
@@ -158,11 +156,9 @@ class Trajectory:
             "diverged_at": self.diverged_at,
             "error_bound": self.error_bound,
         }
-        custom = self.maps if isinstance(self.maps, CustomMaps) else None
-        whole = self.maps is not None and not _holds_functions(self.maps)
         description: dict = {"family": None, "parameters": {}}
-        if self.maps is not None and whole:
-            description, given = _described(self.maps, "maps_")
+        if self.maps is not None and not self.maps.holds_functions:
+            description, given = described(self.maps, "maps_")
             arrays |= given
         header = {
             "schema": SCHEMA,
@@ -172,7 +168,7 @@ class Trajectory:
             "first_step": self.first_step,
             "first_replica": self.first_replica,
             "noise": self.noise,
-            "custom": None if custom is None else {"step": custom.step.__qualname__, "digest": custom.digest},
+            "custom": None if self.maps is None else self.maps.code,
             **description,
         }
         text = np.frombuffer(json.dumps(header).encode(), np.uint8)
@@ -226,7 +222,7 @@ def _read(file) -> tuple[dict, dict[str, np.ndarray]]:
 
 def _from_parts(header: dict, arrays: dict[str, np.ndarray]) -> Trajectory:
     order = as_order(header["order"] if isinstance(header["order"], str) else Window(**header["order"]))
-    maps = None if header["family"] is None else _rebuilt(header, arrays, "maps_")
+    maps = None if header["family"] is None else rebuilt(header, arrays, "maps_")
     trajectory = Trajectory(
         arrays["states"],
         arrays["save_steps"],
@@ -241,50 +237,6 @@ def _from_parts(header: dict, arrays: dict[str, np.ndarray]) -> Trajectory:
     )
     _check_shapes(trajectory)
     return trajectory
-
-
-def _holds_functions(maps: RandomMaps) -> bool:
-    """Whether a user's code is part of the maps: no file keeps that."""
-    values = vars(maps).values()
-    own_loss = any(isinstance(value, Loss) and value.parameters is None for value in values)
-    inner = any(_holds_functions(value) for value in values if isinstance(value, RandomMaps))
-    return isinstance(maps, CustomMaps) or own_loss or inner
-
-
-def _described(maps: RandomMaps, prefix: str) -> tuple[dict, dict[str, np.ndarray]]:
-    """What rebuilds a family of maps: its name and parameters, and its arrays by names that begin with the prefix."""
-    family = family_of("maps", maps)
-    parameters: dict[str, object] = {}
-    arrays: dict[str, np.ndarray] = {}
-    for item in dataclasses.fields(family):  # type: ignore[arg-type]
-        value = getattr(maps, item.name)
-        if isinstance(value, np.ndarray):
-            arrays[prefix + item.name] = value
-        elif isinstance(value, RandomMaps):
-            parameters[item.name], inner = _described(value, f"{prefix}{item.name}.")
-            arrays |= inner
-        elif isinstance(value, Loss):
-            parameters[item.name] = {"loss": value.name, "parameters": dict(value.parameters or {})}
-        else:
-            parameters[item.name] = value
-    return {"family": family.__name__, "parameters": parameters}, arrays
-
-
-def _rebuilt(description: dict, arrays: dict[str, np.ndarray], prefix: str) -> RandomMaps:
-    """The maps of `_described`."""
-    family = FAMILIES.get(description["family"])  # no other class is looked up by a name in a file
-    if family is None or family is CustomMaps:
-        raise ValueError(f"unknown family {description['family']!r}")
-    given: dict[str, object] = {}
-    for name, array in arrays.items():
-        if name.startswith(prefix) and "." not in name[len(prefix) :]:
-            given[name[len(prefix) :]] = array
-    for name, value in description["parameters"].items():
-        if isinstance(value, dict) and "loss" in value:
-            given[name] = LOSSES[value["loss"]](**value["parameters"])
-        else:
-            given[name] = _rebuilt(value, arrays, f"{prefix}{name}.") if isinstance(value, dict) else value
-    return family(**given)
 
 
 def _check_shapes(run: Trajectory) -> None:

@@ -15,8 +15,8 @@ from iterorder import Estimate, LogisticRegressionSGD
 from iterorder.datasets import breast_cancer
 from iterorder.maps.descent import SGDMaps
 from iterorder.progress import reported
+from iterorder.validation import EFFORTS
 
-EFFORTS = ("quick", "full")
 #: Where figures go unless another folder is given: beside scripts/, wherever the command is run from.
 FIGURES = Path(__file__).resolve().parents[1] / "figures"
 

@@ -161,7 +161,7 @@ def test_missing_data_is_skipped_with_the_reason(monkeypatch):
 def test_spending_more_than_the_share_is_an_error():
     row = ClaimRow.compared("C0", "", "", 0.0, 0.0, 1.0, level=level_of_a_test())
     with pytest.raises(RuntimeError, match="C0 spent"):
-        run(Claim("C0", "", 1, lambda seed, effort, level: [row, row]), seed=0, effort="quick")
+        run(Claim("C0", "", 1, lambda seed, effort, judge: [row, row]), seed=0, effort="quick")
 
 
 def test_parts_have_noise_of_their_own():
@@ -185,7 +185,8 @@ def distorted(simulate):
 
 def failing_claims(module: str) -> list[ClaimRow]:
     """Rows of a claim that fail, controls left out."""
-    rows = importlib.import_module(f"iterorder.claims.{module}").CLAIM.check(0, "quick", level_of_a_test())
+    claim = importlib.import_module(f"iterorder.claims.{module}").CLAIM
+    rows = run(claim, seed=0, effort="quick")
     return [row for row in rows if row.verdict == "fail" and row.kind == "claim"]
 
 

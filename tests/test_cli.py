@@ -72,7 +72,7 @@ def test_module_is_the_command(environment):
 
 
 def test_failing_claim(monkeypatch, capsys, tmp_path):
-    replace_claim(monkeypatch, lambda seed, effort, level: [row(1.0), row(2.0)])
+    replace_claim(monkeypatch, lambda seed, effort, judge: [row(1.0), row(2.0)])
     file = tmp_path / "table.json"
     assert cli.main(["check", CHEAP, "--json", str(file)]) == cli.FAILED
     assert "1 fail" in capsys.readouterr().out
@@ -82,13 +82,13 @@ def test_failing_claim(monkeypatch, capsys, tmp_path):
 
 
 def test_control_that_is_not_rejected_fails(monkeypatch, capsys):
-    replace_claim(monkeypatch, lambda seed, effort, level: [row(1.0, control=True)])
+    replace_claim(monkeypatch, lambda seed, effort, judge: [row(1.0, control=True)])
     assert cli.main(["check", CHEAP]) == cli.FAILED
     assert "fail: not rejected" in capsys.readouterr().out
 
 
 def test_skipped_rows_do_not_fail(monkeypatch, capsys):
-    replace_claim(monkeypatch, lambda seed, effort, level: [ClaimRow.skipped(CHEAP, "data", "not installed")])
+    replace_claim(monkeypatch, lambda seed, effort, judge: [ClaimRow.skipped(CHEAP, "data", "not installed")])
     assert cli.main(["check", CHEAP]) == cli.OK
     out = capsys.readouterr().out
     assert "not installed" in out
@@ -117,7 +117,7 @@ def test_json_holds_the_table(tmp_path, capsys):
     ],
 )
 def test_wrong_arguments(arguments, message, capsys, monkeypatch):
-    replace_claim(monkeypatch, lambda seed, effort, level: pytest.fail("refused only after the work"))
+    replace_claim(monkeypatch, lambda seed, effort, judge: pytest.fail("refused only after the work"))
     assert cli.main(arguments) == cli.USAGE
     out, err = capsys.readouterr()
     assert out == ""
@@ -131,7 +131,7 @@ def test_unknown_claim_lists_the_known_ones(capsys):
 
 
 def test_interruption_leaves_the_old_file(monkeypatch, capsys, tmp_path):
-    def interrupted(seed, effort, level):
+    def interrupted(seed, effort, judge):
         raise KeyboardInterrupt
 
     replace_claim(monkeypatch, interrupted)
@@ -196,7 +196,7 @@ def test_control_c(environment, tmp_path):
 import sys, time
 from iterorder import claims, cli
 
-def slow(seed, effort, level):
+def slow(seed, effort, judge):
     print("ready", flush=True)
     time.sleep(60)
 
@@ -262,7 +262,7 @@ def test_a_log_gets_sparse_lines(monkeypatch):
 
 
 def test_failures_become_annotations(monkeypatch, capsys):
-    replace_claim(monkeypatch, lambda seed, effort, level: [row(1.0), row(2.0, note="100 % wrong")])
+    replace_claim(monkeypatch, lambda seed, effort, judge: [row(1.0), row(2.0, note="100 % wrong")])
     assert cli.main(["check", CHEAP, "--format", "github"]) == cli.FAILED
     (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("::"))
     assert line == (

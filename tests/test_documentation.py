@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -68,3 +69,20 @@ def test_footnotes_and_shapes_of_docstrings_are_written_plainly():
     assert rendered("<code>(array_like, shape(m) or (m, d))</code>") == "<code>array_like, shape (m,) or (m, d)</code>"
     assert rendered("<code>shape(x)</code>") == "<code>shape(x)</code>"
     assert rendered("as in [2]_.", "gallery.md") == "as in [2]_."
+
+
+def parameters_of(cls: type) -> dict[str, str]:
+    """What a docstring says of each parameter, its type and the lines below."""
+    section = (inspect.getdoc(cls) or "").partition("Parameters\n----------\n")[2].partition("\n\n")[0]
+    return {entry.partition(" : ")[0]: entry.partition(" : ")[2] for entry in re.split(r"\n(?=\S)", section)}
+
+
+def test_families_of_rows_say_the_same_of_the_same_parameters():
+    """A list that a reader of each class needs whole is written in each, and may not come apart."""
+    families = [iterorder.LinearModelSGD, iterorder.LinearRegressionSGD, iterorder.LogisticRegressionSGD]
+    general, *others = [parameters_of(cls) for cls in families]
+    for cls, told in zip(families[1:], others, strict=True):
+        shared = (told.keys() & general.keys()) - {"targets"}  # which may be labels
+        assert shared == {"features", "step_size", "ridge", "batch_size", "sampling"}, cls
+        assert {name: told[name] for name in shared} == {name: general[name] for name in shared}
+    assert parameters_of(iterorder.QuadraticSGD)["batch_size"] != general["batch_size"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from iterorder.kernels.cpu.incremental_steps import incremental_steps_of
 from iterorder.kernels.cpu.steps import steps_of
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.descent import SGDMaps
+from iterorder.maps.family import FAMILIES
 from iterorder.request import as_system
 from iterorder.sampling import FreshNoise, Sampling
 from tests.systems import EVERY
@@ -236,3 +239,43 @@ def test_an_unknown_way_to_draw_is_refused():
         noise.draw(0, 0, 0)
     with pytest.raises(ValueError, match="no way to draw 'poisson' noise"):
         draw_tables.draws_of(form, noise, 0)
+
+
+#: Where a family is told by its class outside of maps/: whether it is one at all, and which attributes a checker of
+#: types may take for granted. What is done with maps is asked of their form, their methods or a table by kind.
+TOLD_BY_CLASS = {
+    "stationary/probability.py": ["CustomMaps"],  # asserted: no other fresh maps have bounds
+    "stationary/products.py": ["CustomMaps"],
+    "theory/affine/critical_step.py": ["SGDMaps"],  # a guard: quadratics of any family, with their step size
+    "theory/brackets.py": ["SGDMaps"],  # the argument of a user
+    "theory/lyapunov.py": ["RowMaps"],  # the losses of an optimiser
+    "theory/small_step.py": ["RowMaps", "RowMaps", "SGDMaps"],  # losses that are not quadratic; the argument
+    "theory/stability.py": ["SGDMaps"],  # asserted: the step size of those that have a critical one
+    "theory/tangent.py": ["RowMaps", "RowMaps"],  # asserted: the losses of an optimiser
+}
+
+
+def told_by_class(source: str) -> list[str]:
+    """The families that a file tests by their class, with their bases but for that of all."""
+    families = {base.__name__ for cls in FAMILIES.values() for base in cls.__mro__[:-1]} - {"RandomMaps", "ABC"}
+    found = []
+    for call in ast.walk(ast.parse(source)):
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("isinstance", "issubclass"):
+            named = {getattr(node, "id", getattr(node, "attr", "")) for node in ast.walk(call.args[1])}
+            found += sorted(named & families)
+    return sorted(found)
+
+
+def test_families_are_asked_and_not_told_by_their_class():
+    """A new family needs its own file and what the theory knows of it, not an edit of everything that meets maps."""
+    package = Path(ito.__file__).parent
+    found = {
+        file.relative_to(package).as_posix(): told
+        for file in sorted(package.rglob("*.py"))
+        if file.parent.name != "maps" and (told := told_by_class(file.read_text(encoding="utf-8")))
+    }
+    assert found == TOLD_BY_CLASS
+    assert told_by_class("isinstance(maps, (RowMaps, float)) and isinstance(maps, ito.CustomMaps)") == [
+        "CustomMaps",
+        "RowMaps",
+    ]

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "iterorder"
 #: Folders and files from the bottom to the top.
 LAYERS = (
     ("errors", "noise", "orders", "shown", "arrays", "validation", "sampling", "estimate", "files", "resources"),
-    ("log", "lengths"),
+    ("log", "lengths", "chunks"),
     ("forms", "progress"),
     ("kernels",),
     ("maps",),

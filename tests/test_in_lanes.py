@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numba import njit, typeof
 
-from iterorder.kernels.cpu.lanes import LANES, Vector, load, splat, store, to_float64
+from iterorder.kernels.cpu.lane_conversions import to_float64
+from iterorder.kernels.cpu.lanes import LANES, Vector, load, splat, store
 from iterorder.kernels.cpu.lift.in_lanes import lifted
 
 N = 64

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -14,7 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import iterorder as ito
+from iterorder import cli
 from iterorder.certificates import sure_certificate
+from iterorder.gate import rates
+from iterorder.gate.general import check_systems
+from iterorder.gate.systems_file import Entry
 from iterorder.kernels import backends
 from iterorder.kernels.cpu.algorithm import algorithm
 from iterorder.kernels.cpu.backend import Cpu
@@ -503,6 +509,9 @@ RUNS = {
         TWO, [0.0], [1.0], 3, order="forward", n_replicas=2, seed=1, backend=backend
     ),
     "diagnose": lambda backend: ito.diagnose(TWO, [0.5], 20, order="forward", n_replicas=2, seed=1, backend=backend),
+    "check_theory": lambda backend: ito.check_theory(["C16", "C20"], backend=backend),
+    "check_systems": lambda backend: check_systems([Entry("two", TWO, np.zeros(1))], backend=backend),
+    "rates": lambda backend: rates.measure([Entry("two", TWO, np.zeros(1))], seed=1, backend=backend),
 }
 
 
@@ -513,6 +522,30 @@ def test_a_backend_that_is_not_there_is_the_same_error_everywhere(run):
     assert "cpu" in caught.value.reason
     with pytest.raises(ito.InvalidInputError, match="backend is 'gpu': give one of 'cpu', 'cuda'"):
         RUNS[run]("gpu")
+
+
+@pytest.mark.parametrize("command", [["check", "C22"], ["check", "--systems", "none.py"], ["rates"]])
+@pytest.mark.parametrize("name", ["cuda", "gpu"])
+def test_the_command_refuses_a_backend_in_the_same_words(command, name, capsys):
+    with pytest.raises(ito.IterorderError) as caught:
+        RUNS["simulate"](name)
+    assert cli.main([*command, "--backend", name]) == cli.USAGE
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert str(caught.value) in " ".join(err.split())
+
+
+def test_no_claim_simulates_without_its_backend():
+    """A claim that forgot it would be checked on the processor, and pass: a call is read, not run."""
+    found = 0
+    for folder in ("claims", "gate"):
+        for file in sorted((Path(ito.__file__).parent / folder).glob("*.py")):
+            for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(call, ast.Call) and getattr(call.func, "id", "") in (*RUNS, "path_statistics"):
+                    found += 1
+                    # Options that are collected first stand there as **name.
+                    assert {"backend", None} & {word.arg for word in call.keywords}, f"{file.name}:{call.lineno}"
+    assert found > 40
 
 
 class Counting(Cpu):

@@ -18,9 +18,8 @@ from iterorder.orders import BACKWARD, FORWARD
 from iterorder.simulate import simulate
 
 
-def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
+def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
     """Rows of C1."""
-    judge = Judge("C1", level)
     many, some = replicas(effort, 20_000), replicas(effort, 4_000)
     h = 0.3
 
@@ -62,7 +61,15 @@ def _row(judge: Judge, system, maps: RandomMaps, steps, count, seed, *, control=
     x0 = np.zeros(maps.dim)
     run = {
         order: simulate(
-            maps, x0, steps[-1], order=order, n_replicas=count, seed=seed, save_steps=steps, first_replica=first
+            maps,
+            x0,
+            steps[-1],
+            order=order,
+            n_replicas=count,
+            seed=seed,
+            backend=judge.backend,
+            save_steps=steps,
+            first_replica=first,
         ).states.reshape(count, -1)
         for order, first in ((FORWARD, 0), (BACKWARD, count))
     }

@@ -38,9 +38,9 @@ LIMIT = "largest |Z_2n(x0) − Z_n(y0)|"
 TWO_POINT_STEP = 0.3
 
 
-def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
+def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
     """Rows of C2."""
-    judge, slopes = Judge("C2", level), Slopes(Judge("C2", level), seed, effort)
+    slopes = Slopes(judge, seed, effort)
     two_point, exact = gallery.two_point_quadratic(TWO_POINT_STEP), Estimate.of(math.log1p(-TWO_POINT_STEP))
     on_average, its_exponent = line_maps([0.5, 1.2], [0.0, 1.0]), Estimate.of(0.5 * math.log(0.5 * 1.2))
     fern = gallery.barnsley_fern()
@@ -95,6 +95,7 @@ class Slopes:
             order=FORWARD if control else BACKWARD,
             n_replicas=replicas(self.effort, count),
             seed=stream(self.seed, "C2", system),
+            backend=self.judge.backend,
             save_steps=[first, first + 1, last, last + 1],
         )
         early, late = (np.linalg.norm(run.states[:, k + 1] - run.states[:, k], axis=1) for k in (0, 2))
@@ -110,15 +111,17 @@ class Slopes:
 def _share_of_zero_increments(judge: Judge, seed: int, count: int) -> ClaimRow:
     """From 0 the two-point map moves with probability ½: zero increments belong to the claim, which bounds a limsup."""
     maps = gallery.two_point_quadratic(TWO_POINT_STEP)
-    run = simulate(maps, [0.0], 11, order=BACKWARD, n_replicas=count, seed=seed, save_steps=[10, 11])
+    run = simulate(
+        maps, [0.0], 11, order=BACKWARD, n_replicas=count, seed=seed, backend=judge.backend, save_steps=[10, 11]
+    )
     zero = run.states[:, 1, 0] == run.states[:, 0, 0]
     return judge.mean("two-point quadratic from 0", "share of zero increments", 0.5, zero)
 
 
-def _two_starts(maps: RandomMaps, seed: int, count: int, n: int) -> tuple[np.ndarray, float]:
+def _two_starts(maps: RandomMaps, seed: int, count: int, n: int, backend: str) -> tuple[np.ndarray, float]:
     """‖Z_2n(x0) − Z_n(y0)‖ of every replica, x0 = 0 and y0 = (1, …, 1), and the size of the states."""
     longer, shorter = (
-        simulate(maps, start, steps, order=BACKWARD, n_replicas=count, seed=seed).states[:, 0]
+        simulate(maps, start, steps, order=BACKWARD, n_replicas=count, seed=seed, backend=backend).states[:, 0]
         for start, steps in ((np.zeros(maps.dim), 2 * n), (np.ones(maps.dim), n))
     )
     return np.linalg.norm(longer - shorter, axis=1), float(max(1.0, np.abs(longer).max(), np.abs(shorter).max()))
@@ -128,7 +131,7 @@ def _sure_limit(judge: Judge, seed: int) -> ClaimRow:
     """Every map contracts: c^n(‖x0−y0‖ + sup‖T(x0)−x0‖/(1−c)) for every path."""
     maps, n = breast_cancer_regression(), 3_500
     c = maps.lipschitz_max
-    distances, scale = _two_starts(maps, seed, 32, n)
+    distances, scale = _two_starts(maps, seed, 32, n, judge.backend)
     moves = [float(np.linalg.norm(maps.apply(np.zeros(maps.dim), i))) for i in range(len(maps.labels))]
     bound = c**n * (math.sqrt(maps.dim) + max(moves) / (1.0 - c))
     # The largest intermediate number of a step is h‖a‖² = 4.2 times the state.
@@ -139,7 +142,7 @@ def _sure_limit(judge: Judge, seed: int) -> ClaimRow:
 def _mean_limit(judge: Judge, system: str, maps: AffineMaps, seed: int, n: int) -> ClaimRow:
     """Contraction in mean square: the L² norm is below r^n(‖x0−y0‖ + ‖T(x0)−x0‖_2/(1−r)), then Markov's inequality."""
     count, r = 1_000, mean_contraction(maps)
-    distances, scale = _two_starts(maps, seed, count, n)
+    distances, scale = _two_starts(maps, seed, count, n, judge.backend)
     moves = [float(np.linalg.norm(offset)) for offset in maps.offsets]
     in_mean_square = r**n * (math.sqrt(maps.dim) + max(moves) / (1.0 - r)) + 2.0 * rounding_bound(scale, maps.dim, r)
     allowed = in_mean_square * math.sqrt(count / judge.level)
@@ -148,7 +151,7 @@ def _mean_limit(judge: Judge, system: str, maps: AffineMaps, seed: int, n: int) 
 
 def _expanding(judge: Judge, seed: int) -> ClaimRow:
     """E log a = 0.12 > 0: the median distance is not even below that of the starts, 1."""
-    distances, _ = _two_starts(line_maps([0.8, 1.6], [0.0, 1.0]), seed, 1_000, 100)
+    distances, _ = _two_starts(line_maps([0.8, 1.6], [0.0, 1.0]), seed, 1_000, 100, judge.backend)
     quantity = "median |Z_2n(x0) − Z_n(y0)|, n = 100"
     return judge.test("0.8x or 1.6x+1: expands on average", quantity, 0.0, np.median(distances), 1.0, control=True)
 

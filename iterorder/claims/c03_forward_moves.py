@@ -27,9 +27,8 @@ FORWARD_MOVE, BACKWARD_MOVE = "E|X(n+1) − X(n)|²", "E|Z(n+1) − Z(n)|²"
 WINDOW = 64
 
 
-def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
+def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
     """Rows of C3."""
-    judge = Judge("C3", level)
     count = replicas(effort, 4_000)
 
     def row(system, maps, n, value=None, **options) -> ClaimRow:
@@ -72,13 +71,13 @@ def _row(
     # the same holds up to a constant for others. The mean square increment is linear in it.
     bias = math.sqrt(maps.dim) * formulas.radius**n * predicted
     quantity = f"{BACKWARD_MOVE if order == BACKWARD else FORWARD_MOVE}, n ≥ {n}"
-    squares = _path_means(maps, x0, n, count, seed, order)
+    squares = _path_means(maps, x0, n, count, seed, judge.backend, order)
     return judge.mean(system, quantity, predicted, squares, bias=bias, control=control)
 
 
-def _path_means(maps: RandomMaps, x0, n: int, count: int, seed: int, order: str = FORWARD) -> np.ndarray:
+def _path_means(maps: RandomMaps, x0, n: int, count: int, seed: int, backend: str, order: str = FORWARD) -> np.ndarray:
     steps = np.arange(n, n + WINDOW + 1)
-    return path_statistics(maps, x0, steps, mean_square_increment, count=count, seed=seed, order=order)
+    return path_statistics(maps, x0, steps, mean_square_increment, count=count, seed=seed, backend=backend, order=order)
 
 
 def _logistic(judge: Judge, seed: int, effort: str) -> ClaimRow:
@@ -87,7 +86,9 @@ def _logistic(judge: Judge, seed: int, effort: str) -> ClaimRow:
     count, n = replicas(effort, 4_000), 2_500
     # The mean over all maps takes count × 569 numbers, and varies little from one limit to the next.
     few = min(count, 4_000)
-    limits = simulate(maps, x0, n, order=BACKWARD, n_replicas=few, seed=seed, first_replica=count).states[:, 0]
+    limits = simulate(
+        maps, x0, n, order=BACKWARD, n_replicas=few, seed=seed, backend=judge.backend, first_replica=count
+    ).states[:, 0]
     expected = _mean_square_moves(maps, limits)
     # Both laws are within cⁿB of the stationary one, states stay in the ball of radius B = (largest move)/(1−c), and
     # x → ‖T(x)−x‖² has the Lipschitz constant 2·sup‖T(x)−x‖·Lip(T−id) ≤ 2·2(largest move)·2 there.
@@ -97,7 +98,7 @@ def _logistic(judge: Judge, seed: int, effort: str) -> ClaimRow:
         "breast cancer, ridge logistic",
         f"{FORWARD_MOVE}, n ≥ {n}",
         expected.mean(),
-        _path_means(maps, x0, n, count, seed),
+        _path_means(maps, x0, n, count, seed, judge.backend),
         error=float(expected.std(ddof=1)) / math.sqrt(few),
         bias=2.0 * 8.0 * move * c**n * move / (1.0 - c),
     )

@@ -25,15 +25,21 @@ GAP = "sup|F_Z − F_π|"
 MOMENTS = "mean, covariance of Z: largest deviation in standard errors"
 
 
-def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
+def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
     """Rows of C4."""
     from scipy.stats import uniform
 
-    judge, count = Judge("C4", level), replicas(effort, 20_000)
+    count = replicas(effort, 20_000)
 
     def limits(part: str, maps: RandomMaps, n: int) -> np.ndarray:
         return simulate(
-            maps, np.zeros(maps.dim), n, order=BACKWARD, n_replicas=count, seed=stream(seed, "C4", part)
+            maps,
+            np.zeros(maps.dim),
+            n,
+            order=BACKWARD,
+            n_replicas=count,
+            seed=stream(seed, "C4", part),
+            backend=judge.backend,
         ).states[:, 0]
 
     half, third, other = (
@@ -103,7 +109,7 @@ def _reshuffled(judge: Judge, seed: int, count: int) -> list[ClaimRow]:
     """The variance at epoch ends is of order h³, that of independent sampling of order h: hσ²/(2−h)."""
     h, minimizers = 0.3, np.array([0.0, 1.0, 2.0, 5.0])
     maps = QuadraticSGD(np.ones(4), minimizers, h, sampling="reshuffle")
-    sample = simulate(maps, [0.0], 120, order=BACKWARD, n_replicas=count, seed=seed).states[:, 0]
+    sample = simulate(maps, [0.0], 120, order=BACKWARD, n_replicas=count, seed=seed, backend=judge.backend).states[:, 0]
     mean, spread = minimizers.mean(), float(minimizers.var())
     at_ends, independent = reshuffled_variance(h, 4, spread), h * spread / (2.0 - h)
     system = "random reshuffling, N=4"
@@ -117,9 +123,13 @@ def _fresh_steps(judge: Judge, seed: int, effort: str) -> list[ClaimRow]:
     """π is what fresh steps leave unchanged: the limits of some replicas, moved on by steps of others."""
     maps, count, n, fresh = breast_cancer_regression(), replicas(effort, 2_000), 2_500, 100
     # Replicas 0 … R−1 stay, R … 2R−1 move on with the noise of 2R … 3R−1.
-    both = simulate(maps, np.zeros(maps.dim), n, order=BACKWARD, n_replicas=2 * count, seed=seed).states[:, 0]
+    both = simulate(
+        maps, np.zeros(maps.dim), n, order=BACKWARD, n_replicas=2 * count, seed=seed, backend=judge.backend
+    ).states[:, 0]
     moved, from_origin = (
-        simulate(maps, start, fresh, n_replicas=count, seed=seed, first_replica=2 * count).states[:, 0]
+        simulate(
+            maps, start, fresh, n_replicas=count, seed=seed, backend=judge.backend, first_replica=2 * count
+        ).states[:, 0]
         for start in (both[count:], np.zeros(maps.dim))
     )
     # Both laws are within cⁿ·sup‖T(0)‖/(1−c) of π: points closer than that count as equal.

@@ -38,9 +38,9 @@ MILD = line_maps([0.4, 0.8], [0.0, 1.0])
 WILD = line_maps([0.1, 1.3], [0.0, 0.0])
 
 
-def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
+def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
     """Rows of C5."""
-    judge, count = Judge("C5", level), replicas(effort, 20_000)
+    count = replicas(effort, 20_000)
 
     def part(name: str) -> int:
         return stream(seed, "C5", name)
@@ -64,7 +64,7 @@ def _equal_slopes(judge: Judge, order: str, seed: int) -> ClaimRow:
     """One slope for all maps: |X_n − Y_n| = (1−h)ⁿ|x−y| on every path, so W_p is the same for every p."""
     h, n = 0.3, 80
     maps = gallery.two_point_quadratic(h)
-    coupling = coupling_distance(maps, [0.0], [1.0], n, order=order, n_replicas=64, seed=seed)
+    coupling = coupling_distance(maps, [0.0], [1.0], n, order=order, n_replicas=64, seed=seed, backend=judge.backend)
     error = np.abs(coupling.per_replica - (1.0 - h) ** coupling.steps).max()
     name = "X" if order == FORWARD else "Z"
     quantity = f"largest ||{name}ₙ(0) − {name}ₙ(1)| − (1−h)ⁿ|, n ≤ {n}"
@@ -76,7 +76,9 @@ def _to_uniform(judge: Judge, seed: int, count: int) -> ClaimRow:
     from scipy.stats import uniform
 
     n = 3
-    states = simulate(gallery.two_point_quadratic(0.5), [0.0], n, n_replicas=count, seed=seed).states[:, 0, 0]
+    states = simulate(
+        gallery.two_point_quadratic(0.5), [0.0], n, n_replicas=count, seed=seed, backend=judge.backend
+    ).states[:, 0, 0]
     distance = wasserstein_1d_to(states, uniform())
     allowed = judge.transport_allowance(count, 1.0)
     return judge.test("two-point quadratic, h=1/2, from 0", f"W₁(law Xₙ, π), n = {n}", 0.5**n / 2.0, distance, allowed)
@@ -86,7 +88,7 @@ def _between_ensembles(judge: Judge, seed: int, count: int) -> ClaimRow:
     """Independent ensembles from 0 and 4: nonnegative slopes on the line make the synchronous coupling optimal."""
     n = 3
     first, second = (
-        simulate(MILD, [x0], n, n_replicas=count, seed=seed, first_replica=start).states[:, 0, 0]
+        simulate(MILD, [x0], n, n_replicas=count, seed=seed, backend=judge.backend, first_replica=start).states[:, 0, 0]
         for x0, start in ((0.0, 0), (4.0, count))
     )
     # The interval [0, 5] between the fixed points holds both ensembles.
@@ -97,14 +99,18 @@ def _between_ensembles(judge: Judge, seed: int, count: int) -> ClaimRow:
 
 def _mean_product(judge: Judge, seed: int, count: int, n: int, predicted: float, *, control=False) -> ClaimRow:
     """E|X_n(0) − X_n(1)| = (E a)ⁿ = W_1; (exp E log a)ⁿ is too small."""
-    coupling = coupling_distance(MILD, [0.0], [1.0], n, order=FORWARD, n_replicas=count, seed=seed, p=1, save_steps=[n])
+    coupling = coupling_distance(
+        MILD, [0.0], [1.0], n, order=FORWARD, n_replicas=count, seed=seed, backend=judge.backend, p=1, save_steps=[n]
+    )
     system = "0.4x or 0.8x+1" + (", rate of the typical path" if control else "")
     quantity = f"E|Xₙ(0) − Xₙ(1)| = W₁, n = {n}"
     return judge.mean(system, quantity, predicted, coupling.per_replica[:, 0], control=control)
 
 
 def _rate(judge: Judge, seed: int, count: int) -> ClaimRow:
-    coupling = coupling_distance(MILD, [0.0], [1.0], 60, order=FORWARD, n_replicas=count, seed=seed, p=1)
+    coupling = coupling_distance(
+        MILD, [0.0], [1.0], 60, order=FORWARD, n_replicas=count, seed=seed, backend=judge.backend, p=1
+    )
     rate = fit_rate(coupling)
     # The standard error comes from a bootstrap: as well known as that of so many independent values.
     allowed = mean_quantile(judge.level, 0.0, RESAMPLES) * rate.standard_error
@@ -115,11 +121,11 @@ def _rate(judge: Judge, seed: int, count: int) -> ClaimRow:
 def _mean_square(judge: Judge, system: str, maps: AffineMaps, seed: int, count: int, n: int) -> ClaimRow:
     """The coupling of x0 with a stationary start: E‖X_n−Y_n‖² ≤ r_2^(2n) E‖x0−Y_0‖², and W_2² is at most its left."""
     depth, formulas, x0 = 200, AffineSystem.of(maps), np.zeros(maps.dim)
-    stationary = simulate(maps, x0, depth, order=BACKWARD, n_replicas=count, seed=seed, first_replica=count).states[
-        :, 0
-    ]
+    stationary = simulate(
+        maps, x0, depth, order=BACKWARD, n_replicas=count, seed=seed, backend=judge.backend, first_replica=count
+    ).states[:, 0]
     coupling = coupling_distance(
-        maps, x0, stationary, n, order=FORWARD, n_replicas=count, seed=seed, p=2, save_steps=[n]
+        maps, x0, stationary, n, order=FORWARD, n_replicas=count, seed=seed, backend=judge.backend, p=2, save_steps=[n]
     )
     start = float(np.trace(formulas.covariance) + (formulas.mean**2).sum())
     bound = mean_contraction(maps) ** (2 * n) * start
@@ -131,7 +137,15 @@ def _sure(judge: Judge, seed: int) -> ClaimRow:
     """Every map contracts by c: the distance of two starts is at most cⁿ times the first, on every path."""
     maps, n = breast_cancer_regression(), 1_500
     coupling = coupling_distance(
-        maps, np.zeros(30), np.ones(30), n, order=FORWARD, n_replicas=64, seed=seed, save_steps=np.arange(0, n + 1, 100)
+        maps,
+        np.zeros(30),
+        np.ones(30),
+        n,
+        order=FORWARD,
+        n_replicas=64,
+        seed=seed,
+        backend=judge.backend,
+        save_steps=np.arange(0, n + 1, 100),
     )
     c = maps.lipschitz_max
     bound = c**coupling.steps * math.sqrt(30.0)
@@ -148,7 +162,7 @@ def _beyond_the_horizon(judge: Judge, seed: int) -> ClaimRow:
     """
     n = 200
     coupling = coupling_distance(
-        WILD, [0.0], [1.0], n, order=FORWARD, n_replicas=10_000, seed=seed, p=1, save_steps=[n]
+        WILD, [0.0], [1.0], n, order=FORWARD, n_replicas=10_000, seed=seed, backend=judge.backend, p=1, save_steps=[n]
     )
     quantity = f"log of (Monte Carlo mean)/(E a)ⁿ, n = {n}"
     measured = math.log(coupling.distance[0]) - n * math.log(0.7)

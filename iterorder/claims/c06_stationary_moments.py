@@ -24,19 +24,19 @@ from iterorder.theory import theory
 CURVATURES, MINIMIZERS = np.array([0.5, 1.0, 1.5, 2.0, 3.0]), np.array([2.0, -1.0, 0.0, 1.0, 4.0])
 
 
-def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
+def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
     """Rows of C6."""
-    judge, count = Judge("C6", level), replicas(effort, 20_000)
+    count = replicas(effort, 20_000)
     fern, affine = gallery.barnsley_fern(), random_affine(stream(seed, "C6", "matrices"))
     single = QuadraticSGD(CURVATURES, MINIMIZERS, 0.3)
     batch = QuadraticSGD(CURVATURES, MINIMIZERS, 0.3, batch_size=3)
     formulas = AffineSystem.of(batch)
 
     def rows(system: str, maps: RandomMaps, n: int, count: int) -> list[ClaimRow]:
-        sample = _sample(maps, n, count, stream(seed, "C6", system))
+        sample = _sample(maps, n, count, stream(seed, "C6", system), judge.backend)
         return _rows(judge, system, AffineSystem.of(maps), sample)
 
-    batch_sample = _sample(batch, 60, count, stream(seed, "C6", "batch"))
+    batch_sample = _sample(batch, 60, count, stream(seed, "C6", "batch"), judge.backend)
     return [
         *rows("Barnsley's fern", fern, 200, count),
         _theory_row(judge, "Barnsley's fern", fern, seed),
@@ -54,9 +54,9 @@ def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
     ]
 
 
-def _sample(maps: RandomMaps, n: int, count: int, seed: int) -> np.ndarray:
+def _sample(maps: RandomMaps, n: int, count: int, seed: int, backend: str) -> np.ndarray:
     """Independent forward iterates from the stationary mean, so that only the covariance has a transient."""
-    return simulate(maps, AffineSystem.of(maps).mean, n, n_replicas=count, seed=seed).states[:, 0]
+    return simulate(maps, AffineSystem.of(maps).mean, n, n_replicas=count, seed=seed, backend=backend).states[:, 0]
 
 
 def _rows(judge: Judge, system, formulas: AffineSystem, sample, *, bias=0.0, control=False) -> list[ClaimRow]:
@@ -93,7 +93,7 @@ def _variance(judge: Judge, seed: int, maps: QuadraticSGD, count: int) -> ClaimR
     mean = (CURVATURES * MINIMIZERS).mean() / curvature
     noise = (CURVATURES**2 * (MINIMIZERS - mean) ** 2).mean()
     variance = h * noise / (2.0 * curvature - h * (CURVATURES**2).mean())
-    states = simulate(maps, [mean], 100, n_replicas=count, seed=seed).states[:, 0, 0]
+    states = simulate(maps, [mean], 100, n_replicas=count, seed=seed, backend=judge.backend).states[:, 0, 0]
     return judge.mean("five quadratics, batch 1, h=0.3", "variance", variance, (states - mean) ** 2)
 
 
@@ -102,7 +102,7 @@ def _diabetes(judge: Judge, seed: int, effort: str) -> list[ClaimRow]:
     maps = diabetes_regression(0.1, ridge=0.05, batch_size=8)
     system, n, count = "diabetes, batch 8, ridge 0.05, h=0.1", 2_000, replicas(effort, 6_000)
     formulas = AffineSystem.of(maps)
-    sample = _sample(maps, n, count, stream(seed, "C6", "diabetes"))
+    sample = _sample(maps, n, count, stream(seed, "C6", "diabetes"), judge.backend)
     # Symmetric maps: ‖Mⁿ(C)‖_F ≤ ρⁿ‖C‖_F for what is missing of the covariance.
     bias = formulas.radius**n * float(np.linalg.norm(formulas.covariance))
     return [

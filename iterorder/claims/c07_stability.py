@@ -26,9 +26,9 @@ BETWEEN, BEYOND, N = 1.5, 3.0, 1000
 POWER = 0.2
 
 
-def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
+def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
     """Rows of C7."""
-    judge, count = Judge("C7", level), replicas(effort, 200)
+    count = replicas(effort, 200)
     gaussian, pair = "least squares, Gaussian, d=1", "curvatures 1 and 30"
 
     def make(h: float) -> GaussianRegressionSGD:
@@ -56,7 +56,9 @@ def _settles(judge: Judge, system, maps, count, seed, *, control=False) -> Claim
 
     Z_2n − Z_n = P_n·(x0' − x0) with an independent forward iterate x0': E|Z_2n − Z_n|^s ≤ ρ^n E|b|^s/(1−ρ), ρ = E|a|^s.
     """
-    run = simulate(maps, [0.0], 2 * N, order=BACKWARD, n_replicas=count, seed=seed, save_steps=[N, 2 * N])
+    run = simulate(
+        maps, [0.0], 2 * N, order=BACKWARD, n_replicas=count, seed=seed, backend=judge.backend, save_steps=[N, 2 * N]
+    )
     moved = float(np.abs(run.states[:, 1, 0] - run.states[:, 0, 0]).max())
     rho = abs_moment(BETWEEN, POWER)
     gauss = 2.0 ** (POWER / 2) * math.gamma(0.5 * (POWER + 1.0)) / math.sqrt(math.pi)

@@ -22,9 +22,9 @@ TAIL_SHARE, CURVED = 0.005, 0.04
 N = 300
 
 
-def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
+def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
     """Rows of C8."""
-    judge, count = Judge("C8", level), replicas(effort, 400_000)
+    count = replicas(effort, 400_000)
     gaussian = GaussianRegressionSGD([1.0], 1.0, 1.0)
     slopes = np.array([1.7, 0.3, 0.6])
     lines = line_maps(slopes, [1.0, -0.5, 0.3])
@@ -32,8 +32,8 @@ def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
     known, exact = theory(lines).tail_index, theory(gaussian).tail_index
     assert known is not None
     assert exact is not None
-    sample = _sample(gaussian, count, stream(seed, "C8", "gaussian"))
-    other = _sample(lines, count, stream(seed, "C8", "lines"))
+    sample = _sample(gaussian, count, stream(seed, "C8", "gaussian"), judge.backend)
+    other = _sample(lines, count, stream(seed, "C8", "lines"), judge.backend)
     return [
         judge.compare(first, "κ by theory()", 1.0908, exact.value, 5e-5),
         judge.compare(second, "E|a|^κ", 1.0, float((slopes**known.value).mean()), 64 * EPS),
@@ -43,8 +43,8 @@ def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
     ]
 
 
-def _sample(maps, count: int, seed: int) -> np.ndarray:
-    return np.abs(simulate(maps, [0.0], N, n_replicas=count, seed=seed).states[:, 0, 0])
+def _sample(maps, count: int, seed: int, backend: str) -> np.ndarray:
+    return np.abs(simulate(maps, [0.0], N, n_replicas=count, seed=seed, backend=backend).states[:, 0, 0])
 
 
 def _row(judge: Judge, system, kappa, sample, *, control=False) -> ClaimRow:

@@ -19,9 +19,9 @@ from iterorder.theory.small_step import minimizer
 STEPS = (2e-2, 1e-2, 5e-3)
 
 
-def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
+def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
     """Rows of C10: deterministic, whatever seed and effort."""
-    judge, system = Judge("C10", level), "ridge logistic regression, d=1"
+    system = "ridge logistic regression, d=1"
     maps = tilted_logistic(1.0)
     centre = float(minimizer(maps)[0])
     second, third = _derivatives(maps, centre)

@@ -21,9 +21,8 @@ STEPS = (2e-3, 1e-3)
 POINT = np.array([0.7, -0.4])
 
 
-def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
+def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
     """Rows of C11: deterministic, whatever seed and effort."""
-    judge = Judge("C11", level)
     curvatures = np.array([[[2.0, 0.5], [0.5, 1.0]], [[1.0, -0.3], [-0.3, 3.0]]])
     quadratic = QuadraticSGD(curvatures, [[1.0, 0.0], [0.0, 1.0]], 0.1)
     linear = LinearRegressionSGD([[1.0, 2.0], [-1.0, 0.5]], [1.0, -1.0], 0.1, ridge=0.1)

@@ -20,9 +20,9 @@ MINIMIZERS = np.array([-2.0, -1.0, 0.0, 0.5, 2.5])
 H = 0.2
 
 
-def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
+def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
     """Rows of C12."""
-    judge, n = Judge("C12", level), len(MINIMIZERS)
+    n = len(MINIMIZERS)
     spread = float(MINIMIZERS.var())
     maps = QuadraticSGD(np.ones(n), MINIMIZERS, H, sampling="reshuffle")
     system, exact = f"{n} quadratics of curvature 1, h={H}", reshuffled_variance(H, n, spread)
@@ -30,7 +30,9 @@ def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
     assert covariance is not None
     # (1−h)^(2·60·5) of the start is left after 60 epochs: below rounding.
     count = replicas(effort, 20_000)
-    run = simulate(maps, [MINIMIZERS.mean()], 60 * n, n_replicas=count, seed=stream(seed, "C12", "epochs"))
+    run = simulate(
+        maps, [MINIMIZERS.mean()], 60 * n, n_replicas=count, seed=stream(seed, "C12", "epochs"), backend=judge.backend
+    )
     squares = (run.states[:, 0, 0] - MINIMIZERS.mean()) ** 2
     h = 1e-3
     leading = h**3 * spread * n * (n + 1) / 24.0

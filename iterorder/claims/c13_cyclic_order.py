@@ -19,10 +19,9 @@ from iterorder.simulate import simulate
 from iterorder.theory import theory
 
 
-def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
+def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
     """Rows of C13: all deterministic, the seed only draws the matrices."""
     del effort  # nothing is sampled
-    judge = Judge("C13", level)
     two, five = (random_affine(stream(seed, "C13", f"{n} maps"), n_maps=n, sampling="cyclic") for n in (2, 5))
     return [
         *_rows(judge, "random affine maps, N=2, d=3", two, 200),
@@ -42,7 +41,9 @@ def _rows(judge: Judge, system: str, maps: RandomMaps, epochs: int) -> list[Clai
     end = epochs * cycle_length
     steps = end + np.arange(1, cycle_length + 1)
     forward, backward = (
-        simulate(maps, np.zeros(maps.dim), steps[-1], order=order, seed=0, save_steps=steps).states[0]
+        simulate(
+            maps, np.zeros(maps.dim), steps[-1], order=order, seed=0, backend=judge.backend, save_steps=steps
+        ).states[0]
         for order in (FORWARD, BACKWARD)
     )
     cycle = _fixed_points(maps)

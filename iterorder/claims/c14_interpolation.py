@@ -23,9 +23,9 @@ from iterorder.orders import BACKWARD, FORWARD
 from iterorder.simulate import simulate
 
 
-def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
+def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
     """Rows of C14."""
-    judge, count = Judge("C14", level), replicas(effort, 16)
+    count = replicas(effort, 16)
     # Slopes 0.7 and −1.1: one map expands, E a² = 0.85.
     quadratics = QuadraticSGD(np.array([1.0, 7.0]), np.array([2.0, 2.0]), 0.3)
     part = stream(seed, "C14", "quadratics")
@@ -54,7 +54,9 @@ def _diabetes(judge: Judge, seed: int, count: int) -> list[ClaimRow]:
 
 def _row(judge: Judge, system, maps: RandomMaps, target, n, count, seed, order, *, control=False) -> ClaimRow:
     """The largest distance of the iterate from θ*; for a control the smallest."""
-    states = simulate(maps, np.zeros(maps.dim), n, order=order, n_replicas=count, seed=seed).states[:, 0]
+    states = simulate(
+        maps, np.zeros(maps.dim), n, order=order, n_replicas=count, seed=seed, backend=judge.backend
+    ).states[:, 0]
     distances = np.linalg.norm(states - target, axis=1)
     allowed = _allowed(judge, maps, float(np.linalg.norm(target)), n, count)
     which, measured = ("smallest", distances.min()) if control else ("largest", distances.max())
@@ -64,7 +66,16 @@ def _row(judge: Judge, system, maps: RandomMaps, target, n, count, seed, order, 
 
 def _settles(judge: Judge, system, maps: RandomMaps, n, count, seed) -> ClaimRow:
     """The backward iterate with noise in the labels: at rest all the same (C2)."""
-    run = simulate(maps, np.zeros(maps.dim), 2 * n, order=BACKWARD, n_replicas=count, seed=seed, save_steps=[n, 2 * n])
+    run = simulate(
+        maps,
+        np.zeros(maps.dim),
+        2 * n,
+        order=BACKWARD,
+        n_replicas=count,
+        seed=seed,
+        backend=judge.backend,
+        save_steps=[n, 2 * n],
+    )
     formulas = AffineSystem.of(maps)
     # Z_2n = T_1∘…∘T_n of a state that has the law of X_n, a distance away that is at most this in the mean square.
     start = math.sqrt(float(np.trace(formulas.covariance) + 4.0 * (formulas.mean**2).sum()))

@@ -23,9 +23,8 @@ from iterorder.orders import BACKWARD
 from iterorder.simulate import simulate
 
 
-def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
+def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
     """Rows of C15."""
-    judge = Judge("C15", level)
     # The population variance of the minimisers is one: E(x−θ*)² = h/(2−h) = 0.1765, and 0.0033 for the tail average.
     scalar = QuadraticSGD(np.ones(2), np.array([-1.0, 1.0]), 0.3)
     square = np.array([[2.0]])  # the risk (x−θ*)² is ½·2·(x−θ*)²
@@ -52,11 +51,20 @@ def _rows(judge: Judge, system: str, maps: RandomMaps, curvature, tail: int, cou
         return 0.5 * np.einsum("ri,ij,rj->r", states - mean, curvature, states - mean)
 
     # Disjoint replicas: the three ensembles are independent.
-    backward = simulate(maps, mean, n, order=BACKWARD, n_replicas=count, seed=seed).states[:, 0]
-    forward = simulate(maps, mean, n, n_replicas=count, seed=seed, first_replica=count).states[:, 0]
+    backward = simulate(maps, mean, n, order=BACKWARD, n_replicas=count, seed=seed, backend=judge.backend).states[:, 0]
+    forward = simulate(maps, mean, n, n_replicas=count, seed=seed, backend=judge.backend, first_replica=count).states[
+        :, 0
+    ]
     steps = np.arange(tail + 1, n + 1)
     averages = path_statistics(
-        maps, mean, steps, lambda states: states.mean(axis=1), count=paths, seed=seed, first_replica=2 * count
+        maps,
+        mean,
+        steps,
+        lambda states: states.mean(axis=1),
+        count=paths,
+        seed=seed,
+        backend=judge.backend,
+        first_replica=2 * count,
     )
     average = risk(averages)
     stationary = 0.5 * float(np.trace(curvature @ formulas.covariance))

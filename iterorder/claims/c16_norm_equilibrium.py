@@ -40,10 +40,9 @@ def equilibrium(h: float, decay: float) -> float:
     return math.sqrt(h * G * G / (decay * (2.0 - h * decay)))
 
 
-def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
+def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
     """Rows of C16: deterministic, as the norm does not depend on the signs."""
-    judge = Judge("C16", level)
-    measured = [_measured(h, decay, stream(seed, "C16", f"{h} {decay}")) for h, decay in GRID]
+    measured = [_measured(h, decay, stream(seed, "C16", f"{h} {decay}"), judge.backend) for h, decay in GRID]
     norms, factors, cosines, times = (np.array(column) for column in zip(*measured, strict=True))
     exact = np.array([equilibrium(h, decay) for h, decay in GRID])
     shrink = np.array([1.0 - h * decay for h, decay in GRID])
@@ -59,21 +58,26 @@ def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
             f"{system}, factor (1−hλ)²", "largest error", 0.0, np.abs(factors - shrink**2).max(), 2e-4, control=True
         ),
         judge.compare(
-            "no weight decay", "r after 4000 steps over that after 2000", 1.0, _without_decay(seed), 1e-3, control=True
+            "no weight decay",
+            "r after 4000 steps over that after 2000",
+            1.0,
+            _without_decay(seed, judge.backend),
+            1e-3,
+            control=True,
         ),
     ]
 
 
-def _measured(h: float, decay: float, seed: int) -> tuple[float, float, float, float]:
+def _measured(h: float, decay: float, seed: int, backend: str) -> tuple[float, float, float, float]:
     """‖w‖² in the end, the factor near the equilibrium, the cosine of a step, the error of the time to get there."""
     maps, target = normalised_weights(h, decay), equilibrium(h, decay)
     slow = abs(2.0 * (1.0 - h * decay) ** 2 - 1.0)
     n = 64 + math.ceil(40.0 / -math.log(max(slow, 0.5)))
     start = math.sqrt(1.01 * target)
-    run = simulate(maps, [start, 0.0], n, seed=seed, save_steps="all").states[0]
+    run = simulate(maps, [start, 0.0], n, seed=seed, backend=backend, save_steps="all").states[0]
     squares = (run**2).sum(axis=1)
     # One step from 1.0001·r*: the second order of the map is below 1e-4 there.
-    near = simulate(maps, [math.sqrt(1.0001 * target), 0.0], 1, seed=seed).states[0, 0]
+    near = simulate(maps, [math.sqrt(1.0001 * target), 0.0], 1, seed=seed, backend=backend).states[0, 0]
     factor = (float((near**2).sum()) / target - 1.0) / 1e-4
     turn = float(run[-1] @ run[-2]) / math.sqrt(squares[-1] * squares[-2])
     # Steps until a distance of 1 % has become 0.01 %: log 100/log(1/factor), as far as that is linear.
@@ -83,8 +87,10 @@ def _measured(h: float, decay: float, seed: int) -> tuple[float, float, float, f
     return float(squares[-1]), factor, turn, abs(steps - predicted) / max(1.0, 0.02 * predicted)
 
 
-def _without_decay(seed: int) -> float:
-    run = simulate(normalised_weights(0.2, 0.0), [1.0, 0.0], 4000, seed=seed, save_steps=[2000, 4000]).states[0]
+def _without_decay(seed: int, backend: str) -> float:
+    run = simulate(
+        normalised_weights(0.2, 0.0), [1.0, 0.0], 4000, seed=seed, backend=backend, save_steps=[2000, 4000]
+    ).states[0]
     squares = (run**2).sum(axis=1)
     return float(squares[1] / squares[0])
 

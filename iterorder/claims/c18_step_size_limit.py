@@ -45,9 +45,9 @@ def step_size_limit(features: np.ndarray, batch_size: int = 1) -> float:
     return 1.0 / float(eigh(share * single + (1.0 - share) * joint, first, eigvals_only=True)[-1])
 
 
-def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
+def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
     """Rows of C18: deterministic but for the laws, which `seed` chooses."""
-    judge, generator = Judge("C18", level), np.random.default_rng(stream(seed, "C18", "laws"))
+    generator = np.random.default_rng(stream(seed, "C18", "laws"))
     features = generator.standard_normal((POINTS, DIM))
     solution = features @ np.ones(DIM)
     gradient_descent = 2.0 / float(np.linalg.eigvalsh(features.T @ features / POINTS)[-1])

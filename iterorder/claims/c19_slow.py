@@ -17,20 +17,24 @@ from iterorder.simulate import simulate
 SAVES = [5, 20, 80]
 
 
-def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
+def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
     """Rows of C19."""
-    judge, system = Judge("C19", level), "x → |θ − x|"
+    system = "x → |θ − x|"
     maps, count = gallery.reflected_walk(), replicas(effort, 20_000)
     part = stream(seed, "C19", "walk")
     low, high = (
-        simulate(maps, [start], SAVES[-1], n_replicas=count, seed=part, save_steps=SAVES).states[:, :, 0]
+        simulate(maps, [start], SAVES[-1], n_replicas=count, seed=part, backend=judge.backend, save_steps=SAVES).states[
+            :, :, 0
+        ]
         for start in (0.0, 1.0)
     )
     gaps = np.abs(high - low)
     last, n = gaps[:, -1], SAVES[-1]
     # From a start that is stationary: 1 − √(1−u) has the density 2(1−x).
     starts = 1.0 - np.sqrt(np.random.default_rng(stream(seed, "C19", "start")).uniform(size=(count, 1)))
-    later = simulate(maps, starts, 30, n_replicas=count, seed=stream(seed, "C19", "law")).states[:, 0, 0]
+    later = simulate(maps, starts, 30, n_replicas=count, seed=stream(seed, "C19", "law"), backend=judge.backend).states[
+        :, 0, 0
+    ]
     # Each step rounds numbers below one, and keeps distances: n roundings move a gap by at most n·eps.
     return [
         *(

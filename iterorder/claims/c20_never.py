@@ -19,18 +19,19 @@ from iterorder.simulate import simulate
 RESIDUES, N = 5, 400
 
 
-def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
+def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
     """Rows of C20."""
-    judge, system, count = Judge("C20", level), f"cyclic walk of {RESIDUES}", replicas(effort, 4_000)
+    system, count = f"cyclic walk of {RESIDUES}", replicas(effort, 4_000)
     walk, contracting = gallery.cyclic_walk(RESIDUES), gallery.two_point_quadratic(0.5)
     part = stream(seed, "C20", "walk")
-    states = _last_two(walk, count, part)
+    states = _last_two(walk, count, part, judge.backend)
     residues = (states[:, :1] == np.arange(RESIDUES)).astype(float)
     # cos(π/5)^400 of the start is left: below 1e−36.
     verdicts = [
-        diagnose(maps, [0.0], 2000, order=BACKWARD, n_replicas=50, seed=part).verdict for maps in (walk, contracting)
+        diagnose(maps, [0.0], 2000, order=BACKWARD, n_replicas=50, seed=part, backend=judge.backend).verdict
+        for maps in (walk, contracting)
     ]
-    settled = _moved(_last_two(contracting, count, part))
+    settled = _moved(_last_two(contracting, count, part, judge.backend))
     return [
         judge.means(system, "frequencies of the residues: largest deviation", 1.0 / RESIDUES, residues),
         judge.mean(system, "share of Z_(n+1) ≠ Z_n", 0.5, _moved(states)),
@@ -42,9 +43,11 @@ def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
     ]
 
 
-def _last_two(maps, count: int, seed: int) -> np.ndarray:
+def _last_two(maps, count: int, seed: int, backend: str) -> np.ndarray:
     """Z_n and Z_(n+1), shape (count, 2)."""
-    run = simulate(maps, [0.0], N + 1, order=BACKWARD, n_replicas=count, seed=seed, save_steps=[N, N + 1])
+    run = simulate(
+        maps, [0.0], N + 1, order=BACKWARD, n_replicas=count, seed=seed, backend=backend, save_steps=[N, N + 1]
+    )
     return run.states[:, :, 0]
 
 

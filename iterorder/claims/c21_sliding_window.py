@@ -20,9 +20,8 @@ from iterorder.orders import BACKWARD, FORWARD, Window
 from iterorder.simulate import simulate
 
 
-def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
+def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
     """Rows of C21."""
-    judge = Judge("C21", level)
     return [
         *_two_point(judge, stream(seed, "C21", "two-point"), replicas(effort, 20_000)),
         *judge.where_available("diabetes", lambda: _diabetes(judge, stream(seed, "C21", "diabetes"), effort)),
@@ -38,7 +37,15 @@ def _two_point(judge: Judge, seed: int, count: int) -> list[ClaimRow]:
         # The forward ensemble is independent of the sliding one, to compare their laws.
         first = count if order == FORWARD else 0
         run = simulate(
-            maps, [0.25], n + 1, order=order, n_replicas=count, seed=seed, save_steps=saves, first_replica=first
+            maps,
+            [0.25],
+            n + 1,
+            order=order,
+            n_replicas=count,
+            seed=seed,
+            backend=judge.backend,
+            save_steps=saves,
+            first_replica=first,
         )
         states[order] = run.states[:, :, 0]
     moves = {order: np.abs(pair[:, 1] - pair[:, 0]) for order, pair in states.items()}
@@ -86,7 +93,16 @@ def _diabetes(judge: Judge, seed: int, effort: str) -> list[ClaimRow]:
             system,
             f"{name}: E|ΔV|², n ≥ {n}",
             moving,
-            path_statistics(maps, formulas.mean, steps, mean_square_increment, count=count, seed=seed, order=order),
+            path_statistics(
+                maps,
+                formulas.mean,
+                steps,
+                mean_square_increment,
+                count=count,
+                seed=seed,
+                backend=judge.backend,
+                order=order,
+            ),
             bias=bias,
         )
         for name, order in (("forward", FORWARD), (f"sliding, w = {width}", Window(width)))
@@ -98,6 +114,7 @@ def _diabetes(judge: Judge, seed: int, effort: str) -> list[ClaimRow]:
         order=Window(start=n),
         n_replicas=count,
         seed=seed,
+        backend=judge.backend,
         save_steps=[n + width, n + width + 1],
     ).states
     # ‖P·move‖ with P the product of `width` symmetric maps: mean square at most √d·ρ^w·E‖move‖², then Markov.

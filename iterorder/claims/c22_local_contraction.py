@@ -32,9 +32,9 @@ SYSTEM = f"double well, s={float(TILT)}, h={float(STEP)}"
 STEPS = 100
 
 
-def check(seed: int, effort: str, level: float) -> list[ClaimRow]:
+def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
     """Rows of C22."""
-    judge, count = Judge("C22", level), replicas(effort, 400)
+    count = replicas(effort, 400)
     contraction = largest_slope(LOW, HIGH)
     bounds = float(contraction) ** np.arange(STEPS) * float(HIGH - LOW)
     draws = _draws(stream(seed, "C22", "inside"), count, 0, STEPS)

@@ -29,9 +29,11 @@ from iterorder.claims import (
     c21_sliding_window,
     c22_local_contraction,
 )
+from iterorder.claims.judge import Judge
 from iterorder.claims.registry import TOTAL_LEVEL, Claim
 from iterorder.claims.table import ClaimRow, ClaimTable
 from iterorder.errors import InvalidInputError
+from iterorder.kernels.backends import as_backend
 from iterorder.progress import Progress, as_progress, reported
 from iterorder.validation import as_effort, as_seed
 
@@ -64,7 +66,12 @@ CLAIMS: dict[str, Claim] = {module.CLAIM.id: module.CLAIM for module in _MODULES
 
 
 def check_theory(
-    claims: Iterable[str] | None = None, *, seed=0, effort: str = "quick", progress: Progress = False
+    claims: Iterable[str] | None = None,
+    *,
+    seed=0,
+    effort: str = "quick",
+    backend: str = "cpu",
+    progress: Progress = False,
 ) -> ClaimTable:
     """Check the theory of forward and backward random maps by simulation.
 
@@ -75,6 +82,8 @@ def check_theory(
     seed : int in [0, 2⁶⁴), SeedSequence or Generator
     effort : {"quick", "full"}
         Within a minute on two cores, or minutes with sixteen times the replicas.
+    backend : {"cpu"}
+        Of all simulations.
     progress : bool or function
         True: show how many of the claims are done (a bar in a terminal or a notebook, sparse lines on standard error
         elsewhere). A function is called with their share, up to 1; an exception that it raises ends the check.
@@ -90,6 +99,8 @@ def check_theory(
     ------
     InvalidInputError
         If a claim is unknown or an argument is not as described.
+    BackendUnavailableError
+        If the backend is not installed.
 
     Notes
     -----
@@ -102,10 +113,10 @@ def check_theory(
     True
     """
     chosen = selected(claims)
-    seed, effort = as_seed(seed), as_effort(effort)
+    seed, effort, backend = as_seed(seed), as_effort(effort), as_backend(backend)
     rows: list[ClaimRow] = []
     with reported(as_progress(progress), "claims") as report:
-        for done, (_, new) in enumerate(one_by_one(chosen, seed=seed, effort=effort), start=1):
+        for done, (_, new) in enumerate(one_by_one(chosen, seed=seed, effort=effort, backend=backend), start=1):
             rows += new
             if report is not None:
                 report(done / len(chosen))
@@ -139,7 +150,7 @@ def level_of_a_test() -> float:
     return TOTAL_LEVEL / sum(claim.tests for claim in CLAIMS.values())
 
 
-def run(claim: Claim, *, seed: int, effort: str) -> list[ClaimRow]:
+def run(claim: Claim, *, seed: int, effort: str, backend: str = "cpu") -> list[ClaimRow]:
     """The rows of one claim, after a check that its tests did not spend more than their share.
 
     Raises
@@ -148,14 +159,16 @@ def run(claim: Claim, *, seed: int, effort: str) -> list[ClaimRow]:
         If they did: `Claim.tests` no longer counts them.
     """
     level = level_of_a_test()
-    rows = claim.check(seed, effort, level)
+    rows = claim.check(seed, effort, Judge(claim.id, level, backend))
     spent = math.fsum(row.level for row in rows)
     if spent > claim.tests * level * (1.0 + 1e-9):  # the sum rounds
         raise RuntimeError(f"{claim.id} spent a level of {spent:.3g} on tests: its share is {claim.tests * level:.3g}")
     return rows
 
 
-def one_by_one(claims: Iterable[Claim], *, seed: int, effort: str) -> Iterator[tuple[Claim, list[ClaimRow]]]:
+def one_by_one(
+    claims: Iterable[Claim], *, seed: int, effort: str, backend: str = "cpu"
+) -> Iterator[tuple[Claim, list[ClaimRow]]]:
     """Run claims one after the other; each with its rows as soon as they are there."""
     for claim in claims:
-        yield claim, run(claim, seed=seed, effort=effort)
+        yield claim, run(claim, seed=seed, effort=effort, backend=backend)

@@ -24,6 +24,7 @@ def path_statistics(
     seed: int,
     order: Order = FORWARD,
     first_replica: int = 0,
+    backend: str = "cpu",
 ) -> np.ndarray:
     """A statistic of the states at some steps of every path.
 
@@ -51,6 +52,7 @@ def path_statistics(
             order=order,
             n_replicas=min(chunk, count - first),
             seed=seed,
+            backend=backend,
             save_steps=steps,
             first_replica=first_replica + first,
         )

@@ -31,6 +31,8 @@ class Judge:
     claim : str
     level : float
         Of each statistical test.
+    backend : str
+        Of the simulations that are judged.
 
     References
     ----------
@@ -40,6 +42,7 @@ class Judge:
 
     claim: str
     level: float
+    backend: str = "cpu"
 
     def compare(
         self, system, quantity, predicted, measured, bound, *, relation="=", control=False, note=""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from iterorder.claims.judge import Judge
 from iterorder.claims.table import ClaimRow
 
 #: The chance that the whole table raises a false alarm; every statistical test has an equal share of it.
@@ -29,13 +30,13 @@ class Claim:
     tests : int
         The statistical tests that `check` makes, controls included: static, so that the levels add up by construction.
     check : callable
-        ``check(seed, effort, level) -> list of ClaimRow``, pure; `level` is that of one test.
+        ``check(seed, effort, judge) -> list of ClaimRow``, pure; the judge has the level of one test, and the backend.
     """
 
     id: str
     statement: str
     tests: int
-    check: Callable[[int, str, float], list[ClaimRow]]
+    check: Callable[[int, str, Judge], list[ClaimRow]]
 
 
 def stream(seed: int, claim: str, part: str) -> int:

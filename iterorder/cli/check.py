@@ -12,6 +12,7 @@ from iterorder import files
 from iterorder.cli import output
 from iterorder.cli.status import StatusLine
 from iterorder.errors import InvalidInputError
+from iterorder.validation import EFFORTS
 
 if TYPE_CHECKING:
     from iterorder.claims import ClaimRow, ClaimTable
@@ -25,12 +26,13 @@ def add_to(commands) -> None:
         description="Check the claims of the theory by simulation and print the table. Exit status 1 when one fails.",
     )
     check.add_argument("claims", nargs="*", metavar="CLAIM", help="C1, C2, …; default: all")
-    check.add_argument("--effort", choices=("quick", "full"), default="quick", help="within a minute, or minutes")
+    check.add_argument("--effort", choices=EFFORTS, default="quick", help="within a minute, or minutes")
     check.add_argument("--seed", type=int, default=0, help="of all noise, in [0, 2⁶⁴); default 0")
     check.add_argument("--json", type=Path, metavar="FILE", help="write the table to FILE")
     check.add_argument(
         "--systems", type=Path, metavar="FILE.py", help="check C1 to C5 on the SYSTEMS that a Python file defines"
     )
+    check.add_argument("--backend", default="cpu", metavar="NAME", help="what computes the simulations: cpu")
     check.add_argument(
         "--format", choices=output.FORMATS, default="table", help="github: a line for each failure in its own format"
     )
@@ -39,9 +41,11 @@ def add_to(commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check, print, write; the exit status."""
+    from iterorder.kernels.backends import as_backend
     from iterorder.validation import as_seed
 
     seed = as_seed(arguments.seed)
+    as_backend(arguments.backend)
     output.check_targets(json=arguments.json)
     table, seconds = (_own if arguments.systems is not None else _claims)(arguments, seed)
     unwritten = output.try_to_write("--json", arguments.json, lambda path: files.write_json(path, table.to_dict()))
@@ -65,10 +69,11 @@ def _claims(arguments: argparse.Namespace, seed: int) -> tuple[ClaimTable, float
 
     chosen = selected([name.upper() for name in arguments.claims] or None)
     rows: list[ClaimRow] = []
+    how = {"seed": seed, "effort": arguments.effort, "backend": arguments.backend}
     with StatusLine() as status:
         names = [claim.id for claim in chosen]
         status.show(names[0], 0, len(names), 0)
-        for done, (_, new) in enumerate(one_by_one(chosen, seed=seed, effort=arguments.effort), start=1):
+        for done, (_, new) in enumerate(one_by_one(chosen, **how), start=1):
             rows += new
             failed = sum(row.verdict == "fail" for row in rows)
             status.show(names[done] if done < len(names) else "done", done, len(names), failed)
@@ -87,7 +92,8 @@ def _own(arguments: argparse.Namespace, seed: int) -> tuple[ClaimTable, float]:
     except FileNotFoundError as error:
         raise InvalidInputError(str(error)) from error
     start = time.perf_counter()
-    return check_systems(systems, seed=seed, effort=arguments.effort, progress=True), time.perf_counter() - start
+    table = check_systems(systems, seed=seed, effort=arguments.effort, backend=arguments.backend, progress=True)
+    return table, time.perf_counter() - start
 
 
 def _print(table: ClaimTable, seconds: float, sections: str) -> None:

@@ -12,6 +12,7 @@ from iterorder._version import __version__
 from iterorder.cli import output
 from iterorder.cli.rates_view import github_lines, print_rates
 from iterorder.errors import InvalidInputError
+from iterorder.validation import EFFORTS
 
 if TYPE_CHECKING:
     from iterorder.gate.comparison import Comparison
@@ -47,10 +48,9 @@ def add_to(commands) -> None:
         metavar="NAME",
         help="a system that is to have no rate: it fails when it has one; may be given again",
     )
-    rates.add_argument(
-        "--effort", choices=("quick", "full"), default="quick", help="to find changes of 5 %%, or of 1.25 %%"
-    )
+    rates.add_argument("--effort", choices=EFFORTS, default="quick", help="to find changes of 5 %%, or of 1.25 %%")
     rates.add_argument("--seed", type=int, default=None, help="default: 0, and one more than that of the baseline")
+    rates.add_argument("--backend", default="cpu", metavar="NAME", help="what computes the simulations: cpu")
     rates.add_argument(
         "--format", choices=output.FORMATS, default="table", help="github: a line for each failure in its own format"
     )
@@ -61,9 +61,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure, compare, print, write; the exit status."""
     from iterorder.gate import baseline, comparison, rates
     from iterorder.gate.systems_file import own_systems, systems_of_file
+    from iterorder.kernels.backends import as_backend
     from iterorder.validation import as_float
 
     _check_options(arguments)
+    as_backend(arguments.backend)
     rtol = as_float("--rtol", arguments.rtol or 0.0, low=0.0)
     before, used = baseline.read(arguments.against) if arguments.against else ([], None)
     try:
@@ -72,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise InvalidInputError(str(error)) from error
     _check_names(arguments.expect_none, systems)
     seed = _seed(arguments.seed, used)
-    now = rates.measure(systems, seed=seed, effort=arguments.effort, progress=True)
+    now = rates.measure(systems, seed=seed, effort=arguments.effort, backend=arguments.backend, progress=True)
     rows = comparison.compare(before, now, rtol=rtol, one_sided=arguments.one_sided, expect_none=arguments.expect_none)
     content = {"version": __version__, "seed": seed, "effort": arguments.effort}
     if arguments.against is None:

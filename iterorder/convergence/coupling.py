@@ -10,16 +10,14 @@ import numpy as np
 from iterorder.arrays import as_array
 from iterorder.certificates import fewer_steps
 from iterorder.convergence.norms import power_mean, scaled_powers
-from iterorder.convergence.replica_blocks import check_table_size, run_in_blocks
+from iterorder.convergence.replica_blocks import Ensemble, check_table_size
 from iterorder.errors import DivergenceError, InvalidInputError
-from iterorder.kernels.backends import as_backend
 from iterorder.lengths import euclidean_norm
-from iterorder.orders import FORWARD, Order, as_order
+from iterorder.orders import FORWARD, Order
 from iterorder.progress import Progress, as_progress, reported
-from iterorder.request import as_replicas, as_starts, as_system
 from iterorder.shown import call, shown, span
 from iterorder.trajectory import Trajectory
-from iterorder.validation import MAX_STEPS, as_int, as_power, as_seed
+from iterorder.validation import as_power
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,21 +134,19 @@ def coupling_distance(
     >>> coupling_distance(maps, [0.0], [1.0], 3, order="forward", n_replicas=5, seed=1).distance
     array([1.   , 0.5  , 0.25 , 0.125])
     """
-    maps, n_replicas, p, seed = as_system(maps), as_replicas(n_replicas), as_power(p), as_seed(seed)
-    starts = tuple(as_starts(name, value, n_replicas, maps.dim) for name, value in (("x0", x0), ("y0", y0)))
-    order, n_steps = as_order(order), as_int("n_steps", n_steps, low=0, high=MAX_STEPS)
-    progress, backend = as_progress(progress), as_backend(backend)
+    how: dict = {"order": order, "n_replicas": n_replicas, "seed": seed, "backend": backend}
+    ensemble = Ensemble.checked(maps, {"x0": x0, "y0": y0}, n_steps, **how)
+    n_replicas, order, p, progress = ensemble.n_replicas, ensemble.order, as_power(p), as_progress(progress)
     n_saved = (
-        n_steps + 1
+        ensemble.n_steps + 1
         if isinstance(save_steps, str)
         else as_array("save_steps", 0 if save_steps is None else save_steps).size
     )
     check_table_size(n_replicas, n_saved)
     per_replica, size = np.empty((n_replicas, n_saved)), np.empty((n_replicas, n_saved))
     diverged = np.full(n_replicas, -1)  # the first step at which either start was gone
-    how = {"order": order, "seed": seed, "save_steps": save_steps, "n_saved": n_saved, "backend": backend}
     with reported(progress, "coupling") as report:
-        for block, (first, second) in run_in_blocks(maps, starts, n_steps, progress=report, **how):
+        for block, (first, second) in ensemble.in_blocks(save_steps, n_saved, report):
             with np.errstate(over="ignore", invalid="ignore"):
                 per_replica[block] = euclidean_norm(first.states - second.states)
             size[block] = np.maximum(euclidean_norm(first.states), euclidean_norm(second.states))

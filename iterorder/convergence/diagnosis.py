@@ -10,17 +10,14 @@ from iterorder.convergence import windows
 from iterorder.convergence.amplification import amplification
 from iterorder.convergence.fit_window import EPS
 from iterorder.convergence.norms import path_diameters
-from iterorder.convergence.replica_blocks import run_in_blocks
+from iterorder.convergence.replica_blocks import Ensemble
 from iterorder.convergence.steadiness import SAME_ATOM, growth_interval, steadiness
 from iterorder.convergence.verdict import POINT_RATIO, Measured, verdict
-from iterorder.kernels.backends import as_backend
 from iterorder.lengths import euclidean_norm
 from iterorder.maps import RandomMaps
-from iterorder.orders import Order, as_order
+from iterorder.orders import Order
 from iterorder.progress import Progress, as_progress, part, reported
-from iterorder.request import as_replicas, as_starts, as_system
 from iterorder.shown import call, shown, span
-from iterorder.validation import MAX_STEPS, as_int, as_seed
 
 ROUNDING_UNITS = 64
 # Two points in the early window (n/4, n/2].
@@ -201,21 +198,21 @@ def diagnose(
     forward distribution
     backward point
     """
-    maps, n_replicas, order, seed = as_system(maps), as_replicas(n_replicas), as_order(order), as_seed(seed)
-    n_steps, progress = as_int("n_steps", n_steps, low=MIN_STEPS, high=MAX_STEPS), as_progress(progress)
-    starts = as_starts("x0", x0, n_replicas, maps.dim)
-    run: dict = {"seed": seed, "backend": as_backend(backend)}
+    how: dict = {"order": order, "n_replicas": n_replicas, "seed": seed, "backend": backend}
+    ensemble = Ensemble.checked(maps, {"x0": x0}, n_steps, least=MIN_STEPS, **how)
+    n_steps, progress = ensemble.n_steps, as_progress(progress)
     compared = (windows.comparison_step(maps, n_steps), n_steps)
     steps = windows.saved_steps(n_steps, compared)
     with reported(progress, "diagnosis") as report:
-        paths = _run(maps, starts, steps, compared, order=order, progress=part(report, 0.0, 0.5), **run)
+        paths = _run(ensemble, steps, compared, part(report, 0.0, 0.5))
         early, late = (float(np.median(diameters)) for diameters in paths.diameters)
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = float(np.float64(late) / np.float64(early))
         scale = float(np.median(np.where(np.isnan(paths.size), np.inf, paths.size)))
         one, sums = ROUNDING_UNITS * EPS * scale, 1.0
         if one < late <= one * n_steps and not ratio <= POINT_RATIO:
-            sums = amplification(maps, paths.compared[1], n_steps // 2, progress=part(report, 0.5, 1.0), **run)
+            near: dict = {"seed": ensemble.seed, "backend": ensemble.backend, "progress": part(report, 0.5, 1.0)}
+            sums = amplification(maps, paths.compared[1], n_steps // 2, **near)
     p_value = steadiness(paths.compared, min(one * n_steps, SAME_ATOM * late))
     growth, diverged = growth_interval(paths.diameters), float(paths.diverged.mean())
     moves = _moves_ratio(paths.moves, one)
@@ -251,9 +248,8 @@ class _Paths:
     diverged: np.ndarray
 
 
-def _run(maps, starts, steps, compared, *, order, seed, backend, progress) -> _Paths:
-    n_replicas, dim = starts.shape
-    n_steps = compared[1]
+def _run(ensemble: Ensemble, steps, compared, progress) -> _Paths:
+    n_replicas, n_steps, dim = ensemble.n_replicas, ensemble.n_steps, ensemble.maps.dim
     result = _Paths(
         np.empty((2, n_replicas)),
         np.empty((2, n_replicas)),
@@ -264,9 +260,7 @@ def _run(maps, starts, steps, compared, *, order, seed, backend, progress) -> _P
     chosen = windows.early(steps, n_steps), windows.late(steps, n_steps)
     order_of_moves = min(windows.DIFFERENCE, n_steps // 2 - n_steps // 4 - 1)
     places = np.searchsorted(steps, compared)
-    how: dict = {"order": order, "seed": seed, "backend": backend, "save_steps": steps, "n_saved": len(steps)}
-    blocks = run_in_blocks(maps, (starts,), n_steps, progress=progress, **how)
-    for block, (run,) in blocks:
+    for block, (run,) in ensemble.in_blocks(steps, len(steps), progress):
         for window, diameters, moves in zip(chosen, result.diameters, result.moves, strict=True):
             diameters[block] = path_diameters(run.states[:, window])
             moves[block] = windows.roughness(run.states[:, window], steps[window], order_of_moves)

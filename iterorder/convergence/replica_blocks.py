@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from iterorder.errors import DivergenceError
+from iterorder.kernels.backends import as_backend
 from iterorder.maps import RandomMaps
-from iterorder.orders import Order
+from iterorder.orders import Order, as_order
 from iterorder.progress import Report, part
-from iterorder.request import check_memory
+from iterorder.request import as_replicas, as_starts, as_system, check_memory
 from iterorder.simulate import simulate
 from iterorder.trajectory import Trajectory
+from iterorder.validation import MAX_STEPS, as_int, as_seed
 
 # States of one block and one start; large enough that a block keeps every core busy.
 BLOCK_BYTES = 2**26
@@ -23,69 +26,93 @@ def check_table_size(n_replicas: int, n_saved: int) -> None:
     check_memory(3 * 8 * n_replicas * n_saved, f"{n_replicas} replicas × {n_saved} saved steps")
 
 
-def run_in_blocks(
-    maps: RandomMaps,
-    starts: tuple[np.ndarray, ...],
-    n_steps,
-    *,
-    order: Order,
-    seed,
-    save_steps,
-    n_saved: int,
-    backend: str,
-    progress: Report | None = None,
-) -> Iterator[tuple[slice, tuple[Trajectory, ...]]]:
-    """Simulate every start under the same maps, a block of replicas at a time.
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Replicas from one start or several under the same maps: arguments of `simulate`, checked.
 
-    The blocks are those of one big run, bit for bit (a split of the replicas changes nothing). A block whose
-    replicas all diverged is data here: the caller knows whether all blocks did.
-
-    Parameters
+    Attributes
     ----------
     maps : RandomMaps
     starts : tuple of ndarray, shape (n_replicas, dim)
-    n_steps, order, seed, save_steps, backend
-        As in `simulate`.
-    n_saved : int
-        The number of saved steps.
-    progress : Report, optional
-        Takes the finished share of all blocks and starts.
-
-    Yields
-    ------
-    slice
-        The replicas of the block.
-    tuple of Trajectory
-        One for each start.
+    n_steps : int
+    order : Order
+    seed : int
+    backend : str
     """
-    n_replicas, dim = starts[0].shape
-    size = max(1, BLOCK_BYTES // (8 * dim * max(1, n_saved)))
-    for first in range(0, n_replicas, size):
-        block = slice(first, min(first + size, n_replicas))
-        runs = []
-        for k, start in enumerate(starts):
-            # Of all replicas of all starts.
-            done, more = len(starts) * first + k * (block.stop - first), block.stop - first
-            share = part(progress, done / (len(starts) * n_replicas), (done + more) / (len(starts) * n_replicas))
-            runs.append(_run(maps, start[block], n_steps, order, seed, save_steps, first, backend, share))
-        yield block, tuple(runs)
 
+    maps: RandomMaps
+    starts: tuple[np.ndarray, ...]
+    n_steps: int
+    order: Order
+    seed: int
+    backend: str
 
-def _run(maps, starts, n_steps, order, seed, save_steps, first, backend, progress) -> Trajectory:
-    try:
-        return simulate(
-            maps,
-            starts,
-            n_steps,
-            order=order,
-            n_replicas=len(starts),
-            seed=seed,
-            save_steps=save_steps,
-            first_replica=first,
-            backend=backend,
-            progress=progress,
-        )
-    except DivergenceError as error:
-        if error.trajectory is None:
-            raise
-        return error.trajectory
+    @classmethod
+    def checked(
+        cls, maps, starts: dict[str, object], n_steps, *, order, n_replicas, seed, backend, least: int = 0
+    ) -> Ensemble:
+        """From what a user gave, starts by the names of their arguments; at least so many steps."""
+        maps, n_replicas, seed = as_system(maps), as_replicas(n_replicas), as_seed(seed)
+        arrays = tuple(as_starts(name, value, n_replicas, maps.dim) for name, value in starts.items())
+        order, n_steps = as_order(order), as_int("n_steps", n_steps, low=least, high=MAX_STEPS)
+        return cls(maps, arrays, n_steps, order, seed, as_backend(backend))
+
+    @property
+    def n_replicas(self) -> int:
+        """Those of each start."""
+        return len(self.starts[0])
+
+    def in_blocks(
+        self, save_steps, n_saved: int, progress: Report | None = None
+    ) -> Iterator[tuple[slice, tuple[Trajectory, ...]]]:
+        """Simulate every start, a block of replicas at a time.
+
+        The blocks are those of one big run, bit for bit (a split of the replicas changes nothing). A block whose
+        replicas all diverged is data here: the caller knows whether all blocks did.
+
+        Parameters
+        ----------
+        save_steps
+            As in `simulate`.
+        n_saved : int
+            Their number.
+        progress : Report, optional
+            Takes the finished share of all blocks and starts.
+
+        Yields
+        ------
+        slice
+            The replicas of the block.
+        tuple of Trajectory
+            One for each start.
+        """
+        size = max(1, BLOCK_BYTES // (8 * self.maps.dim * max(1, n_saved)))
+        total = len(self.starts) * self.n_replicas
+        for first in range(0, self.n_replicas, size):
+            block = slice(first, min(first + size, self.n_replicas))
+            runs = []
+            for k, start in enumerate(self.starts):
+                # Of all replicas of all starts.
+                done, more = len(self.starts) * first + k * (block.stop - first), block.stop - first
+                share = part(progress, done / total, (done + more) / total)
+                runs.append(self._run(start[block], first, save_steps, share))
+            yield block, tuple(runs)
+
+    def _run(self, starts: np.ndarray, first: int, save_steps, progress) -> Trajectory:
+        try:
+            return simulate(
+                self.maps,
+                starts,
+                self.n_steps,
+                order=self.order,
+                n_replicas=len(starts),
+                seed=self.seed,
+                save_steps=save_steps,
+                first_replica=first,
+                backend=self.backend,
+                progress=progress,
+            )
+        except DivergenceError as error:
+            if error.trajectory is None:
+                raise
+            return error.trajectory

@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 
-from iterorder.certificates import smaller_steps
 from iterorder.claims.judge import EPS, Judge
 from iterorder.claims.registry import TOTAL_LEVEL, replicas, stream
 from iterorder.claims.table import ClaimRow, ClaimTable
 from iterorder.convergence import coupling_distance
 from iterorder.errors import DivergenceError
 from iterorder.gate.systems_file import Entry
+from iterorder.kernels.backends import as_backend
 from iterorder.lengths import euclidean_norm
 from iterorder.maps import RandomMaps
 from iterorder.orders import BACKWARD, FORWARD
@@ -37,7 +37,12 @@ GROWS = 10.0
 
 
 def check_systems(
-    systems: list[Entry], *, seed: int = 0, effort: str = "quick", progress: Progress = False
+    systems: list[Entry],
+    *,
+    seed: int = 0,
+    effort: str = "quick",
+    backend: str = "cpu",
+    progress: Progress = False,
 ) -> ClaimTable:
     """Rows for every system.
 
@@ -49,22 +54,22 @@ def check_systems(
     (cyclic sampling, a schedule of step sizes), as reading it backward is another order. C2 to C4 look as far as the
     Lyapunov exponent asks for, and are skipped where that is too far.
     """
-    level = TOTAL_LEVEL / (TESTS * len(systems))
+    backend, level = as_backend(backend), TOTAL_LEVEL / (TESTS * len(systems))
     rows: list[ClaimRow] = []
     with reported(as_progress(progress), "systems") as report:
         for done, entry in enumerate(systems, start=1):
             share = part(report, (done - 1) / len(systems), done / len(systems))
-            rows += _rows(entry, level, seed, replicas(effort, 2000), share)
+            rows += _rows(entry, level, seed, replicas(effort, 2000), backend, share)
             if report is not None:
                 report(done / len(systems))
     return ClaimTable(tuple(rows), seed, effort)
 
 
-def _rows(entry: Entry, level: float, seed: int, count: int, report: Report | None) -> list[ClaimRow]:
+def _rows(entry: Entry, level: float, seed: int, count: int, backend: str, report: Report | None) -> list[ClaimRow]:
     known = theory(entry.maps, seed=seed)
     steps, too_slow = _steps(known, count, entry.maps)
     try:
-        rows = _judged(entry, known, steps, level, seed, count, report)
+        rows = _judged(entry, known, steps, level, seed, count, backend, report)
     except DivergenceError as error:
         # Not a row that is skipped: the theory promised a limit, and there is none.
         note = f"the system expands, {str(error).split(':')[0]}{_with_smaller_steps(entry.maps)}"
@@ -94,7 +99,9 @@ def _steps(known: Theory, count: int, maps: RandomMaps) -> tuple[int, str]:
     )
 
 
-def _judged(entry, known: Theory, steps: int, level: float, seed: int, count: int, report) -> list[ClaimRow]:
+def _judged(
+    entry, known: Theory, steps: int, level: float, seed: int, count: int, backend: str, report
+) -> list[ClaimRow]:
     maps, x0, name = entry.maps, entry.x0, entry.name
     law = maps.sampling_law
     epoch = 1 if law.kind == "iid" else law.batches_per_epoch
@@ -103,10 +110,11 @@ def _judged(entry, known: Theory, steps: int, level: float, seed: int, count: in
     parts = [stream(seed, f"C{k}", name) for k in (1, 2, 3, 4, 5)]
 
     def states(order, n, stream_part, saves=None, share=None) -> np.ndarray:
-        run = simulate(maps, x0, n, order=order, n_replicas=count, seed=stream_part, save_steps=saves, progress=share)
+        how: dict = {"order": order, "n_replicas": count, "seed": stream_part, "backend": backend, "progress": share}
+        run = simulate(maps, x0, n, save_steps=saves, **how)
         return np.where(np.isnan(run.states), np.inf, run.states)  # one that diverged is beyond all others
 
-    judge = {k: Judge(f"C{k}", level) for k in range(1, 6)}
+    judge = {k: Judge(f"C{k}", level, backend) for k in range(1, 6)}
     shares = [part(report, first / RUNS, last / RUNS) for first, last in ((0, 3), (3, 5), (5, 7))]
     limits = states(BACKWARD, 2 * long, parts[2], [long, 2 * long], shares[0])
     paths = states(FORWARD, 2 * long + 1, parts[3], [2 * long, 2 * long + 1], shares[1])
@@ -187,7 +195,7 @@ def _unsettled(maps: RandomMaps, growth: float, ratio: float, n: int, against: s
 
 def _with_smaller_steps(maps: RandomMaps) -> str:
     """The end of a note on a system that expands."""
-    advice = smaller_steps(maps)
+    advice = maps.smaller_steps
     return f"; take {advice}" if advice else ""
 
 
@@ -204,7 +212,7 @@ def _coupled(judge: Judge, entry: Entry, known: Theory, n: int, count: int, seed
         bounds.append(block.value + drawn if block.low > 0.0 else block.high)
     other = entry.other_start
     coupling = coupling_distance(
-        maps, entry.x0, other, n, order=FORWARD, n_replicas=count, seed=seed, p=1, save_steps=[n]
+        maps, entry.x0, other, n, order=FORWARD, n_replicas=count, seed=seed, backend=judge.backend, p=1, save_steps=[n]
     )
     quantity = f"E‖X − Y‖/‖x − y‖ ≤ E Lip(Tₙ∘…∘T₁), n = {n}"
     if not (math.isfinite(min(bounds)) and np.isfinite(coupling.per_replica).all()):

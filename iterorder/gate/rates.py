@@ -8,10 +8,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from iterorder.certificates import smaller_steps
 from iterorder.convergence import Rate, coupling_distance, fit_rate
 from iterorder.errors import DivergenceError, InvalidInputError, IterorderError
 from iterorder.gate.systems_file import Entry
+from iterorder.kernels.backends import as_backend
 from iterorder.orders import BACKWARD
 from iterorder.progress import Progress, Report, as_progress, part, reported
 
@@ -125,13 +125,14 @@ def allowed_difference(rate: MeasuredRate, other: MeasuredRate, n_systems: int, 
 
 
 def measure(
-    systems: list[Entry], *, seed: int, effort: str = "quick", progress: Progress = False
+    systems: list[Entry], *, seed: int, effort: str = "quick", backend: str = "cpu", progress: Progress = False
 ) -> list[MeasuredRate | Unfitted]:
     """The rates of some systems, from synchronous couplings of backward iterates; one without a rate stops no other.
 
     A first measurement says how many replicas are needed for a comparison of two such rates to find a change of
     `SOUGHT`; the next has them, as far as `NUMBERS` goes.
     """
+    backend = as_backend(backend)  # here, as a system that raises an error stops no other
     # One edge more than there are measurements: shares of the numbers that all of them may take.
     plans = [_plan(entry, effort) for entry in systems]
     edges = np.cumsum([0, *(numbers for plan in plans for numbers in plan)])
@@ -141,7 +142,7 @@ def measure(
             first = ROUNDS * len(found)
             ends = (edges[first : first + ROUNDS + 1] / edges[-1]).tolist()
             shares = [part(report, low, high) for low, high in pairwise(ends)]
-            found.append(_measured(entry, seed, effort, len(systems), shares))
+            found.append(_measured(entry, seed, effort, len(systems), backend, shares))
             if report is not None:
                 report(ends[-1])
     return found
@@ -154,19 +155,19 @@ def _plan(entry: Entry, effort: str) -> list[int]:
 
 
 def _measured(
-    entry: Entry, seed: int, effort: str, n_systems: int, shares: list[Report | None]
+    entry: Entry, seed: int, effort: str, n_systems: int, backend: str, shares: list[Report | None]
 ) -> MeasuredRate | Unfitted:
     try:
-        rate = _named(entry, _fit(entry, seed, REPLICAS, STEPS, shares[0]), REPLICAS)
+        rate = _named(entry, _fit(entry, seed, REPLICAS, STEPS, backend, shares[0]), REPLICAS)
         for share in shares[1:]:
             n_steps = _enough_steps(rate)
             n_replicas = min(_wanted(rate, n_systems, effort), NUMBERS[effort] // (n_steps * entry.maps.dim))
             if n_replicas <= rate.replicas:
                 break
-            rate = _named(entry, _fit(entry, seed, n_replicas, n_steps, share), n_replicas)
+            rate = _named(entry, _fit(entry, seed, n_replicas, n_steps, backend, share), n_replicas)
         return rate
     except DivergenceError as error:
-        advice = smaller_steps(entry.maps) or "maps that expand less"
+        advice = entry.maps.smaller_steps or "maps that expand less"
         return Unfitted(entry.name, f"{str(error).partition(':')[0]} and two paths diverge: take {advice}")
     except IterorderError as error:
         return Unfitted(entry.name, str(error))
@@ -187,7 +188,7 @@ def _enough_steps(rate: MeasuredRate) -> int:
     return min(STEPS, 3 * rate.last + 8) if rate.stopped_by == "monte carlo" else STEPS
 
 
-def _fit(entry: Entry, seed: int, n_replicas: int, n_steps: int, progress) -> Rate:
+def _fit(entry: Entry, seed: int, n_replicas: int, n_steps: int, backend: str, progress) -> Rate:
     coupling = coupling_distance(
         entry.maps,
         entry.x0,
@@ -196,6 +197,7 @@ def _fit(entry: Entry, seed: int, n_replicas: int, n_steps: int, progress) -> Ra
         order=BACKWARD,
         n_replicas=n_replicas,
         seed=seed,
+        backend=backend,
         p=1,
         progress=progress,
     )

@@ -52,7 +52,7 @@ def compiled_lazily(function, options: dict):
     except _Unknown:
         return numba.njit(**options)(function)
     if function.__closure__:  # a name of its own, as `forms.name_apart` gives
-        function.__qualname__ = f"{function.__name__}_{enclosed.digest[:16]}"
+        function.__qualname__ = f"{function.__name__}{enclosed.suffix}"
     try:
         dispatcher = numba.njit(cache=True, **options)(function)
     except (RuntimeError, OSError) as error:
@@ -88,6 +88,7 @@ class _Enclosed:
     def __init__(self, function) -> None:
         self.own = False
         self.digest = self._of(function)
+        self.suffix = f"_{self.digest[:16]}"
 
     def _of(self, function) -> str:
         cells = [self._described(cell.cell_contents) for cell in function.__closure__ or ()]
@@ -122,7 +123,9 @@ class _Forgiving:
             return
         # A stamp in place of Numba's own, which is a time in some versions.
         stamp, name = _stamp(Path(function.__code__.co_filename)), kept._impl.filename_base
-        kept._cache_file = type(kept._cache_file)(self._folder, (OWN if self._own else "") + name, stamp)
+        # One file for all that a function of the package encloses, which a change of the package empties.
+        name = OWN + name if self._own else name.replace(enclosed.suffix, "")
+        kept._cache_file = type(kept._cache_file)(self._folder, name, stamp)
         # And a key for Numba's, which names a compiled function that another one encloses anew in every process.
         kept._index_key = lambda signature, codegen: (signature, codegen.magic_tuple(), enclosed.digest)
 

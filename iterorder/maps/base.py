@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 
@@ -13,6 +15,8 @@ from iterorder.forms import Form
 from iterorder.sampling import Sampling
 from iterorder.shown import fields_shown
 from iterorder.validation import as_float
+
+NO_BOUND = "no Lipschitz constant is known for these maps: give a bound"
 
 
 class RandomMaps(ABC):
@@ -27,6 +31,11 @@ class RandomMaps(ABC):
     """
 
     sampling_law: Sampling  # or FreshNoise, which has no epochs
+
+    #: What the user gave as a bound of the Lipschitz constants: a number, a function of the draw, or nothing.
+    lipschitz_bound: Callable | float | None = None
+    #: Whether `lipschitz_of_each` works on arrays: then many draws cost little more than one.
+    bounds_at_once: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options) -> None:
         super().__init_subclass__(**options)
@@ -57,9 +66,34 @@ class RandomMaps(ABC):
         return True
 
     @property
+    def bound_argument(self) -> str:
+        """The argument of the user on which Lipschitz constants rest; empty where they are derived."""
+        return ""
+
+    @property
     def bound_given(self) -> bool:
         """Whether Lipschitz constants rest on a number of the user, which can be tried and not proved."""
+        return bool(self.bound_argument)
+
+    @property
+    def unbounded(self) -> str:
+        """Why there is no Lipschitz constant of all maps; empty where there is one."""
+        return "" if self.lipschitz_max is not None else NO_BOUND
+
+    @property
+    def smaller_steps(self) -> str:
+        """What to try where the maps do not contract; empty without a step size."""
+        return ""
+
+    @property
+    def holds_functions(self) -> bool:
+        """Whether a user's code is part of the maps: no file keeps that."""
         return False
+
+    @property
+    def code(self) -> dict[str, str] | None:
+        """What tells one user's function from another in a file that does not hold it; None of a family's own maps."""
+        return None
 
     @property
     def law(self):
@@ -82,6 +116,10 @@ class RandomMaps(ABC):
     @abstractmethod
     def lipschitz(self, draw) -> float | None:
         """Upper bound of the Lipschitz constant of T_draw in the Euclidean norm; None where none is known."""
+
+    def lipschitz_of_each(self, draws) -> np.ndarray:
+        """`lipschitz` of many draws, shape (M,); NaN where none is known."""
+        return np.array([self.lipschitz(draw) for draw in draws], np.float64)
 
     @property
     @abstractmethod

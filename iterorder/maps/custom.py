@@ -121,7 +121,6 @@ class CustomMaps(RandomMaps):
         _dim: int
         _outside: Outside
         _outside_bound: Outside | None
-        lipschitz_bound: Callable | float | None
     else:  # two more arguments, whose names the base class gives to a property and to a method
         dim: int
         lipschitz: Callable | float | None
@@ -223,10 +222,36 @@ class CustomMaps(RandomMaps):
         seen = self._draw_for_body(draw) if self.noise == "index+normal" else draw
         return as_float("lipschitz(draw)", bound(seen), low=0.0)
 
+    def lipschitz_of_each(self, draws) -> np.ndarray:
+        """The upper bounds that were given, shape (M,); NaN where none was."""
+        if callable(self.lipschitz_bound):
+            return super().lipschitz_of_each(draws)
+        return np.full(len(draws), self.lipschitz_bound, np.float64)
+
     @property
-    def bound_given(self) -> bool:
-        """Whether a `lipschitz` was given."""
-        return self.lipschitz_bound is not None
+    def bound_argument(self) -> str:
+        """`lipschitz`, where it was given."""
+        return "" if self.lipschitz_bound is None else "lipschitz"
+
+    @property
+    def unbounded(self) -> str:
+        """Why there is no Lipschitz constant of all maps; empty where there is one."""
+        if self.lipschitz_max is not None:
+            return ""
+        return (
+            f"no bound of all Lipschitz constants of {self!r} is known: give a bound by CustomMaps(…, lipschitz=…), a "
+            "number below one (or, with noise='index', a function of the index)"
+        )
+
+    @property
+    def holds_functions(self) -> bool:
+        """True: the step."""
+        return True
+
+    @property
+    def code(self) -> dict[str, str]:
+        """The name of the step, and a digest of its source."""
+        return {"step": self.step.__qualname__, "digest": self.digest}
 
     @property
     def lipschitz_max(self) -> float | None:

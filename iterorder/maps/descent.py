@@ -27,6 +27,11 @@ class SGDMaps(RandomMaps):
         """The items whose mean, with ridge·x, is the gradient of a batch."""
         raise TypeError(f"{type(self).__name__} has no form of its gradients")
 
+    @property
+    def smaller_steps(self) -> str:
+        """What to try where the maps do not contract."""
+        return "a smaller step size"
+
     @abstractmethod
     def gradient(self, x, draw) -> np.ndarray:
         """The gradient at x of the mean loss of a draw, shape (..., dim) as x."""
@@ -34,6 +39,14 @@ class SGDMaps(RandomMaps):
     @abstractmethod
     def gradients(self, x) -> np.ndarray:
         """The gradients at one x of the losses of all items, shape (n_items, dim)."""
+
+    def hessian(self, x, item: int) -> np.ndarray:
+        """The second derivative at x of the loss of one item, shape (dim, dim)."""
+        raise TypeError(f"{type(self).__name__} has no second derivatives")
+
+    def mean_hessian(self, x) -> np.ndarray:
+        """The second derivative at x of the mean loss, shape (dim, dim)."""
+        return np.mean([self.hessian(x, item) for item in range(self.sampling_law.n_items)], axis=0)
 
     @abstractmethod
     def curvature_range(self, draw=None) -> tuple[float, float]:

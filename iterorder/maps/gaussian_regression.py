@@ -85,6 +85,16 @@ class GaussianRegressionSGD(RandomMaps):
         """What `gaussian_step` is given."""
         return read_only(np.sqrt(self.eigenvalues)), self.noise_std, self.step_size
 
+    @property
+    def smaller_steps(self) -> str:
+        """What to try where the maps do not contract."""
+        return "a smaller step size"
+
+    @property
+    def unbounded(self) -> str:
+        """Why there is no Lipschitz constant."""
+        return "Gaussian features are unbounded, and so are the Lipschitz constants"
+
     def form(self) -> Body:
         """`gaussian_step` on fresh normals."""
         return Body(gaussian_step, self.dim, "normal", self.dim + 1, self.params)

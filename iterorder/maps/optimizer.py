@@ -164,9 +164,24 @@ class Optimizer(RandomMaps):
         return np.concatenate([moved, velocity], axis=-1) if self.momentum else moved
 
     @property
-    def bound_given(self) -> bool:
+    def bound_argument(self) -> str:
         """That of the losses."""
-        return self.maps.bound_given
+        return self.maps.bound_argument
+
+    @property
+    def unbounded(self) -> str:
+        """Why there is no Lipschitz constant, of the losses."""
+        return self.maps.unbounded
+
+    @property
+    def smaller_steps(self) -> str:
+        """What to try where the maps do not contract, by the losses."""
+        return self.maps.smaller_steps
+
+    @property
+    def holds_functions(self) -> bool:
+        """Whether the losses are of a user's code."""
+        return self.maps.holds_functions
 
     def lipschitz(self, draw) -> float | None:
         """The largest norm of [[1 − h·(weight_decay + λ), −h·momentum], [λ, momentum]] over the curvatures λ of a draw.

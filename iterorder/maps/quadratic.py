@@ -116,6 +116,14 @@ class QuadraticSGD(SGDMaps):
         """H_i(x−c_i) for every i, shape (m, dim)."""
         return np.einsum("mij,mj->mi", self.curvatures, x - self.minimizers)
 
+    def hessian(self, x, item: int) -> np.ndarray:
+        """H_i, wherever x is."""
+        return self.curvatures[item]
+
+    def mean_hessian(self, x) -> np.ndarray:
+        """The mean of the H_i, wherever x is."""
+        return self.curvatures.mean(axis=0)
+
     def curvature_range(self, draw=None) -> tuple[float, float]:
         """The extreme eigenvalues of the mean curvature of the draw; those of every single H_i for all draws."""
         matrices = self.curvatures if draw is None else self.curvatures[self._items(draw)].mean(axis=0)

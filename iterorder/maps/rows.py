@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from iterorder.chunks import chunks
 from iterorder.errors import InvalidInputError
 from iterorder.forms import Rows
 from iterorder.maps.base import as_step_size
@@ -22,6 +23,8 @@ class RowMaps(SGDMaps):
 
     A family says its loss and its targets b; everything else is here.
     """
+
+    bounds_at_once = True
 
     features: np.ndarray
     sampling: str
@@ -83,10 +86,35 @@ class RowMaps(SGDMaps):
         low, high = self.curvatures_between(*(range_over_rows(rows) if draw is None else range_over_batch(rows)))
         return float(low), float(high)
 
+    def hessian(self, x, item: int) -> np.ndarray:
+        """ℓ″(aᵀx, b)·aaᵀ + ridge·I of one row, shape (dim, dim)."""
+        a = self.features[item]
+        weight = float(self.loss.curvatures(a @ x, self.outcomes[item]))
+        return weight * np.outer(a, a) + self.ridge * np.eye(self.dim)
+
+    def mean_hessian(self, x) -> np.ndarray:
+        """The mean of ℓ″(aᵀx, b)·aaᵀ over the rows + ridge·I, shape (dim, dim); symmetric to the last bit."""
+        hessian = (self.features * self.curvatures(x)[:, None]).T @ self.features / len(self.features)
+        return 0.5 * (hessian + hessian.T) + self.ridge * np.eye(self.dim)
+
     @property
-    def bound_given(self) -> bool:
-        """Whether the range of the curvature is that of a user's loss."""
-        return self.loss.parameters is None and self.loss.curvature_range is not None
+    def holds_functions(self) -> bool:
+        """Whether the loss is a user's own."""
+        return self.loss.parameters is None
+
+    @property
+    def bound_argument(self) -> str:
+        """The range of the curvature of a user's own loss."""
+        return "curvature_range" if self.holds_functions and self.loss.curvature_range is not None else ""
+
+    @property
+    def smaller_steps(self) -> str:
+        """What to try where the maps do not contract.
+
+        Along a direction that a batch does not see a step of any size keeps what it finds.
+        """
+        seen = self.curvature_range()[0] > 0.0
+        return "a smaller step size or a ridge" if seen else "a ridge, or both it and smaller steps"
 
     @property
     def unbounded(self) -> str:
@@ -96,6 +124,18 @@ class RowMaps(SGDMaps):
         if not np.isfinite(self.loss.curvature_range).all():
             return f"the curvature of {self.loss!r} has no bound, and so the steps have no Lipschitz constant"
         return ""
+
+    def lipschitz_of_each(self, draws) -> np.ndarray:
+        """`lipschitz` of many draws, an index each or as many as a batch has: upper bounds, shape (M,)."""
+        rows = np.asarray(draws)
+        rows = rows[:, None] if rows.ndim == 1 else rows
+        if self.unbounded:
+            return np.full(len(rows), np.nan)
+        smallest, largest = np.empty(len(rows)), np.empty(len(rows))
+        for part in chunks(len(rows), rows.shape[1] * self.dim):
+            smallest[part], largest[part] = ranges_over_batches(self.features[rows[part]])
+        low, high = self.curvatures_between(smallest, largest)
+        return np.maximum(np.abs(1.0 - self.step_size * low), np.abs(1.0 - self.step_size * high))
 
     def curvatures_between(self, smallest, largest) -> tuple[np.ndarray, np.ndarray]:
         """The same where the eigenvalues of the mean of aaᵀ lie between two numbers, or arrays of them."""
@@ -121,9 +161,23 @@ def range_over_rows(features: np.ndarray) -> tuple[float, float]:
 
 def range_over_batch(rows: np.ndarray) -> tuple[float, float]:
     """Smallest and largest eigenvalue of the mean of aaᵀ over the rows."""
-    batch, dim = rows.shape
-    squares = np.linalg.svd(rows, compute_uv=False) ** 2 / batch
-    return float(squares[-1]) if batch >= dim else 0.0, float(squares[0])
+    smallest, largest = _extremes(np.linalg.svd(rows[None], compute_uv=False), *rows.shape)
+    return float(smallest[0]), float(largest[0])
+
+
+def ranges_over_batches(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same of many batches, rows of shape (M, batch, d): without a decomposition where each has one row."""
+    _, batch, dim = rows.shape
+    if batch == 1:
+        squares = np.einsum("md,md->m", rows[:, 0], rows[:, 0])
+        return squares if dim == 1 else np.zeros(len(rows)), squares
+    return _extremes(np.linalg.svd(rows, compute_uv=False), batch, dim)
+
+
+def _extremes(singular_values: np.ndarray, batch: int, dim: int) -> tuple[np.ndarray, np.ndarray]:
+    """The extreme eigenvalues of means over batches from the singular values of their rows, shape (M, ·)."""
+    squares = singular_values**2 / batch
+    return squares[:, -1] if batch >= dim else np.zeros(len(squares)), squares[:, 0]
 
 
 def set_fields(maps: RowMaps, target_name: str) -> None:

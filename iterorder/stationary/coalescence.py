@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from iterorder.certificates import smaller_steps
 from iterorder.errors import DivergenceError
 from iterorder.lengths import euclidean_norm
 from iterorder.maps import RandomMaps
@@ -76,7 +75,7 @@ def _reached(maps: RandomMaps, x0: np.ndarray, seed: int, backend: str) -> np.nd
         probe: dict = {"n_replicas": PROBE_REPLICAS, "seed": seed, "backend": backend}
         run = simulate(maps, x0, PROBE_STEPS, save_steps=saves, **probe)
     except DivergenceError as error:
-        advice = smaller_steps(maps)
+        advice = maps.smaller_steps
         raise DivergenceError(
             f"all of {PROBE_REPLICAS} paths from x0 leave the finite numbers within {PROBE_STEPS} steps: give an x0 "
             f"from which they stay{advice and f', or {advice}'}",
@@ -213,7 +212,7 @@ def _try(maps, starts, n, chunk, points, distances, n_steps, tol, seed, backend,
     try:
         end = _backward(maps, starts[0], n, chunk, seed, backend, part(report, 0.0, 1.0 / count))
     except DivergenceError as error:
-        advice = smaller_steps(maps)
+        advice = maps.smaller_steps
         raise DivergenceError(
             f"all samples left the finite numbers within {n} steps from x0, and maps that expand have no law: "
             f"look at theory(maps).lyapunov_exponent, or give another x0{advice and f', or {advice}'}",

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from iterorder.certificates import smaller_steps
 from iterorder.errors import DivergenceError
 from iterorder.kernels.backends import backend_named
 from iterorder.kernels.problem import Place, Problem
@@ -47,7 +46,7 @@ def backward_to(maps, start, n_steps, seed, report: Report | None = None, backen
     points = backend_named(backend).backward_to(problem, n_steps, report)
     gone = ~np.isfinite(points).all(axis=1)
     if gone.any():
-        advice = smaller_steps(maps)
+        advice = maps.smaller_steps
         raise DivergenceError(
             f"{int(gone.sum())} of {len(points)} samples left the finite numbers, the first of them sample "
             f"{int(gone.argmax())}: start nearer to the law{advice and f', or give {advice}'}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import singledispatch
 from typing import NamedTuple
 
 import numpy as np
@@ -55,12 +56,9 @@ class Flow(NamedTuple):
     work: float = 0.0
 
 
+@singledispatch
 def second_moment_flow(maps: RandomMaps, x0: np.ndarray) -> Flow:
     """The flow of a mean-square stable affine system; raises Undefined where there is none."""
-    if isinstance(maps, GaussianRegressionSGD):
-        system = GaussianAnalysis(maps, 0, "quick")
-        decay = math.sqrt(system.mean_square_radius().value)
-        return _flow(system.mean_square, system.covariance(), x0, decay, maps.dim**2)
     items = affine_items(maps)
     if items is None:
         raise Undefined("the maps are not affine")
@@ -73,6 +71,13 @@ def second_moment_flow(maps: RandomMaps, x0: np.ndarray) -> Flow:
         covariance = moments.covariance()
     decay, work = math.sqrt(1.0 + moments.excess), items.n_items * items.entries_per_item * maps.dim
     return _flow(lambda c: c + moments.apply_often(c), covariance, (mean - x0).rounded, decay, work)
+
+
+@second_moment_flow.register
+def _(maps: GaussianRegressionSGD, x0: np.ndarray) -> Flow:
+    system = GaussianAnalysis(maps, 0, "quick")
+    decay = math.sqrt(system.mean_square_radius().value)
+    return _flow(system.mean_square, system.covariance(), x0, decay, maps.dim**2)
 
 
 def _flow(apply, covariance: np.ndarray, offset: np.ndarray, decay: float, work: float) -> Flow:
@@ -203,7 +208,8 @@ def mean_contraction(maps: RandomMaps, x0: np.ndarray, probability: float, seed:
         If no mean contraction r_p is known to be below one.
     """
     law = maps.sampling_law
-    if isinstance(maps, CustomMaps) and isinstance(law, FreshNoise):
+    if isinstance(law, FreshNoise):
+        assert isinstance(maps, CustomMaps), "the bounds of other fresh maps are not known"
         moves, constants = _of_draws(maps, x0, seed)
         mean, powers = _upper_mean, ESTIMATED_POWERS
     else:

@@ -37,12 +37,10 @@ def product_maps(maps: RandomMaps) -> RandomMaps | float:
     """
     margin = rounding_margin(maps)
     law = maps.sampling_law
-    if isinstance(maps, CustomMaps):
+    if isinstance(law, FreshNoise):
+        assert isinstance(maps, CustomMaps), "the bounds of other fresh maps are not known"
         bound = maps.lipschitz_bound
-        if bound is not None and not callable(bound):
-            return bound * margin
-        if isinstance(law, FreshNoise):
-            return _custom_products(maps)
+        return bound * margin if isinstance(bound, float) else _custom_products(maps)
     constants = margin * lipschitz_constants(maps, np.arange(law.n_items)[:, None])
     if (constants == constants[0]).all():
         return float(constants[0])

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from iterorder.certificates import smaller_steps
 from iterorder.errors import DivergenceError, NotContractiveError
 from iterorder.estimate import Estimate
 from iterorder.lengths import euclidean_norm
@@ -52,7 +51,7 @@ def known_exponent(maps: RandomMaps, seed: int) -> Estimate | None:
     try:
         return system.lyapunov_exponent()
     except NoLawReachedError as error:
-        advice = smaller_steps(maps)
+        advice = maps.smaller_steps
         raise NotContractiveError(f"there is nothing to sample: {error}{advice and f'; try {advice}'}") from None
     except NoMinimizerError as error:
         raise NotContractiveError(f"there is nothing to sample: {error}") from None
@@ -176,7 +175,7 @@ def why_not(
     if known is not None and never_meets(maps, known):
         reason = "backward iterates converge where it is negative, so the search stopped early"
         return NotContractiveError(f"no sample can be certified to {tol:g}; {told}: {reason}; {_advice(maps)}")
-    advice = ", or ".join(filter(None, ("give a larger tol or max_steps", smaller_steps(maps))))
+    advice = ", or ".join(filter(None, ("give a larger tol or max_steps", maps.smaller_steps)))
     if known is None and round(exponent, DIGITS) == 0.0:
         advice = f"nothing contracts at a geometric rate; {_advice(maps)}"
     elif known is None and exponent > 0.0:
@@ -206,7 +205,7 @@ def _unstable(found: Exception, tol: float) -> str:
 
 def _advice(maps: RandomMaps) -> str:
     """What may help a system that does not contract, which no tol or max_steps will."""
-    step = smaller_steps(maps)
+    step = maps.smaller_steps
     return f"give {step}" if step else "no tol or max_steps helps: give maps that contract on average"
 
 

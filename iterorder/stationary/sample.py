@@ -275,7 +275,7 @@ def _steps_to(maps, threshold, n_samples, seed, max_steps, backend, report):
 
 
 def _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps, backend, report) -> StationarySample | None:
-    if isinstance(maps.sampling_law, FreshNoise) and getattr(maps, "lipschitz_bound", None) is None:
+    if isinstance(maps.sampling_law, FreshNoise) and not maps.bound_given:
         return None
     try:
         found = mean_contraction(maps, start, delta, seed)

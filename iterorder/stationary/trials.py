@@ -8,11 +8,9 @@ import numpy as np
 
 from iterorder.errors import DivergenceError, InvalidInputError
 from iterorder.lengths import euclidean_norm
-from iterorder.maps import CustomMaps, RandomMaps
-from iterorder.maps.rows import RowMaps
+from iterorder.maps import RandomMaps
 from iterorder.noise import uniforms
 from iterorder.simulate import simulate
-from iterorder.theory.contraction import lipschitz_constants
 
 EPS = float(np.finfo(np.float64).eps)
 # The paths that show where iterates are: replicas, steps, and steps between two saved ones.
@@ -41,8 +39,8 @@ def check_bounds(maps: RandomMaps, x0: np.ndarray, seed: int, backend: str = "cp
     """
     if not maps.bound_given:
         return
-    one_by_one = not isinstance(maps, RowMaps) and not isinstance(getattr(maps, "lipschitz_bound", None), float)
-    count = PAIRS_OF_FUNCTION if one_by_one else PAIRS
+    at_once = maps.bounds_at_once or isinstance(maps.lipschitz_bound, float)
+    count = PAIRS if at_once else PAIRS_OF_FUNCTION
     x, gaps, lengths = _pairs(maps, x0, seed, count, backend)
     bounds = _bounds(maps, seed, count)
     u = _images(maps, x, seed, backend)
@@ -93,17 +91,15 @@ def _images(maps: RandomMaps, states: np.ndarray, seed: int, backend: str) -> np
 
 def _bounds(maps: RandomMaps, seed: int, count: int) -> np.ndarray:
     """The bound of the first map of each replica."""
-    bound = getattr(maps, "lipschitz_bound", None)
+    bound = maps.lipschitz_bound
     if isinstance(bound, float):
         return np.full(count, bound)
-    if isinstance(maps, RowMaps):
-        return lipschitz_constants(maps, np.array([np.atleast_1d(maps.draw(seed, r, 0)) for r in range(count)]))
-    return np.array([maps.lipschitz(maps.draw(seed, replica, 0)) for replica in range(count)], np.float64)
+    return maps.lipschitz_of_each([maps.draw(seed, replica, 0) for replica in range(count)])
 
 
 def _refuse(maps: RandomMaps, seed: int, replica: int, bound: float, x, y, stretch: float) -> None:
     draw = np.asarray(maps.draw(seed, replica, 0)).tolist()
-    what = "lipschitz gives" if isinstance(maps, CustomMaps) else "curvature_range gives the Lipschitz constant"
+    what = "lipschitz gives" if maps.bound_argument == "lipschitz" else "curvature_range gives the Lipschitz constant"
     raise InvalidInputError(
         f"{what} {bound:.6g} for the draw {draw}, but the distance of {x.tolist()} and {y.tolist()} grows by "
         f"{stretch:.6g}: give an upper bound, or None"

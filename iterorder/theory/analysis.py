@@ -7,12 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
-from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
-from iterorder.lengths import euclidean_norm
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.custom import CustomMaps
-from iterorder.maps.rows import RowMaps
 from iterorder.sampling import Sampling
 from iterorder.theory.affine import fixed_points
 from iterorder.theory.affine.epochs import epoch_law
@@ -23,8 +20,6 @@ from iterorder.theory.affine.moments import SecondMoments
 from iterorder.theory.affine.triangular import common_diagonals
 from iterorder.theory.custom_tail_index import custom_tail_index
 from iterorder.theory.lyapunov import affine_exponent, affine_spectrum, lyapunov_exponent, lyapunov_spectrum
-from iterorder.theory.row_cycle import RowCycle, row_cycle
-from iterorder.theory.small_step import minimizer
 from iterorder.theory.step_draws import all_steps
 from iterorder.theory.tail_index import tail_index
 from iterorder.theory.undefined import Undefined
@@ -276,87 +271,9 @@ class AffineAnalysis(Analysis):
 class CustomAnalysis(Analysis):
     """Maps that a user wrote: exponents and tails from differences."""
 
+    maps: CustomMaps
     derivative_known = False
 
     def tail_index(self) -> Estimate:
         """The root of E|a|^κ = 1 in one dimension, where the maps look affine."""
-        assert isinstance(self.maps, CustomMaps)
         return custom_tail_index(self.maps, seed=self.seed, effort=self.effort)
-
-
-class RowAnalysis(Analysis):
-    """SGD on a linear model: the exponent along the chain and the cycle; a law in closed form only if it is a point."""
-
-    maps: RowMaps
-
-    def mean(self) -> np.ndarray:
-        """The common fixed point of contracting maps."""
-        self._refuse_cyclic()
-        return self._point_or(
-            "small_step_covariance and minimizer, from iterorder.theory.small_step, give it for small steps"
-        )
-
-    def covariance(self) -> np.ndarray:
-        """Zero for the common fixed point of contracting maps."""
-        self._refuse_cyclic()
-        point = self._point_or(
-            "small_step_covariance, from iterorder.theory.small_step, gives it to first order in the step size"
-        )
-        return np.zeros((len(point), len(point)))
-
-    def tail_index(self) -> Estimate:
-        """None: the gradient of the loss without ridge is bounded, or nothing is known."""
-        name = self.maps.loss.name
-        if not self.maps.loss.bounded:
-            raise Undefined(f"the tail is not known: the gradient of the {name} loss has no bound")
-        raise Undefined(f"the stationary law has no power tail: the gradient of the {name} loss is bounded")
-
-    def common_fixed_point(self) -> np.ndarray:
-        """The minimiser of the mean loss, if it minimises the loss of every step."""
-        try:
-            point = minimizer(self.maps)
-        except InvalidInputError as error:
-            raise Undefined(f"the maps have no common fixed point: {error}") from None
-        size, n = self.sampling.batch_size, self.sampling.n_items
-        slopes = self.maps.gradients(point)
-        if self.sampling.kind == "cyclic" or size == n:
-            used = slopes[: self.sampling.batches_per_epoch * size]
-            slopes = used.reshape(-1, size, self.maps.dim).mean(axis=1)
-        largest = float(euclidean_norm(slopes).max())
-        # Rounding of a mean of n gradients, which are of the size of the gradients at the origin at most.
-        scale = float(euclidean_norm(self.maps.gradients(np.zeros(self.maps.dim))).max())
-        if not largest <= n * self.maps.dim * EPS * scale:
-            raise Undefined(
-                f"the maps have no common fixed point: the largest gradient of one at the minimiser is {largest:.3g}"
-            )
-        return point
-
-    def cycle(self) -> np.ndarray:
-        """By Newton's method."""
-        self._refuse_random_order()
-        return self._cycle.states
-
-    @cached_property
-    def exponent(self) -> Estimate:
-        """The Lyapunov exponent; in a fixed order that of the cycle."""
-        if self.sampling.kind == "cyclic":
-            with contextlib.suppress(Undefined):
-                return Estimate.of(self._cycle.exponent)
-        return super().exponent
-
-    def _spectrum(self, k: int) -> tuple[Estimate, ...]:
-        if self.sampling.kind == "cyclic":
-            with contextlib.suppress(Undefined):
-                return tuple(Estimate.of(value) for value in (self._cycle.exponent, *self._cycle.spectrum[1:])[:k])
-        return super()._spectrum(k)
-
-    @cached_property
-    def _cycle(self) -> RowCycle:
-        return row_cycle(self.maps)
-
-    def _point_or(self, alternative: str) -> np.ndarray:
-        bound = self.maps.lipschitz_max
-        if bound is not None and bound < 1.0:
-            with contextlib.suppress(Undefined):
-                return self.common_fixed_point()
-        raise Undefined(f"{NOT_AFFINE}; {alternative}")

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from iterorder.chunks import CHUNK_ENTRIES
 from iterorder.estimate import Estimate
 from iterorder.maps.base import RandomMaps
 from iterorder.sampling import Sampling
-from iterorder.theory.affine.chunks import CHUNK_ENTRIES
 from iterorder.theory.affine.items import Items
 from iterorder.theory.step_draws import MAX_LISTED, all_epochs, all_steps, count_arrangements, draw_blocks
 from iterorder.theory.undefined import Undefined

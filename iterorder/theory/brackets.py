@@ -5,30 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from iterorder.errors import InvalidInputError
-from iterorder.forms import Affine
 from iterorder.maps.descent import SGDMaps
-from iterorder.maps.rows import RowMaps
 from iterorder.request import as_maps
 from iterorder.validation import as_floats, as_int
-
-
-def hessian(maps: SGDMaps, item: int, x: np.ndarray) -> np.ndarray:
-    """The second derivative of one item's loss at x, shape (d, d).
-
-    Examples
-    --------
-    >>> from iterorder.maps import LinearRegressionSGD
-    >>> hessian(LinearRegressionSGD([[1.0, 2.0]], [0.0], 0.1, ridge=0.5), 0, np.zeros(2))
-    array([[1.5, 2. ],
-           [2. , 4.5]])
-    """
-    form = maps.gradient_form()
-    if isinstance(form, Affine):
-        return form.matrices[item]
-    assert isinstance(maps, RowMaps)
-    a = maps.features[item]
-    weight = float(maps.loss.curvatures(a @ x, maps.outcomes[item]))
-    return weight * np.outer(a, a) + maps.ridge * np.eye(maps.dim)
 
 
 def lie_bracket(maps: SGDMaps, i: int, j: int, x) -> np.ndarray:
@@ -68,4 +47,4 @@ def lie_bracket(maps: SGDMaps, i: int, j: int, x) -> np.ndarray:
     if point.shape != (maps.dim,):
         raise InvalidInputError(f"x has shape {point.shape}: give ({maps.dim},)")
     slopes = maps.gradients(point)
-    return hessian(maps, i, point) @ slopes[j] - hessian(maps, j, point) @ slopes[i]
+    return maps.hessian(point, i) @ slopes[j] - maps.hessian(point, j) @ slopes[i]

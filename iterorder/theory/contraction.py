@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
+from functools import singledispatch
 
 import numpy as np
 
+from iterorder.chunks import chunks
 from iterorder.estimate import Estimate
 from iterorder.forms import Affine
-from iterorder.maps.base import RandomMaps, form_of
+from iterorder.maps.base import NO_BOUND, RandomMaps, form_of
 from iterorder.maps.gaussian_regression import GaussianRegressionSGD
-from iterorder.maps.rows import RowMaps
 from iterorder.sampling import FreshNoise, Sampling
-from iterorder.theory.affine.chunks import chunks
 from iterorder.theory.affine.items import affine_items
 from iterorder.theory.blocks import DRAWS, LARGEST, block_contraction
 from iterorder.theory.gaussian import log_abs_moment
@@ -49,18 +49,18 @@ def lipschitz_constants(maps: RandomMaps, rows) -> np.ndarray:
     >>> lipschitz_constants(maps, np.array([[0], [1]])).tolist()
     [0.5, 1.0]
     """
-    if isinstance(maps, RowMaps):
-        if maps.unbounded:
-            raise Undefined(maps.unbounded)
-        return _of_rows(maps, rows)
     form = form_of(maps)
     if isinstance(form, Affine):
         return _of_matrices(form, rows)
-    bounds = [maps.lipschitz(row if len(row) > 1 else int(row[0])) for row in rows]
-    known = [bound for bound in bounds if bound is not None]
-    if len(known) < len(bounds):
-        raise Undefined("no Lipschitz constant is known for these maps: give a bound")
-    return np.array(known)
+    return _known(maps, rows if rows.shape[1] > 1 else rows[:, 0].tolist())
+
+
+def _known(maps: RandomMaps, draws) -> np.ndarray:
+    """The Lipschitz constants of some draws, unless one is not known."""
+    constants = maps.lipschitz_of_each(draws)
+    if np.isnan(constants).any():
+        raise Undefined(maps.unbounded or NO_BOUND)
+    return constants
 
 
 def _of_matrices(form: Affine, rows) -> np.ndarray:
@@ -72,23 +72,6 @@ def _of_matrices(form: Affine, rows) -> np.ndarray:
             mean += form.matrices[rows[part, slot]]
         constants[part] = np.linalg.norm(mean / rows.shape[1], 2, axis=(1, 2))
     return constants
-
-
-def _of_rows(maps: RowMaps, rows) -> np.ndarray:
-    """max |1 − h(curvature·eigenvalue + ridge)| over the range of ℓ″ and the eigenvalues of the mean of aaᵀ."""
-    size = rows.shape[1]
-    smallest, largest = np.zeros(len(rows)), np.empty(len(rows))
-    for part in chunks(len(rows), size * maps.dim):
-        a = maps.features[rows[part]]
-        if size == 1:
-            squares = np.einsum("md,md->m", a[:, 0], a[:, 0])[:, None]
-        else:
-            squares = np.linalg.svd(a, compute_uv=False) ** 2 / size
-        largest[part] = squares[:, 0]
-        if size >= maps.dim:
-            smallest[part] = squares[:, -1]
-    low, high = maps.curvatures_between(smallest, largest)
-    return np.maximum(np.abs(1.0 - maps.step_size * low), np.abs(1.0 - maps.step_size * high))
 
 
 def contraction(maps: RandomMaps, p, *, block: int = 1, seed: int = 0, effort: str = "quick") -> Estimate:
@@ -133,8 +116,9 @@ def contraction(maps: RandomMaps, p, *, block: int = 1, seed: int = 0, effort: s
         raise Undefined("the step size changes with the step: each has a mean contraction of its own")
     if length > 1:
         return _of_block(maps, p, length, seed, effort)
-    if isinstance(maps, GaussianRegressionSGD) and maps.dim == 1 and math.isfinite(p):
-        return Estimate.of(math.exp(log_abs_moment(maps.step_size * float(maps.eigenvalues[0]), p) / p))
+    exact = _exact(maps, p)
+    if exact is not None:
+        return Estimate.of(exact)
     if isinstance(maps.sampling_law, FreshNoise):
         return _power_mean_of(maps, _fresh_constants(maps, seed, DRAWS[effort]), p)
     listed = all_steps(maps.sampling_law)
@@ -147,6 +131,19 @@ def contraction(maps: RandomMaps, p, *, block: int = 1, seed: int = 0, effort: s
     return Estimate.of(_power_mean(constants, weights, p))
 
 
+@singledispatch
+def _exact(maps: RandomMaps, p: float) -> float | None:
+    """r_p of maps of the line with independent slopes, where their moments are a formula; else None."""
+    return None
+
+
+@_exact.register
+def _(maps: GaussianRegressionSGD, p: float) -> float | None:
+    if maps.dim > 1 or math.isinf(p):
+        return None
+    return math.exp(log_abs_moment(maps.step_size * float(maps.eigenvalues[0]), p) / p)
+
+
 def _of_block(maps: RandomMaps, p: float, length: int, seed: int, effort: str) -> Estimate:
     items = affine_items(maps)
     if items is not None:
@@ -156,7 +153,7 @@ def _of_block(maps: RandomMaps, p: float, length: int, seed: int, effort: str) -
         raise Undefined("the maps of a block are not independent: only p = inf bounds their product")
     if length * math.log(max(single.high, 1.0)) > LARGEST:
         raise Undefined(f"the bound {single.high:.6g}^{length} is beyond the range of floating point: give fewer maps")
-    if isinstance(maps, GaussianRegressionSGD) and maps.dim == 1 and math.isfinite(p):
+    if _exact(maps, p) is not None:
         return Estimate.of(single.value**length)  # numbers: the product of independent constants
     return Estimate(single.value**length, math.nan, 0.0, single.high**length, False)
 
@@ -175,11 +172,7 @@ def _from_draws(maps, p, seed, count) -> Estimate:
 
 
 def _fresh_constants(maps, seed, count) -> np.ndarray:
-    bounds = [maps.lipschitz(draw) for draw in maps.sampling_law.draws(seed, np.arange(count), 0)]
-    known = [bound for bound in bounds if bound is not None]
-    if len(known) < count:
-        raise Undefined("no Lipschitz constant is known for these maps: give a bound")
-    return np.array(known, np.float64)
+    return _known(maps, maps.sampling_law.draws(seed, np.arange(count), 0))
 
 
 def _power_mean_of(maps, constants, p) -> Estimate:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import singledispatch
+
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.custom import CustomMaps
 from iterorder.maps.gaussian_regression import GaussianRegressionSGD
 from iterorder.maps.rows import RowMaps
 from iterorder.theory.affine.items import affine_items
-from iterorder.theory.analysis import AffineAnalysis, Analysis, CustomAnalysis, RowAnalysis, TimeDependentAnalysis
+from iterorder.theory.analysis import AffineAnalysis, Analysis, CustomAnalysis, TimeDependentAnalysis
 from iterorder.theory.gaussian import GaussianAnalysis
+from iterorder.theory.row_analysis import RowAnalysis
 
 
 def analyse(maps: RandomMaps, *, seed: int, effort: str) -> Analysis:
@@ -18,10 +21,25 @@ def analyse(maps: RandomMaps, *, seed: int, effort: str) -> Analysis:
     items = affine_items(maps)
     if items is not None:
         return AffineAnalysis(maps, items, seed, effort)
-    if isinstance(maps, GaussianRegressionSGD):
-        return GaussianAnalysis(maps, seed, effort)
-    if isinstance(maps, CustomMaps):
-        return CustomAnalysis(maps, seed, effort)
-    if isinstance(maps, RowMaps):
-        return RowAnalysis(maps, seed, effort)
-    return Analysis(maps, seed, effort)
+    return _kind(maps)(maps, seed, effort)
+
+
+@singledispatch
+def _kind(maps: RandomMaps) -> type[Analysis]:
+    """The analysis for maps that are not affine."""
+    return Analysis
+
+
+@_kind.register
+def _(maps: GaussianRegressionSGD) -> type[Analysis]:
+    return GaussianAnalysis
+
+
+@_kind.register
+def _(maps: CustomMaps) -> type[Analysis]:
+    return CustomAnalysis
+
+
+@_kind.register
+def _(maps: RowMaps) -> type[Analysis]:
+    return RowAnalysis

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable
-from functools import partial
+from functools import partial, singledispatch
 
 import numpy as np
 
@@ -149,12 +149,12 @@ def lyapunov_spectrum(maps: RandomMaps, k: int, *, seed: int = 0, effort: str = 
     items = affine_items(maps)
     if items is not None:
         return affine_spectrum(maps.sampling_law, items, k, seed=seed, effort=effort)
-    if isinstance(maps, RowMaps):
-        return _row_spectrum(maps, k, seed, effort)
-    if isinstance(maps, Optimizer) and isinstance(maps.maps, RowMaps):
-        return _optimizer_spectrum(maps, k, seed, effort)
-    if isinstance(maps, CustomMaps):
-        return custom_spectrum(maps, k, seed=seed, effort=effort)
+    return _spectrum(maps, k, seed, effort)
+
+
+@singledispatch
+def _spectrum(maps: RandomMaps, k: int, seed: int, effort: str) -> tuple[Estimate, ...]:
+    """`lyapunov_spectrum` of maps that are not affine: a kind whose derivative is known has a row here."""
     raise Undefined(f"no derivative is known for {type(maps).__name__}")
 
 
@@ -219,7 +219,13 @@ def _moved(found: Estimate, by: float) -> Estimate:
     return Estimate(found.value + by, found.standard_error, found.low + by, found.high + by, found.exact)
 
 
-def _row_spectrum(maps: RowMaps, k: int, seed: int, effort: str) -> tuple[Estimate, ...]:
+@_spectrum.register
+def _(maps: CustomMaps, k: int, seed: int, effort: str) -> tuple[Estimate, ...]:
+    return custom_spectrum(maps, k, seed=seed, effort=effort)
+
+
+@_spectrum.register
+def _(maps: RowMaps, k: int, seed: int, effort: str) -> tuple[Estimate, ...]:
     _check_curvature(maps)
     law = maps.sampling_law
     shrink = 1.0 - maps.step_size * maps.ridge
@@ -234,9 +240,11 @@ def _row_spectrum(maps: RowMaps, k: int, seed: int, effort: str) -> tuple[Estima
     return _along_chain(partial(row_tangent, maps), maps, maps.dim, k, seed, effort)
 
 
-def _optimizer_spectrum(maps: Optimizer, k: int, seed: int, effort: str) -> tuple[Estimate, ...]:
+@_spectrum.register
+def _(maps: Optimizer, k: int, seed: int, effort: str) -> tuple[Estimate, ...]:
     losses, h = maps.maps, float(maps.step_sizes[0])
-    assert isinstance(losses, RowMaps)
+    if not isinstance(losses, RowMaps):  # of a schedule, which is analysed no further
+        raise Undefined(f"no derivative is known for {type(maps).__name__}")
     _check_curvature(losses)
     pull = losses.ridge + maps.weight_decay
     far_out = np.array([[1.0 - h * pull, -h * maps.momentum], [losses.ridge, maps.momentum]])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from iterorder.errors import InvalidInputError
-from iterorder.forms import Affine
 from iterorder.lengths import euclidean_norm
 from iterorder.maps.descent import SGDMaps
 from iterorder.maps.loss import SIGNED
@@ -71,12 +70,7 @@ def mean_hessian(maps: SGDMaps, x) -> np.ndarray:
     InvalidInputError
         If the maps are not steps of SGD on losses whose curvature is known.
     """
-    form = _as_descent(maps).gradient_form()
-    if isinstance(form, Affine):
-        return form.matrices.mean(axis=0)
-    assert isinstance(maps, RowMaps)
-    hessian = (maps.features * maps.curvatures(x)[:, None]).T @ maps.features / len(maps.features)
-    return 0.5 * (hessian + hessian.T) + maps.ridge * np.eye(maps.dim)
+    return _as_descent(maps).mean_hessian(x)
 
 
 def _as_descent(maps) -> SGDMaps:

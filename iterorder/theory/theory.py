@@ -10,8 +10,6 @@ import numpy as np
 
 from iterorder.estimate import Estimate
 from iterorder.maps.base import RandomMaps
-from iterorder.maps.gaussian_regression import GaussianRegressionSGD
-from iterorder.maps.rows import RowMaps
 from iterorder.request import as_maps
 from iterorder.shown import shown
 from iterorder.theory.contraction import contraction
@@ -240,11 +238,6 @@ def _lipschitz_max(maps: RandomMaps) -> Estimate:
     bound = maps.lipschitz_max
     if bound is not None:
         return Estimate.of(bound)
-    if callable(getattr(maps, "lipschitz_bound", None)):
+    if callable(maps.lipschitz_bound):
         raise Undefined("the bound that was given depends on the draw: contraction(p) is a mean of it")
-    if isinstance(maps, GaussianRegressionSGD):
-        raise Undefined("Gaussian features are unbounded, and so are the Lipschitz constants")
-    losses = getattr(maps, "maps", maps)  # those that an optimiser steps along
-    if isinstance(losses, RowMaps):
-        raise Undefined(losses.unbounded)
-    raise Undefined("no Lipschitz constant is known for these maps: give a bound")
+    raise Undefined(maps.unbounded)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from iterorder import noise
 from iterorder.kernels.bodies.primitives import alike, as_bits, from_bits, madd, where
 
-LOG2E = 1.4426950408889634
-# log 2 in two parts; the first has 32 trailing zero bits, so that n·LN2_HIGH is exact for |n| < 2¹¹.
-LN2_HIGH, LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
-# Adding 1.5·2⁵² rounds to an integer, which then stands in the low bits of the sum.
-ROUND = 6755399441055744.0
-BIAS, MANTISSA = np.uint64(1023), np.uint64(52)
+LOG2E, BIAS, MANTISSA_BITS = 1.4426950408889634, np.uint64(1023), np.uint64(52)
+LN2_HIGH, LN2_LOW, ROUND = noise.LN2_HIGH, noise.LN2_LOW, noise.ROUND
 
 
 def exp(x):
@@ -35,4 +32,4 @@ def exp(x):
     t10 = madd(r, 1.0 / 39916800.0, 1.0 / 3628800.0)
     t12 = madd(r, 1.0 / 6227020800.0, 1.0 / 479001600.0)
     series = madd(r4, madd(r4, madd(r4, t12, madd(r2, t10, t8)), madd(r2, t6, t4)), madd(r2, t2, t0))
-    return series * from_bits((as_bits(shifted) + BIAS) << MANTISSA)
+    return series * from_bits((as_bits(shifted) + BIAS) << MANTISSA_BITS)

@@ -13,16 +13,14 @@ from __future__ import annotations
 import numpy as np
 
 from iterorder import noise
-from iterorder.kernels.bodies.exponential import LN2_HIGH, LN2_LOW, LOG2E, ROUND
+from iterorder.kernels.bodies.exponential import BIAS, LN2_HIGH, LN2_LOW, LOG2E, MANTISSA_BITS, ROUND
+from iterorder.kernels.bodies.normals import MANTISSA, ONE, ONE_BITS, SQRT2, TWO
 from iterorder.kernels.bodies.primitives import alike, as_bits, from_bits, madd, to_float, where
 
 L1, L2, L3, L4, L5, L6, L7 = noise.LOG_SERIES
 S1, S2, S3, S4, S5, S6 = noise.SINE_SERIES
 C1, C2, C3, C4, C5, C6 = noise.COSINE_SERIES
-ONE, TWO, THREE = np.uint64(1), np.uint64(2), np.uint64(3)
-BIAS, MANTISSA_BITS, MANTISSA = np.uint64(1023), np.uint64(52), np.uint64(0xFFFFFFFFFFFFF)
-ONE_BITS, SIGN = np.uint64(0x3FF0000000000000), np.uint64(0x8000000000000000)
-SMALLEST_NORMAL, SQRT2 = 2.0**-1022, 1.4142135623730951
+THREE, SIGN, SMALLEST_NORMAL = np.uint64(3), np.uint64(0x8000000000000000), 2.0**-1022
 # π/2 in parts of 33 bits and a rest: n times a part is exact for |n| ≤ 2²⁰ (fdlibm, e_rem_pio2.c).
 TWO_OVER_PI = 6.36619772367581382433e-01
 HALF_PI_1, HALF_PI_2 = 1.57079632673412561417e00, 6.07710050630396597660e-11

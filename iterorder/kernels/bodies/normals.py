@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from iterorder import noise
+from iterorder.kernels.bodies.exponential import MANTISSA_BITS
 from iterorder.kernels.bodies.primitives import as_bits, from_bits, sqrt, to_float, where
 
 L1, L2, L3, L4, L5, L6, L7 = noise.LOG_SERIES
@@ -12,7 +13,7 @@ S1, S2, S3, S4, S5, S6 = noise.SINE_SERIES
 C1, C2, C3, C4, C5, C6 = noise.COSINE_SERIES
 LN2_HIGH, LN2_LOW, ROUND = noise.LN2_HIGH, noise.LN2_LOW, noise.ROUND
 HALF_PI, SQRT2, UNIT = 1.5707963267948966, 1.4142135623730951, 2.0**-53
-MANTISSA_BITS, MANTISSA, ONE_BITS = np.uint64(52), np.uint64(0xFFFFFFFFFFFFF), np.uint64(0x3FF0000000000000)
+MANTISSA, ONE_BITS = np.uint64(0xFFFFFFFFFFFFF), np.uint64(0x3FF0000000000000)
 ZERO, ONE, TWO, FIVE, SIX = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(5), np.uint64(6)
 
 

@@ -20,7 +20,6 @@ WEYL_0, WEYL_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 LOW, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 MIX, SHIFT_15 = np.uint64(0x846CA68B), np.uint64(15)
-FEISTEL_ROUNDS = 10
 
 
 def philox(block, replica, stream, key_low, key_high):

@@ -23,7 +23,7 @@ from iterorder.kernels.problem import Out, Problem
 from iterorder.progress import Report
 
 # Saved steps that are worth a sweep of their own.
-MIN_SHARE = 64
+MIN_SAVES_OF_A_SWEEP = 64
 
 
 class Cpu:
@@ -31,7 +31,7 @@ class Cpu:
 
     def forward(self, problem: Problem, report: Report | None = None) -> Out:
         """Exact divergence steps included; every array is split along the replicas."""
-        run, kernel = _Blocks(problem), _kernel(forward, problem)
+        run, kernel = _RunInBlocks(problem), _kernel(forward, problem)
         out = run.out()
 
         def task(memory, first, last, control):
@@ -54,7 +54,7 @@ class Cpu:
 
     def window(self, problem: Problem, width: int, report: Report | None = None) -> Out:
         """The width is that of every replica; each goes forward once."""
-        run, saves = _Blocks(problem), problem.saves
+        run, saves = _RunInBlocks(problem), problem.saves
         kernel, mark, out = _kernel(sliding_window, problem), _kernel(mark_diverged, problem), run.out()
 
         def task(memory, first, last, control):
@@ -68,7 +68,7 @@ class Cpu:
 
     def backward_to(self, problem: Problem, lengths: np.ndarray, report: Report | None = None) -> np.ndarray:
         """Bit for bit what `backward` saves after so many steps."""
-        run, kernel = _Blocks(problem), _kernel(backward_to, problem)
+        run, kernel = _RunInBlocks(problem), _kernel(backward_to, problem)
         states = np.empty((run.n_replicas, 1, problem.x0.shape[1]), problem.x0.dtype)
         steps = np.ascontiguousarray(lengths, np.int64)
 
@@ -80,7 +80,7 @@ class Cpu:
         return states[:, 0]
 
 
-class _Packed:
+class _Run:
     """A problem as the kernels read it."""
 
     def __init__(self, problem: Problem) -> None:
@@ -106,7 +106,7 @@ class _Packed:
         return self.maps.table.shape[1] * self.maps.batch_size * (self.maps.dim if matrix else 1)
 
 
-class _Blocks(_Packed):
+class _RunInBlocks(_Run):
     """The same with code and memory for blocks of replicas."""
 
     def __init__(self, problem: Problem) -> None:
@@ -133,7 +133,7 @@ def _kernel(function, problem: Problem):
 
 def _each(problem: Problem, report: Report | None) -> Out:
     """Every saved iterate from its own start: Σn maps."""
-    run, saves = _Blocks(problem), problem.saves
+    run, saves = _RunInBlocks(problem), problem.saves
     kernel, mark, out = _kernel(backward_each, problem), _kernel(mark_diverged, problem), run.out()
 
     def task(memory, first, last, control):
@@ -147,16 +147,16 @@ def _each(problem: Problem, report: Report | None) -> Out:
 
 def _sweep(problem: Problem, report: Report | None) -> Out:
     """All saved iterates of a replica at once."""
-    run = _Packed(problem)
+    run = _Run(problem)
     out = run.out()
     _sweep_some(run, np.arange(run.n_replicas), out, report)
     return out
 
 
-def _sweep_some(run: _Packed, replicas: np.ndarray, out: Out, report: Report | None) -> None:
+def _sweep_some(run: _Run, replicas: np.ndarray, out: Out, report: Report | None) -> None:
     """One sweep for each of some replicas; where they are few, one for each of some shares of the saved steps."""
     problem, saves = run.problem, run.problem.saves
-    shares = min(-(-resources.threads() // len(replicas)), -(-len(saves) // MIN_SHARE))
+    shares = min(-(-resources.threads() // len(replicas)), -(-len(saves) // MIN_SAVES_OF_A_SWEEP))
     code = compiled.sweep_code(problem.form, run.maps, run.draws)
     kernel, mark = _kernel(backward_sweep, problem), _kernel(mark_diverged, problem)
     parts = [np.ascontiguousarray(saves[share::shares]) for share in range(shares)]
@@ -183,7 +183,7 @@ def _sweep_some(run: _Packed, replicas: np.ndarray, out: Out, report: Report | N
 
 def _incremental(problem: Problem, report: Report | None) -> Out:
     """The linear part and the offset of affine maps, carried along."""
-    run = _Packed(problem)
+    run = _Run(problem)
     code, kernel = compiled.incremental_code(problem.form, run.maps, run.draws), _kernel(incremental, problem)
     out, finite = run.out(), np.zeros(run.n_replicas, bool)
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 from iterorder.kernels.bodies import mathematics as plain
-from iterorder.kernels.cpu import lanes
+from iterorder.kernels.cpu import lane_conversions, lanes
 from iterorder.kernels.targets import jit_inline, load_bodies
 
-_loaded = load_bodies(jit_inline, lanes)
+#: What bodies are made of, by the names of `bodies.primitives`.
+_primitives: Any = SimpleNamespace(**(vars(lanes) | vars(lane_conversions)))
+
+_loaded = load_bodies(jit_inline, _primitives)
 philox, below, feistel_round = _loaded["philox"], _loaded["below"], _loaded["feistel_round"]
 uniform, log, normal_pair, exp = (_loaded[name] for name in ("uniform", "log", "normal_pair", "exp"))
 
 #: What users mean by exp, log, tanh, sin and cos: right for all arguments.
-mathematics = SimpleNamespace(**load_bodies(jit_inline, lanes, (plain,)))
+mathematics = SimpleNamespace(**load_bodies(jit_inline, _primitives, (plain,)))

@@ -31,10 +31,10 @@ def few_fill(draws: Draws, few: int, chunk: int):
     if draws.kind == BATCH:
         small = 2 < draws.batch_size <= SMALL_BATCH  # of two points, a block serves two steps
         return batches(few) if small and chunk >= LANES else None
-    of_steps = {UNIFORMS: uniforms, NORMALS: normals}
+    of_steps = {UNIFORMS: uniform_rows, NORMALS: own_normal_rows}
     if draws.kind not in of_steps or chunk < LANES or draws.batch_size == 1:  # of one uniform, a block serves two steps
         return None
-    return of_steps[draws.kind](few)
+    return floats(few, of_steps[draws.kind])
 
 
 @jit_inline
@@ -71,7 +71,7 @@ def packed_bits(few: int):
             block = (base >> SEVEN) + np.uint64(row // 4)
             for lane in range(few):
                 w0, w1, w2, w3 = _words(draws, block, replica + np.uint64(lane) * stride)
-                _store_words(w0, w1, w2, w3, shuffle.others, drawn, row, lane)
+                _store_words(w0, w1, w2, w3, shuffle.workspace, drawn, row, lane)
 
     return fill
 
@@ -88,7 +88,7 @@ def indices(few: int):
             for lane in range(few):
                 w0, w1, w2, w3 = _words(draws, block, replica + np.uint64(lane) * stride)
                 w0, w1, w2, w3 = below(w0, n), below(w1, n), below(w2, n), below(w3, n)
-                _store_words(w0, w1, w2, w3, shuffle.others, drawn, row, lane)
+                _store_words(w0, w1, w2, w3, shuffle.workspace, drawn, row, lane)
 
     return fill
 
@@ -110,7 +110,7 @@ def weighted(few: int):
                     reached(thresholds, w2),
                     reached(thresholds, w3),
                 )
-                _store_words(w0, w1, w2, w3, shuffle.others, drawn, row, lane)
+                _store_words(w0, w1, w2, w3, shuffle.workspace, drawn, row, lane)
 
     return fill
 
@@ -125,16 +125,22 @@ def batches(few: int):
         for row in range(first // LANES * LANES, last, LANES):
             steps = counting(base + np.uint64(row), ONE, LANES)
             for lane in range(few):
-                batch_words(draws, shuffle.others, 0, 0, steps, splat(replica + np.uint64(lane) * stride, LANES))
-                distinct_by_search(shuffle.others, 0, size, n, 0)
-                _store_in_time(shuffle.others, size, drawn, row * size, lane)
+                batch_words(draws, shuffle.workspace, 0, 0, steps, splat(replica + np.uint64(lane) * stride, LANES))
+                distinct_by_search(shuffle.workspace, 0, size, n, 0)
+                _store_in_time(shuffle.workspace, size, drawn, row * size, lane)
 
     return fill
 
 
+@jit_inline
+def own_normal_rows(draws, drawn, first, count, lane, step, replicas):
+    """`normal_rows` of a step that has nothing but normals."""
+    normal_rows(draws, drawn, first, count, lane, step, replicas, ZERO)
+
+
 @cache
-def uniforms(few: int):
-    """Several uniforms a step."""
+def floats(few: int, fill_rows):
+    """Uniforms or normals: those of eight steps at once, by the function that fills the rows of one."""
 
     @jit
     def fill(draws, drawn, shuffle, replica, stride, base, first, last):
@@ -143,24 +149,7 @@ def uniforms(few: int):
             steps = counting(base + np.uint64(row), ONE, LANES)
             for lane in range(few):
                 replicas = splat(replica + np.uint64(lane) * stride, LANES)
-                uniform_rows(draws, shuffle.others, 0, count, 0, steps, replicas)
-                _store_in_time(shuffle.others, count, drawn, row * count, lane)
-
-    return fill
-
-
-@cache
-def normals(few: int):
-    """Normals."""
-
-    @jit
-    def fill(draws, drawn, shuffle, replica, stride, base, first, last):
-        count = draws.batch_size
-        for row in range(first // LANES * LANES, last, LANES):
-            steps = counting(base + np.uint64(row), ONE, LANES)
-            for lane in range(few):
-                replicas = splat(replica + np.uint64(lane) * stride, LANES)
-                normal_rows(draws, shuffle.others, 0, count, 0, steps, replicas, ZERO)
-                _store_in_time(shuffle.others, count, drawn, row * count, lane)
+                fill_rows(draws, shuffle.workspace, 0, count, 0, steps, replicas)
+                _store_in_time(shuffle.workspace, count, drawn, row * count, lane)
 
     return fill

@@ -11,7 +11,8 @@ import numpy as np
 from iterorder import noise
 from iterorder.kernels.bodies.philox import LOW
 from iterorder.kernels.cpu.bodies import below, normal_pair, philox, uniform
-from iterorder.kernels.cpu.lanes import LANES, as_bits, counting, store
+from iterorder.kernels.cpu.lane_conversions import as_bits
+from iterorder.kernels.cpu.lanes import LANES, counting, store
 from iterorder.kernels.targets import jit, jit_inline
 
 NORMALS_STREAM = np.uint64(noise.NORMALS << noise.PURPOSE_SHIFT)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from iterorder import noise
-from iterorder.kernels.bodies.philox import FEISTEL_ROUNDS, LOW
+from iterorder.kernels.bodies.philox import LOW
 from iterorder.kernels.cpu.bodies import below, feistel_round, philox
-from iterorder.kernels.cpu.lanes import LANES, any_lane, counting, element, load, splat, store, where, widened
+from iterorder.kernels.cpu.lane_conversions import widened
+from iterorder.kernels.cpu.lanes import LANES, any_lane, counting, element, load, splat, store, where
 from iterorder.kernels.targets import jit, jit_inline
+from iterorder.noise import FEISTEL_ROUNDS
 
 SHUFFLE_STREAM = np.uint64(noise.SHUFFLE << noise.PURPOSE_SHIFT)
 FEISTEL_STREAM = np.uint64(noise.FEISTEL << noise.PURPOSE_SHIFT)
@@ -246,7 +248,7 @@ def _is_new_epoch(shuffle, epoch, replica):
 @jit_inline
 def _fisher_yates(draws, shuffle, first_lane, replicas, epoch):
     """Permutations of eight lanes: words in vectors, exchanges in each lane in turn."""
-    items, others = shuffle.items, shuffle.others
+    items, others = shuffle.items, shuffle.workspace
     n = np.int64(draws.n_items)
     start = first_lane // LANES * n
     for k in range(n):

@@ -6,20 +6,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from iterorder.kernels.bodies.philox import FEISTEL_ROUNDS
 from iterorder.kernels.cpu import profile
 from iterorder.kernels.cpu.draw_tables import BATCH, FEISTEL, FISHER_YATES, PACKED_BITS, Draws
 from iterorder.kernels.cpu.index_draws import SMALL_BATCH
 from iterorder.kernels.cpu.lanes import LANES
 from iterorder.kernels.cpu.packing import Packed, aligned_zeros
 from iterorder.kernels.targets import call_at, jit, jit_inline
+from iterorder.noise import FEISTEL_ROUNDS
 
 
 class Shuffle(NamedTuple):
     """Permutations of the epoch in flight: (epoch, first replica + 1), items or round keys a lane, marks of a batch.
 
     ``items[g·n + k]`` holds item k of the permutations of the eight lanes of group g, so that a shuffle stays in the
-    first cache and an item of all lanes is one load. `others` holds the exchange partners of four steps, or the
+    first cache and an item of all lanes is one load. `workspace` holds the exchange partners of four steps, or the
     draws of eight steps of one replica.
     """
 
@@ -27,7 +27,7 @@ class Shuffle(NamedTuple):
     items: np.ndarray
     keys: np.ndarray
     marks: np.ndarray
-    others: np.ndarray
+    workspace: np.ndarray
 
 
 class Scratch(NamedTuple):

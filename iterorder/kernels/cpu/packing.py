@@ -16,11 +16,11 @@ from iterorder.kernels.cpu.loads import VECTOR_BYTES
 NO_PARAMETERS = np.zeros(0, np.int64)
 NO_OPTIMIZER = np.zeros(0)
 # Where the numbers of an optimiser stand; the step sizes of steps 0, 1, … follow, and the last goes on.
-MOMENTUM, WEIGHT_DECAY, RIDGE, SHARE, STEP_SIZES = range(5)
+MOMENTUM, WEIGHT_DECAY, RIDGE, ITEM_WEIGHT, STEP_SIZES = range(5)
 
 
 class Packed(NamedTuple):
-    """A family of maps as arrays and scalars.
+    """A form of maps as arrays and scalars.
 
     Steps, summed over a batch of `batch_size` items:
 

@@ -14,7 +14,8 @@ from iterorder.forms import Slope
 from iterorder.kernels.cpu.bodies import exp, mathematics
 from iterorder.kernels.cpu.body_steps import layout_of, parameter_types, parameters_at
 from iterorder.kernels.cpu.explain import allocates, explained, makes_arrays
-from iterorder.kernels.cpu.lanes import LANES, Vector, alike, sqrt, to_float64, to_type_of, where
+from iterorder.kernels.cpu.lane_conversions import alike, to_float64, to_type_of
+from iterorder.kernels.cpu.lanes import LANES, Vector, sqrt, where
 from iterorder.kernels.cpu.lift.in_lanes import lifted
 from iterorder.kernels.cpu.lift.own_functions import with_own_functions
 from iterorder.kernels.disk_cache import is_kept

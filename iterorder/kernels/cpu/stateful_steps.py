@@ -77,7 +77,7 @@ def lane_steps(dim: int, slope: Move | None, momentum: bool, shared: bool, few: 
         @jit_inline
         def run(packed, scratch, start, stop, direction, lane):
             table, drawn, states, size = packed.table, scratch.drawn, scratch.states, packed.batch_size
-            decay, share = _number(packed, packing.WEIGHT_DECAY), _number(packed, packing.SHARE)
+            decay, weight = _number(packed, packing.WEIGHT_DECAY), _number(packed, packing.ITEM_WEIGHT)
             ridge, friction = _number(packed, packing.RIDGE), _number(packed, packing.MOMENTUM)
             one = table.dtype.type(1.0)
             x = load_few_columns(states, 0, lane, dim, width)
@@ -86,7 +86,7 @@ def lane_steps(dim: int, slope: Move | None, momentum: bool, shared: bool, few: 
                 h = _step_size(packed, scratch, row)
                 total = plus_multiple(multiple(friction, v), ridge, x) if momentum else multiple(ridge, x)
                 for slot in range(row * size, (row + 1) * size):
-                    total = with_gradient(packed, total, item_of(table, drawn, slot, lane), x, share)
+                    total = with_gradient(packed, total, item_of(table, drawn, slot, lane), x, weight)
                 v = total
                 x = plus_multiple(multiple(one - h * decay, x), -h, v)
             store_columns(x, states, 0, lane)
@@ -99,9 +99,9 @@ def lane_steps(dim: int, slope: Move | None, momentum: bool, shared: bool, few: 
 
 
 @jit_inline
-def _affine_gradient(packed, total, item, x, share):
-    """The total and the share of one item's H x − H c."""
-    return plus_multiple(total, share, affine_image(item, x))
+def _affine_gradient(packed, total, item, x, weight):
+    """The total with one item's H x − H c, times the weight of an item in the mean."""
+    return plus_multiple(total, weight, affine_image(item, x))
 
 
 @cache
@@ -110,9 +110,9 @@ def _lane_gradient(dim: int, slope: Move):
     folded, move_along, parameters = slope.folded, slope.apply, slope.parameters
 
     @jit_inline
-    def with_gradient(packed, total, item, x, share):
+    def with_gradient(packed, total, item, x, weight):
         z = dot(item, x, item[dim] if folded else item[dim] - item[dim])
-        return plus_multiple(total, move_along(z, item[dim], share, parameters(packed.parameters)), item)
+        return plus_multiple(total, move_along(z, item[dim], weight, parameters(packed.parameters)), item)
 
     return with_gradient
 
@@ -129,7 +129,7 @@ def row_steps(dim: int, slope: Move | None, momentum: bool, shared: bool, few: i
     @jit
     def steps(packed, scratch, start, stop, direction, first_lane):
         states, image = scratch.states, scratch.image
-        like = splat(_number(packed, packing.SHARE), LANES)
+        like = splat(_number(packed, packing.ITEM_WEIGHT), LANES)
         ridge, friction = splat(_number(packed, packing.RIDGE), like), splat(_number(packed, packing.MOMENTUM), like)
         decay, one = _number(packed, packing.WEIGHT_DECAY), states.dtype.type(1.0)
         for group in range(first_lane, few or states.shape[0], LANES):
@@ -159,7 +159,7 @@ def _row_slopes(slope: Move, shared: bool, lanes: int):
 
     @jit_inline
     def slopes(packed, scratch, row, group):
-        table, sums, share = packed.table, scratch.sums, _number(packed, packing.SHARE)
+        table, sums, weight = packed.table, scratch.sums, _number(packed, packing.ITEM_WEIGHT)
         for slot in range(packed.batch_size):
             for lane in range(group, group + lanes):
                 item = element(scratch.drawn, row * packed.batch_size + slot, 0 if shared else lane)
@@ -171,7 +171,7 @@ def _row_slopes(slope: Move, shared: bool, lanes: int):
                     scratch.moves[slot, lane] = constant
             z = sum_each(sums, 0)
             target = z if folded else load(scratch.moves, slot, group, z)
-            store(move_along(z, target, share, parameters(packed.parameters)), scratch.moves, slot, group)
+            store(move_along(z, target, weight, parameters(packed.parameters)), scratch.moves, slot, group)
 
     return slopes
 
@@ -203,15 +203,15 @@ def _hessian_gradient(dim: int, shared: bool):
 
     @jit_inline
     def gradient(packed, scratch, row, lane):
-        table, sums, share = packed.table, scratch.sums, splat(_number(packed, packing.SHARE), LANES)
+        table, sums, weight = packed.table, scratch.sums, splat(_number(packed, packing.ITEM_WEIGHT), LANES)
         for k in range(0, dim, LANES):
-            total = share - share
+            total = weight - weight
             for slot in range(packed.batch_size):
                 item = element(scratch.drawn, row * packed.batch_size + slot, 0 if shared else lane)
                 for i in range(LANES):
                     at, constant = item * dim + min(k + i, dim - 1), element(packed.constants, item, k + i)
                     store(long_partial_sums(table, at, 0, scratch.states, lane, table.shape[1], constant), sums, i, 0)
-                total = madd(share, sum_each(sums, 0), total)
+                total = madd(weight, sum_each(sums, 0), total)
             store(total, scratch.image, 0, k)
 
     return gradient

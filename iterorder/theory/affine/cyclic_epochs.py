@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from iterorder.chunks import chunks
 from iterorder.sampling import Sampling
-from iterorder.theory.affine.chunks import chunks
 from iterorder.theory.affine.composition import compose, composed, loses_digits
 from iterorder.theory.affine.items import DenseItems, Items, TwofoldMaps, batch_means, single_maps
 from iterorder.theory.affine.law import AffineLaw

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from iterorder.chunks import CHUNK_ENTRIES, chunks
 from iterorder.sampling import Sampling
-from iterorder.theory.affine.chunks import CHUNK_ENTRIES, chunks
 from iterorder.theory.affine.commuting import CommutingEpoch
 from iterorder.theory.affine.cyclic_epochs import cyclic_law, exact_cycle
 from iterorder.theory.affine.equal_epochs import equal_law

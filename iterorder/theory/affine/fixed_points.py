@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from iterorder.chunks import chunks
 from iterorder.lengths import euclidean_norm
 from iterorder.maps.base import RandomMaps
 from iterorder.sampling import Sampling
-from iterorder.theory.affine.chunks import chunks
+from iterorder.theory.affine.composition import LOST_DIGITS
 from iterorder.theory.affine.cyclic_epochs import cyclic_law
 from iterorder.theory.affine.items import DenseItems, Items, TwofoldMaps, batch_means
 from iterorder.theory.affine.mean import fixed_point_of_mean
@@ -19,8 +20,8 @@ from iterorder.theory.undefined import Undefined
 EPS = float(np.finfo(np.float64).eps)
 #: Corrections of the end of a cycle after its linear solve: each leaves the error times the rounding of I − A_N⋯A_1.
 REFINEMENTS = 2
-#: The condition of a common fixed point from which on it is corrected, and most products for a residual.
-LOST_DIGITS, MAX_TWOFOLD = 16.0, 2**20
+#: Most products for a residual.
+MAX_TWOFOLD = 2**20
 
 
 def common_fixed_point(sampling: Sampling, items: Items) -> np.ndarray:

@@ -8,17 +8,17 @@ Second moments do not see the sign of A, and take the one of ±A that is nearer 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, singledispatch
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from iterorder.chunks import chunks
 from iterorder.forms import Affine, Rows
 from iterorder.maps.base import RandomMaps, form_of
 from iterorder.maps.descent import SGDMaps
 from iterorder.maps.optimizer import Optimizer
 from iterorder.maps.quadratic import QuadraticSGD
-from iterorder.theory.affine.chunks import chunks
 from iterorder.theory.affine.half_vectorisation import congruence_operator
 from iterorder.theory.affine.rank_one import RankOneItems
 from iterorder.theory.affine.twofold import Numbers, Twofold
@@ -280,30 +280,35 @@ def turned_increment(increment: Numbers) -> Numbers:
     return -increment - 2.0 * np.eye(increment.shape[-1])
 
 
+@singledispatch
 def affine_items(maps: RandomMaps) -> Items | None:
-    """The items of an affine family as numbers; None for other families."""
-    if isinstance(maps, Optimizer):
-        return _with_state(maps) if maps.time_homogeneous else None
-    if isinstance(maps, SGDMaps):
-        return _descent_items(maps)
+    """The items of an affine family as numbers; None for other families.
+
+    Where the moves of a step are known apart from I a kind has a row of its own: I − hH would round small ones away.
+    """
     form = form_of(maps)
-    if isinstance(form, Affine):
-        return DenseItems.given(form.matrices, form.offsets)
-    return None
+    return DenseItems.given(form.matrices, form.offsets) if isinstance(form, Affine) else None
 
 
-def _descent_items(maps: SGDMaps) -> Items | None:
-    """From the gradients: I − hH would round the small moves of a step away."""
-    if isinstance(maps, QuadraticSGD):  # offsets of the same rounded products: a common minimiser stays a fixed point
-        increments = -maps.step_size * maps.curvatures
-        return DenseItems(increments, -np.einsum("nij,nj->ni", increments, maps.minimizers))
+@affine_items.register
+def _(maps: QuadraticSGD) -> Items | None:
+    """Offsets of the same rounded products: a common minimiser stays a fixed point."""
+    increments = -maps.step_size * maps.curvatures
+    return DenseItems(increments, -np.einsum("nij,nj->ni", increments, maps.minimizers))
+
+
+@affine_items.register
+def _(maps: SGDMaps) -> Items | None:
     form = maps.gradient_form()
     if isinstance(form, Rows) and form.is_affine:  # constants are minus the targets
         return RankOneItems(form.rows, -form.constants, maps.step_size, maps.ridge)
     return None
 
 
-def _with_state(maps: Optimizer) -> Items | None:
+@affine_items.register
+def _(maps: Optimizer) -> Items | None:
+    if not maps.time_homogeneous:
+        return None
     from iterorder.theory.affine.optimizer_items import OptimizerItems
 
     steps = affine_items(maps.maps)

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from iterorder.theory.affine.chunks import chunks
+from iterorder.chunks import chunks
 from iterorder.theory.affine.half_vectorisation import from_half, half_size, to_half
 from iterorder.theory.affine.items import Items
 

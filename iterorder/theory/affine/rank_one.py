@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from iterorder.theory.affine.chunks import chunks
+from iterorder.chunks import chunks
 from iterorder.theory.affine.half_vectorisation import products_of_vectors, sum_operator
 
 

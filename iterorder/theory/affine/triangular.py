@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from iterorder.chunks import chunks
 from iterorder.lengths import euclidean_norm
-from iterorder.theory.affine.chunks import chunks
 from iterorder.theory.affine.items import Items
 from iterorder.theory.affine.optimizer_items import OptimizerItems
 from iterorder.theory.affine.rank_one import RankOneItems
