@@ -24,6 +24,8 @@ from tests.kernel_calls import call_compiled
 LANES, N_MAPS = 64, 7
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, 2.5, -3.5, 1e-310, 1e300, -1e300, np.inf, -np.inf, np.nan]
 TABLE = np.random.default_rng(4).normal(size=(N_MAPS, 3))
+#: Groups of lanes that are worked on at once; one more is worked on alone.
+GROUPS = 4
 PARAMS = (0.75, 3, TABLE, np.arange(1.0, 9.0), np.arange(N_MAPS))
 
 
@@ -36,12 +38,12 @@ def engines(maps, dtype):
     layout = layout_of(maps.params)
     form = maps.form()
     system, draws = pack(form, dtype), draws_of(form, maps.sampling_law, 0)
-    scratch = lane_blocks.new_scratch(system, draws, LANES, shared=False)
+    scratch = lane_blocks.new_scratch(system, draws, (GROUPS + 1) * LANES, shared=False)
     kinds = body, maps.dim, noise, rows, layout, dtype
     single, lifted = custom_steps(body_of(body), maps.dim, noise, rows, layout), lifted_body(*kinds).body
     many = None
     if lifted is not None:
-        many = lifted_steps(lifted, maps.dim, noise, rows, layout)
+        many = lifted_steps(lifted, maps.dim, noise, rows, layout, GROUPS)
         system.parameters[-2:] = repeat_addresses(*kinds)
     return SimpleNamespace(single=single, many=many, system=system, scratch=scratch, rows=rows, noise=noise)
 

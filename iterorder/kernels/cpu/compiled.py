@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from iterorder.forms import Affine, Body, Form
-from iterorder.kernels.cpu import float_draws, index_draws
+from iterorder.kernels.cpu import batch_draws, float_draws, index_draws, profile
 from iterorder.kernels.cpu.backward import backward_each, backward_to, mark_diverged, sliding_window
 from iterorder.kernels.cpu.body_steps import body_of, custom_steps, layout_of
 from iterorder.kernels.cpu.draw_tables import PACKED_BITS, Draws, draws_of
@@ -21,7 +21,7 @@ from iterorder.kernels.cpu.incremental import incremental, new_carry
 from iterorder.kernels.cpu.incremental_steps import incremental_steps_of
 from iterorder.kernels.cpu.lane_blocks import Code, Control, Scratch, chunk_of, new_scratch
 from iterorder.kernels.cpu.lanes import LANES
-from iterorder.kernels.cpu.lift.steps import lifted_body, lifted_steps, lifted_text, repeat_addresses
+from iterorder.kernels.cpu.lift.steps import lifted_body, lifted_steps, lifted_text, repeat_addresses, waits_long
 from iterorder.kernels.cpu.packing import Packed, pack
 from iterorder.kernels.cpu.steps import steps_of
 from iterorder.kernels.cpu.sweep import CHUNK, PACKED_CHUNK, backward_sweep, new_sweep
@@ -89,14 +89,19 @@ def incremental_code(form: Form, packed: Packed, draws: Draws) -> Code:
 
 
 def _code(steps: int, draws: Draws, noise_lanes: int) -> Code:
-    return Code(fill_address(FILL[draws.kind]), steps, chunk_of(draws, noise_lanes))
+    return Code(fill_address(fill_of(draws)), steps, chunk_of(draws, noise_lanes))
+
+
+def fill_of(draws: Draws):
+    """The function that draws a chunk of steps."""
+    return batch_draws.batches(draws.batch_size) if batch_draws.has_own_fill(draws) else FILL[draws.kind]
 
 
 def _address_of_steps(form: Form, packed: Packed, draws: Draws, shared: bool) -> int:
     dtype = packed.table.dtype
     if isinstance(form, Body):
         kinds = form.dim, form.noise, form.noise_dim, layout_of(form.params)
-        steps, packed.parameters[-2:] = _body_addresses(form.step, *kinds, dtype)
+        steps, packed.parameters[-2:] = _body_addresses(form.step, *kinds, dtype, profile.PROFILE.lane_groups)
         return steps
     return steps_address(steps_of(form, packed, draws, shared), dtype)
 
@@ -120,7 +125,7 @@ def _incremental_address(function, dtype: np.dtype) -> int:
 
 
 @lru_cache(maxsize=256)
-def _body_addresses(step, dim, noise, noise_dim, layout, dtype: np.dtype) -> tuple[int, tuple[int, int]]:
+def _body_addresses(step, dim, noise, noise_dim, layout, dtype: np.dtype, groups: int) -> tuple[int, tuple[int, int]]:
     """The compiled step of a body, the same for all whose parameters have the same types and shapes.
 
     And what repeats a step of eight replicas one at a time; zeros where each is worked on by itself.
@@ -129,7 +134,7 @@ def _body_addresses(step, dim, noise, noise_dim, layout, dtype: np.dtype) -> tup
     arguments = example.packed, example.scratch, 0, 0, 0, 0
     body = lifted_text(step, dim, rows, layout).body
     if body is not None:
-        steps = lifted_steps(body, dim, noise, rows, layout)
+        steps = lifted_steps(body, dim, noise, rows, layout, groups if waits_long(step, dim) else 1)
         if is_compiled_for(steps, *arguments) or lifted_body(step, dim, noise, rows, layout, dtype).body is not None:
             return address_of(steps, *arguments), repeat_addresses(step, dim, noise, rows, layout, dtype)
     return address_of(custom_steps(body_of(step), dim, noise, rows, layout), *arguments), (0, 0)

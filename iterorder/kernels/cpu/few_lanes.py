@@ -23,7 +23,7 @@ def few_of(n_replicas: int) -> int:
 def few_code(form: Form, packed: Packed, draws: Draws, few: int) -> Code:
     """`compiled.code_for` of a block of eight lanes of which the first `few` are used."""
     chunk = chunk_of(draws, LANES)
-    fill = few_fill(draws, few, chunk) or compiled.FILL[draws.kind]
+    fill = few_fill(draws, few, chunk) or compiled.fill_of(draws)
     if isinstance(form, Body) or _has_only_vectors(form, packed):
         return compiled.code_for(form, packed, draws, LANES, shared=False)._replace(fill=compiled.fill_address(fill))
     steps = steps_of(form, packed, draws, False, few)

@@ -48,7 +48,8 @@ def steps_over_lanes(run_of: Callable, few: int, groups: int):
         def steps(packed, scratch, start, stop, direction, first_lane):
             with_aligned_stack()
             lane, lanes = first_lane, scratch.states.shape[1]
-            while lane + wide <= lanes:
+            alone = scratch.drawn.shape[1] < lanes  # noise that all share is drawn for one group
+            while lane + wide <= lanes and not alone:
                 run_wide(packed, scratch, start, stop, direction, lane)
                 lane += wide
             while lane < lanes:

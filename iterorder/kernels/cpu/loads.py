@@ -192,13 +192,13 @@ def _gathered(table, drawn, kinds, count, width):
             else:
                 read = {1: _column_of_one, 2: _columns_of_two, 4: _columns_of_four}[width]
             groups = [read(builder, rows[i : i + LANES], len(columns)) for i in range(0, width, LANES)]
-            columns += [_joined(builder, vectors) for vectors in zip(*groups, strict=True)]
+            columns += [joined(builder, vectors) for vectors in zip(*groups, strict=True)]
         return context.make_tuple(builder, kind, columns[: kind.count])
 
     return kind(*kinds), generate
 
 
-def _joined(builder, vectors):
+def joined(builder, vectors):
     """The lanes of one, two or four vectors in one."""
     while len(vectors) > 1:
         lanes = range(2 * vectors[0].type.count)

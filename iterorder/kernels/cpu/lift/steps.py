@@ -20,37 +20,38 @@ from iterorder.kernels.cpu.attempt import succeeds
 from iterorder.kernels.cpu.body_steps import MAX_LANE_DIM, layout_of, parameter_types, parameters_at
 from iterorder.kernels.cpu.explain import missing_call, reason_and_hint
 from iterorder.kernels.cpu.images import images_arguments, images_kernel
+from iterorder.kernels.cpu.lane_groups import steps_over_lanes
 from iterorder.kernels.cpu.lanes import LANES, load_from, row_pointer, store_to
 from iterorder.kernels.cpu.lift import varying_operations  # noqa: F401, which teaches the compiler what bodies use
 from iterorder.kernels.cpu.lift.one_exit import CannotLift
-from iterorder.kernels.cpu.lift.own_functions import with_own_functions
+from iterorder.kernels.cpu.lift.own_functions import OWN, with_own_functions
 from iterorder.kernels.cpu.lift.rewrite import has_text, lifted_function
 from iterorder.kernels.cpu.lift.varying import Varying
 from iterorder.kernels.cpu.lift.varying_arrays import LONGEST_ROW, array_of, new_array, on_stack, unwritable
 from iterorder.kernels.cpu.mixed_draws import IndexAndFloats, index_and_floats
-from iterorder.kernels.targets import OPTIONS, address_of, call_at, jit, jit_allocating
+from iterorder.kernels.targets import OPTIONS, address_of, call_at, jit_allocating, jit_inline
 
 #: Draws up to this size are held in registers (or on the stack) by a step.
 MOST_DRAWS = 64
-
-_WORDS = array_of(types.float64, writable=False)
-VARYING_DRAW = IndexAndFloats(Varying(types.int64, LANES), _WORDS)
+#: Steps of so few coordinates, or with one of these functions, wait for themselves.
+FEW_COORDINATES, LONG_FUNCTIONS = 2, frozenset({*OWN, "sqrt"})
 
 
 # --------------------------------------------------------------------------------------------------------------- draws
 
 
-def varying_draw_type(noise: str):
-    """The Numba type of the draws of eight lanes."""
+def varying_draw_type(noise: str, lanes: int):
+    """The Numba type of the draws of so many lanes."""
     if noise == "index+normal":
-        return VARYING_DRAW
-    return array_of(types.int64 if noise == "index" else types.float64, writable=False)
+        return IndexAndFloats(Varying(types.int64, lanes), array_of(types.float64, lanes, writable=False))
+    return array_of(types.int64 if noise == "index" else types.float64, lanes, writable=False)
 
 
-def varying_draw(noise: str):
-    """The draws of eight lanes: rows first … first + count − 1 of their columns, copied next to the step."""
-    kind = varying_draw_type(noise)
-    words = _WORDS if noise == "index+normal" else kind
+def varying_draw(noise: str, lanes: int):
+    """The draws of some lanes: rows first … first + count − 1 of their columns, copied next to the step."""
+    kind = varying_draw_type(noise, lanes)
+    mixed = noise == "index+normal"
+    words = array_of(types.float64, lanes, writable=False) if mixed else kind
 
     @intrinsic(prefer_literal=True)
     def read(typing_context, drawn, first, lane, count):
@@ -63,13 +64,11 @@ def varying_draw(noise: str):
             array, place = on_stack(context, builder, words, count.literal_value)
             for k in range(count.literal_value):
                 source = builder.gep(row, [builder.mul(stride, stride.type(k))])
-                if k == 0 and words is not kind:
-                    index = load_from(builder, source, LANES)
-                bits = builder.bitcast(load_from(builder, source, LANES), place.type.pointee)
+                if k == 0 and mixed:
+                    index = load_from(builder, source, lanes)
+                bits = builder.bitcast(load_from(builder, source, lanes), place.type.pointee)
                 builder.store(bits, builder.gep(place, [ir.Constant(ir.IntType(64), k)]))
-            if words is kind:
-                return array
-            return index_and_floats(context, builder, VARYING_DRAW, index, array)
+            return index_and_floats(context, builder, kind, index, array) if mixed else array
 
         return kind(drawn, types.intp, types.intp, count), generate
 
@@ -79,20 +78,22 @@ def varying_draw(noise: str):
 # --------------------------------------------------------------------------------------------------------------- steps
 
 
-@intrinsic
-def _load(typing_context, states, row, lane):
-    """states[row, lane : lane + 8] as numbers of eight lanes."""
-    kind = Varying(states.dtype, LANES)
+@intrinsic(prefer_literal=True)
+def _load(typing_context, states, row, lane, lanes):
+    """states[row, lane : lane + lanes] as numbers of so many lanes (a literal)."""
+    if not isinstance(lanes, types.IntegerLiteral):
+        return None
+    kind = Varying(states.dtype, lanes.literal_value)
 
     def generate(context, builder, signature, arguments):
-        return load_from(builder, row_pointer(context, builder, states, *arguments), LANES)
+        return load_from(builder, row_pointer(context, builder, states, *arguments[:3]), kind.lanes)
 
-    return kind(states, types.intp, types.intp), generate
+    return kind(states, types.intp, types.intp, lanes), generate
 
 
 @intrinsic
 def _store(typing_context, numbers, states, row, lane):
-    """states[row, lane : lane + 8] ← numbers of eight lanes."""
+    """states[row, lane : …] ← numbers of several lanes."""
 
     def generate(context, builder, signature, arguments):
         store_to(builder, arguments[0], row_pointer(context, builder, states, *arguments[1:]))
@@ -142,8 +143,13 @@ def lifted_body(function, dim: int, noise: str, rows: int, layout: tuple, dtype)
     found = lifted_text(function, dim, rows, layout)
     if found.body is None:
         return found
-    state, given = from_dtype(np.dtype(dtype)), parameter_types(layout)
-    kinds = array_of(state, writable=False), varying_draw_type(noise), given, array_of(state, writable=True)
+    state, given, out = from_dtype(np.dtype(dtype)), parameter_types(layout), {"writable": True}
+    kinds = (
+        array_of(state, LANES, writable=False),
+        varying_draw_type(noise, LANES),
+        given,
+        array_of(state, LANES, **out),
+    )
     try:
         found.body.compile(kinds)
     except Exception as error:  # Numba raises many kinds
@@ -180,6 +186,11 @@ def _in_words(error: Exception, function) -> str:
     return f"uses {name} of numbers that differ between replicas, which there is for single numbers only"
 
 
+def waits_long(step, dim: int) -> bool:
+    """Whether a step has little to do beside the chain of its own results, so that several groups fit in the wait."""
+    return dim <= FEW_COORDINATES or not LONG_FUNCTIONS.isdisjoint(step.__code__.co_names)
+
+
 def engine_of(form: Body) -> str:
     """How steps of a body are done, in words."""
     rows = form.noise_dim + (form.noise == "index+normal")
@@ -187,18 +198,20 @@ def engine_of(form: Body) -> str:
     return f"one replica at a time: {found.reason}" if found.body is None else f"{LANES} replicas at once"
 
 
-def lifted_steps(body, dim: int, noise: str, rows: int, layout: tuple):
-    """The steps of a block for a body of `lifted_text`."""
-    draw, parameters = varying_draw(noise), parameters_at(layout)
+def lifted_steps(body, dim: int, noise: str, rows: int, layout: tuple, groups: int):
+    """The steps of a block for a body of `lifted_text`, for groups of eight lanes at once where each has draws."""
+    parameters = parameters_at(layout)
 
-    @jit
-    def column_steps(packed, scratch, start, stop, direction, first_lane):
-        states, drawn, given = scratch.states, scratch.drawn, parameters(packed.parameters)
-        for lane in range(first_lane, states.shape[1], LANES):
-            x, image = new_array(states, dim), new_array(states, dim)
+    def run_of(width: int):
+        draw = varying_draw(noise, width)
+
+        @jit_inline
+        def run(packed, scratch, start, stop, direction, lane):
+            states, drawn, given = scratch.states, scratch.drawn, parameters(packed.parameters)
+            x, image = new_array(states, dim, width), new_array(states, dim, width)
             column = lane % drawn.shape[1]  # a division, which the compiler leaves in the loop
             for k in range(dim):
-                x[k] = _load(states, k, lane)
+                x[k] = _load(states, k, lane, width)
             for row in range(start, stop, direction):
                 for k in range(dim):
                     image[k] = np.nan  # what a branch leaves out is not a number
@@ -210,10 +223,13 @@ def lifted_steps(body, dim: int, noise: str, rows: int, layout: tuple):
                     for k in range(dim):
                         _store(x[k], states, k, lane)
                     memory = packed.parameters
-                    call_at(memory[memory.size - 2], (memory, states, drawn, row * rows, rows, lane))
+                    for group in range(lane, lane + width, LANES):
+                        call_at(memory[memory.size - 2], (memory, states, drawn, row * rows, rows, group))
                     for k in range(dim):
-                        x[k] = _load(states, k, lane)
+                        x[k] = _load(states, k, lane, width)
             for k in range(dim):
                 _store(x[k], states, k, lane)
 
-    return column_steps
+        return run
+
+    return steps_over_lanes(run_of, 0, groups)

@@ -17,7 +17,7 @@ from numba.np.arrayobj import populate_array
 
 from iterorder.kernels.cpu.lanes import LANES, Vector, spread
 from iterorder.kernels.cpu.lift.varying import Varying, converted, in_each_lane, lane_of, scalar_of, some_lane
-from iterorder.kernels.cpu.loads import four_columns, two_columns
+from iterorder.kernels.cpu.loads import four_columns, joined, two_columns
 
 #: Rows up to this length are read as a whole, into vectors.
 LONGEST_ROW = 32
@@ -103,23 +103,22 @@ def choose(typing_context, condition, yes, no):
 # -------------------------------------------------------------------------------------------------------------- arrays
 
 
-def array_of(dtype, *, writable: bool):
-    """The type of an array of numbers of eight lanes."""
-    return types.Array(Varying(dtype, LANES), 1, "C", readonly=not writable)
+def array_of(dtype, lanes: int, *, writable: bool):
+    """The type of an array of numbers of several lanes."""
+    return types.Array(Varying(dtype, lanes), 1, "C", readonly=not writable)
 
 
 @intrinsic(prefer_literal=True)
-def new_array(typing_context, like, length):
-    """An array of `length` (literal) numbers of eight lanes on the stack, of the type of a scalar or of an array."""
-    if not isinstance(length, types.IntegerLiteral):
+def new_array(typing_context, like, length, lanes):
+    """An array of `length` numbers of `lanes` lanes (literals) on the stack, of the type of an array's numbers."""
+    if not (isinstance(length, types.IntegerLiteral) and isinstance(lanes, types.IntegerLiteral)):
         return None
-    dtype = like.dtype if isinstance(like, types.Array) else types.unliteral(like)
-    kind = array_of(dtype, writable=True)
+    kind = array_of(like.dtype, lanes.literal_value, writable=True)
 
     def generate(context, builder, signature, arguments):
         return on_stack(context, builder, kind, length.literal_value)[0]
 
-    return kind(like, length), generate
+    return kind(like, length, lanes), generate
 
 
 def on_stack(context, builder, kind, length):
@@ -143,7 +142,8 @@ def unwritable(typing_context, array):
 
 def _positions(context, builder, index, length):
     """Indices from the front; an index out of range in some lane raises."""
-    zero, many = ir.Constant(index.type, [0] * LANES), spread(builder, length, LANES)
+    lanes = index.type.count
+    zero, many = ir.Constant(index.type, [0] * lanes), spread(builder, length, lanes)
     negative = builder.icmp_signed("<", index, zero)
     positions = builder.select(negative, builder.add(index, many), index)
     outside = builder.not_(builder.icmp_unsigned("<", positions, many))
@@ -156,20 +156,26 @@ def _offsets(context, builder, kind, array, indices, kinds):
     """For each lane, the bytes from the beginning of an array to the entry at its indices."""
     view = context.make_array(kind)(context, builder, array)
     shapes, strides = (cgutils.unpack_tuple(builder, values, kind.ndim) for values in (view.shape, view.strides))
-    total = ir.Constant(ir.VectorType(ir.IntType(64), LANES), [0] * LANES)
+    lanes = _lanes_of(kinds)
+    total = ir.Constant(ir.VectorType(ir.IntType(64), lanes), [0] * lanes)
     for index, source, length, stride in zip(indices, kinds, shapes, strides, strict=False):
         if isinstance(source, Varying):
-            vector = converted(context, builder, index, source.dtype, types.int64, LANES)
+            vector = converted(context, builder, index, source.dtype, types.int64, lanes)
         else:
-            vector = spread(builder, context.cast(builder, index, source, types.int64), LANES)
+            vector = spread(builder, context.cast(builder, index, source, types.int64), lanes)
         positions = _positions(context, builder, vector, length)
-        total = builder.add(total, builder.mul(positions, spread(builder, stride, LANES)))
+        total = builder.add(total, builder.mul(positions, spread(builder, stride, lanes)))
     return total, builder.bitcast(view.data, ir.IntType(8).as_pointer())
 
 
 def _pointers(builder, offsets, base, kind):
-    places = [builder.gep(base, [lane_of(builder, offsets, lane)]) for lane in range(LANES)]
+    places = [builder.gep(base, [lane_of(builder, offsets, lane)]) for lane in range(offsets.type.count)]
     return [builder.bitcast(place, kind.as_pointer()) for place in places]
+
+
+def _lanes_of(kinds) -> int:
+    """Lanes of the types among these that have some."""
+    return next(kind.lanes for kind in kinds if isinstance(kind, Varying))
 
 
 def _is_index(kind):
@@ -187,10 +193,10 @@ def _indices(array, index):
 @infer_global(operator.getitem)
 class _Entry(AbstractTemplate):
     def generic(self, args, kws):
-        if len(args) != 2 or _indices(*args) is None:
+        if len(args) != 2 or (kinds := _indices(*args)) is None:
             return None
         dtype = args[0].dtype
-        return signature(dtype if isinstance(dtype, Varying) else Varying(dtype, LANES), *args)
+        return signature(dtype if isinstance(dtype, Varying) else Varying(dtype, _lanes_of(kinds)), *args)
 
 
 @infer_global(operator.setitem)
@@ -213,7 +219,7 @@ def _lane_pointers(context, builder, signature, arguments):
     offsets, base = _offsets(context, builder, array, arguments[0], indices, kinds)
     if isinstance(array.dtype, Varying):
         size = array.dtype.dtype.bitwidth // 8
-        lanes = ir.Constant(offsets.type, [size * lane for lane in range(LANES)])
+        lanes = ir.Constant(offsets.type, [size * lane for lane in range(offsets.type.count)])
         offsets = builder.add(offsets, lanes)
     return _pointers(builder, offsets, base, context.get_value_type(scalar_of(array.dtype)))
 
@@ -238,14 +244,15 @@ lower_builtin(operator.setitem, types.Array, Varying, Varying)(_set)
 @intrinsic
 def entry_of(typing_context, table, indices):
     """table[i, j, …], where indices may differ between lanes."""
-    if _indices(table, indices) is None:
+    kinds = _indices(table, indices)
+    if kinds is None:
         found = typing_context.resolve_getitem(table, indices)
 
         def generate(context, builder, signature, arguments):
             return context.get_function(operator.getitem, found)(builder, arguments)
 
         return found, generate
-    return Varying(table.dtype, LANES)(table, indices), _get
+    return Varying(table.dtype, _lanes_of(kinds))(table, indices), _get
 
 
 @intrinsic(prefer_literal=True)
@@ -258,7 +265,7 @@ def row_of(typing_context, table, index, length):
         return None
     if not (isinstance(index, Varying) and isinstance(length, types.IntegerLiteral)):
         return None
-    kind, count = array_of(table.dtype, writable=False), length.literal_value
+    kind, count = array_of(table.dtype, index.lanes, writable=False), length.literal_value
 
     def generate(context, builder, signature, arguments):
         offsets, base = _offsets(context, builder, table, arguments[0], (arguments[1],), (index,))
@@ -272,16 +279,17 @@ def row_of(typing_context, table, index, length):
 
 
 def _columns(builder, rows, count):
-    """The first `count` numbers of eight rows, number by number; nothing behind them is read."""
-    kind = ir.VectorType(rows[0].type.pointee, LANES)
+    """The first `count` numbers of some rows, number by number; nothing behind them is read."""
     if count == 1:
+        kind = ir.VectorType(rows[0].type.pointee, len(rows))
         return [in_each_lane(builder, kind, lambda lane: builder.load(rows[lane]))]
     columns: list = []
     while len(columns) < count:
         size = 2 if count < 4 or count - len(columns) <= 2 else 4
         first = min(len(columns), count - size)  # the last block may begin again with some that are there
-        read = (two_columns if size == 2 else four_columns)(builder, rows, first)
-        columns[first:] = read
+        read = two_columns if size == 2 else four_columns
+        groups = [read(builder, rows[i : i + LANES], first) for i in range(0, len(rows), LANES)]
+        columns[first:] = [joined(builder, vectors) for vectors in zip(*groups, strict=True)]
     return columns
 
 
