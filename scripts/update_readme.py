@@ -1,7 +1,7 @@
 """Write the tables of verified claims and of speeds into README.md, from the last reports.
 
 `iterorder check --json reports/check.json` and `make benchmark` make the reports; a table without a report stays as it
-is.
+is. `make benchmark ARGS="forward --without-avx512 --json reports/benchmark-avx2.json"` makes one more.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from iterorder.files import whole_file
@@ -51,13 +52,16 @@ def _short(number: float | None, digits: int) -> str:
     return "–" if number is None else f"{number:.{digits}g}"
 
 
-def benchmark_block(report: dict) -> str:
-    """Ratios of each comparison, then the times of a start."""
+def benchmark_block(report: dict, narrow: dict | None) -> str:
+    """Ratios of each comparison, then the times of a start; `narrow` is the report with AVX-512 switched off."""
     packages = ", ".join(f"{name} {version}" for name, version in report["packages"].items())
     lines = [f"{report['machine']}; {report['rounds']} rounds; {packages}.", ""]
     forward = ("C limit", "JAX tuned", "JAX plain", "NumPy")
     backward = ("compiled loop", "own kernels, each n", "exact sweep")
     lines += _comparisons("forward, 10⁹ maps/s", report["forward"], forward)
+    if narrow is not None:
+        lines += [f"{narrow['machine']}; {narrow['rounds']} rounds.", ""]
+        lines += _comparisons("forward with AVX2, 10⁹ maps/s", narrow["forward"], ("C limit", "JAX tuned"))
     lines += _comparisons("all backward iterates to 2000, trajectories/s", report["backward"], backward)
     lines += _comparisons("distances, 1/s", report["distances"], ("SciPy", "POT"))
     lines += ["| from the start of the process | seconds (least–largest) |", "|---|---|"]
@@ -80,20 +84,27 @@ def _ratio(ratio: dict | None) -> str:
     return "" if ratio is None else f"{ratio['median']:.3g} ({ratio['low']:.2g}–{ratio['high']:.2g})"
 
 
-BLOCKS = {"claims": ("check.json", claims_block), "speeds": ("benchmark.json", benchmark_block)}
+BLOCKS: dict[str, tuple[tuple[str, ...], Callable[..., str]]] = {
+    "claims": (("check.json",), claims_block),
+    "speeds": (("benchmark.json", "benchmark-avx2.json"), benchmark_block),
+}
+
+
+def _report(path: Path) -> dict | None:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 def main(folder: str = "reports") -> int:
     """Replace what stands between the markers of each table that has a report."""
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
-    for name, (report, block_of) in BLOCKS.items():
-        path = ROOT / folder / report
+    for name, (reports, block_of) in BLOCKS.items():
+        path = ROOT / folder / reports[0]
         if not path.exists():
             print(f"{path.relative_to(ROOT)} is not there: the table of {name} stays as it is", file=sys.stderr)
             continue
         begin, end = f"<!-- {name}: written by scripts/update_readme.py -->", f"<!-- end of {name} -->"
-        block = f"{begin}\n{block_of(json.loads(path.read_text(encoding='utf-8')))}\n{end}"
+        block = f"{begin}\n{block_of(*(_report(path.with_name(file)) for file in reports))}\n{end}"
         parts = re.split(f"{re.escape(begin)}.*?{re.escape(end)}", text, flags=re.DOTALL)
         if len(parts) != 2:
             print(f"README.md has {len(parts) - 1} tables of {name} between markers: expected one", file=sys.stderr)

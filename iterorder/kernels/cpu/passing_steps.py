@@ -68,6 +68,34 @@ def moved_sums(typing_context, x, lane, shrink, move, table, previous, item, sta
 
 
 @intrinsic(prefer_literal=True)
+def sums_of_two(typing_context, x, lane, table, items, starts, vectors):
+    """`sums.partial_sums` of two rows of a table and x[lane], which passes through the registers once."""
+    if not (is_table(table) and is_table(x) and isinstance(vectors, types.IntegerLiteral)):
+        return None
+    lanes = row_lanes(x)
+    kind = types.UniTuple(Vector(x.dtype, LANES), 2)
+
+    def generate(context, builder, signature, arguments):
+        state = row_pointer(context, builder, x, *arguments[:2])
+        zero = ir.Constant(ir.VectorType(context.get_value_type(x.dtype), lanes), [0.0] * lanes)
+        rows, sums = [], []
+        for k in range(2):
+            item, start = (builder.extract_value(arguments[at], k) for at in (3, 4))
+            rows.append(row_pointer(context, builder, table, arguments[2], item))
+            first = builder.insert_element(zero, start, ir.Constant(ir.IntType(32), 0))
+            sums.append([first, *[None] * (ROW_CHAINS - 1)])
+        for k in range(vectors.literal_value):
+            number, chain = load_from(builder, state, lanes, k * lanes), k % ROW_CHAINS
+            for row, chains in zip(rows, sums, strict=True):
+                a, known = load_from(builder, row, lanes, k * lanes), chains[chain]
+                chains[chain] = builder.fmul(a, number) if known is None else multiply_add(builder, a, number, known)
+        found = [added_inwards(builder, [value for value in chains if value is not None]) for chains in sums]
+        return context.make_tuple(builder, kind, [folded_to_lanes(builder, value) for value in found])
+
+    return kind(x, types.intp, table, items, starts, vectors), generate
+
+
+@intrinsic(prefer_literal=True)
 def moved_by_batch(
     typing_context, x, lane, shrink, moves, at, place, table, drawn, first, column, size, vectors, ridge
 ):
@@ -162,11 +190,14 @@ def passing_batch_steps(vectors: int, slope: Move, ridge: bool, shared: bool, fe
                 for lane in range(group, group + lanes):
                     noise_lane = 0 if shared else lane
                     for first in range(0, size, LANES):
-                        for slot in range(first, min(first + LANES, size)):
+                        last = min(first + LANES, size)
+                        for slot in range(first, last, 2):
                             item = element(drawn, row * size + slot, noise_lane)
-                            begin = element(constants, item, 0)
-                            found = moved_sums(states, lane, shrink, shrink, table, item, item, begin, vectors, 0, 0)
-                            store(found, sums, slot - first, 0)
+                            other = element(drawn, row * size + min(slot + 1, last - 1), noise_lane)
+                            starts = element(constants, item, 0), element(constants, other, 0)
+                            one, two = sums_of_two(states, lane, table, (item, other), starts, vectors)
+                            store(one, sums, slot - first, 0)
+                            store(two, sums, slot - first + 1, 0)
                         z = sum_each(sums, 0)
                         store(move_along(z, z, factor, given), sums, LANES + first // LANES, 0)
                     at = row * size

@@ -147,51 +147,39 @@ def short_linear_row_steps(vectors: int, ridge: bool, shared: bool, few: int = 0
 
 @cache
 def row_steps(vectors: int, slope: Move, ridge: bool, shared: bool, few: int = 0):
-    """Batches in many dimensions: lanes are coordinates. The moves of a step are made when the next begins.
+    """Batches in many dimensions: lanes are coordinates, and the slopes of eight rows of a batch are found at once.
 
-    Eight states at a time, which stay in the first-level cache for a chunk of steps. Targets that are not folded wait
-    in the place of their moves.
+    One state after the other, in registers for a chunk of steps: the rows of a batch are read again while they are
+    near. Behind their sums stand the targets of rows, if those are not folded, and then their moves.
     """
-    lanes = few or LANES
     folded, move_along, parameters = slope.folded, slope.apply, slope.parameters
 
     @jit
     def steps(packed, scratch, start, stop, direction, first_lane):
-        states, sums, moves = scratch.states, scratch.sums, scratch.moves
+        states, sums, size = scratch.states, scratch.sums, packed.batch_size
         table, constants, drawn = packed.table, packed.constants, scratch.drawn
         factor, given, zero = -packed.scale, parameters(packed.parameters), packed.scale - packed.scale
-        size = packed.batch_size
-        for group in range(first_lane, few or states.shape[0], LANES):
+        for lane in range(first_lane, few or states.shape[0]):
+            noise_lane = 0 if shared else lane
+            x = load_row(states, lane, 0, vectors)
             for row in range(start, stop, direction):
-                for lane in range(group, group + lanes):
-                    noise_lane = 0 if shared else lane
-                    x = load_row(states, lane, 0, vectors)
-                    if row != start:
-                        x = multiple(packed.shrink, x) if ridge else x
-                        for slot in range(size):
-                            item = element(drawn, (row - direction) * size + slot, noise_lane)
-                            x = plus_multiple(x, element(moves, slot, lane), load_row(table, item, 0, vectors))
-                        store_row(x, states, lane)
-                    for slot in range(size):
-                        item = element(drawn, row * size + slot, noise_lane)
-                        constant = element(constants, item, 0)
-                        products = partial_sums(load_row(table, item, 0, vectors), x, constant if folded else zero)
-                        store(products, sums, slot * LANES + lane - group, 0)
-                        if not folded:
-                            moves[slot, lane] = constant
                 for slot in range(size):
-                    z = sum_each(sums, slot * LANES)
-                    target = z if folded else load(moves, slot, group, z)
-                    store(move_along(z, target, factor, given), moves, slot, group)
-        if start != stop:
-            last = (stop - direction) * size
-            for lane in range(first_lane, few or states.shape[0]):
-                x = load_row(states, lane, 0, vectors)
+                    item = element(drawn, row * size + slot, noise_lane)
+                    constant = element(constants, item, 0)
+                    products = partial_sums(load_row(table, item, 0, vectors), x, constant if folded else zero)
+                    store(products, sums, slot, 0)
+                    if not folded:
+                        sums[size + slot // LANES, slot % LANES] = constant
+                for block in range(0, size, LANES):
+                    z, place = sum_each(sums, block), size + block // LANES
+                    target = z if folded else load(sums, place, 0, z)
+                    store(move_along(z, target, factor, given), sums, place, 0)
                 x = multiple(packed.shrink, x) if ridge else x
                 for slot in range(size):
-                    item = element(drawn, last + slot, 0 if shared else lane)
-                    x = plus_multiple(x, element(moves, slot, lane), load_row(table, item, 0, vectors))
-                store_row(x, states, lane)
+                    item = element(drawn, row * size + slot, noise_lane)
+                    move = element(sums, size + slot // LANES, slot % LANES)
+                    x = plus_multiple(x, move, load_row(table, item, 0, vectors))
+            store_row(x, states, lane)
 
     return steps
 
