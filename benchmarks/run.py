@@ -66,6 +66,7 @@ def without_avx512() -> None:
         "NUMBA_CPU_NAME": "znver3",
         "NUMBA_CPU_FEATURES": left,
         "LIMITS_TARGET": "-mno-avx512f",
+        "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
         WITHOUT: "1",
     }
     os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **environment})

@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from iterorder.kernels.cpu.lanes import LANES, counting, element, load, madd, splat, store, where
+from iterorder.kernels.cpu.lanes import LANES, counting, element, load, splat, store, where
 from iterorder.kernels.cpu.loads import (
     broadcast_columns,
     gather_few_columns,
@@ -22,9 +22,7 @@ from iterorder.kernels.cpu.loads import (
 from iterorder.kernels.cpu.sums import affine_image, long_partial_sums, multiple, partial_sums, plus, sum_each
 from iterorder.kernels.targets import jit, jit_inline
 
-ONE, ZERO = np.uint64(1), np.uint64(0)
-#: The bit of each step in a word of 32; from memory it reaches all lanes without an exchange.
-BITS = ONE << np.arange(31, -1, -1, dtype=np.uint64)
+ONE = np.uint64(1)
 
 
 @cache
@@ -68,52 +66,6 @@ def shared_lane_steps(dim: int, single: bool):
                 store_columns(total if single else multiple(packed.scale, total), states, 0, lane)
 
     return steps
-
-
-@cache
-def pair_steps(shared: bool, wide: int):
-    """Two maps on the line, chosen by fair bits: nothing to look up; `wide` lanes at once as far as they go."""
-
-    @jit
-    def steps(packed, scratch, start, stop, direction, first_lane):
-        drawn, states = scratch.drawn, scratch.states
-        lane, lanes = first_lane, states.shape[1]
-        while lane + wide <= lanes:
-            x = load(states, 0, lane, splat(ZERO, wide))
-            store(_pair_of_lanes(x, packed, drawn, start, stop, direction, lane, shared), states, 0, lane)
-            lane += wide
-        while lane < lanes:
-            x = load(states, 0, lane, splat(ZERO, LANES))
-            store(_pair_of_lanes(x, packed, drawn, start, stop, direction, lane, shared), states, 0, lane)
-            lane += LANES
-
-    return steps
-
-
-@jit_inline
-def _pair_of_lanes(x, packed, drawn, row, stop, direction, lane, shared):
-    """As many lanes as x has; one bit of a word a step, and a choice between two slopes and two offsets."""
-    slope0, offset0 = splat(packed.table[0, 0], x), splat(packed.table[0, 1], x)
-    slope1, offset1 = splat(packed.table[1, 0], x), splat(packed.table[1, 1], x)
-    flip = 0 if direction > 0 else 31
-    equal_slopes = packed.table[0, 0] == packed.table[1, 0]
-    while row != stop:
-        words = splat(np.uint64(element(drawn, row // 32, 0)), x) if shared else load(drawn, row // 32, lane, x)
-        bit = row % 32
-        count = min(32 - bit, stop - row) if direction > 0 else min(bit + 1, row - stop)
-        row += count * direction
-        if equal_slopes and count == 32:
-            # The length of this loop is known, so the compiler unrolls it.
-            for k in range(32):
-                x = madd(slope0, x, where((words & BITS[k ^ flip]) != ZERO, offset1, offset0))
-        elif equal_slopes:
-            for k in range(bit, bit + count * direction, direction):
-                x = madd(slope0, x, where((words & BITS[k]) != ZERO, offset1, offset0))
-        else:
-            for k in range(bit, bit + count * direction, direction):
-                second = (words & BITS[k]) != ZERO
-                x = madd(where(second, slope1, slope0), x, where(second, offset1, offset0))
-    return x
 
 
 @cache

@@ -11,9 +11,10 @@ from numba.extending import intrinsic
 
 from iterorder.kernels.cpu.bodies import philox
 from iterorder.kernels.cpu.draw_tables import BATCH, Draws
-from iterorder.kernels.cpu.lanes import LANES, counting, spread
+from iterorder.kernels.cpu.lane_groups import fill_over_lanes
+from iterorder.kernels.cpu.lanes import counting, spread
 from iterorder.kernels.cpu.loads import items_of, store_columns
-from iterorder.kernels.targets import jit, jit_inline
+from iterorder.kernels.targets import jit_inline
 
 #: Sizes from the first up to the second; a block of noise serves two batches of two.
 SMALLEST, LARGEST = 3, 16
@@ -29,15 +30,17 @@ def batches(size: int):
     """The function that fills the draws of batches of `size` points, as `index_draws` describes it."""
     words_of = _words_of((size + 3) // 4)
 
-    @jit
-    def fill(draws, drawn, shuffle, replica, stride, base, first, last):
-        for row in range(first, last):
-            for lane in range(0, drawn.shape[1], LANES):
-                replicas = counting(replica + np.uint64(lane) * stride, stride, LANES)
+    def draw_of(width: int):
+        @jit_inline
+        def draw(draws, drawn, replica, stride, base, first, last, lane):
+            replicas = counting(replica + np.uint64(lane) * stride, stride, width)
+            for row in range(first, last):
                 words = words_of(base + np.uint64(row), replicas, draws.key_low, draws.key_high)
                 store_columns(distinct(words, draws.n_items, size), drawn, row * size, lane)
 
-    return fill
+        return draw
+
+    return fill_over_lanes(draw_of)
 
 
 def _words_of(blocks: int):
@@ -71,14 +74,19 @@ def distinct(typing_context, words, n, size):
 
     def generate(context, builder, signature, arguments):
         points: list = []
-        low = ir.Constant(ir.IntType(64), 2**32 - 1)
+        lanes, word_type = words.dtype.lanes, ir.IntType(64)
+
+        def everywhere(number):
+            return spread(builder, number, lanes)
+
+        low = ir.Constant(word_type, 2**32 - 1)
         for slot, word in enumerate(items_of(builder, arguments[0], kind.count)):
-            last = builder.sub(arguments[1], ir.Constant(ir.IntType(64), kind.count - slot))
-            count = builder.and_(builder.add(last, ir.Constant(ir.IntType(64), 1)), low)
-            product = builder.mul(builder.and_(word, spread(builder, low, LANES)), spread(builder, count, LANES))
-            point = builder.lshr(product, spread(builder, ir.Constant(ir.IntType(64), 32), LANES))
+            last = builder.sub(arguments[1], ir.Constant(word_type, kind.count - slot))
+            count = builder.and_(builder.add(last, ir.Constant(word_type, 1)), low)
+            product = builder.mul(builder.and_(word, everywhere(low)), everywhere(count))
+            point = builder.lshr(product, everywhere(ir.Constant(word_type, 32)))
             for taken in [builder.icmp_unsigned("==", point, earlier) for earlier in points]:
-                point = builder.select(taken, spread(builder, last, LANES), point)
+                point = builder.select(taken, everywhere(last), point)
             points.append(point)
         return context.make_tuple(builder, kind, points)
 

@@ -12,31 +12,32 @@ from iterorder import noise
 from iterorder.kernels.bodies.philox import LOW
 from iterorder.kernels.cpu.bodies import below, normal_pair, philox, uniform
 from iterorder.kernels.cpu.lane_conversions import as_bits
-from iterorder.kernels.cpu.lanes import LANES, counting, store
-from iterorder.kernels.targets import jit, jit_inline
+from iterorder.kernels.cpu.lane_groups import fill_over_lanes
+from iterorder.kernels.cpu.lanes import counting, store
+from iterorder.kernels.targets import jit_inline
 
 NORMALS_STREAM = np.uint64(noise.NORMALS << noise.PURPOSE_SHIFT)
 ZERO, ONE, TWO, THREE = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3)
 FIVE, SEVEN = np.uint64(5), np.uint64(7)
 
 
-@jit
-def uniforms(draws, drawn, shuffle, replica, stride, base, first, last):
+def _uniforms_of(width: int):
     """`noise.uniforms`: slot j reads words 2j and 2j + 1 of its step."""
-    count = draws.batch_size
-    if count == 1:  # a block serves two steps
-        for block in range(first // 2, (last + 1) // 2):
-            index = (base >> ONE) + np.uint64(block)
-            for lane in range(0, drawn.shape[1], LANES):
-                replicas = counting(replica + np.uint64(lane) * stride, stride, LANES)
+
+    @jit_inline
+    def draw(draws, drawn, replica, stride, base, first, last, lane):
+        count, replicas = draws.batch_size, counting(replica + np.uint64(lane) * stride, stride, width)
+        if count == 1:  # a block serves two steps
+            for block in range(first // 2, (last + 1) // 2):
+                index = (base >> ONE) + np.uint64(block)
                 w0, w1, w2, w3 = philox(index, replicas, ZERO, draws.key_low, draws.key_high)
                 store(as_bits(uniform(w0, w1)), drawn, 2 * block, lane)
                 store(as_bits(uniform(w2, w3)), drawn, 2 * block + 1, lane)
-        return
-    for row in range(first, last):
-        for lane in range(0, drawn.shape[1], LANES):
-            replicas = counting(replica + np.uint64(lane) * stride, stride, LANES)
-            uniform_rows(draws, drawn, row * count, count, lane, base + np.uint64(row), replicas)
+        else:
+            for row in range(first, last):
+                uniform_rows(draws, drawn, row * count, count, lane, base + np.uint64(row), replicas)
+
+    return draw
 
 
 @jit_inline
@@ -49,14 +50,16 @@ def uniform_rows(draws, drawn, first, count, lane, step, replicas):
             store(as_bits(uniform(w2, w3)), drawn, first + slot + 1, lane)
 
 
-@jit
-def normals(draws, drawn, shuffle, replica, stride, base, first, last):
+def _normals_of(width: int):
     """`noise.normals`: a pair from the four words of a group."""
-    count = draws.batch_size
-    for row in range(first, last):
-        for lane in range(0, drawn.shape[1], LANES):
-            replicas = counting(replica + np.uint64(lane) * stride, stride, LANES)
+
+    @jit_inline
+    def draw(draws, drawn, replica, stride, base, first, last, lane):
+        count, replicas = draws.batch_size, counting(replica + np.uint64(lane) * stride, stride, width)
+        for row in range(first, last):
             normal_rows(draws, drawn, row * count, count, lane, base + np.uint64(row), replicas, ZERO)
+
+    return draw
 
 
 @jit_inline
@@ -69,16 +72,18 @@ def normal_rows(draws, drawn, first, count, lane, step, replicas, stream):
             store(as_bits(y), drawn, first + slot + 1, lane)
 
 
-@jit
-def index_and_normals(draws, drawn, shuffle, replica, stride, base, first, last):
+def _index_and_normals_of(width: int):
     """`noise.indices`, and behind each index `noise.normals_beside_index`."""
-    size = draws.batch_size
-    for row in range(first, last):
-        step = base + np.uint64(row)
-        for lane in range(0, drawn.shape[1], LANES):
-            replicas = counting(replica + np.uint64(lane) * stride, stride, LANES)
+
+    @jit_inline
+    def draw(draws, drawn, replica, stride, base, first, last, lane):
+        size, replicas = draws.batch_size, counting(replica + np.uint64(lane) * stride, stride, width)
+        for row in range(first, last):
+            step = base + np.uint64(row)
             store(_index(draws, step, replicas), drawn, row * size, lane)
             normal_rows(draws, drawn, row * size + 1, size - 1, lane, step, replicas, NORMALS_STREAM)
+
+    return draw
 
 
 @jit_inline
@@ -93,3 +98,8 @@ def _index(draws, step, replicas):
     if two:
         return (word >> (np.uint64(31) - (step & np.uint64(31)))) & ONE
     return below(word, draws.n_items & LOW)
+
+
+uniforms, normals, index_and_normals = (
+    fill_over_lanes(draw_of) for draw_of in (_uniforms_of, _normals_of, _index_and_normals_of)
+)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from iterorder.kernels.cpu.affine_steps import BITS, ZERO
 from iterorder.kernels.cpu.lanes import LANES, load, madd, splat, store, where
 from iterorder.kernels.cpu.loads import gather_columns, load_columns, store_columns, store_transposed
+from iterorder.kernels.cpu.pair_steps import BITS, ZERO
 from iterorder.kernels.cpu.sums import (
     dot,
     linear_image,

@@ -12,6 +12,7 @@ from iterorder import noise
 from iterorder.kernels.bodies.philox import LOW
 from iterorder.kernels.cpu.bodies import below, feistel_round, philox
 from iterorder.kernels.cpu.lane_conversions import widened
+from iterorder.kernels.cpu.lane_groups import fill_over_lanes
 from iterorder.kernels.cpu.lanes import LANES, any_lane, counting, element, load, splat, store, where
 from iterorder.kernels.targets import jit, jit_inline
 from iterorder.noise import FEISTEL_ROUNDS
@@ -52,15 +53,21 @@ def _store_four(w0, w1, w2, w3, rows, first, lane):
 #     Steps of the chunk.
 
 
-@jit
-def packed_bits(draws, drawn, shuffle, replica, stride, base, first, last):
+def _packed_bits_of(width: int):
     """Words of 32 fair bits."""
-    for block in range(first // 128, (last + 127) // 128):
-        index = (base >> SEVEN) + np.uint64(block)
-        for lane in range(0, drawn.shape[1], LANES):
-            replicas = counting(replica + np.uint64(lane) * stride, stride, LANES)
+
+    @jit_inline
+    def draw(draws, drawn, replica, stride, base, first, last, lane):
+        replicas = counting(replica + np.uint64(lane) * stride, stride, width)
+        for block in range(first // 128, (last + 127) // 128):
+            index = (base >> SEVEN) + np.uint64(block)
             w0, w1, w2, w3 = philox(index, replicas, ZERO, draws.key_low, draws.key_high)
             _store_four(w0, w1, w2, w3, drawn, 4 * block, lane)
+
+    return draw
+
+
+packed_bits = fill_over_lanes(_packed_bits_of)
 
 
 @jit
@@ -78,16 +85,21 @@ def bits(draws, drawn, shuffle, replica, stride, base, first, last):
                 store((word >> np.uint64(31 - row % 32)) & ONE, drawn, row, lane)
 
 
-@jit
-def indices(draws, drawn, shuffle, replica, stride, base, first, last):
+def _indices_of(width: int):
     """One word a step, one index below n."""
-    n = draws.n_items & LOW
-    for block in range(first // 4, (last + 3) // 4):
-        index = (base >> TWO) + np.uint64(block)
-        for lane in range(0, drawn.shape[1], LANES):
-            replicas = counting(replica + np.uint64(lane) * stride, stride, LANES)
+
+    @jit_inline
+    def draw(draws, drawn, replica, stride, base, first, last, lane):
+        n, replicas = draws.n_items & LOW, counting(replica + np.uint64(lane) * stride, stride, width)
+        for block in range(first // 4, (last + 3) // 4):
+            index = (base >> TWO) + np.uint64(block)
             w0, w1, w2, w3 = philox(index, replicas, ZERO, draws.key_low, draws.key_high)
             _store_four(below(w0, n), below(w1, n), below(w2, n), below(w3, n), drawn, 4 * block, lane)
+
+    return draw
+
+
+indices = fill_over_lanes(_indices_of)
 
 
 @jit

@@ -1,7 +1,7 @@
-"""Steps over the lanes of a block, with several groups of eight in flight as far as they go.
+"""Steps and draws over the lanes of a block, with several groups of eight in flight as far as they go.
 
-A step waits for its sums: the next begins where it ends. Groups that are worked on together wait together. Lanes never
-meet, so that no bit depends on how many are.
+A step waits for its sums, the words of a block for each other. Groups that are worked on together wait together. Lanes
+never meet, so that no bit depends on how many are.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from collections.abc import Callable
 
 from iterorder.kernels.cpu.lanes import LANES, with_aligned_stack
 from iterorder.kernels.targets import jit
+
+#: Groups that are drawn for together; on a processor of few registers as well.
+FILL_GROUPS = 4
 
 
 def steps_over_lanes(run_of: Callable, few: int, groups: int):
@@ -57,3 +60,25 @@ def steps_over_lanes(run_of: Callable, few: int, groups: int):
                 lane += LANES
 
     return steps
+
+
+def fill_over_lanes(draw_of: Callable):
+    """The function that fills the draws of a chunk, as `index_draws` describes it.
+
+    ``draw_of(width)`` is the compiled ``draw(draws, drawn, replica, stride, base, first, last, lane)``, which draws for
+    the lanes lane … lane + width − 1.
+    """
+    draw, draw_wide, wide = draw_of(LANES), draw_of(FILL_GROUPS * LANES), FILL_GROUPS * LANES
+
+    @jit
+    def fill(draws, drawn, shuffle, replica, stride, base, first, last):
+        with_aligned_stack()
+        lane, lanes = 0, drawn.shape[1]
+        while lane + wide <= lanes:
+            draw_wide(draws, drawn, replica, stride, base, first, last, lane)
+            lane += wide
+        while lane < lanes:
+            draw(draws, drawn, replica, stride, base, first, last, lane)
+            lane += LANES
+
+    return fill

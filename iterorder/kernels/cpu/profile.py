@@ -69,8 +69,8 @@ AVX512 = Profile(
     max_draws=2**11,
     max_state_numbers=2**10,
 )
-#: 16 registers of 32 bytes (AVX2); 32 of 16 (NEON) have not been measured.
-NARROW = AVX512._replace(rows_in_registers=False)
+#: 16 registers of 32 bytes (AVX2), eight of which hold 32 lanes; 32 of 16 (NEON) have not been measured.
+NARROW = AVX512._replace(rows_in_registers=False, pair_lanes=32)
 
 
 def profile_for(features: frozenset[str]) -> Profile:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from functools import singledispatch
 
+import numpy as np
+
 from iterorder.forms import Affine, Form, Rows, Stateful
-from iterorder.kernels.cpu import affine_steps, passing_steps, profile, row_steps, single_steps
+from iterorder.kernels.cpu import affine_steps, pair_steps, passing_steps, profile, row_steps, single_steps
 from iterorder.kernels.cpu.draw_tables import PACKED_BITS, Draws
 from iterorder.kernels.cpu.lanes import LANES
 from iterorder.kernels.cpu.packing import Packed
@@ -49,7 +51,8 @@ def steps_of(form: Form, packed: Packed, draws: Draws, shared: bool, few: int = 
 @steps_of.register
 def _(form: Affine, packed: Packed, draws: Draws, shared: bool, few: int = 0):
     if draws.kind == PACKED_BITS:
-        return affine_steps.pair_steps(shared, profile.PROFILE.pair_lanes)
+        lookup = pair_steps.LOOKUP if packed.table.dtype == np.float64 else None
+        return pair_steps.pair_steps(shared, profile.PROFILE.pair_lanes, lookup)
     if packed.lane_layout:
         single = packed.batch_size == 1
         if shared:
