@@ -33,8 +33,8 @@ def quadratic(dim, m=6, **options):
 
 
 # Names say what is special: the layouts change at d = 12 (affine) and 16 (regression), the vectors are eight long, a
-# batch is drawn by search up to 32 points and by marks above, a permutation by Fisher and Yates up to 4096 items, and
-# rows above d = 104 do not fit into registers.
+# batch is drawn in registers up to 16 points, by search up to 32 and by marks above, a permutation by Fisher and Yates
+# up to 4096 items, and rows above d = 104 do not fit into registers.
 SYSTEMS = {
     "two-point": ito.gallery.two_point_quadratic(0.3),
     "bernoulli": ito.gallery.bernoulli_convolution(0.6),
@@ -198,3 +198,5 @@ FEW = [
     "optimizer quadratic d=3 batch linear",
     "optimizer linear d=17",
 ]
+# After all others, whose data come from the same stream of numbers.
+EVERY["linear d=6 batch 20"] = regression(6, n=40, batch_size=20)

@@ -21,7 +21,7 @@ from iterorder.kernels.cpu.packing import pack
 from iterorder.maps.gaussian_regression import gaussian_step
 from tests.kernel_calls import call_compiled
 
-LANES, N_MAPS = 64, 7
+N_MAPS = 7
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, 2.5, -3.5, 1e-310, 1e300, -1e300, np.inf, -np.inf, np.nan]
 TABLE = np.random.default_rng(4).normal(size=(N_MAPS, 3))
 #: Groups of lanes that are worked on at once; one more is worked on alone.
@@ -38,7 +38,7 @@ def engines(maps, dtype):
     layout = layout_of(maps.params)
     form = maps.form()
     system, draws = pack(form, dtype), draws_of(form, maps.sampling_law, 0)
-    scratch = lane_blocks.new_scratch(system, draws, (GROUPS + 1) * LANES, shared=False)
+    scratch = lane_blocks.new_scratch(system, draws, 8 * GROUPS + 8, shared=False)
     kinds = body, maps.dim, noise, rows, layout, dtype
     single, lifted = custom_steps(body_of(body), maps.dim, noise, rows, layout), lifted_body(*kinds).body
     many = None

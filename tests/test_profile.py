@@ -83,7 +83,7 @@ RUNS = {
     "shared": {"order": "forward", "noise": "shared"},
     "sweep": {"order": "backward", "save_steps": [*range(20, 40), 131]},
 }
-BATCHES = {"one": logistic(100), "eight": logistic(57, batch_size=8), "nine": EVERY["linear d=70 batch of nine"]}
+BATCHES = {"one": logistic(100), "eight": logistic(57, batch_size=8), "nine": logistic(57, batch_size=9)}
 SAME = [
     name
     for name, maps in EVERY.items()
@@ -105,9 +105,7 @@ def states(monkeypatch):
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("kind", RUNS)
-@pytest.mark.parametrize(
-    "maps", [logistic(100), logistic(57, batch_size=8)], ids=["logistic d=100", "batches of eight"]
-)
+@pytest.mark.parametrize("maps", BATCHES.values(), ids=BATCHES)
 def test_profiles_add_the_moves_of_slopes_and_batches_in_the_same_order(states, maps, kind, dtype):
     wide, narrow = (states(chosen, maps, dtype, **RUNS[kind]) for chosen in PROFILES)
     np.testing.assert_array_equal(wide, narrow)

@@ -119,6 +119,7 @@ class _Forgiving:
 
     def __init__(self, kept, function, enclosed: _Enclosed) -> None:
         self._kept, self._folder, self._own = kept, kept.cache_path, enclosed.own
+        self._name = function.__qualname__
         if self._folder is None:  # where nothing is kept, there is no file
             return
         # A stamp in place of Numba's own, which is a time in some versions.
@@ -147,12 +148,18 @@ class _Forgiving:
         except Exception as error:  # unpickling damaged bytes raises nearly anything
             _warn(f"compiled kernels in {self._folder} cannot be read ({_reason(error)})", REPLACED)
             self._forget()
+        if found is not None and not self._is(found, signature):
+            found = None
         if found is None:  # what follows takes seconds, and the user should know why
             _announce()
         elif self._own:
             with suppress(OSError):
                 os.utime(self._kept._cache_file._index_path)  # the latest to be used are the last to go
         return found
+
+    def _is(self, found, signature) -> bool:
+        """Whether this is the function: two processes that write at once may give two functions one file."""
+        return found.fndesc.qualname == self._name and tuple(found.signature.args) == tuple(signature)
 
     def save_overload(self, signature, result) -> None:
         """Keep a compiled function, if that can be."""

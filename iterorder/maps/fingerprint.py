@@ -32,14 +32,15 @@ def fingerprint(function: types.FunctionType, outside: Outside) -> str:
 
 def _function(function: types.FunctionType, outside: Outside, through: tuple) -> tuple:
     through = (*through, function)
-    named = tuple(sorted((function.__kwdefaults__ or {}).items()))
-    defaults = tuple(_value(value) for value in (*(function.__defaults__ or ()), *(value for _, value in named)))
-    return _code(function.__code__), defaults, _read(outside, through)
+    named = tuple((name, _value(value)) for name, value in sorted((function.__kwdefaults__ or {}).items()))
+    return _code(function.__code__), _value(function.__defaults__), named, _read(outside, through)
 
 
 def _code(code: types.CodeType) -> tuple:
     constants = tuple(_code(item) if isinstance(item, types.CodeType) else _value(item) for item in code.co_consts)
-    return code.co_code.hex(), code.co_names, code.co_varnames, code.co_freevars, code.co_argcount, constants
+    names = code.co_names, code.co_varnames, code.co_freevars
+    shape = code.co_argcount, code.co_kwonlyargcount, code.co_flags
+    return code.co_code.hex(), code.co_exceptiontable.hex(), names, shape, constants
 
 
 def _read(outside: Outside, through: tuple) -> tuple:
@@ -55,13 +56,16 @@ def _outer(value, inner: Outside | None, through: tuple) -> tuple:
         return _value(value)
     if body in through:
         return "itself", through.index(body)
-    options = sorted(value.targetoptions.items()) if is_compiled(value) else None
-    return "function", repr(options), _function(body, read_outside(body) if inner is None else inner, through)
+    if not is_compiled(value):  # of vectorize, cfunc and overload, the code of the function is not all
+        raise _Unknown
+    options = sorted(value.targetoptions.items())
+    kinds = None if getattr(value, "_can_compile", True) else value.nopython_signatures
+    return "function", repr(options), repr(kinds), _function(body, inner or read_outside(body), through)
 
 
 def _value(value) -> tuple:
     if isinstance(value, tuple):
-        return ("tuple", *map(_value, value))
+        return type(value).__qualname__, getattr(value, "_fields", ()), *map(_value, value)
     if isinstance(value, frozenset):
         return ("frozenset", *sorted(map(_value, value)))
     if isinstance(value, CONSTANTS) or value is ...:
@@ -70,6 +74,7 @@ def _value(value) -> tuple:
         return "ufunc", value.__name__
     if found := getattr(value, FINGERPRINT, ""):
         return "function", found
-    if is_settled(value):
-        return "settled", getattr(value, "__module__", ""), getattr(value, "__qualname__", value.__name__)
+    name = getattr(value, "__qualname__", None) or getattr(value, "__name__", None)
+    if is_settled(value) and isinstance(name, str):
+        return "settled", getattr(value, "__module__", ""), name
     raise _Unknown

@@ -76,7 +76,7 @@ def _compiled_anew(dispatcher, outside: Outside):
     made = numba.jit(**dispatcher.targetoptions)(function)
     _refer(function, dispatcher, made)
     if not getattr(dispatcher, "_can_compile", True):
-        for signature in dispatcher.signatures:
+        for signature in dispatcher.nopython_signatures:  # with the types that were declared to come back
             made.compile(signature)
         made.disable_compile()
     return made

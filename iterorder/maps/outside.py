@@ -15,12 +15,15 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.forms import FINGERPRINT
 
-MUTABLE = (np.ndarray, list, dict, set, bytearray, memoryview, array)
+MUTABLE = (np.ndarray, np.void, list, dict, set, bytearray, memoryview, array)
 CONSTANTS = (bool, int, float, complex, str, bytes, np.generic, types.NoneType)
 #: What these packages hold does not change.
 SETTLED = sys.stdlib_module_names | {"numpy", "numba", "scipy", "iterorder"}
 #: Where plain functions that others wrote stand: what they call in their turn is no matter of the user's.
 INSTALLED = re.compile(r"[/\\](site|dist)-packages[/\\]")
+
+#: In place of the attributes of a module that is used otherwise than by an attribute.
+ANYTHING = "*"
 
 
 class Outside:
@@ -99,7 +102,9 @@ def _read_module(module: types.ModuleType, chains: set[tuple[str, ...]], kept: O
     for chain in sorted(chains):
         if chain and hasattr(module, chain[0]):
             names.setdefault(chain[0], set()).add(chain[1:])
-    return _read({name: getattr(module, name) for name in names}, names, kept, through)
+    found = _read({name: getattr(module, name) for name in names}, names, kept, through)
+    # Under another name anything of the module may be read: never the same as what was read at another time.
+    return found if () not in chains else Outside(found.values | {ANYTHING: object()}, found.inner)
 
 
 def body_of(value) -> types.FunctionType | None:

@@ -132,12 +132,15 @@ def _body_addresses(step, dim, noise, noise_dim, layout, dtype: np.dtype, groups
     """
     example, rows = _example(dtype), noise_dim + (noise == "index+normal")
     arguments = example.packed, example.scratch, 0, 0, 0, 0
-    body = lifted_text(step, dim, rows, layout).body
+    body, alone = lifted_text(step, dim, rows, layout).body, custom_steps(body_of(step), dim, noise, rows, layout)
     if body is not None:
         steps = lifted_steps(body, dim, noise, rows, layout, groups if waits_long(step, dim) else 1)
-        if is_compiled_for(steps, *arguments) or lifted_body(step, dim, noise, rows, layout, dtype).body is not None:
+        known = is_compiled_for(steps, *arguments)
+        # Where the other steps are on disk, lifting has failed before.
+        failed = not known and is_compiled_for(alone, *arguments)
+        if known or (not failed and lifted_body(step, dim, noise, rows, layout, dtype).body is not None):
             return address_of(steps, *arguments), repeat_addresses(step, dim, noise, rows, layout, dtype)
-    return address_of(custom_steps(body_of(step), dim, noise, rows, layout), *arguments), (0, 0)
+    return address_of(alone, *arguments), (0, 0)
 
 
 @cache

@@ -28,7 +28,7 @@ def steps_over_lanes(run_of: Callable, few: int, groups: int):
     groups : int
         Groups of eight lanes to work on together.
     """
-    run, run_wide, wide = run_of(few or LANES), run_of(groups * LANES), groups * LANES
+    run = run_of(few or LANES)
 
     if few:
 
@@ -46,6 +46,7 @@ def steps_over_lanes(run_of: Callable, few: int, groups: int):
                 run(packed, scratch, start, stop, direction, lane)
 
     else:
+        run_wide, wide = run_of(groups * LANES), groups * LANES
 
         @jit
         def steps(packed, scratch, start, stop, direction, first_lane):

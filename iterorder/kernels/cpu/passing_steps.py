@@ -162,6 +162,8 @@ def passing_row_steps(vectors: int, slope: Move, ridge: bool, shared: bool, few:
                     store(found, sums, lane - group, 0)
                     if not folded:
                         moves[0, lane] = constant
+                for lane in range(lanes, LANES if few and not folded else lanes):
+                    moves[0, lane] = zero  # of lanes that nobody works on
                 z = sum_each(sums, 0)
                 target = z if folded else load(moves, 0, group, z)
                 store(move_along(z, target, factor, given), moves, 0, group)

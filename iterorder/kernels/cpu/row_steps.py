@@ -150,7 +150,7 @@ def row_steps(vectors: int, slope: Move, ridge: bool, shared: bool, few: int = 0
     """Batches in many dimensions: lanes are coordinates, and the slopes of eight rows of a batch are found at once.
 
     One state after the other, in registers for a chunk of steps: the rows of a batch are read again while they are
-    near. Behind their sums stand the targets of rows, if those are not folded, and then their moves.
+    near. Behind whole groups of sums stand the targets of rows, if those are not folded, and then their moves.
     """
     folded, move_along, parameters = slope.folded, slope.apply, slope.parameters
 
@@ -159,6 +159,9 @@ def row_steps(vectors: int, slope: Move, ridge: bool, shared: bool, few: int = 0
         states, sums, size = scratch.states, scratch.sums, packed.batch_size
         table, constants, drawn = packed.table, packed.constants, scratch.drawn
         factor, given, zero = -packed.scale, parameters(packed.parameters), packed.scale - packed.scale
+        groups = (size + LANES - 1) // LANES
+        targets = groups * LANES
+        moves = targets + groups
         for lane in range(first_lane, few or states.shape[0]):
             noise_lane = 0 if shared else lane
             x = load_row(states, lane, 0, vectors)
@@ -169,15 +172,15 @@ def row_steps(vectors: int, slope: Move, ridge: bool, shared: bool, few: int = 0
                     products = partial_sums(load_row(table, item, 0, vectors), x, constant if folded else zero)
                     store(products, sums, slot, 0)
                     if not folded:
-                        sums[size + slot // LANES, slot % LANES] = constant
-                for block in range(0, size, LANES):
-                    z, place = sum_each(sums, block), size + block // LANES
-                    target = z if folded else load(sums, place, 0, z)
-                    store(move_along(z, target, factor, given), sums, place, 0)
+                        sums[targets + slot // LANES, slot % LANES] = constant
+                for group in range(groups):
+                    z = sum_each(sums, group * LANES)
+                    target = z if folded else load(sums, targets + group, 0, z)
+                    store(move_along(z, target, factor, given), sums, moves + group, 0)
                 x = multiple(packed.shrink, x) if ridge else x
                 for slot in range(size):
                     item = element(drawn, row * size + slot, noise_lane)
-                    move = element(sums, size + slot // LANES, slot % LANES)
+                    move = element(sums, moves + slot // LANES, slot % LANES)
                     x = plus_multiple(x, move, load_row(table, item, 0, vectors))
             store_row(x, states, lane)
 
@@ -206,6 +209,8 @@ def long_row_steps(slope: Move, shared: bool, few: int = 0):
                         store(products, sums, lane - group, 0)
                         if not folded:
                             moves[slot, lane] = constant
+                    for lane in range(lanes, LANES if few and not folded else lanes):
+                        moves[slot, lane] = zero  # of lanes that nobody works on
                     z = sum_each(sums, 0)
                     target = z if folded else load(moves, slot, group, z)
                     store(move_along(z, target, factor, given), moves, slot, group)

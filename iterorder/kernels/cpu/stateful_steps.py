@@ -38,7 +38,7 @@ def stateful_steps(form: Stateful, packed: Packed, shared: bool, few: int = 0):
 
 def _groups_of(form: Stateful) -> int:
     """Groups of lanes to work on at once: with momentum two states of a group are held, and a matrix beside them."""
-    if isinstance(form.gradient, Affine) and form.gradient.dim > 1:
+    if form.gradient.batch_size > 1 or (isinstance(form.gradient, Affine) and form.gradient.dim > 1):
         return 1
     groups = profile.PROFILE.lane_groups
     while groups * form.dim > 4 * profile.PROFILE.lane_groups:
@@ -169,6 +169,8 @@ def _row_slopes(slope: Move, shared: bool, lanes: int):
                 store(products, sums, lane - group, 0)
                 if not folded:
                     scratch.moves[slot, lane] = constant
+            for lane in range(lanes, LANES if lanes < LANES and not folded else lanes):
+                scratch.moves[slot, lane] = 0  # of lanes that nobody works on
             z = sum_each(sums, 0)
             target = z if folded else load(scratch.moves, slot, group, z)
             store(move_along(z, target, weight, parameters(packed.parameters)), scratch.moves, slot, group)

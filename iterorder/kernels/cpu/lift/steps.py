@@ -93,7 +93,7 @@ def _load(typing_context, states, row, lane, lanes):
 
 @intrinsic
 def _store(typing_context, numbers, states, row, lane):
-    """states[row, lane : …] ← numbers of several lanes."""
+    """states[row, lane : lane + lanes] ← numbers of so many lanes."""
 
     def generate(context, builder, signature, arguments):
         store_to(builder, arguments[0], row_pointer(context, builder, states, *arguments[1:]))
@@ -138,6 +138,7 @@ class Lifted(NamedTuple):
     reason: str = ""
 
 
+@lru_cache(maxsize=256)
 def lifted_body(function, dim: int, noise: str, rows: int, layout: tuple, dtype) -> Lifted:
     """The body of steps whose draws have `rows` entries, lifted if that can be, and compiled."""
     found = lifted_text(function, dim, rows, layout)
