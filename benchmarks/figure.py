@@ -80,7 +80,7 @@ def _backward(axes, rows: list[dict]) -> None:
     labels = [row["work"].removeprefix("backward, ") for row in rows]
     axes.axvline(1.0, color="0.6", linewidth=0.8)
     axes.set(yticks=places, yticklabels=labels, xscale="log", xlabel=f"speed of {LIBRARY} in units of …")
-    axes.legend(fontsize="small")
+    axes.legend(fontsize="small", loc="lower right")
     panel_title(axes, "c", "all backward iterates Z₁ … Z₂₀₀₀")
 
 
