@@ -128,7 +128,7 @@ def _incremental_address(function, dtype: np.dtype) -> int:
 def _body_addresses(step, dim, noise, noise_dim, layout, dtype: np.dtype, groups: int) -> tuple[int, tuple[int, int]]:
     """The compiled step of a body, the same for all whose parameters have the same types and shapes.
 
-    And what repeats a step of eight replicas one at a time; zeros where each is worked on by itself.
+    And what repeats a step of several replicas one at a time; zeros where each is worked on by itself.
     """
     example, rows = _example(dtype), noise_dim + (noise == "index+normal")
     arguments = example.packed, example.scratch, 0, 0, 0, 0

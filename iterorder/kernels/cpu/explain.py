@@ -67,7 +67,7 @@ def reason_and_hint(error: Exception) -> tuple[str, str]:
     text = _plain_text(error)
     found = next((match for pattern in REASONS if (match := re.search(pattern, text))), None)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    reason = found.group(0).strip() if found else (lines[0] if lines else type(error).__name__)
+    reason = found.group(0).strip() if found else (lines[0] if lines else f"a {type(error).__name__} without a reason")
     if reason.startswith("No implementation") and (call := missing_call(error)):
         reason = f"No implementation of {call}"
     reason = re.sub(MODULE, r"of module \1", reason)

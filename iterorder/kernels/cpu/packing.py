@@ -32,7 +32,7 @@ class Packed(NamedTuple):
     and ``constants[i]`` holds b or c.
 
     Bodies and slopes that were given as functions find what they need at `parameters`, behind which bodies have the
-    addresses of what repeats a step one replica at a time, where they work on eight. With an `optimizer`, whose
+    addresses of what repeats a step one replica at a time, where they work on several. With an `optimizer`, whose
     numbers that array holds, the table is that of the gradients: (H | −Hc) in place of (A | b), and `dim` is that of
     the state with the velocity.
     """

@@ -28,7 +28,8 @@ class Profile(NamedTuple):
     pair_lanes : int
         Lanes that the steps of two maps on the line keep in flight: they hide the latency of a multiply-add.
     lane_groups : int
-        Groups of eight lanes that steps along rows of few coordinates keep in flight, though not all in registers.
+        Groups of eight lanes that steps in few coordinates keep in flight where they wait for themselves, though not
+        all in registers: along rows, of optimisers, of users.
     max_lanes : int
         Replicas (or backward iterates) worked on side by side.
     bit_chunk, max_chunk, min_chunk : int

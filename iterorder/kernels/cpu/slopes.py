@@ -1,4 +1,4 @@
-"""The slope of a loss in compiled code: what a row of data adds to a state, for eight lanes at once."""
+"""The slope of a loss in compiled code: what a row of data adds to a state, for several lanes at once."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def check_compiles(slope: Slope) -> None:
 
 
 def _free(slope):
-    """A slope of a margin and a target, eight at once where it can be lifted; what raises gives no number."""
+    """A slope of a margin and a target, for all lanes at once where it can be lifted; what raises gives no number."""
 
     @jit_inline
     def apply(z, c, factor, given):

@@ -1,1 +1,1 @@
-"""Functions that users write, for eight lanes at once: branches become choices, numbers become vectors."""
+"""Functions that users write, for several lanes at once: branches become choices, numbers become vectors."""

@@ -1,4 +1,4 @@
-"""`math.exp` and its like in bodies of users: the package's own, whether a body is compiled for one number or eight.
+"""`math.exp` and its like in bodies of users: the package's own, whether a body is compiled for one number or many.
 
 The engines share every bit because they share every function. All other functions, and those in functions of numba.njit
 that a body calls, are what Numba makes of them, in lanes one after the other.

@@ -1,4 +1,4 @@
-"""Steps of maps that a user wrote, for eight replicas at once: the body compiled for numbers of several lanes.
+"""Steps of maps that a user wrote, for several replicas at once: the body compiled for numbers of several lanes.
 
 `kernels.cpu.body_steps` has the same steps one replica at a time. They are the twin of these, what runs where a body
 cannot be lifted, and what repeats a step in which an index was out of range in some lane. Both have the same bits.
@@ -132,7 +132,7 @@ def repeat_addresses(step, dim: int, noise: str, rows: int, layout: tuple, dtype
 
 
 class Lifted(NamedTuple):
-    """A body for numbers of eight lanes; None where there is none, and then why."""
+    """A body for numbers of several lanes; None where there is none, and then why."""
 
     body: Any
     reason: str = ""
@@ -176,6 +176,8 @@ def lifted_text(function, dim: int, rows: int, layout: tuple) -> Lifted:
 def _in_words(error: Exception, function) -> str:
     """Why a body is not compiled for several lanes: what a user wrote, not the types that stand for it."""
     call = missing_call(error)
+    if not str(error).strip():  # of older versions of Numba
+        return "does something with numbers that differ between replicas, which there is for single numbers only"
     if "Varying(" not in call:
         return reason_and_hint(error)[0]
     name = call.partition("(")[0].removeprefix("array_")  # a method of arrays
