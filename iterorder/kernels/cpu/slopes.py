@@ -15,8 +15,8 @@ from iterorder.kernels.cpu.bodies import exp, mathematics
 from iterorder.kernels.cpu.body_steps import layout_of, parameter_types, parameters_at
 from iterorder.kernels.cpu.explain import allocates, explained, makes_arrays
 from iterorder.kernels.cpu.lane_conversions import alike, to_float64, to_type_of
-from iterorder.kernels.cpu.lanes import LANES, Vector, sqrt, where
-from iterorder.kernels.cpu.lift.in_lanes import lifted
+from iterorder.kernels.cpu.lanes import sqrt, where
+from iterorder.kernels.cpu.lift.in_lanes import lifted, may_lift
 from iterorder.kernels.cpu.lift.own_functions import with_own_functions
 from iterorder.kernels.disk_cache import is_kept
 from iterorder.kernels.targets import OPTIONS, check_compiler, jit, jit_inline
@@ -26,12 +26,14 @@ class Move(NamedTuple):
     """A slope, ready to be called in a step.
 
     ``apply(z, c, factor, given)`` is the factor times φ for each lane of the margins z, c the targets where they are
-    not `folded` into the rows; ``parameters(memory)`` reads the `given` of packed maps.
+    not `folded` into the rows; ``parameters(memory)`` reads the `given` of packed maps. A slope that does not lift
+    takes its lanes one after the other.
     """
 
     apply: Callable
     parameters: Callable
     folded: bool
+    lifts: bool = True
 
 
 def move_of(slope: Slope) -> Move:
@@ -42,9 +44,8 @@ def move_of(slope: Slope) -> Move:
 @lru_cache(maxsize=256)
 def _move(function, layout: tuple, folded: bool, exact: bool) -> Move:
     if not folded:
-        many = Vector(types.float64, LANES)
-        apply = _free(lifted(function, (many, many, parameter_types(layout))))
-        return Move(apply, parameters_at(layout), folded)
+        varying = (0, 1)  # the margin and the target
+        return Move(_free(lifted(function, varying)), parameters_at(layout), folded, may_lift(function, varying))
     phi = jit_inline(on_lanes(function))
     return Move((_folded_exact if exact else _folded)(phi), parameters_at(layout), folded)
 

@@ -32,7 +32,8 @@ def stateful_steps(form: Stateful, packed: Packed, shared: bool, few: int = 0):
     else:
         raise TypeError(f"no step for an optimiser of {type(gradient).__name__}")
     if packed.lane_layout:
-        return lane_steps(gradient.dim, slope, momentum, shared, few, 1 if shared else _groups_of(form))
+        alone = shared or (slope is not None and not slope.lifts)
+        return lane_steps(gradient.dim, slope, momentum, shared, few, 1 if alone else _groups_of(form))
     return row_steps(gradient.dim, slope, momentum, shared, few)
 
 

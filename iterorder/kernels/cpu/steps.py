@@ -68,7 +68,8 @@ def _(form: Rows, packed: Packed, draws: Draws, shared: bool, few: int = 0):
     if packed.lane_layout:
         if shared:
             return row_steps.shared_lane_steps(packed.dim, single, slope, ridge)
-        return row_steps.lane_steps(packed.dim, single, slope, ridge, few, profile.PROFILE.lane_groups if single else 1)
+        groups = profile.PROFILE.lane_groups if single and slope.lifts else 1
+        return row_steps.lane_steps(packed.dim, single, slope, ridge, few, groups)
     vectors, shape = packed.row_vectors, profile.PROFILE
     if vectors == 0:
         return row_steps.long_row_steps(slope, shared, few)

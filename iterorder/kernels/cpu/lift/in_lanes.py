@@ -20,15 +20,15 @@ from iterorder.kernels.targets import OPTIONS, jit_inline
 
 
 @lru_cache(maxsize=256)
-def lifted(function: Callable, kinds: tuple):
-    """A compiled function of arguments of these Numba types, for calls from kernels.
+def lifted(function: Callable, varying: tuple[int, ...]):
+    """A compiled function for calls from kernels, with vectors of floats in the place of some numbers.
 
     Parameters
     ----------
     function : function
         Of numbers, arrays and tuples, in plain Python; returns a number.
-    kinds : tuple of Numba types
-        Of the arguments; a `Vector` of floats where the function takes a number.
+    varying : tuple of int
+        The places of the arguments that are vectors.
 
     Returns
     -------
@@ -36,20 +36,30 @@ def lifted(function: Callable, kinds: tuple):
         Of vectors, with the bits that the function has for single numbers: `of_vectors(*arguments)` is a vector. Where
         the function cannot be lifted its lanes are worked on one after the other; where it raises a lane is NaN.
     """
-    plain = with_own_functions(function)
-    options = OPTIONS | {"forceinline": True, "boundscheck": True}
-    single = njit(**options)(plain)
-    names = [plain.__code__.co_varnames[k] for k, kind in enumerate(kinds) if isinstance(kind, Vector)]
-    try:
-        many = njit(**options)(lifted_function(plain, names))
-    except CannotLift:
-        many = None
+    single = njit(**OPTIONS, forceinline=True, boundscheck=True)(with_own_functions(function))
+    many = _for_lanes(function, varying)
 
     @jit_inline
     def of_vectors(*arguments):
         return _called(many, single, arguments)
 
     return of_vectors
+
+
+@lru_cache(maxsize=256)
+def _for_lanes(function: Callable, varying: tuple[int, ...]):
+    """The function rewritten for several lanes, to be compiled; None where that cannot be."""
+    plain = with_own_functions(function)
+    try:
+        many = lifted_function(plain, [plain.__code__.co_varnames[k] for k in varying])
+    except CannotLift:
+        return None
+    return njit(**OPTIONS, forceinline=True, boundscheck=True)(many)
+
+
+def may_lift(function: Callable, varying: tuple[int, ...]) -> bool:
+    """Whether the text of a function can be rewritten for several lanes; the types may still not fit."""
+    return _for_lanes(function, varying) is not None
 
 
 def _call_type(many, typing_context, kinds):
