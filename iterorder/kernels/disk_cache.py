@@ -92,7 +92,9 @@ class _Enclosed:
 
     def _of(self, function) -> str:
         cells = [self._described(cell.cell_contents) for cell in function.__closure__ or ()]
-        return hashlib.sha256(repr((function.__code__.co_code, cells)).encode()).hexdigest()
+        # Functions that only read other globals share their code: its own name tells them apart.
+        code = function.__code__
+        return hashlib.sha256(repr((code.co_qualname, code.co_code, cells)).encode()).hexdigest()
 
     def _described(self, value) -> str:
         """An enclosed function by its name, its file and what it encloses: the file may be one that no stamp covers."""
