@@ -18,6 +18,11 @@ import numpy as np
 FINGERPRINT = "_iterorder_fingerprint"
 
 
+def is_compiled(value) -> bool:
+    """Whether this is a function of numba.njit; what vectorize, cfunc and others make is another matter."""
+    return hasattr(value, "py_func") and hasattr(value, "targetoptions")
+
+
 def name_apart(function: FunctionType) -> None:
     """Let what is compiled of a function have a name of its own.
 

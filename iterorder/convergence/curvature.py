@@ -20,6 +20,11 @@ MIN_POINTS = 12
 HALVES = 4.0
 
 
+def _middle(steps: np.ndarray) -> int:
+    """How many of the steps are in the first half of their span."""
+    return int(np.searchsorted(steps, steps[0] + (steps[-1] - steps[0] + 1) // 2))
+
+
 def half_weights(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weights whose sums over the values are the slopes in the first and in the second half of the steps.
 
@@ -30,7 +35,7 @@ def half_weights(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     >>> float(first @ values), float(second @ values)
     (1.0, 3.0)
     """
-    middle = int(np.searchsorted(steps, steps[0] + (steps[-1] - steps[0] + 1) // 2))
+    middle = _middle(steps)
     first, second = np.zeros(len(steps)), np.zeros(len(steps))
     first[:middle], second[middle:] = slope_weights(steps[:middle]), slope_weights(steps[middle:])
     return first, second
@@ -38,7 +43,7 @@ def half_weights(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def enough_points(steps: np.ndarray) -> bool:
     """Whether both halves hold points enough to tell a bend from scatter."""
-    middle = int(np.searchsorted(steps, steps[0] + (steps[-1] - steps[0] + 1) // 2))
+    middle = _middle(steps)
     return 2 * min(middle, len(steps) - middle) >= MIN_POINTS
 
 

@@ -26,10 +26,12 @@ from iterorder.kernels.disk_cache import compiled_lazily, is_kept
 OPTIONS = {"nogil": True, "error_model": "numpy"}
 #: What of Numba's wrappers kernels do without, half of the time to compile them: that for C, counts of references to
 #: arrays, which a kernel neither makes nor keeps, and, where kernels alone call a function, the wrapper for Python.
-_BARE = {"no_cfunc_wrapper": True, "_nrt": False, "no_cpython_wrapper": True}
+#: Those that Numba has of these options, of which it promises none.
 _BARE = {
-    name: value for name, value in _BARE.items() if hasattr(CPUTargetOptions, name)
-}  # no part of what Numba promises
+    name: value
+    for name, value in (("no_cfunc_wrapper", True), ("_nrt", False), ("no_cpython_wrapper", True))
+    if hasattr(CPUTargetOptions, name)
+}
 _ENTRY = {name: value for name, value in _BARE.items() if name != "no_cpython_wrapper"}
 
 

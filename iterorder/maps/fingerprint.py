@@ -10,8 +10,8 @@ import types
 
 import numpy as np
 
-from iterorder.forms import FINGERPRINT
-from iterorder.maps.outside import CONSTANTS, Outside, body_of, is_compiled, is_settled, read_outside
+from iterorder.forms import FINGERPRINT, is_compiled
+from iterorder.maps.outside import CONSTANTS, Outside, body_of, is_settled, read_outside
 
 
 class _Unknown(Exception):

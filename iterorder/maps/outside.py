@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from iterorder.errors import InvalidInputError
-from iterorder.forms import FINGERPRINT
+from iterorder.forms import FINGERPRINT, is_compiled
 
 MUTABLE = (np.ndarray, np.void, list, dict, set, bytearray, memoryview, array)
 CONSTANTS = (bool, int, float, complex, str, bytes, np.generic, types.NoneType)
@@ -122,11 +122,6 @@ def body_of(value) -> types.FunctionType | None:
 def can_be_kept(value) -> bool:
     """Whether a module or function can be made anew with what it read: a plain function, or one of numba.njit."""
     return isinstance(value, (types.FunctionType, types.ModuleType)) or is_compiled(value)
-
-
-def is_compiled(value) -> bool:
-    """Whether this is a function of numba.njit; what vectorize, cfunc and others make is another matter."""
-    return hasattr(value, "py_func") and hasattr(value, "targetoptions")
 
 
 _MISSING = object()

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from iterorder.errors import MapCompilationError
-from iterorder.maps.outside import MUTABLE, Outside, is_compiled, is_settled, read_outside
+from iterorder.forms import is_compiled
+from iterorder.maps.outside import MUTABLE, Outside, is_settled, read_outside
 
 #: A NaN that no calculation produces: what is still there after a run was not written.
 UNWRITTEN = np.array([0x7FF8DEADBEEF0001], np.uint64).view(np.float64)[0]

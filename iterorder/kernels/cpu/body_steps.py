@@ -224,6 +224,7 @@ def check_compiles(form: Body) -> None:
         raise allocates(form.step, body, compiles)
 
 
+@lru_cache(maxsize=256)
 def custom_steps(body, dim: int, noise: str, rows: int, layout: tuple):
     """The step of a block, as `steps.steps_of` describes it; where the noise is shared its columns are all equal."""
     draw, parameters = draw_view(noise), parameters_at(layout)

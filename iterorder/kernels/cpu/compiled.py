@@ -132,15 +132,16 @@ def _body_addresses(step, dim, noise, noise_dim, layout, dtype: np.dtype, groups
     """
     example, rows = _example(dtype), noise_dim + (noise == "index+normal")
     arguments = example.packed, example.scratch, 0, 0, 0, 0
-    body, alone = lifted_text(step, dim, rows, layout).body, custom_steps(body_of(step), dim, noise, rows, layout)
+    kinds, body = (dim, noise, rows, layout), lifted_text(step, dim, rows, layout).body
     if body is not None:
-        steps = lifted_steps(body, dim, noise, rows, layout, groups if waits_long(step, dim) else 1)
-        known = is_compiled_for(steps, *arguments)
-        # Where the other steps are on disk, lifting has failed before.
-        failed = not known and is_compiled_for(alone, *arguments)
-        if known or (not failed and lifted_body(step, dim, noise, rows, layout, dtype).body is not None):
-            return address_of(steps, *arguments), repeat_addresses(step, dim, noise, rows, layout, dtype)
-    return address_of(alone, *arguments), (0, 0)
+        steps = lifted_steps(body, *kinds, groups if waits_long(step, dim) else 1)
+        if is_compiled_for(steps, *arguments) or (
+            # Where the other steps are on disk, lifting has failed before.
+            not is_compiled_for(custom_steps(body_of(step), *kinds), *arguments)
+            and lifted_body(step, *kinds, dtype).body is not None
+        ):
+            return address_of(steps, *arguments), repeat_addresses(step, *kinds, dtype)
+    return address_of(custom_steps(body_of(step), *kinds), *arguments), (0, 0)
 
 
 @cache

@@ -10,24 +10,31 @@ from functools import cache
 
 import numpy as np
 
-from iterorder.kernels.bodies.philox import LOW
-from iterorder.kernels.cpu.bodies import below, philox
+from iterorder.kernels.cpu.bodies import philox
 from iterorder.kernels.cpu.draw_tables import BATCH, INDEX, NORMALS, PACKED_BITS, UNIFORMS, WEIGHTED, Draws
 from iterorder.kernels.cpu.float_draws import normal_rows, uniform_rows
-from iterorder.kernels.cpu.index_draws import FEW_THRESHOLDS, SMALL_BATCH, batch_words, distinct_by_search, reached
+from iterorder.kernels.cpu.index_draws import (
+    FEW_THRESHOLDS,
+    SMALL_BATCH,
+    as_it_is,
+    batch_words,
+    below_n,
+    distinct_by_search,
+    reached,
+)
 from iterorder.kernels.cpu.lanes import LANES, counting, splat, store
 from iterorder.kernels.targets import jit, jit_inline
 
-ZERO, ONE, TWO, SEVEN = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(7)
+ZERO, ONE = np.uint64(0), np.uint64(1)
 
 
 def few_fill(draws: Draws, few: int, chunk: int):
     """The function that fills the draws of the first `few` lanes; None where there is none but that of all lanes."""
-    of_words = {PACKED_BITS: packed_bits, INDEX: indices, WEIGHTED: weighted}
+    of_words = {PACKED_BITS: (128, as_it_is), INDEX: (4, below_n), WEIGHTED: (4, reached)}
     if draws.kind in of_words:
         # Of four replicas, eight lanes are half used: as fast as the way through memory in time.
         searched = draws.thresholds.size > FEW_THRESHOLDS
-        return None if few == 4 or searched or chunk < 4 * LANES else of_words[draws.kind](few)
+        return None if few == 4 or searched or chunk < 4 * LANES else words(few, *of_words[draws.kind])
     if draws.kind == BATCH:
         small = 2 < draws.batch_size <= SMALL_BATCH  # of two points, a block serves two steps
         return batches(few) if small and chunk >= LANES else None
@@ -62,54 +69,17 @@ def _store_words(w0, w1, w2, w3, found, drawn, row, lane):
 
 
 @cache
-def packed_bits(few: int):
-    """Words of 32 fair bits, 32 words at once."""
+def words(few: int, steps: int, made):
+    """Draws of which a block of noise serves so many steps, 32 words at once; `made` as in `index_draws`."""
 
     @jit
     def fill(draws, drawn, shuffle, replica, stride, base, first, last):
-        for row in range(first // 1024 * 32, (last + 31) // 32, 32):
-            block = (base >> SEVEN) + np.uint64(row // 4)
+        a_word = steps // 4
+        for row in range(first // (8 * steps) * 32, (last + a_word - 1) // a_word, 32):
+            block = base // np.uint64(steps) + np.uint64(row // 4)
             for lane in range(few):
                 w0, w1, w2, w3 = _words(draws, block, replica + np.uint64(lane) * stride)
-                _store_words(w0, w1, w2, w3, shuffle.workspace, drawn, row, lane)
-
-    return fill
-
-
-@cache
-def indices(few: int):
-    """One index below n a step."""
-
-    @jit
-    def fill(draws, drawn, shuffle, replica, stride, base, first, last):
-        n = draws.n_items & LOW
-        for row in range(first // 32 * 32, last, 32):
-            block = (base >> TWO) + np.uint64(row // 4)
-            for lane in range(few):
-                w0, w1, w2, w3 = _words(draws, block, replica + np.uint64(lane) * stride)
-                w0, w1, w2, w3 = below(w0, n), below(w1, n), below(w2, n), below(w3, n)
-                _store_words(w0, w1, w2, w3, shuffle.workspace, drawn, row, lane)
-
-    return fill
-
-
-@cache
-def weighted(few: int):
-    """One item a step: as many as there are thresholds that its word reaches, few of them."""
-
-    @jit
-    def fill(draws, drawn, shuffle, replica, stride, base, first, last):
-        thresholds = draws.thresholds
-        for row in range(first // 32 * 32, last, 32):
-            block = (base >> TWO) + np.uint64(row // 4)
-            for lane in range(few):
-                w0, w1, w2, w3 = _words(draws, block, replica + np.uint64(lane) * stride)
-                w0, w1, w2, w3 = (
-                    reached(thresholds, w0),
-                    reached(thresholds, w1),
-                    reached(thresholds, w2),
-                    reached(thresholds, w3),
-                )
+                w0, w1, w2, w3 = made(draws, w0), made(draws, w1), made(draws, w2), made(draws, w3)
                 _store_words(w0, w1, w2, w3, shuffle.workspace, drawn, row, lane)
 
     return fill

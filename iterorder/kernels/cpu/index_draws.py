@@ -53,21 +53,38 @@ def _store_four(w0, w1, w2, w3, rows, first, lane):
 #     Steps of the chunk.
 
 
-def _packed_bits_of(width: int):
-    """Words of 32 fair bits."""
-
-    @jit_inline
-    def draw(draws, drawn, replica, stride, base, first, last, lane):
-        replicas = counting(replica + np.uint64(lane) * stride, stride, width)
-        for block in range(first // 128, (last + 127) // 128):
-            index = (base >> SEVEN) + np.uint64(block)
-            w0, w1, w2, w3 = philox(index, replicas, ZERO, draws.key_low, draws.key_high)
-            _store_four(w0, w1, w2, w3, drawn, 4 * block, lane)
-
-    return draw
+@jit_inline
+def as_it_is(draws, word):
+    """A word of 32 fair bits, or one that is looked up later."""
+    return word
 
 
-packed_bits = fill_over_lanes(_packed_bits_of)
+@jit_inline
+def below_n(draws, word):
+    """An index below n."""
+    return below(word, draws.n_items & LOW)
+
+
+def _words(steps: int, made):
+    """The fill of draws of which a block of noise serves so many steps; ``made(draws, word)`` is what is stored."""
+
+    def draw_of(width: int):
+        @jit_inline
+        def draw(draws, drawn, replica, stride, base, first, last, lane):
+            replicas = counting(replica + np.uint64(lane) * stride, stride, width)
+            for block in range(first // steps, (last + steps - 1) // steps):
+                index = base // np.uint64(steps) + np.uint64(block)
+                w0, w1, w2, w3 = philox(index, replicas, ZERO, draws.key_low, draws.key_high)
+                w0, w1, w2, w3 = made(draws, w0), made(draws, w1), made(draws, w2), made(draws, w3)
+                _store_four(w0, w1, w2, w3, drawn, 4 * block, lane)
+
+        return draw
+
+    return fill_over_lanes(draw_of)
+
+
+#: Words of 32 fair bits; one index below n a step; one word a step.
+packed_bits, indices, _one_a_step = _words(128, as_it_is), _words(4, below_n), _words(4, as_it_is)
 
 
 @jit
@@ -85,54 +102,32 @@ def bits(draws, drawn, shuffle, replica, stride, base, first, last):
                 store((word >> np.uint64(31 - row % 32)) & ONE, drawn, row, lane)
 
 
-def _indices_of(width: int):
-    """One word a step, one index below n."""
-
-    @jit_inline
-    def draw(draws, drawn, replica, stride, base, first, last, lane):
-        n, replicas = draws.n_items & LOW, counting(replica + np.uint64(lane) * stride, stride, width)
-        for block in range(first // 4, (last + 3) // 4):
-            index = (base >> TWO) + np.uint64(block)
-            w0, w1, w2, w3 = philox(index, replicas, ZERO, draws.key_low, draws.key_high)
-            _store_four(below(w0, n), below(w1, n), below(w2, n), below(w3, n), drawn, 4 * block, lane)
-
-    return draw
-
-
-indices = fill_over_lanes(_indices_of)
-
-
 @jit
 def weighted(draws, drawn, shuffle, replica, stride, base, first, last):
     """One word a step; its item is the number of thresholds that the word reaches."""
-    for block in range(first // 4, (last + 3) // 4):
-        index = (base >> TWO) + np.uint64(block)
-        for lane in range(0, drawn.shape[1], LANES):
-            replicas = counting(replica + np.uint64(lane) * stride, stride, LANES)
-            w0, w1, w2, w3 = philox(index, replicas, ZERO, draws.key_low, draws.key_high)
-            _store_four(w0, w1, w2, w3, drawn, 4 * block, lane)
+    _one_a_step(draws, drawn, shuffle, replica, stride, base, first, last)
     first_row, last_row = first // 4 * 4, (last + 3) // 4 * 4
     if draws.thresholds.size <= FEW_THRESHOLDS:
-        _reached(draws.thresholds, drawn, first_row, last_row)
+        _reached(draws, drawn, first_row, last_row)
     else:
         _searched(draws.thresholds, draws.guide, drawn, first_row, last_row)
 
 
 @jit
-def _reached(thresholds, drawn, first_row, last_row):
+def _reached(draws, drawn, first_row, last_row):
     zero = splat(ZERO, LANES)
     for row in range(first_row, last_row):
         for lane in range(0, drawn.shape[1], LANES):
-            store(reached(thresholds, load(drawn, row, lane, zero)), drawn, row, lane)
+            store(reached(draws, load(drawn, row, lane, zero)), drawn, row, lane)
 
 
 @jit_inline
-def reached(thresholds, words):
-    """How many of the thresholds each word reaches."""
+def reached(draws, word):
+    """How many of the thresholds a word reaches."""
     one, zero = splat(ONE, LANES), splat(ZERO, LANES)
     item = zero
-    for i in range(thresholds.size):
-        item = item + where(words >= thresholds[i], one, zero)
+    for i in range(draws.thresholds.size):
+        item = item + where(word >= draws.thresholds[i], one, zero)
     return item
 
 

@@ -25,65 +25,52 @@ def alike(typing_context, value, example):
 @intrinsic
 def as_bits(typing_context, x):
     """The bits of a float64 as a uint64, of each lane."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.bitcast(arguments[0], context.get_value_type(signature.return_type))
-
-    return _like(x, types.uint64)(x), generate
+    return _cast(x, types.uint64, "bitcast")
 
 
 @intrinsic
 def from_bits(typing_context, x):
     """The float64 with the bits of a uint64, of each lane."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.bitcast(arguments[0], context.get_value_type(signature.return_type))
-
-    return _like(x, types.float64)(x), generate
+    return _cast(x, types.float64, "bitcast")
 
 
 @intrinsic
 def to_float64(typing_context, x):
     """A float as float64."""
-    result = _like(x, types.float64)
-
-    def generate(context, builder, signature, arguments):
-        return arguments[0] if x == result else builder.fpext(arguments[0], context.get_value_type(result))
-
-    return result(x), generate
+    return _cast(x, types.float64, "fpext")
 
 
 @intrinsic
 def widened(typing_context, x):
     """Unsigned integers as uint64, of each lane."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.zext(arguments[0], context.get_value_type(signature.return_type))
-
-    return _like(x, types.uint64)(x), generate
+    return _cast(x, types.uint64, "zext")
 
 
 @intrinsic
 def to_float(typing_context, x):
     """Unsigned integers below 2⁵³ as float64, exactly, of each lane."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.uitofp(arguments[0], context.get_value_type(signature.return_type))
-
-    return _like(x, types.float64)(x), generate
+    return _cast(x, types.float64, "uitofp")
 
 
 @intrinsic
 def to_type_of(typing_context, x, example):
     """A float64, rounded to the type of the example."""
-    result = _like(x, example.dtype if isinstance(example, (Vector, types.Array)) else example)
-
-    def generate(context, builder, signature, arguments):
-        value = arguments[0]
-        return value if x == result else builder.fptrunc(value, context.get_value_type(result))
-
-    return result(x, example), generate
+    kind = example.dtype if isinstance(example, (Vector, types.Array)) else example
+    signature, generate = _cast(x, kind, "fptrunc")
+    return signature.return_type(x, example), generate
 
 
 def _like(kind, dtype):
     return Vector(dtype, kind.lanes) if isinstance(kind, Vector) else dtype
+
+
+def _cast(x, dtype, instruction: str):
+    """The signature and the code of an instruction of LLVM on a number or each lane; none where the type is right."""
+    result = _like(x, dtype)
+
+    def generate(context, builder, signature, arguments):
+        if x == result:
+            return arguments[0]
+        return getattr(builder, instruction)(arguments[0], context.get_value_type(result))
+
+    return result(x), generate

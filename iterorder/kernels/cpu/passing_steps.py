@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from functools import cache
 
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -27,7 +26,7 @@ from iterorder.kernels.cpu.lanes import (
 )
 from iterorder.kernels.cpu.loads import is_table, row_lanes
 from iterorder.kernels.cpu.slopes import Move
-from iterorder.kernels.cpu.sums import ROW_CHAINS, added_inwards, folded_to_lanes, sum_each
+from iterorder.kernels.cpu.sums import ROW_CHAINS, add_product, added_inwards, first_chain, folded_to_lanes, sum_each
 from iterorder.kernels.targets import jit
 
 #: Vectors of a state that are in registers while the rows of a batch are added to them: half of the registers.
@@ -49,18 +48,14 @@ def moved_sums(typing_context, x, lane, shrink, move, table, previous, item, sta
         state = row_pointer(context, builder, x, *arguments[:2])
         row, before = (row_pointer(context, builder, table, arguments[4], arguments[k]) for k in (6, 5))
         factor, along = (spread(builder, number, lanes) for number in arguments[2:4])
-        zero = ir.Constant(ir.VectorType(context.get_value_type(x.dtype), lanes), [0.0] * lanes)
-        first = builder.insert_element(zero, arguments[7], ir.Constant(ir.IntType(32), 0))
-        sums = [first, *[None] * (ROW_CHAINS - 1)]
+        sums = [first_chain(context, builder, x.dtype, lanes, arguments[7]), *[None] * (ROW_CHAINS - 1)]
         for k in range(vectors.literal_value):
             number = load_from(builder, state, lanes, k * lanes)
             if changes:
                 number = builder.fmul(factor, number) if shrinks else number
                 number = multiply_add(builder, along, load_from(builder, before, lanes, k * lanes), number)
                 store_to(builder, number, state, k * lanes)
-            a, chain = load_from(builder, row, lanes, k * lanes), k % ROW_CHAINS
-            known = sums[chain]
-            sums[chain] = builder.fmul(a, number) if known is None else multiply_add(builder, a, number, known)
+            add_product(builder, sums, k, load_from(builder, row, lanes, k * lanes), number)
         return folded_to_lanes(builder, added_inwards(builder, [value for value in sums if value is not None]))
 
     kinds = (x, types.intp, shrink, move, table, types.intp, types.intp, start, vectors, ridge, moves)
@@ -77,18 +72,15 @@ def sums_of_two(typing_context, x, lane, table, items, starts, vectors):
 
     def generate(context, builder, signature, arguments):
         state = row_pointer(context, builder, x, *arguments[:2])
-        zero = ir.Constant(ir.VectorType(context.get_value_type(x.dtype), lanes), [0.0] * lanes)
         rows, sums = [], []
         for k in range(2):
             item, start = (builder.extract_value(arguments[at], k) for at in (3, 4))
             rows.append(row_pointer(context, builder, table, arguments[2], item))
-            first = builder.insert_element(zero, start, ir.Constant(ir.IntType(32), 0))
-            sums.append([first, *[None] * (ROW_CHAINS - 1)])
+            sums.append([first_chain(context, builder, x.dtype, lanes, start), *[None] * (ROW_CHAINS - 1)])
         for k in range(vectors.literal_value):
-            number, chain = load_from(builder, state, lanes, k * lanes), k % ROW_CHAINS
+            number = load_from(builder, state, lanes, k * lanes)
             for row, chains in zip(rows, sums, strict=True):
-                a, known = load_from(builder, row, lanes, k * lanes), chains[chain]
-                chains[chain] = builder.fmul(a, number) if known is None else multiply_add(builder, a, number, known)
+                add_product(builder, chains, k, load_from(builder, row, lanes, k * lanes), number)
         found = [added_inwards(builder, [value for value in chains if value is not None]) for chains in sums]
         return context.make_tuple(builder, kind, [folded_to_lanes(builder, value) for value in found])
 

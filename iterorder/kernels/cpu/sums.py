@@ -31,12 +31,21 @@ def _chained(builder, a, x, start, chains):
     """start + Σ a·x: term k is added to chain k mod `chains`, the first of which begins with `start`."""
     sums = [start, *[None] * (chains - 1)]
     for k, (factor, number) in enumerate(zip(a, x, strict=True)):
-        chain = k % chains
-        if sums[chain] is None:
-            sums[chain] = builder.fmul(factor, number)
-        else:
-            sums[chain] = multiply_add(builder, factor, number, sums[chain])
+        add_product(builder, sums, k, factor, number)
     return added_inwards(builder, [value for value in sums if value is not None])
+
+
+def add_product(builder, sums: list, k: int, factor, number) -> None:
+    """Add term k to its chain, which the first of its terms begins."""
+    chain = k % len(sums)
+    known = sums[chain]
+    sums[chain] = builder.fmul(factor, number) if known is None else multiply_add(builder, factor, number, known)
+
+
+def first_chain(context, builder, dtype, lanes: int, start):
+    """The vector that the first chain begins with: `start` in its first lane."""
+    zero = ir.Constant(ir.VectorType(context.get_value_type(dtype), lanes), [0.0] * lanes)
+    return builder.insert_element(zero, start, ir.Constant(ir.IntType(32), 0))
 
 
 def added_inwards(builder, values):
@@ -74,8 +83,7 @@ def partial_sums(typing_context, a, x, start):
 
     def generate(context, builder, signature, arguments):
         factors, numbers = items_of(builder, arguments[0], x.count), items_of(builder, arguments[1], x.count)
-        zero = ir.Constant(context.get_value_type(kind), [0.0] * kind.lanes)
-        first = builder.insert_element(zero, arguments[2], ir.Constant(ir.IntType(32), 0))
+        first = first_chain(context, builder, kind.dtype, kind.lanes, arguments[2])
         return folded_to_lanes(builder, _chained(builder, factors, numbers, first, ROW_CHAINS))
 
     return Vector(kind.dtype, LANES)(a, x, start), generate

@@ -10,7 +10,7 @@ from __future__ import annotations
 import types
 from functools import lru_cache
 
-from iterorder.forms import FINGERPRINT, name_apart
+from iterorder.forms import FINGERPRINT, is_compiled, name_apart
 from iterorder.kernels.cpu.lift import varying_arrays
 from iterorder.kernels.cpu.lift.choices import Choices
 from iterorder.kernels.cpu.lift.function_text import code_of, tree_of
@@ -57,11 +57,6 @@ def has_text(function: types.FunctionType) -> bool:
     helpers = [function.__globals__.get(name) for name in function.__code__.co_names]
     plain = [getattr(helper, "py_func", None) for helper in helpers if is_compiled(helper)]
     return all(tree_of(part) is not None for part in (function, *plain))
-
-
-def is_compiled(value) -> bool:
-    """Whether this is a function of numba.njit; what vectorize, cfunc and others make is another matter."""
-    return hasattr(value, "py_func") and hasattr(value, "targetoptions")
 
 
 def _lifted_cell(cell):
