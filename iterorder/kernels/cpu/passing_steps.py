@@ -12,6 +12,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from iterorder.kernels.bodies.sums import ROW_CHAINS, add_product, added_inwards
 from iterorder.kernels.cpu.lanes import (
     LANES,
     Vector,
@@ -26,7 +27,7 @@ from iterorder.kernels.cpu.lanes import (
 )
 from iterorder.kernels.cpu.loads import is_table, row_lanes
 from iterorder.kernels.cpu.slopes import Move
-from iterorder.kernels.cpu.sums import ROW_CHAINS, add_product, added_inwards, first_chain, folded_to_lanes, sum_each
+from iterorder.kernels.cpu.sums import Instructions, first_chain, folded_to_lanes, sum_each
 from iterorder.kernels.targets import jit
 
 #: Vectors of a state that are in registers while the rows of a batch are added to them: half of the registers.
@@ -45,7 +46,7 @@ def moved_sums(typing_context, x, lane, shrink, move, table, previous, item, sta
     shrinks, changes = bool(ridge.literal_value), bool(moves.literal_value)
 
     def generate(context, builder, signature, arguments):
-        state = row_pointer(context, builder, x, *arguments[:2])
+        state, write = row_pointer(context, builder, x, *arguments[:2]), Instructions(builder)
         row, before = (row_pointer(context, builder, table, arguments[4], arguments[k]) for k in (6, 5))
         factor, along = (spread(builder, number, lanes) for number in arguments[2:4])
         sums = [first_chain(context, builder, x.dtype, lanes, arguments[7]), *[None] * (ROW_CHAINS - 1)]
@@ -55,8 +56,8 @@ def moved_sums(typing_context, x, lane, shrink, move, table, previous, item, sta
                 number = builder.fmul(factor, number) if shrinks else number
                 number = multiply_add(builder, along, load_from(builder, before, lanes, k * lanes), number)
                 store_to(builder, number, state, k * lanes)
-            add_product(builder, sums, k, load_from(builder, row, lanes, k * lanes), number)
-        return folded_to_lanes(builder, added_inwards(builder, [value for value in sums if value is not None]))
+            add_product(write, sums, k, load_from(builder, row, lanes, k * lanes), number)
+        return folded_to_lanes(builder, added_inwards(write, sums))
 
     kinds = (x, types.intp, shrink, move, table, types.intp, types.intp, start, vectors, ridge, moves)
     return Vector(x.dtype, LANES)(*kinds), generate
@@ -71,7 +72,7 @@ def sums_of_two(typing_context, x, lane, table, items, starts, vectors):
     kind = types.UniTuple(Vector(x.dtype, LANES), 2)
 
     def generate(context, builder, signature, arguments):
-        state = row_pointer(context, builder, x, *arguments[:2])
+        state, write = row_pointer(context, builder, x, *arguments[:2]), Instructions(builder)
         rows, sums = [], []
         for k in range(2):
             item, start = (builder.extract_value(arguments[at], k) for at in (3, 4))
@@ -80,8 +81,8 @@ def sums_of_two(typing_context, x, lane, table, items, starts, vectors):
         for k in range(vectors.literal_value):
             number = load_from(builder, state, lanes, k * lanes)
             for row, chains in zip(rows, sums, strict=True):
-                add_product(builder, chains, k, load_from(builder, row, lanes, k * lanes), number)
-        found = [added_inwards(builder, [value for value in chains if value is not None]) for chains in sums]
+                add_product(write, chains, k, load_from(builder, row, lanes, k * lanes), number)
+        found = [added_inwards(write, chains) for chains in sums]
         return context.make_tuple(builder, kind, [folded_to_lanes(builder, value) for value in found])
 
     return kind(x, types.intp, table, items, starts, vectors), generate

@@ -1,16 +1,20 @@
 """Sums, products and moves of tuples of vectors.
 
-Every sum is written out in the order of its roundings, because the compiler may not, and must not, reorder a sum by
-itself: all kernels get the same bits. `tests/naive.py` has a literal twin of each function.
+Every sum is written out in the order of its roundings, that of `kernels.bodies.sums`: all kernels get the same bits.
+`tests/naive.py` has a literal twin of each function.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from iterorder.kernels.bodies import sums as bodies
+from iterorder.kernels.bodies.sums import LANE_CHAINS, ROW_CHAINS, added_inwards, chained
 from iterorder.kernels.cpu.lanes import (
     LANES,
     Vector,
@@ -23,39 +27,29 @@ from iterorder.kernels.cpu.lanes import (
 )
 from iterorder.kernels.cpu.loads import is_table, items_of, row_lanes
 
-#: Chains of multiply-adds of a sum: few and long beside the other lanes, several and short within one state.
-LANE_CHAINS, ROW_CHAINS = 2, 5
 
+class Instructions(NamedTuple):
+    """`bodies.sums.Arithmetic` in instructions of LLVM, on numbers or vectors."""
 
-def _chained(builder, a, x, start, chains):
-    """start + Σ a·x: term k is added to chain k mod `chains`, the first of which begins with `start`."""
-    sums = [start, *[None] * (chains - 1)]
-    for k, (factor, number) in enumerate(zip(a, x, strict=True)):
-        add_product(builder, sums, k, factor, number)
-    return added_inwards(builder, [value for value in sums if value is not None])
+    builder: ir.IRBuilder
 
+    def product(self, a, b):
+        """a·b."""
+        return self.builder.fmul(a, b)
 
-def add_product(builder, sums: list, k: int, factor, number) -> None:
-    """Add term k to its chain, which the first of its terms begins."""
-    chain = k % len(sums)
-    known = sums[chain]
-    sums[chain] = builder.fmul(factor, number) if known is None else multiply_add(builder, factor, number, known)
+    def product_added(self, a, b, c):
+        """a·b + c."""
+        return multiply_add(self.builder, a, b, c)
+
+    def sum_of(self, a, b):
+        """a + b."""
+        return self.builder.fadd(a, b)
 
 
 def first_chain(context, builder, dtype, lanes: int, start):
     """The vector that the first chain begins with: `start` in its first lane."""
     zero = ir.Constant(ir.VectorType(context.get_value_type(dtype), lanes), [0.0] * lanes)
     return builder.insert_element(zero, start, ir.Constant(ir.IntType(32), 0))
-
-
-def added_inwards(builder, values):
-    """The last is added to the first, the one before to the second, … until one is left."""
-    while len(values) > 1:
-        n = len(values)
-        values = [
-            builder.fadd(values[k], values[n - 1 - k]) if k < n - 1 - k else values[k] for k in range((n + 1) // 2)
-        ]
-    return values[0]
 
 
 @intrinsic
@@ -66,7 +60,7 @@ def dot(typing_context, a, x, start):
 
     def generate(context, builder, signature, arguments):
         factors, numbers = items_of(builder, arguments[0], x.count), items_of(builder, arguments[1], x.count)
-        return _chained(builder, factors, numbers, arguments[2], LANE_CHAINS)
+        return chained(Instructions(builder), factors, numbers, arguments[2], LANE_CHAINS)
 
     return x.dtype(a, x, start), generate
 
@@ -84,7 +78,7 @@ def partial_sums(typing_context, a, x, start):
     def generate(context, builder, signature, arguments):
         factors, numbers = items_of(builder, arguments[0], x.count), items_of(builder, arguments[1], x.count)
         first = first_chain(context, builder, kind.dtype, kind.lanes, arguments[2])
-        return folded_to_lanes(builder, _chained(builder, factors, numbers, first, ROW_CHAINS))
+        return folded_to_lanes(builder, chained(Instructions(builder), factors, numbers, first, ROW_CHAINS))
 
     return Vector(kind.dtype, LANES)(a, x, start), generate
 
@@ -108,7 +102,7 @@ def long_partial_sums(typing_context, table, item, offset, x, lane, size, start)
             builder.store(zero, pointer)
         builder.store(builder.insert_element(zero, arguments[6], ir.Constant(ir.IntType(32), 0)), sums[0])
 
-        def add_product(position, chain):
+        def add_at(position, chain):
             factor, number = (
                 load_from(builder, builder.gep(row, [position]), lanes, chain * lanes) for row in (factors, numbers)
             )
@@ -122,12 +116,13 @@ def long_partial_sums(typing_context, table, item, offset, x, lane, size, start)
             _,
         ):
             for chain in range(ROW_CHAINS):
-                add_product(position, chain)
+                add_at(position, chain)
         for chain in range(ROW_CHAINS - 1):
             end = builder.add(whole, ir.Constant(length.type, chain * lanes))
             with builder.if_then(builder.icmp_signed("<", end, length)):
-                add_product(whole, chain)
-        return folded_to_lanes(builder, added_inwards(builder, [builder.load(pointer) for pointer in sums]))
+                add_at(whole, chain)
+        loaded = [builder.load(pointer) for pointer in sums]
+        return folded_to_lanes(builder, added_inwards(Instructions(builder), loaded))
 
     arguments = (table, types.intp, types.intp, x, types.intp, types.intp, start)
     return Vector(x.dtype, LANES)(*arguments), generate
@@ -213,8 +208,8 @@ def plus_multiple(typing_context, x, factor, a):
 
     def generate(context, builder, signature, arguments):
         many = arguments[1] if isinstance(factor, Vector) else spread(builder, arguments[1], x.dtype.lanes)
-        pairs = zip(items_of(builder, arguments[2], x.count), items_of(builder, arguments[0], x.count), strict=True)
-        return context.make_tuple(builder, x, [multiply_add(builder, many, move, number) for move, number in pairs])
+        moves, numbers = items_of(builder, arguments[2], x.count), items_of(builder, arguments[0], x.count)
+        return context.make_tuple(builder, x, bodies.plus_multiple(Instructions(builder), numbers, many, moves))
 
     return x(x, factor, a), generate
 
@@ -226,10 +221,8 @@ def multiple(typing_context, factor, x):
         return None
 
     def generate(context, builder, signature, arguments):
-        many = spread(builder, arguments[0], x.dtype.lanes)
-        return context.make_tuple(
-            builder, x, [builder.fmul(many, number) for number in items_of(builder, arguments[1], x.count)]
-        )
+        many, numbers = spread(builder, arguments[0], x.dtype.lanes), items_of(builder, arguments[1], x.count)
+        return context.make_tuple(builder, x, bodies.multiple(Instructions(builder), many, numbers))
 
     return x(factor, x), generate
 
@@ -241,8 +234,8 @@ def plus(typing_context, x, y):
         return None
 
     def generate(context, builder, signature, arguments):
-        pairs = zip(*(items_of(builder, argument, x.count) for argument in arguments), strict=True)
-        return context.make_tuple(builder, x, [builder.fadd(*pair) for pair in pairs])
+        both = [items_of(builder, argument, x.count) for argument in arguments]
+        return context.make_tuple(builder, x, bodies.plus(Instructions(builder), *both))
 
     return x(x, y), generate
 
@@ -255,15 +248,10 @@ def affine_image(typing_context, augmented, x):
     """
     if not (isinstance(augmented, types.UniTuple) and augmented.count == x.count * (x.count + 1)):
         return None
-    d = x.count
 
     def generate(context, builder, signature, arguments):
-        rows, numbers = items_of(builder, arguments[0], augmented.count), items_of(builder, arguments[1], d)
-        image = []
-        for k in range(d):
-            row = rows[k * (d + 1) : (k + 1) * (d + 1)]
-            image.append(_chained(builder, row[:d], numbers, row[d], 1))
-        return context.make_tuple(builder, x, image)
+        rows, numbers = items_of(builder, arguments[0], augmented.count), items_of(builder, arguments[1], x.count)
+        return context.make_tuple(builder, x, bodies.affine_image(Instructions(builder), rows, numbers))
 
     return x(augmented, x), generate
 
@@ -275,7 +263,8 @@ def offsets(typing_context, augmented, x):
         return None
 
     def generate(context, builder, signature, arguments):
-        return context.make_tuple(builder, x, items_of(builder, arguments[0], augmented.count)[x.count :: x.count + 1])
+        numbers = items_of(builder, arguments[0], augmented.count)
+        return context.make_tuple(builder, x, bodies.offsets(numbers, x.count))
 
     return x(augmented, x), generate
 
@@ -285,15 +274,9 @@ def linear_image(typing_context, row, augmented):
     """row·A in every lane; `augmented` holds the rows of (A | b), of which b is left out."""
     if not (isinstance(row, types.UniTuple) and augmented.count == row.count * (row.count + 1)):
         return None
-    d = row.count
 
     def generate(context, builder, signature, arguments):
-        factors, numbers = items_of(builder, arguments[0], d), items_of(builder, arguments[1], augmented.count)
-        columns = [[numbers[m * (d + 1) + k] for m in range(d)] for k in range(d)]
-        image = []
-        for column in columns:
-            first = builder.fmul(factors[0], column[0])
-            image.append(_chained(builder, factors[1:], column[1:], first, 1))
-        return context.make_tuple(builder, row, image)
+        factors, numbers = items_of(builder, arguments[0], row.count), items_of(builder, arguments[1], augmented.count)
+        return context.make_tuple(builder, row, bodies.linear_image(Instructions(builder), factors, numbers))
 
     return row(row, augmented), generate
