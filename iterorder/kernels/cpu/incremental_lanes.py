@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
+from iterorder.kernels.bodies.steps import regression_extended
+from iterorder.kernels.cpu.lane_states import LANE_STATES
 from iterorder.kernels.cpu.lanes import LANES, load, madd, splat, store, where
 from iterorder.kernels.cpu.loads import gather_columns, load_columns, store_columns, store_transposed
 from iterorder.kernels.cpu.pair_steps import BITS, ZERO
@@ -13,7 +15,6 @@ from iterorder.kernels.cpu.sums import (
     multiple,
     offsets,
     plus,
-    plus_multiple,
 )
 from iterorder.kernels.targets import jit, jit_inline
 
@@ -130,19 +131,19 @@ def affine_lane_steps(dim: int):
 @cache
 def single_regression_lane_steps(dim: int, ridge: bool):
     """Linear regression in few dimensions, batches of one: the row of data stays in registers, rows of P pass by."""
-    numbers, keep = dim + 1, _keeper(dim)
+    numbers, keep, extended = dim + 1, _keeper(dim), regression_extended(LANE_STATES)
 
     @jit
     def steps(packed, scratch, carry, first, last, states):
-        zero, kept = splat(packed.scale - packed.scale, LANES), 0
+        zero, kept, factor = splat(packed.scale - packed.scale, LANES), 0, -packed.scale
         for row in range(first, last):
             a = gather_columns(packed.table, scratch.drawn, row, 0, numbers)
             for i in range(dim):
                 p, q = load_columns(carry.linear, i * dim, 0, dim), load(carry.offset, i, 0, zero)
-                u = dot(a, p, zero) * -packed.scale
-                store(madd(u, a[dim], q), carry.offset, i, 0)
                 new = multiple(packed.shrink, p) if ridge else p
-                store_columns(plus_multiple(new, u, a), carry.linear, i * dim, 0)
+                new, q = extended(p, q, new, a, a[dim], factor, zero)
+                store(q, carry.offset, i, 0)
+                store_columns(new, carry.linear, i * dim, 0)
             if carry.keep[row - first] >= 0:
                 keep(carry, kept, zero)
                 kept += 1
@@ -154,11 +155,11 @@ def single_regression_lane_steps(dim: int, ridge: bool):
 @cache
 def regression_lane_steps(dim: int, ridge: bool):
     """Linear regression in few dimensions: rank-one updates, 2d² multiply-adds a row of the batch."""
-    numbers, keep = dim + 1, _keeper(dim)
+    numbers, keep, extended = dim + 1, _keeper(dim), regression_extended(LANE_STATES)
 
     @jit
     def steps(packed, scratch, carry, first, last, states):
-        size, zero = packed.batch_size, splat(packed.scale - packed.scale, LANES)
+        size, zero, factor = packed.batch_size, splat(packed.scale - packed.scale, LANES), -packed.scale
         kept = 0
         for row in range(first, last):
             for slot in range(size):
@@ -169,9 +170,7 @@ def regression_lane_steps(dim: int, ridge: bool):
                 new = multiple(packed.shrink, p) if ridge else p
                 for slot in range(size):
                     a = load_columns(carry.rows, slot * numbers, 0, numbers)
-                    u = dot(a, p, zero) * -packed.scale
-                    q = madd(u, a[dim], q)
-                    new = plus_multiple(new, u, a)
+                    new, q = extended(p, q, new, a, a[dim], factor, zero)
                 store(q, carry.offset, i, 0)
                 store_columns(new, carry.linear, i * dim, 0)
             if carry.keep[row - first] >= 0:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from functools import cache
 
+from iterorder.kernels.bodies.steps import row_added
 from iterorder.kernels.cpu.lane_groups import steps_over_lanes
+from iterorder.kernels.cpu.lane_states import LANE_STATES
 from iterorder.kernels.cpu.lanes import LANES, element, load, splat, store, unrelated
 from iterorder.kernels.cpu.loads import (
     broadcast_columns,
@@ -22,7 +24,6 @@ from iterorder.kernels.cpu.loads import (
 )
 from iterorder.kernels.cpu.slopes import Move
 from iterorder.kernels.cpu.sums import (
-    dot,
     long_partial_sums,
     multiple,
     partial_sums,
@@ -37,7 +38,7 @@ from iterorder.kernels.targets import jit, jit_inline
 @cache
 def lane_steps(dim: int, single: bool, slope: Move, ridge: bool, few: int = 0, groups: int = 1):
     """Few dimensions: replicas in lanes, `groups` of eight at once."""
-    numbers, folded, move_along, parameters = dim + 1, slope.folded, slope.apply, slope.parameters
+    numbers, added, parameters = dim + 1, row_added(LANE_STATES, dim, slope), slope.parameters
 
     def run_of(width: int):
         @jit_inline
@@ -51,8 +52,7 @@ def lane_steps(dim: int, single: bool, slope: Move, ridge: bool, few: int = 0, g
                 moved = multiple(packed.shrink, x) if ridge else x
                 for slot in range(row * size, (row + 1) * size):
                     a = gather_few_columns(table, drawn, slot, lane, numbers, width)
-                    z = dot(a, x, a[dim] if folded else zero)
-                    moved = plus_multiple(moved, move_along(z, a[dim], factor, given), a)
+                    moved = added(moved, x, a, factor, given, zero)
                 x = moved
             store_columns(x, scratch.states, 0, lane)
 
@@ -64,7 +64,7 @@ def lane_steps(dim: int, single: bool, slope: Move, ridge: bool, few: int = 0, g
 @cache
 def shared_lane_steps(dim: int, single: bool, slope: Move, ridge: bool):
     """`lane_steps` where every lane meets the rows of lane 0: nothing to gather, so the other lanes fill the wait."""
-    numbers, folded, move_along, parameters = dim + 1, slope.folded, slope.apply, slope.parameters
+    numbers, added, parameters = dim + 1, row_added(LANE_STATES, dim, slope), slope.parameters
 
     @jit
     def steps(packed, scratch, start, stop, direction, first_lane):
@@ -78,8 +78,7 @@ def shared_lane_steps(dim: int, single: bool, slope: Move, ridge: bool):
                 moved = multiple(packed.shrink, x) if ridge else x
                 for slot in range(row * size, (row + 1) * size):
                     a = broadcast_columns(table, element(drawn, slot, 0), numbers)
-                    z = dot(a, x, a[dim] if folded else zero)
-                    moved = plus_multiple(moved, move_along(z, a[dim], factor, given), a)
+                    moved = added(moved, x, a, factor, given, zero)
                 store_columns(moved, states, 0, lane)
 
     return steps

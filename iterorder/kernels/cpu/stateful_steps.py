@@ -10,13 +10,15 @@ from functools import cache
 import numpy as np
 
 from iterorder.forms import Affine, Rows, Stateful
+from iterorder.kernels.bodies.steps import affine_added, position_moved, row_added, velocity_begun
 from iterorder.kernels.cpu import packing, profile
 from iterorder.kernels.cpu.lane_groups import steps_over_lanes
+from iterorder.kernels.cpu.lane_states import LANE_STATES
 from iterorder.kernels.cpu.lanes import LANES, counting, element, load, madd, splat, store, where
 from iterorder.kernels.cpu.loads import broadcast_columns, gather_few_columns, load_few_columns, store_columns
 from iterorder.kernels.cpu.packing import Packed
 from iterorder.kernels.cpu.slopes import Move, move_of
-from iterorder.kernels.cpu.sums import affine_image, dot, long_partial_sums, multiple, plus_multiple, sum_each
+from iterorder.kernels.cpu.sums import long_partial_sums, sum_each
 from iterorder.kernels.targets import jit, jit_inline
 
 ONE = np.uint64(1)
@@ -64,7 +66,8 @@ def _step_size(packed, scratch, row):
 def lane_steps(dim: int, slope: Move | None, momentum: bool, shared: bool, few: int, groups: int = 1):
     """Few dimensions: replicas in lanes, x and v in registers for a chunk of steps; no slope: affine gradients."""
     numbers = dim * (dim + 1) if slope is None else dim + 1
-    with_gradient = _affine_gradient if slope is None else _lane_gradient(dim, slope)
+    begun, moved = velocity_begun(LANE_STATES, momentum), position_moved(LANE_STATES)
+    with_gradient = _affine_gradient() if slope is None else _lane_gradient(dim, slope)
 
     def run_of(width: int):
         @jit_inline
@@ -85,11 +88,11 @@ def lane_steps(dim: int, slope: Move | None, momentum: bool, shared: bool, few: 
             v = load_few_columns(states, dim if momentum else 0, lane, dim, width)
             for row in range(start, stop, direction):
                 h = _step_size(packed, scratch, row)
-                total = plus_multiple(multiple(friction, v), ridge, x) if momentum else multiple(ridge, x)
+                total = begun(x, v, ridge, friction)
                 for slot in range(row * size, (row + 1) * size):
                     total = with_gradient(packed, total, item_of(table, drawn, slot, lane), x, weight)
                 v = total
-                x = plus_multiple(multiple(one - h * decay, x), -h, v)
+                x = moved(x, v, h, decay, one)
             store_columns(x, states, 0, lane)
             if momentum:
                 store_columns(v, states, dim, lane)
@@ -99,21 +102,26 @@ def lane_steps(dim: int, slope: Move | None, momentum: bool, shared: bool, few: 
     return steps_over_lanes(run_of, few, groups)
 
 
-@jit_inline
-def _affine_gradient(packed, total, item, x, weight):
+@cache
+def _affine_gradient():
     """The total with one item's H x − H c, times the weight of an item in the mean."""
-    return plus_multiple(total, weight, affine_image(item, x))
+    added = affine_added(LANE_STATES)
+
+    @jit_inline
+    def with_gradient(packed, total, item, x, weight):
+        return added(total, x, item, weight)
+
+    return with_gradient
 
 
 @cache
 def _lane_gradient(dim: int, slope: Move):
     """The same of one row's φ(aᵀx + c)·a."""
-    folded, move_along, parameters = slope.folded, slope.apply, slope.parameters
+    added, parameters = row_added(LANE_STATES, dim, slope), slope.parameters
 
     @jit_inline
     def with_gradient(packed, total, item, x, weight):
-        z = dot(item, x, item[dim] if folded else item[dim] - item[dim])
-        return plus_multiple(total, move_along(z, item[dim], weight, parameters(packed.parameters)), item)
+        return added(total, x, item, weight, parameters(packed.parameters), item[dim] - item[dim])
 
     return with_gradient
 
