@@ -11,7 +11,8 @@ import pytest
 
 import iterorder as ito
 from iterorder.forms import Stateful
-from iterorder.kernels.cpu import draw_tables, packing
+from iterorder.kernels import draw_tables
+from iterorder.kernels.cpu import packing
 from iterorder.kernels.cpu.incremental_steps import incremental_steps_of
 from iterorder.kernels.cpu.steps import steps_of
 from iterorder.maps.base import RandomMaps

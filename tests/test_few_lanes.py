@@ -8,10 +8,10 @@ import pytest
 import iterorder as ito
 from iterorder import resources
 from iterorder.kernels.cpu import few_draws, profile
-from iterorder.kernels.cpu.draw_tables import BATCH, INDEX, NORMALS, PACKED_BITS, UNIFORMS, WEIGHTED, draws_of
 from iterorder.kernels.cpu.few_lanes import few_of
 from iterorder.kernels.cpu.lanes import load, splat, store
 from iterorder.kernels.cpu.single_steps import total_of_neighbours
+from iterorder.kernels.draw_tables import BATCH, INDEX, NORMALS, PACKED_BITS, UNIFORMS, WEIGHTED, draws_of
 from iterorder.kernels.targets import jit_entry
 from tests import naive
 from tests.systems import EVERY, FEW, logistic

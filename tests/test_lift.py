@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 import iterorder as ito
 from iterorder.kernels.cpu import lane_blocks
 from iterorder.kernels.cpu.body_steps import body_of, custom_steps, layout_of
-from iterorder.kernels.cpu.draw_tables import draws_of
 from iterorder.kernels.cpu.lift.steps import lifted_body, lifted_steps, repeat_addresses
 from iterorder.kernels.cpu.packing import pack
+from iterorder.kernels.draw_tables import draws_of
 from iterorder.maps.gaussian_regression import gaussian_step
 from tests.kernel_calls import call_compiled
 

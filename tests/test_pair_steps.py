@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import iterorder as ito
-from iterorder.kernels.cpu import draw_tables, lane_blocks, packing, pair_steps
+from iterorder.kernels import draw_tables
+from iterorder.kernels.cpu import lane_blocks, packing, pair_steps
 from iterorder.kernels.cpu.pair_steps import LOOKUPS, lookup_for
 from iterorder.kernels.targets import processor_features
 from tests.kernel_calls import call_compiled

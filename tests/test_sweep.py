@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import iterorder as ito
-from iterorder.kernels.cpu import compiled, draw_tables, lane_blocks, packing
+from iterorder.kernels import draw_tables
+from iterorder.kernels.cpu import compiled, lane_blocks, packing
 from iterorder.kernels.cpu.sweep import backward_sweep, new_sweep
 from tests.systems import EVERY, FEW, logistic
 

@@ -11,7 +11,6 @@ from iterorder.forms import Affine
 from iterorder.kernels.cpu import compiled, lane_blocks
 from iterorder.kernels.cpu.algorithm import algorithm, work
 from iterorder.kernels.cpu.backward import backward_each, backward_to, mark_diverged, sliding_window
-from iterorder.kernels.cpu.draw_tables import draws_of
 from iterorder.kernels.cpu.few_lanes import few_code, few_of
 from iterorder.kernels.cpu.forward import forward
 from iterorder.kernels.cpu.incremental import incremental, new_carry
@@ -19,6 +18,7 @@ from iterorder.kernels.cpu.lanes import LANES
 from iterorder.kernels.cpu.packing import pack
 from iterorder.kernels.cpu.sweep import backward_sweep, new_sweep
 from iterorder.kernels.cpu.threads import in_threads
+from iterorder.kernels.draw_tables import draws_of
 from iterorder.kernels.problem import Out, Problem
 from iterorder.progress import Report
 

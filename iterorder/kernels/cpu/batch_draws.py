@@ -10,10 +10,10 @@ from numba import types
 from numba.extending import intrinsic
 
 from iterorder.kernels.cpu.bodies import philox
-from iterorder.kernels.cpu.draw_tables import BATCH, Draws
 from iterorder.kernels.cpu.lane_groups import fill_over_lanes
 from iterorder.kernels.cpu.lanes import counting, spread
 from iterorder.kernels.cpu.loads import items_of, store_columns
+from iterorder.kernels.draw_tables import BATCH, Draws
 from iterorder.kernels.targets import jit_inline
 
 #: Sizes from the first up to the second; a block of noise serves two batches of two.

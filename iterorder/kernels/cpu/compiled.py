@@ -15,7 +15,6 @@ from iterorder.forms import Affine, Body, Form
 from iterorder.kernels.cpu import batch_draws, float_draws, index_draws, profile
 from iterorder.kernels.cpu.backward import backward_each, backward_to, mark_diverged, sliding_window
 from iterorder.kernels.cpu.body_steps import body_of, custom_steps, layout_of
-from iterorder.kernels.cpu.draw_tables import PACKED_BITS, Draws, draws_of
 from iterorder.kernels.cpu.forward import forward
 from iterorder.kernels.cpu.incremental import incremental, new_carry
 from iterorder.kernels.cpu.incremental_steps import incremental_steps_of
@@ -25,6 +24,7 @@ from iterorder.kernels.cpu.lift.steps import lifted_body, lifted_steps, lifted_t
 from iterorder.kernels.cpu.packing import Packed, pack
 from iterorder.kernels.cpu.steps import steps_of
 from iterorder.kernels.cpu.sweep import CHUNK, PACKED_CHUNK, backward_sweep, new_sweep
+from iterorder.kernels.draw_tables import PACKED_BITS, Draws, draws_of
 from iterorder.kernels.targets import address_of, entry_of, is_compiled_for
 from iterorder.sampling import Sampling
 

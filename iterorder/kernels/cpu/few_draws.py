@@ -11,7 +11,6 @@ from functools import cache
 import numpy as np
 
 from iterorder.kernels.cpu.bodies import philox
-from iterorder.kernels.cpu.draw_tables import BATCH, INDEX, NORMALS, PACKED_BITS, UNIFORMS, WEIGHTED, Draws
 from iterorder.kernels.cpu.float_draws import normal_rows, uniform_rows
 from iterorder.kernels.cpu.index_draws import (
     FEW_THRESHOLDS,
@@ -23,6 +22,7 @@ from iterorder.kernels.cpu.index_draws import (
     reached,
 )
 from iterorder.kernels.cpu.lanes import LANES, counting, splat, store
+from iterorder.kernels.draw_tables import BATCH, INDEX, NORMALS, PACKED_BITS, UNIFORMS, WEIGHTED, Draws
 from iterorder.kernels.targets import jit, jit_inline
 
 ZERO, ONE = np.uint64(0), np.uint64(1)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from iterorder.forms import Body, Form, Rows, Stateful
 from iterorder.kernels.cpu import compiled
-from iterorder.kernels.cpu.draw_tables import Draws
 from iterorder.kernels.cpu.few_draws import few_fill
 from iterorder.kernels.cpu.lane_blocks import Code, chunk_of
 from iterorder.kernels.cpu.lanes import LANES
 from iterorder.kernels.cpu.packing import Packed
 from iterorder.kernels.cpu.steps import steps_of
+from iterorder.kernels.draw_tables import Draws
 
 #: Widths of the code for few lanes.
 WIDTHS = (1, 2, 4)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import singledispatch
 
 from iterorder.forms import Affine, Form, Rows
-from iterorder.kernels.cpu import draw_tables, packing
+from iterorder.kernels import draw_tables
+from iterorder.kernels.cpu import packing
 from iterorder.kernels.cpu.incremental_lanes import (
     affine_lane_steps,
     line_steps,

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from iterorder.kernels.cpu import profile
-from iterorder.kernels.cpu.draw_tables import BATCH, FEISTEL, FISHER_YATES, PACKED_BITS, Draws
 from iterorder.kernels.cpu.index_draws import SMALL_BATCH
 from iterorder.kernels.cpu.lanes import LANES
 from iterorder.kernels.cpu.packing import Packed, aligned_zeros
+from iterorder.kernels.draw_tables import BATCH, FEISTEL, FISHER_YATES, PACKED_BITS, Draws
 from iterorder.kernels.targets import call_at, jit, jit_inline
 from iterorder.noise import FEISTEL_ROUNDS
 

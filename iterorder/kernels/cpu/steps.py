@@ -13,11 +13,11 @@ import numpy as np
 
 from iterorder.forms import Affine, Form, Rows, Stateful
 from iterorder.kernels.cpu import affine_steps, pair_steps, passing_steps, profile, row_steps, single_steps
-from iterorder.kernels.cpu.draw_tables import PACKED_BITS, Draws
 from iterorder.kernels.cpu.lanes import LANES
 from iterorder.kernels.cpu.packing import Packed
 from iterorder.kernels.cpu.slopes import move_of
 from iterorder.kernels.cpu.stateful_steps import stateful_steps
+from iterorder.kernels.draw_tables import PACKED_BITS, Draws
 
 
 @singledispatch

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from iterorder.kernels.cpu import draw_tables, packing
+from iterorder.kernels import draw_tables
+from iterorder.kernels.cpu import packing
 from iterorder.kernels.cpu.lane_blocks import Scratch, apply, draw, load_state, new_scratch
 from iterorder.kernels.cpu.lanes import LANES
 from iterorder.kernels.cpu.packing import aligned_zeros

@@ -1,0 +1,1 @@
+"""Kernels for a GPU, or for the simulator of one: loops, draws, memory and launches. The mathematics is `bodies`."""

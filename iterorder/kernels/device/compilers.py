@@ -1,0 +1,155 @@
+"""The one place that knows the compiler for GPUs: numba-cuda, or its simulator where NUMBA_ENABLE_CUDASIM is 1.
+
+numba-cuda is in maintenance; numba-cuda-mlir, its successor, compiles the same text. Every product that the source does
+not write as `madd` keeps its own rounding, as on the processor, so that both give the same bits.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import numpy as np
+from numba import config
+
+from iterorder.kernels.bodies import mathematics as mathematical_bodies
+from iterorder.kernels.cpu import lanes
+from iterorder.kernels.targets import jit_entry, load_bodies
+
+
+@contextmanager
+def _row_stack() -> Iterator[None]:
+    """NumPy with a function that numba-cuda 0.30 asks for when it is imported, and that NumPy 2.5 has no more."""
+    missing = not hasattr(np, "row_stack")
+    if missing:
+        np.row_stack = np.vstack  # type: ignore[attr-defined]  # noqa: NPY201
+    try:
+        yield
+    finally:
+        if missing:
+            del np.row_stack  # type: ignore[attr-defined]  # noqa: NPY201
+
+
+SIMULATED = bool(config.ENABLE_CUDASIM)
+
+with _row_stack():
+    from numba import cuda
+
+    if not SIMULATED:
+        import numba.cuda.np.arrayobj  # noqa: F401  (asks for it when a kernel is compiled)
+
+
+def _without_contraction() -> None:
+    """Tell NVVM to keep products and sums apart; numba-cuda has no option for it."""
+    from numba.cuda.cudadrv import nvvm
+
+    plain = nvvm.compile_ir
+    if hasattr(plain, "__wrapped__"):
+        return
+
+    @functools.wraps(plain)
+    def compile_ir(ir, **options):
+        return plain(ir, **{"fma": False, **options})
+
+    nvvm.compile_ir = compile_ir
+
+
+if not SIMULATED:
+    _without_contraction()
+
+
+def device_function(function: Callable) -> Callable:
+    """What kernels call; in the simulator the function itself, as each call through a wrapper takes microseconds."""
+    return function if SIMULATED else cuda.jit(device=True)(function)
+
+
+def kernel(function: Callable) -> Callable:
+    """What is launched."""
+    return cuda.jit(function)
+
+
+# ---------------------------------------------------------------------------------------------------------- primitives
+
+
+def _simulated() -> dict[str, Callable]:
+    """One rounding of a·b + c is that of this processor: Python has none before 3.13."""
+
+    @jit_entry
+    def one_rounding(a, b, c):
+        return lanes.madd(a, b, c)
+
+    return {
+        "madd": lambda a, b, c: one_rounding(float(a), float(b), float(c)),
+        "madd_single": lambda a, b, c: np.float32(one_rounding(np.float32(a), np.float32(b), np.float32(c))),
+        "as_bits": lambda x: np.float64(x).view(np.uint64),
+        "from_bits": lambda x: np.uint64(x).view(np.float64),
+        "sqrt": lambda x: np.sqrt(np.float64(x)),
+    }
+
+
+def _compiled() -> dict[str, Callable]:
+    import math
+
+    from numba.cuda import libdevice
+
+    fma, fma_single = libdevice.fma, libdevice.fmaf
+    bits_of, number_of = libdevice.double_as_longlong, libdevice.longlong_as_double
+
+    @device_function
+    def madd(a, b, c):
+        return fma(a, b, c)
+
+    @device_function
+    def madd_single(a, b, c):
+        return fma_single(a, b, c)
+
+    @device_function
+    def as_bits(x):
+        return np.uint64(bits_of(x))
+
+    @device_function
+    def from_bits(x):
+        return number_of(np.int64(x))
+
+    @device_function
+    def sqrt(x):
+        return math.sqrt(x)
+
+    return {"madd": madd, "madd_single": madd_single, "as_bits": as_bits, "from_bits": from_bits, "sqrt": sqrt}
+
+
+@device_function
+def _where(condition, yes, no):
+    return yes if condition else no
+
+
+@device_function
+def _alike(value, example):
+    return value
+
+
+@device_function
+def to_float64(x):
+    """A number as float64."""
+    return np.float64(x)
+
+
+@device_function
+def to_float32(x):
+    """A number as float32."""
+    return np.float32(x)
+
+
+_known = _simulated() if SIMULATED else _compiled()
+madd, madd_single = _known["madd"], _known["madd_single"]
+as_bits, from_bits = _known["as_bits"], _known["from_bits"]
+_primitives = SimpleNamespace(**_known, where=_where, alike=_alike, to_float=to_float64)
+
+_loaded = load_bodies(device_function, _primitives)  # type: ignore[arg-type]
+philox, below, feistel_round = _loaded["philox"], _loaded["below"], _loaded["feistel_round"]
+uniform, normal_pair, exp = _loaded["uniform"], _loaded["normal_pair"], _loaded["exp"]
+
+#: What users mean by exp, log, tanh, sin and cos.
+mathematics = SimpleNamespace(**load_bodies(device_function, _primitives, (mathematical_bodies,)))  # type: ignore[arg-type]
