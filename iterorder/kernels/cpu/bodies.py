@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from iterorder.kernels.bodies import comparisons as plain_comparisons
 from iterorder.kernels.bodies import mathematics as plain
 from iterorder.kernels.cpu import lane_conversions, lanes
 from iterorder.kernels.targets import jit_inline, load_bodies
@@ -18,3 +19,6 @@ uniform, log, normal_pair, exp = (_loaded[name] for name in ("uniform", "log", "
 
 #: What users mean by exp, log, tanh, sin and cos: right for all arguments.
 mathematics = SimpleNamespace(**load_bodies(jit_inline, _primitives, (plain,)))
+
+#: Python's min, max and abs, of which an argument may be a vector.
+comparisons = SimpleNamespace(**load_bodies(jit_inline, _primitives, (plain_comparisons,)))

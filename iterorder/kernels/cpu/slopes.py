@@ -11,11 +11,11 @@ import numpy as np
 from numba import njit, types
 
 from iterorder.forms import Slope
-from iterorder.kernels.cpu.bodies import exp, mathematics
+from iterorder.kernels.cpu.bodies import comparisons, exp, mathematics
 from iterorder.kernels.cpu.body_steps import layout_of, parameter_types, parameters_at
 from iterorder.kernels.cpu.explain import allocates, explained, makes_arrays
-from iterorder.kernels.cpu.lane_conversions import alike, to_float64, to_type_of
-from iterorder.kernels.cpu.lanes import sqrt, where
+from iterorder.kernels.cpu.lane_conversions import to_float64, to_type_of
+from iterorder.kernels.cpu.lanes import sqrt
 from iterorder.kernels.cpu.lift.in_lanes import lifted, may_lift
 from iterorder.kernels.cpu.lift.own_functions import with_own_functions
 from iterorder.kernels.disk_cache import is_kept
@@ -102,30 +102,16 @@ def on_lanes(function: FunctionType) -> FunctionType:
     return FunctionType(function.__code__, names, function.__name__, function.__defaults__, function.__closure__)
 
 
-@jit_inline
-def smaller(a, b):
-    """Python's min of two, of which one is a vector."""
-    a, b = alike(a, b), alike(b, a)
-    return where(b < a, b, a)
-
-
-@jit_inline
-def larger(a, b):
-    """Python's max of two, of which one is a vector."""
-    a, b = alike(a, b), alike(b, a)
-    return where(b > a, b, a)
-
-
-@jit_inline
-def size(x):
-    """Python's abs of a vector, but for the sign of a zero."""
-    return larger(x, x * -1.0)
-
-
 LANE_MATH = ModuleType("math", "The functions of vectors of lanes by the names of Python's module.")
-vars(LANE_MATH).update(vars(mathematics), sqrt=sqrt, fabs=size)
+vars(LANE_MATH).update(vars(mathematics), sqrt=sqrt, fabs=comparisons.size)
 #: `exp` by itself is that of `bodies.exponential`, cut to where a sigmoid is no 0 or 1.
-NAMES = {"math": LANE_MATH, "min": smaller, "max": larger, "abs": size, "exp": exp}
+NAMES = {
+    "math": LANE_MATH,
+    "min": comparisons.smaller,
+    "max": comparisons.larger,
+    "abs": comparisons.size,
+    "exp": exp,
+}
 
 
 def _folded_exact(phi):

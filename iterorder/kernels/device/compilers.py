@@ -7,14 +7,16 @@ not write as `madd` keeps its own rounding, as on the processor, so that both gi
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 
 import numpy as np
 from numba import config
 
-from iterorder.kernels.bodies import mathematics as mathematical_bodies
+from iterorder.kernels.bodies import comparisons as plain_comparisons
+from iterorder.kernels.bodies import mathematics as plain_mathematics
 from iterorder.kernels.cpu import lanes
 from iterorder.kernels.targets import jit_entry, load_bodies
 
@@ -70,6 +72,21 @@ def kernel(function: Callable) -> Callable:
     return cuda.jit(function)
 
 
+def of_constants(function: FunctionType, dtype: np.dtype) -> FunctionType:
+    """The function with its constants of one type of float: a number of Python would make all float64."""
+    if dtype == np.float64:
+        return function
+    constants = tuple(dtype.type(c) if isinstance(c, float) else c for c in function.__code__.co_consts)
+    code = function.__code__.replace(co_consts=constants)
+    return FunctionType(code, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
+
+
+@device_function
+def isfinite(x):
+    """Whether a number is finite."""
+    return math.isfinite(x)
+
+
 # ---------------------------------------------------------------------------------------------------------- primitives
 
 
@@ -90,8 +107,6 @@ def _simulated() -> dict[str, Callable]:
 
 
 def _compiled() -> dict[str, Callable]:
-    import math
-
     from numba.cuda import libdevice
 
     fma, fma_single = libdevice.fma, libdevice.fmaf
@@ -144,7 +159,7 @@ def to_float32(x):
 
 _known = _simulated() if SIMULATED else _compiled()
 madd, madd_single = _known["madd"], _known["madd_single"]
-as_bits, from_bits = _known["as_bits"], _known["from_bits"]
+as_bits, from_bits, sqrt = _known["as_bits"], _known["from_bits"], _known["sqrt"]
 _primitives = SimpleNamespace(**_known, where=_where, alike=_alike, to_float=to_float64)
 
 _loaded = load_bodies(device_function, _primitives)  # type: ignore[arg-type]
@@ -152,4 +167,11 @@ philox, below, feistel_round = _loaded["philox"], _loaded["below"], _loaded["fei
 uniform, normal_pair, exp = _loaded["uniform"], _loaded["normal_pair"], _loaded["exp"]
 
 #: What users mean by exp, log, tanh, sin and cos.
-mathematics = SimpleNamespace(**load_bodies(device_function, _primitives, (mathematical_bodies,)))  # type: ignore[arg-type]
+mathematics = SimpleNamespace(**load_bodies(device_function, _primitives, (plain_mathematics,)))  # type: ignore[arg-type]
+
+
+@functools.cache
+def comparisons(dtype: np.dtype) -> SimpleNamespace:
+    """Python's min, max and abs for numbers of one type of float."""
+    inline = lambda body: device_function(of_constants(body, dtype))  # noqa: E731
+    return SimpleNamespace(**load_bodies(inline, _primitives, (plain_comparisons,)))  # type: ignore[arg-type]

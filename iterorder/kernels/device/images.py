@@ -1,0 +1,144 @@
+"""The image of a state under a map, in three parts: with the first item of a batch, with one more, and at the end."""
+
+from __future__ import annotations
+
+from functools import cache, singledispatch
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from iterorder.forms import Affine, Form, Rows, Stateful
+from iterorder.kernels.bodies.steps import Slope, affine_added, position_moved, row_added, velocity_begun
+from iterorder.kernels.device.compilers import device_function
+from iterorder.kernels.device.packing import FRICTION, ITEM_WEIGHT, RIDGE, STEP_SIZES, WEIGHT_DECAY
+from iterorder.kernels.device.slopes import slope_of
+from iterorder.kernels.device.states import ThreadStates, thread_states
+
+ONE = np.uint64(1)
+
+
+class Image(NamedTuple):
+    """Device functions of a form.
+
+    ``first(x, item, maps)`` is the total with the first item of a batch, ``more(total, x, item, maps)`` that with
+    another one, and ``finish(total, x, step, maps)`` the image. `states` are those that these work on, with `load`,
+    `keep`, `save` and `all_finite`.
+    """
+
+    states: Any
+    first: Any
+    more: Any
+    finish: Any
+
+
+@singledispatch
+def image_of(form: Form, dtype: np.dtype) -> Image:
+    """The image under the maps of a form: the same functions for all forms that compile to the same."""
+    raise TypeError(f"no kernel for {type(form).__name__}")
+
+
+@image_of.register
+def _(form: Affine, dtype: np.dtype) -> Image:
+    return affine_image(form.dim, form.batch_size == 1, dtype)
+
+
+@image_of.register
+def _(form: Rows, dtype: np.dtype) -> Image:
+    return rows_image(form.dim, slope_of(form.slope, dtype), bool(dtype.type(form.shrink) != 1.0), dtype)
+
+
+@image_of.register
+def _(form: Stateful, dtype: np.dtype) -> Image:
+    gradient = form.gradient
+    if isinstance(gradient, Affine):
+        return optimizer_image(gradient.dim, None, bool(form.momentum), dtype)
+    if isinstance(gradient, Rows):
+        return optimizer_image(gradient.dim, slope_of(gradient.slope, dtype), bool(form.momentum), dtype)
+    raise TypeError(f"no kernel for an optimiser of {type(gradient).__name__}")
+
+
+@cache
+def affine_image(dim: int, single: bool, dtype: np.dtype) -> Image:
+    """x → the mean over a batch of A x + b."""
+    states = thread_states(dim, dtype)
+    image, plus, multiple, row = states.affine_image, states.plus, states.multiple, states.row(dim * (dim + 1))
+
+    @device_function
+    def first(x, item, maps):
+        return image(row(maps.table, item), x)
+
+    @device_function
+    def more(total, x, item, maps):
+        return plus(total, image(row(maps.table, item), x))
+
+    @device_function
+    def finish(total, x, step, maps):
+        return total if single else multiple(maps.scale, total)
+
+    return Image(states, first, more, finish)
+
+
+@cache
+def rows_image(dim: int, slope: Slope, ridge: bool, dtype: np.dtype) -> Image:
+    """x → shrink·x − scale·Σ φ(aᵀx + c)·a over the rows of a batch."""
+    states = thread_states(dim, dtype)
+    added, multiple, row = row_added(states, dim, slope), states.multiple, states.row(dim + 1)
+
+    @device_function
+    def more(total, x, item, maps):
+        return added(total, x, row(maps.table, item), maps.factor, maps.given, maps.zero)
+
+    @device_function
+    def first(x, item, maps):
+        return more(multiple(maps.shrink, x) if ridge else x, x, item, maps)
+
+    @device_function
+    def finish(total, x, step, maps):
+        return total
+
+    return Image(states, first, more, finish)
+
+
+@cache
+def optimizer_image(dim: int, slope: Slope | None, momentum: bool, dtype: np.dtype) -> Image:
+    """v → momentum·v + g(x), x → (1 − h·decay)·x − h·v; no slope: affine gradients."""
+    parts, states = thread_states(dim, dtype), thread_states(2 * dim if momentum else dim, dtype)
+    begun, moved = velocity_begun(parts, momentum), position_moved(parts)
+    with_gradient, halves, joined = _gradient_added(parts, slope), parts.halves, parts.joined
+
+    @device_function
+    def first(z, item, maps):
+        x, v = halves(z) if momentum else (z, z)
+        total = begun(x, v, maps.optimizer[RIDGE], maps.optimizer[FRICTION])
+        return with_gradient(total, x, item, maps)
+
+    @device_function
+    def more(total, z, item, maps):
+        return with_gradient(total, halves(z)[0] if momentum else z, item, maps)
+
+    @device_function
+    def finish(total, z, step, maps):
+        h = maps.optimizer[min(STEP_SIZES + step, np.uint64(maps.optimizer.size) - ONE)]
+        x = moved(halves(z)[0] if momentum else z, total, h, maps.optimizer[WEIGHT_DECAY], maps.one)
+        return joined(x, total) if momentum else x
+
+    return Image(states, first, more, finish)
+
+
+def _gradient_added(states: ThreadStates, slope: Slope | None):
+    """The total with the gradient of one item, times its weight in the mean."""
+    if slope is None:
+        affine, numbers = affine_added(states), states.row(states.dim * (states.dim + 1))
+
+        @device_function
+        def with_gradient(total, x, item, maps):
+            return affine(total, x, numbers(maps.table, item), maps.optimizer[ITEM_WEIGHT])
+
+        return with_gradient
+    added, row = row_added(states, states.dim, slope), states.row(states.dim + 1)
+
+    @device_function
+    def with_gradient(total, x, item, maps):
+        return added(total, x, row(maps.table, item), maps.optimizer[ITEM_WEIGHT], maps.given, maps.zero)
+
+    return with_gradient

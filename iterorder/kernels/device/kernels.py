@@ -1,0 +1,129 @@
+"""What is launched: rows of states through their maps, forward with saved steps, or backward.
+
+A row belongs to a replica: each to its own, or several rows of one. Its state is worked on by a team of threads, one or
+eight. Long runs are cut into pieces, between which the states lie in memory.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from iterorder.kernels.device.compilers import SIMULATED, cuda, device_function, kernel
+from iterorder.kernels.device.images import Image
+
+ZERO, ONE = np.uint64(0), np.uint64(1)
+
+
+class Rows(NamedTuple):
+    """Where the rows of a launch read their noise: row r is replica first_replica + (r // share)·stride."""
+
+    first_replica: np.uint64
+    stride: np.uint64
+    share: np.uint64
+    first_step: np.uint64
+
+
+@device_function
+def replica_of(rows, row):
+    """The replica whose noise a row reads."""
+    return rows.first_replica + row // rows.share * rows.stride
+
+
+if SIMULATED:
+
+    @device_function
+    def quiet():
+        """Overflow of a diverging state is data."""
+        np.seterr(all="ignore")
+
+else:
+
+    @device_function
+    def quiet():
+        """Nothing warns on a device."""
+
+
+@cache
+def forward_kernel(image: Image, walk):
+    """Rows from step `reached` on through the saved steps of a piece."""
+    states, team = image.states, np.uint64(image.states.team)
+    load, keep, save, all_finite = states.load, states.keep, states.save, states.all_finite
+
+    @kernel
+    def forward(rows, draws, maps, starts, current, reached, targets, end, saved, found, left):
+        quiet()
+        thread = np.uint64(cuda.grid(1))
+        row, lane = thread // team, thread % team
+        used = row < current.shape[0]
+        if not used:  # a copy of the last row keeps its team company
+            row = np.uint64(current.shape[0]) - ONE
+        x, step = load(current, row, lane), reached
+        replica = replica_of(rows, row)
+        for s in range(targets.size):
+            target = np.uint64(targets[s])
+            x = walk(x, rows.first_step + step, rows.first_step + target, row, replica, draws, maps)
+            step = target
+            if used:
+                save(x, starts, found, row, saved + s, lane)
+        x = walk(x, rows.first_step + step, rows.first_step + end, row, replica, draws, maps)
+        if used:
+            keep(x, current, row, lane)
+            if not all_finite(x):
+                left[row] = True
+
+    return forward
+
+
+@cache
+def locating_kernel(image: Image, walk):
+    """The step after which each row leaves the finite numbers: a piece again, one step at a time."""
+    states, team = image.states, np.uint64(image.states.team)
+    load, all_finite = states.load, states.all_finite
+
+    @kernel
+    def locate(rows, draws, maps, which, current, reached, target, diverged):
+        quiet()
+        thread = np.uint64(cuda.grid(1))
+        row, lane = thread // team, thread % team
+        used = row < current.shape[0]
+        if not used:
+            row = np.uint64(current.shape[0]) - ONE
+        x, replica, step = load(current, row, lane), replica_of(rows, np.uint64(which[row])), reached
+        while step < target and all_finite(x):
+            x = walk(x, rows.first_step + step, rows.first_step + step + ONE, row, replica, draws, maps)
+            step += ONE
+        if used and not all_finite(x):
+            diverged[row] = step
+
+    return locate
+
+
+@cache
+def backward_kernel(image: Image, walk):
+    """Rows through maps end − 1, …, begin, each from its own length on: shorter ones wait at their start."""
+    states, team = image.states, np.uint64(image.states.team)
+    load, keep = states.load, states.keep
+
+    @kernel
+    def backward(rows, draws, maps, current, lengths, begin, end):
+        quiet()
+        thread = np.uint64(cuda.grid(1))
+        row, lane = thread // team, thread % team
+        if row < current.shape[0]:
+            last = min(np.uint64(lengths[row]), end)
+            if last > begin:
+                x = walk(
+                    load(current, row, lane),
+                    rows.first_step + begin,
+                    rows.first_step + last,
+                    row,
+                    replica_of(rows, row),
+                    draws,
+                    maps,
+                )
+                keep(x, current, row, lane)
+
+    return backward

@@ -1,0 +1,74 @@
+"""How much is launched at once: threads of a block, steps of a launch, replicas that fit into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from iterorder.kernels.device import arrays
+from iterorder.kernels.device.compilers import SIMULATED, cuda
+from iterorder.kernels.problem import Problem
+from iterorder.progress import Report
+
+#: Threads of a block: of few, many blocks share a processor; in the simulator each is a thread of Python.
+THREADS = 128
+#: Numbers moved by a launch, so that one ends within about a second and Ctrl-C and progress are heard.
+WORK_OF_LAUNCH = 2**36
+#: Share of the free memory that a run may take.
+USABLE = 0.8
+
+
+class Piece(NamedTuple):
+    """Steps of one launch: from `begin` to `end`, through `targets`, the first of which is saved at `saved`.
+
+    A piece that ends between two saved steps saves nothing at its end.
+    """
+
+    begin: int
+    end: int
+    targets: list[int]
+    saved: int
+
+
+def steps_at_once(numbers: int) -> int:
+    """Steps of a launch in which a step moves so many numbers."""
+    return max(64, WORK_OF_LAUNCH // max(1, numbers))
+
+
+def pieces(saves: np.ndarray, numbers: int) -> Iterator[Piece]:
+    """The pieces of a forward run."""
+    most, reached, saved, steps = steps_at_once(numbers), 0, 0, saves.tolist()
+    while saved < len(steps):
+        last = saved
+        while last < len(steps) and steps[last] <= reached + most:
+            last += 1
+        targets = steps[saved:last]
+        end = targets[-1] if targets else reached + most
+        yield Piece(reached, end, targets, saved)
+        reached, saved = end, last
+
+
+def launch(kernel, n_threads: int, team: int, *arguments) -> None:
+    """Launch a kernel for so many threads, on CuPy's current stream."""
+    if SIMULATED:
+        block, stream = team, 0
+    else:
+        block, stream = THREADS, cuda.external_stream(arrays.xp.cuda.get_current_stream().ptr)
+    kernel[-(-n_threads // block), block, stream](*arguments)
+
+
+def replicas_at_once(problem: Problem) -> int:
+    """Replicas whose states, and copies of them, fit into the memory that is free."""
+    number = problem.x0.itemsize * problem.x0.shape[1]
+    each = number * (len(problem.saves) + 4) + 64
+    return max(1, int(USABLE * arrays.free_bytes()) // each)
+
+
+def tell(report: Report | None, share: float) -> None:
+    """Wait for what was launched, and tell how far the run is."""
+    if not SIMULATED:
+        cuda.current_context().synchronize()
+    if report is not None:
+        report(share)

@@ -1,0 +1,5 @@
+"""Functions that users wrote, for a device."""
+
+
+def for_device(function):
+    raise NotImplementedError

@@ -1,0 +1,156 @@
+"""States of one replica a thread: tuples of numbers, each of which is a register.
+
+The functions are written out as text for a dimension, in the order of `bodies.sums`: nothing is looped over or looked
+up when they run, and one text serves the compiler and the simulator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache, cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from iterorder.kernels.bodies import sums
+from iterorder.kernels.device import compilers
+from iterorder.kernels.device.compilers import device_function
+
+
+class Text(NamedTuple):
+    """`bodies.sums.Arithmetic` as text."""
+
+    def product(self, a, b) -> str:
+        """a·b."""
+        return f"({a} * {b})"
+
+    def product_added(self, a, b, c) -> str:
+        """a·b + c, one rounding."""
+        return f"madd({a}, {b}, {c})"
+
+    def sum_of(self, a, b) -> str:
+        """a + b."""
+        return f"({a} + {b})"
+
+
+WRITE = Text()
+
+
+def of(name: str, count: int) -> list[str]:
+    """The entries of a tuple of that name."""
+    return [f"{name}[{k}]" for k in range(count)]
+
+
+def tuple_of(items: Sequence[str]) -> str:
+    """The text of a tuple."""
+    return f"({', '.join(items)},)"
+
+
+def written(name: str, arguments: str, lines: Sequence[str], **names) -> Callable:
+    """A device function of a text, which reads `names`."""
+    text = f"def {name}({arguments}):\n" + "".join(f"    {line}\n" for line in lines)
+    space = {"np": np, "isfinite": compilers.isfinite, **names}
+    exec(compile(text, f"<{name}, written out>", "exec"), space)
+    return device_function(space[name])
+
+
+class ThreadStates:
+    """`bodies.steps.States` of `dim` numbers, with what moves them between registers and memory.
+
+    Memory is addressed by unsigned integers: signed ones are tested for negative values each time.
+    """
+
+    #: Threads that work on a state.
+    team = 1
+
+    def __init__(self, dim: int, dtype: np.dtype) -> None:
+        self.dim, self.inline = dim, device_function
+        self.madd = compilers.madd if dtype == np.float64 else compilers.madd_single
+
+    def _function(self, name: str, arguments: str, result: str | Sequence[str]) -> Callable:
+        value = result if isinstance(result, str) else tuple_of(result)
+        return written(f"{name}_{self.dim}", arguments, [f"return {value}"], madd=self.madd)
+
+    @cached_property
+    def dot(self):
+        """start + aᵀx."""
+        value = sums.chained(WRITE, of("a", self.dim), of("x", self.dim), "start", sums.LANE_CHAINS)
+        return self._function("dot", "a, x, start", value)
+
+    @cached_property
+    def plus_multiple(self):
+        """x + factor·a."""
+        value = sums.plus_multiple(WRITE, of("x", self.dim), "factor", of("a", self.dim))
+        return self._function("plus_multiple", "x, factor, a", value)
+
+    @cached_property
+    def multiple(self):
+        """factor·x."""
+        return self._function("multiple", "factor, x", sums.multiple(WRITE, "factor", of("x", self.dim)))
+
+    @cached_property
+    def plus(self):
+        """x + y."""
+        return self._function("plus", "x, y", sums.plus(WRITE, of("x", self.dim), of("y", self.dim)))
+
+    @cached_property
+    def affine_image(self):
+        """A x + b of the rows of (A | b)."""
+        value = sums.affine_image(WRITE, of("a", self.dim * (self.dim + 1)), of("x", self.dim))
+        return self._function("affine_image", "a, x", value)
+
+    @cached_property
+    def linear_image(self):
+        """row·A of the rows of (A | b)."""
+        value = sums.linear_image(WRITE, of("row", self.dim), of("a", self.dim * (self.dim + 1)))
+        return self._function("linear_image", "row, a", value)
+
+    @cached_property
+    def offsets(self):
+        """b of the rows of (A | b)."""
+        return self._function("offsets", "a, x", sums.offsets(of("a", self.dim * (self.dim + 1)), self.dim))
+
+    def row(self, width: int):
+        """``(table, item)``: the first numbers of a row of a table."""
+        value = [f"table[item, np.uint64({k})]" for k in range(width)]
+        return written(f"row_{width}", "table, item", [f"return {tuple_of(value)}"])
+
+    @cached_property
+    def load(self):
+        """``(states, row, lane)``: a state from memory."""
+        value = [f"states[row, np.uint64({k})]" for k in range(self.dim)]
+        return self._function("load", "states, row, lane", value)
+
+    @cached_property
+    def keep(self):
+        """``(x, states, row, lane)``: a state back into memory."""
+        lines = [f"states[row, np.uint64({k})] = x[{k}]" for k in range(self.dim)]
+        return written(f"keep_{self.dim}", "x, states, row, lane", lines)
+
+    @cached_property
+    def save(self):
+        """``(x, starts, states, row, saved, lane)``: a state among the saved ones."""
+        lines = [f"states[row, saved, np.uint64({k})] = x[{k}]" for k in range(self.dim)]
+        return written(f"save_{self.dim}", "x, starts, states, row, saved, lane", lines)
+
+    @cached_property
+    def all_finite(self):
+        """Whether every number is finite."""
+        return self._function("all_finite", "x", " and ".join(f"isfinite({x})" for x in of("x", self.dim)))
+
+    @cached_property
+    def halves(self):
+        """The two halves of a state of position and velocity, each of `dim` numbers."""
+        x = of("z", 2 * self.dim)
+        return self._function("halves", "z", f"({tuple_of(x[: self.dim])}, {tuple_of(x[self.dim :])})")
+
+    @cached_property
+    def joined(self):
+        """The state of a position and a velocity."""
+        return self._function("joined", "x, v", [*of("x", self.dim), *of("v", self.dim)])
+
+
+@cache
+def thread_states(dim: int, dtype: np.dtype) -> ThreadStates:
+    """The functions for states of `dim` numbers."""
+    return ThreadStates(dim, dtype)
