@@ -187,7 +187,7 @@ def _strongest(asked: _Request, report: Report | None) -> StationarySample:
             continue
         if found is not None:
             return found
-    known = known_exponent(asked.maps, asked.seed)
+    known = known_exponent(asked.maps, asked.seed, asked.backend)
 
     def refused(error: Exception) -> NotContractiveError:
         maps, start, tol = asked.maps, asked.start, asked.tol
