@@ -10,8 +10,9 @@ import iterorder as ito
 from iterorder.forms import Rows
 from iterorder.kernels.cpu import profile
 from iterorder.kernels.cpu.lanes import store
-from iterorder.kernels.cpu.passing_steps import moved_by_batch, moved_sums
+from iterorder.kernels.cpu.passing_steps import moved_by_batch, moved_sums, sums_of_two
 from iterorder.kernels.cpu.profile import AVX512, NARROW, profile_for
+from iterorder.kernels.cpu.sums import ROW_CHAINS
 from iterorder.kernels.targets import jit_entry, processor_features
 from tests import naive
 from tests.systems import EVERY, logistic, regression
@@ -75,6 +76,34 @@ def test_rows_pass_through_registers_in_the_order_of_their_twins(dtype):
         for sums, row in zip(out, (table[0], table[2]), strict=True):
             bound = 60 * eps * (0.3 + np.abs(row) @ np.abs(x[1]))
             assert abs(sums.astype(float).sum() - (start + row.astype(float) @ x[1].astype(float))) <= bound
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("vectors", [1, 2, ROW_CHAINS, ROW_CHAINS + 1, 2 * ROW_CHAINS + 1])
+def test_two_rows_meet_a_state_in_the_order_of_their_twin(vectors, dtype):
+    """At the borders of the chains, and a row that is met twice, as at the end of a batch of odd size."""
+
+    @jit_entry
+    def summed(x, table, starts, out):
+        for item in range(2):
+            one, two = sums_of_two(x, 1, table, (2, item), (starts[0], starts[1]), vectors)
+            store(one, out, 2 * item, 0)
+            store(two, out, 2 * item + 1, 0)
+        store(sums_of_two(x, 1, table, (1, 1), (starts[0], starts[0]), vectors)[1], out, 4, 0)
+
+    lanes, fused = 64 // np.dtype(dtype).itemsize, is_fused()
+    x, table = random(2, vectors * lanes, dtype=dtype), random(3, vectors * lanes, dtype=dtype)
+    starts, out = np.array([-0.3, 1e3], dtype), np.zeros((5, 8), dtype)
+    summed(x, table, starts, out)
+    if dtype is np.float64:  # the twin rounds to float64
+        for item in range(2):
+            twin = naive.sums_of_two(table[[2, item]].tolist(), x[1].tolist(), starts.tolist(), lanes, fused)
+            np.testing.assert_array_equal(out[2 * item : 2 * item + 2], twin)
+        np.testing.assert_array_equal(out[4], naive.partial_sums(table[1], x[1], starts[0], lanes, fused))
+    else:
+        rows, begun = table[[2, 0, 2, 1, 1]].astype(float), starts[[0, 1, 0, 1, 0]].astype(float)
+        bound = 16 * vectors * np.finfo(dtype).eps * (np.abs(begun) + np.abs(rows) @ np.abs(x[1].astype(float)))
+        assert (np.abs(out.astype(float).sum(axis=1) - (begun + rows @ x[1].astype(float))) <= bound).all()
 
 
 RUNS = {
