@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 import iterorder as ito
-from iterorder.kernels.cpu import incremental_lanes, packing
+from iterorder.kernels.cpu import compiled, incremental_lanes, packing
 from iterorder.kernels.cpu.algorithm import algorithm
-from iterorder.kernels.cpu.draw_tables import draws_of
 from iterorder.kernels.cpu.incremental import new_carry
 from iterorder.kernels.cpu.incremental_steps import incremental_steps_of
 from iterorder.kernels.cpu.profile import PROFILE
@@ -56,7 +55,7 @@ def steps_of(maps):
     """The function that makes the steps."""
     form = maps.form()
     packed = packing.pack(form, np.dtype(np.float64))
-    return incremental_steps_of(form, packed, draws_of(form, maps.sampling_law, 0))
+    return incremental_steps_of(form, packed, compiled.draws_of(form, maps.sampling_law, 0))
 
 
 def twin(maps, x0, n: int, replica: int) -> list[list[float]]:
