@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from iterorder.forms import Affine, Body, Form
-from iterorder.kernels.cpu import batch_draws, float_draws, index_draws, profile
+from iterorder.kernels.cpu import batch_draws, float_draws, index_draws
 from iterorder.kernels.cpu.backward import backward_each, backward_to, mark_diverged, sliding_window
 from iterorder.kernels.cpu.body_steps import body_of, custom_steps, layout_of
 from iterorder.kernels.cpu.draw_tables import PACKED_BITS, Draws, draws_of
@@ -21,7 +21,13 @@ from iterorder.kernels.cpu.incremental import incremental, new_carry
 from iterorder.kernels.cpu.incremental_steps import incremental_steps_of
 from iterorder.kernels.cpu.lane_blocks import Code, Control, Scratch, chunk_of, new_scratch
 from iterorder.kernels.cpu.lanes import LANES
-from iterorder.kernels.cpu.lift.steps import lifted_body, lifted_steps, lifted_text, repeat_addresses, waits_long
+from iterorder.kernels.cpu.lift.steps import (
+    groups_of,
+    lifted_body,
+    lifted_steps,
+    lifted_text,
+    repeat_addresses,
+)
 from iterorder.kernels.cpu.packing import Packed, pack
 from iterorder.kernels.cpu.steps import steps_of
 from iterorder.kernels.cpu.sweep import CHUNK, PACKED_CHUNK, backward_sweep, new_sweep
@@ -101,7 +107,7 @@ def _address_of_steps(form: Form, packed: Packed, draws: Draws, shared: bool) ->
     dtype = packed.table.dtype
     if isinstance(form, Body):
         kinds = form.dim, form.noise, form.noise_dim, layout_of(form.params)
-        steps, packed.parameters[-2:] = _body_addresses(form.step, *kinds, dtype, profile.PROFILE.lane_groups)
+        steps, packed.parameters[-2:] = _body_addresses(form.step, *kinds, dtype, groups_of(form.step, form.dim))
         return steps
     return steps_address(steps_of(form, packed, draws, shared), dtype)
 
@@ -134,7 +140,7 @@ def _body_addresses(step, dim, noise, noise_dim, layout, dtype: np.dtype, groups
     arguments = example.packed, example.scratch, 0, 0, 0, 0
     kinds, body = (dim, noise, rows, layout), lifted_text(step, dim, rows, layout).body
     if body is not None:
-        steps = lifted_steps(body, *kinds, groups if waits_long(step, dim) else 1)
+        steps = lifted_steps(body, *kinds, groups)
         if is_compiled_for(steps, *arguments) or (
             # Where the other steps are on disk, lifting has failed before.
             not is_compiled_for(custom_steps(body_of(step), *kinds), *arguments)
