@@ -603,7 +603,7 @@ def test_the_backend_is_carried_into_every_inner_simulation(run, monkeypatch):
         assert name == "counting"
         return Counting()
 
-    for module in ("iterorder.simulate", "iterorder.stationary.iterates"):
+    for module in ("iterorder.simulate", "iterorder.bound_trials", "iterorder.stationary.iterates"):
         monkeypatch.setattr(sys.modules[module], "backend_named", named)
     monkeypatch.setattr(backends, "BACKENDS", ("cpu", "cuda", "counting"))
     Counting.runs = 0
