@@ -94,7 +94,9 @@ def _code(steps: int, draws: Draws, noise_lanes: int) -> Code:
 
 def fill_of(draws: Draws):
     """The function that draws a chunk of steps."""
-    return batch_draws.batches(draws.batch_size) if batch_draws.has_own_fill(draws) else FILL[draws.kind]
+    if batch_draws.has_own_fill(draws):
+        return batch_draws.batches(draws.batch_size, profile.PROFILE.batch_groups)
+    return FILL[draws.kind]
 
 
 def _address_of_steps(form: Form, packed: Packed, draws: Draws, shared: bool) -> int:

@@ -30,6 +30,8 @@ class Profile(NamedTuple):
     lane_groups : int
         Groups of eight lanes that steps in few coordinates keep in flight where they wait for themselves, though not
         all in registers: along rows, of optimisers, of users.
+    batch_groups : int
+        Groups of eight lanes for which batches are drawn together: their points should stay in registers.
     max_lanes : int
         Replicas (or backward iterates) worked on side by side.
     bit_chunk, max_chunk, min_chunk : int
@@ -46,6 +48,7 @@ class Profile(NamedTuple):
     few_row_vectors: int
     pair_lanes: int
     lane_groups: int
+    batch_groups: int
     max_lanes: int
     bit_chunk: int
     max_chunk: int
@@ -63,6 +66,7 @@ AVX512 = Profile(
     few_row_vectors=7,
     pair_lanes=64,
     lane_groups=4,
+    batch_groups=4,
     max_lanes=64,
     bit_chunk=1024,
     max_chunk=256,
@@ -71,7 +75,7 @@ AVX512 = Profile(
     max_state_numbers=2**10,
 )
 #: 16 registers of 32 bytes (AVX2), eight of which hold 32 lanes; 32 of 16 (NEON) have not been measured.
-NARROW = AVX512._replace(rows_in_registers=False, pair_lanes=32)
+NARROW = AVX512._replace(rows_in_registers=False, pair_lanes=32, batch_groups=2)
 
 
 def profile_for(features: frozenset[str]) -> Profile:
