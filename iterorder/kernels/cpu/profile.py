@@ -16,6 +16,8 @@ class Profile(NamedTuple):
 
     Attributes
     ----------
+    register_bytes : int
+        Of a register: rows pass through them, in parts of this size.
     rows_in_registers : bool
         Whether a state of up to `max_row_vectors` vectors stays in registers for a step; else it passes through them.
     max_lane_dim_affine, max_lane_dim_rows : int
@@ -41,6 +43,7 @@ class Profile(NamedTuple):
         Draws of a chunk, and numbers of the states of a block, that should stay in the first-level cache.
     """
 
+    register_bytes: int
     rows_in_registers: bool
     max_lane_dim_affine: int
     max_lane_dim_rows: int
@@ -59,6 +62,7 @@ class Profile(NamedTuple):
 
 #: 32 registers of 64 bytes.
 AVX512 = Profile(
+    register_bytes=64,
     rows_in_registers=True,
     max_lane_dim_affine=12,
     max_lane_dim_rows=16,
@@ -75,7 +79,7 @@ AVX512 = Profile(
     max_state_numbers=2**10,
 )
 #: 16 registers of 32 bytes (AVX2), eight of which hold 32 lanes; 32 of 16 (NEON) have not been measured.
-NARROW = AVX512._replace(rows_in_registers=False, pair_lanes=32, batch_groups=2)
+NARROW = AVX512._replace(register_bytes=32, rows_in_registers=False, pair_lanes=32, batch_groups=2)
 
 
 def profile_for(features: frozenset[str]) -> Profile:
