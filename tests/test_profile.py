@@ -143,6 +143,15 @@ def test_linear_rows_differ_by_the_order_of_a_sum(states, kind, dim, dtype):
     assert (wide != narrow).any()
 
 
+@pytest.mark.parametrize(("dim", "dtype"), [(17, "float64"), (50, "float64"), (56, "float64"), (100, "float32")])
+@pytest.mark.parametrize("kind", RUNS)
+@pytest.mark.parametrize("ridge", [0.0, 0.1])
+def test_shorter_linear_rows_are_the_same_to_the_bit(states, ridge, kind, dim, dtype):
+    maps = regression(dim, ridge=ridge)
+    wide, narrow = (states(chosen, maps, dtype, **RUNS[kind]) for chosen in PROFILES)
+    np.testing.assert_array_equal(wide, narrow)
+
+
 @pytest.mark.parametrize("chosen", PROFILES)
 def test_cuts_and_numbers_of_replicas_change_no_bit_under_a_profile(states, monkeypatch, chosen):
     maps = regression(64, ridge=0.1)

@@ -18,6 +18,7 @@ from iterorder.kernels.cpu.lanes import (
     LANES,
     Vector,
     element,
+    lane_of,
     load,
     load_from,
     multiply_add,
@@ -35,6 +36,7 @@ from iterorder.kernels.cpu.sums import (
     first_chain,
     folded_to_lanes,
     sum_each,
+    total,
 )
 from iterorder.kernels.targets import jit, jit_inline
 
@@ -230,6 +232,30 @@ def passing_row_steps(parts: int, width: int, slope: Move, ridge: bool, shared: 
                 z = sum_each(sums, 0)
                 target = z if folded else load(moves, 0, group, z)
                 store(move_along(z, target, factor, given), moves, 0, group)
+        for lane in range(first_lane, end):
+            leave(packed, scratch, stop - direction, lane)
+
+    return steps
+
+
+@cache
+def passing_linear_row_steps(parts: int, width: int, ridge: bool, shared: bool):
+    """`passing_row_steps` of linear slopes, with the sums of `row_steps.linear_row_steps`: each lane adds its own."""
+    meet, leave = _passes(parts, width, ridge, shared)
+
+    @jit
+    def steps(packed, scratch, start, stop, direction, first_lane):
+        moves, constants, drawn, scale = scratch.moves, packed.constants, scratch.drawn, -packed.scale
+        if start == stop:
+            return
+        end = scratch.states.shape[0]
+        for group in range(first_lane, end, LANES):
+            for row in range(start, stop, direction):
+                last_row = row if row == start else row - direction
+                for lane in range(group, group + LANES):
+                    item = element(drawn, row, 0 if shared else lane)
+                    found = meet(packed, scratch, row, last_row, lane, item, element(constants, item, 0))
+                    moves[0, lane] = lane_of(total(found, (found,)), 0) * scale
         for lane in range(first_lane, end):
             leave(packed, scratch, stop - direction, lane)
 

@@ -27,6 +27,7 @@ class Profile(NamedTuple):
         Rows of at most this many vectors of 64 bytes have steps of their own; longer ones share one.
     few_row_vectors : int
         Up to this many vectors linear steps hold the states of four lanes at once; above, of two where registers allow.
+        Where they do not, rows pass through them, but for few lanes.
     pair_lanes : int
         Lanes that the steps of two maps on the line keep in flight: they hide the latency of a multiply-add.
     lane_groups : int

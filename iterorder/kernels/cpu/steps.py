@@ -84,6 +84,8 @@ def _(form: Rows, packed: Packed, draws: Draws, shared: bool, few: int = 0):
     if fits and form.slope.linear:
         if few == 1:
             return single_steps.single_linear_row_steps(vectors, ridge)
+        if not few and not shape.rows_in_registers:
+            return passing_steps.passing_linear_row_steps(parts, width, ridge, shared)
         make = row_steps.short_linear_row_steps if short and few != 2 else row_steps.linear_row_steps
         return make(vectors, ridge, shared, few)
     if fits and few == 1 and slope.folded:
