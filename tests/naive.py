@@ -198,11 +198,6 @@ def partial_sums(a, x, start, lanes: int, fused: bool) -> list[float]:
     return sums
 
 
-def sums_of_two(rows, x, starts, lanes: int, fused: bool) -> list[list[float]]:
-    """The same of two rows and one state."""
-    return [partial_sums(row, x, start, lanes, fused) for row, start in zip(rows, starts, strict=True)]
-
-
 def sum_of_neighbours(values) -> float:
     """((s0+s1)+(s2+s3)) + ((s4+s5)+(s6+s7))."""
     values = list(values)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from iterorder.forms import Affine, Body, Form
-from iterorder.kernels.cpu import batch_draws, float_draws, index_draws
+from iterorder.kernels.cpu import batch_draws, float_draws, index_draws, profile
 from iterorder.kernels.cpu.backward import backward_each, backward_to, mark_diverged, sliding_window
 from iterorder.kernels.cpu.body_steps import body_of, custom_steps, layout_of
 from iterorder.kernels.cpu.draw_tables import PACKED_BITS, Draws, draws_of
@@ -100,7 +100,9 @@ def _code(steps: int, draws: Draws, noise_lanes: int) -> Code:
 
 def fill_of(draws: Draws):
     """The function that draws a chunk of steps."""
-    return batch_draws.batches(draws.batch_size) if batch_draws.has_own_fill(draws) else FILL[draws.kind]
+    if batch_draws.has_own_fill(draws):
+        return batch_draws.batches(draws.batch_size, profile.PROFILE.batch_groups)
+    return FILL[draws.kind]
 
 
 def _address_of_steps(form: Form, packed: Packed, draws: Draws, shared: bool) -> int:
