@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from iterorder.bound_trials import check_bounds
 from iterorder.certificates import fewer_steps, sure_certificate
 from iterorder.errors import DivergenceError
 from iterorder.kernels.backends import Backend, backend_named
@@ -56,7 +57,8 @@ def simulate(
     backend : {"cpu"}
     dtype : {"float64", "float32"}
     tol : float ≥ 0
-        Euclidean error that a sure certificate may use to cut backward work; zero is exact. Other orders ignore it.
+        Euclidean error that a sure certificate may use to cut backward work; zero is exact. Other orders ignore it. A
+        Lipschitz bound that the user gave is tried first, on pairs of states where the iterates are.
     progress : bool or function
         True: show how far the run is (a bar in a terminal or a notebook, sparse lines on standard error elsewhere). A
         function is called with the finished share of the whole run, up to 1; an exception that it raises ends the run.
@@ -68,7 +70,7 @@ def simulate(
     Raises
     ------
     InvalidInputError
-        If an argument is not as described; the message shows it.
+        If an argument is not as described; the message shows it. If tol > 0 and a given Lipschitz bound is exceeded.
     DivergenceError
         If every replica left the finite numbers; carries the trajectory.
     NotContractiveError
@@ -159,6 +161,7 @@ def _backward(request: Request, backend: Backend, problem: Problem, report: Repo
     if request.tol == 0.0:
         return backend.backward(problem, report), np.zeros((1, len(saves)))
     certificate = sure_certificate(request.maps, request.x0)
+    check_bounds(request.maps, request.x0, request.seed, request.backend)
     depth = certificate.depth(request.tol)
     kept, source = np.unique(np.minimum(saves, depth), return_inverse=True)
     states, diverged = backend.backward(problem.saving(kept), report)

@@ -71,11 +71,15 @@ def fresh_draw(noise, count, n_items, seed, replica, step) -> list[float]:
 
 
 def batch(seed, replica, step, n, size) -> list[int]:
-    """Floyd's algorithm."""
+    return distinct([step_word(seed, replica, step, slot, size) for slot in range(size)], n)
+
+
+def distinct(words, n) -> list[int]:
+    """Floyd's algorithm, one word a point: of a point that is there already, the last that the slot may take."""
     points: list[int] = []
-    for slot in range(size):
-        last = n - size + slot
-        point = step_word(seed, replica, step, slot, size) * (last + 1) >> 32
+    for slot, word in enumerate(words):
+        last = n - len(words) + slot
+        point = word * (last + 1) >> 32
         points.append(last if point in points else point)
     return points
 
@@ -205,6 +209,50 @@ def sum_of_neighbours(values) -> float:
 def affine_image(matrix, offset, x, fused: bool) -> list[float]:
     """A x + b, one chain a coordinate, which begins with b."""
     return [chained_sum(row, x, b, 1, fused) for row, b in zip(matrix, offset, strict=True)]
+
+
+# ------------------------------------------------------------------------------------------------ backward increments
+
+
+def carried_affine(table, batches, x0, fused: bool) -> list[list[float]]:
+    """Z_1, Z_2, … of x → A x + b, each (A | b) a mean over a batch of those in a table.
+
+    Q ← Q + P b, P ← P A; Z = P x0 + Q.
+    """
+    d = len(x0)
+    linear, offset, found = np.eye(d).tolist(), [0.0] * d, []
+    for items in batches:
+        rows = table[items[0]].tolist()
+        for item in items[1:]:
+            rows = [
+                [a + b for a, b in zip(*both, strict=True)] for both in zip(rows, table[item].tolist(), strict=True)
+            ]
+        if len(items) > 1:
+            rows = [[1.0 / len(items) * number for number in row] for row in rows]
+        columns = list(zip(*rows, strict=True))
+        offset = [chained_sum(p, columns[d], q, 2, fused) for p, q in zip(linear, offset, strict=True)]
+        linear = [[chained_sum(p[1:], a[1:], p[0] * a[0], 1, fused) for a in columns[:d]] for p in linear]
+        found.append([chained_sum(p, x0, q, 2, fused) for p, q in zip(linear, offset, strict=True)])
+    return found
+
+
+def carried_regression(table, batches, x0, shrink: float, scale: float, fused: bool) -> list[list[float]]:
+    """Z_1, Z_2, … of x → shrink·x − scale·Σ (aᵀx + c)·a over a batch of the rows (a, c) of a table.
+
+    With u = −scale·P a, by the P before the step: Q ← Q + u·c, P ← shrink·P + u·aᵀ, item after item; Z = P x0 + Q.
+    """
+    d = len(x0)
+    linear, offset, found = np.eye(d).tolist(), [0.0] * d, []
+    for items in batches:
+        for i, p in enumerate(linear):
+            linear[i] = [shrink * number for number in p]
+            for item in items:
+                *a, c = table[item].tolist()
+                u = chained_sum(a, p, 0.0, 2, fused) * -scale
+                offset[i] = madd(u, c, offset[i], fused)
+                linear[i] = [madd(u, factor, number, fused) for factor, number in zip(a, linear[i], strict=True)]
+        found.append([chained_sum(p, x0, q, 2, fused) for p, q in zip(linear, offset, strict=True)])
+    return found
 
 
 # ----------------------------------------------------------------------------------------------------------- optimisers

@@ -16,7 +16,7 @@ LAYERS = (
     ("forms", "progress"),
     ("kernels",),
     ("maps",),
-    ("simulate", "request", "trajectory", "certificates", "datasets"),
+    ("simulate", "request", "trajectory", "certificates", "bound_trials", "datasets"),
     ("wasserstein", "theory", "convergence", "stationary"),
     ("claims", "gate", "plotting"),
     ("cli",),

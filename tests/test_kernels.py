@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from iterorder.forms import Body, Stateful
+from iterorder.kernels import draw_tables
 from iterorder.kernels.cpu import (
     affine_steps,
     compiled,
-    draw_tables,
     incremental_lanes,
     incremental_rows,
     packing,

@@ -1,4 +1,4 @@
-"""Bodies lifted to eight lanes: the bits of the engine for single numbers, whatever the body does and meets."""
+"""Bodies lifted to several lanes: the bits of the engine for single numbers, whatever the body does and meets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
 import iterorder as ito
-from iterorder.kernels.cpu import lane_blocks
+from iterorder.kernels.cpu import compiled, lane_blocks, profile
 from iterorder.kernels.cpu.body_steps import body_of, custom_steps, layout_of
 from iterorder.kernels.cpu.lift.steps import lifted_body, lifted_steps, repeat_addresses
 from iterorder.kernels.cpu.packing import pack
@@ -358,6 +358,33 @@ def test_other_bodies_run_one_replica_at_a_time(step):
         for n in range(5):
             x = maps.apply(x, maps.draw(1, r, n))
         np.testing.assert_array_equal(run.states[r, 0], x)
+
+
+def waits(x, draw, params, out):
+    for k in range(3):
+        out[k] = math.tanh(x[k]) + draw[k]
+
+
+def hurries(x, draw, params, out):
+    for k in range(len(x)):
+        out[k] = 0.5 * x[k] + draw[k]
+
+
+@pytest.mark.parametrize("lane_groups", [1, 2, 4])
+@pytest.mark.parametrize(("step", "dim", "wide"), [(waits, 3, True), (hurries, 3, False), (hurries, 2, True)])
+def test_the_engine_says_for_how_many_replicas_steps_are_made(step, dim, wide, lane_groups, monkeypatch):
+    maps, made = ito.CustomMaps(step, dim=dim, noise_dim=dim), []
+    monkeypatch.setattr(profile, "PROFILE", profile.PROFILE._replace(lane_groups=lane_groups))
+
+    def steps(*arguments):
+        made.append(arguments[-1])
+        return lifted_steps(*arguments)
+
+    monkeypatch.setattr(compiled, "lifted_steps", steps)
+    monkeypatch.setattr(compiled, "_body_addresses", compiled._body_addresses.__wrapped__)
+    ito.simulate(maps, np.zeros(dim), 2, n_replicas=40, seed=1)
+    assert made == [lane_groups if wide else 1]
+    assert maps.engine == ("8 replicas at once" if made == [1] else f"up to {8 * made[0]} replicas at once")
 
 
 def test_without_its_text_a_body_of_plain_arithmetic_is_lifted_and_one_with_branches_is_not():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 from numba import config
@@ -10,7 +12,7 @@ import iterorder as ito
 from iterorder.forms import Rows
 from iterorder.kernels.cpu import profile
 from iterorder.kernels.cpu.lanes import store
-from iterorder.kernels.cpu.passing_steps import moved_by_batch, moved_sums
+from iterorder.kernels.cpu.passing_steps import moved_by_batch, moved_sums, sums_of_batch
 from iterorder.kernels.cpu.profile import AVX512, NARROW, profile_for
 from iterorder.kernels.targets import jit_entry, processor_features
 from tests import naive
@@ -35,22 +37,32 @@ def test_the_profile_is_that_of_the_features(monkeypatch):
 # ---------------------------------------------------------------------------------------------- rows through registers
 
 
-@jit_entry
-def moved_once(x, table, drawn, moves, shrink, start, out):
-    store(moved_sums(x, 1, shrink, moves[0, 1], table, 3, 0, start, 6, 1, 1), out, 0, 0)
-    store(moved_sums(x, 1, shrink, shrink, table, 0, 2, start, 6, 0, 0), out, 1, 0)
-    moved_by_batch(x, 0, shrink, moves, 0, 0, table, drawn, 1, 2, 3, 6, 1)
-    moved_by_batch(x, 2, shrink, moves, 2, 0, table, drawn, 1, 2, 3, 6, 0)
+@cache
+def moved_once(parts, width):
+    @jit_entry
+    def run(x, table, constants, drawn, moves, shrink, start, out):
+        store(moved_sums(x, 1, shrink, moves[0, 1], table, 3, 0, start, parts, width, 1, 1), out, 0, 0)
+        store(moved_sums(x, 1, shrink, shrink, table, 0, 2, start, parts, width, 0, 0), out, 1, 0)
+        sums_of_batch(x, 1, table, constants, drawn, 1, 2, 3, out[2:], parts, width)
+        moved_by_batch(x, 0, shrink, moves, 0, 0, table, drawn, 1, 2, 3, parts, width, 1)
+        moved_by_batch(x, 2, shrink, moves, 2, 0, table, drawn, 1, 2, 3, parts, width, 0)
+
+    return run
 
 
+@pytest.mark.parametrize("register_bytes", [64, 32])
+@pytest.mark.parametrize("vectors", [1, 6, 13])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_rows_pass_through_registers_in_the_order_of_their_twins(dtype):
-    lanes, fused = 64 // np.dtype(dtype).itemsize, is_fused()
-    x, table = random(3, 6 * lanes, dtype=dtype), random(5, 6 * lanes, dtype=dtype)
-    moves, out = random(3, 3, dtype=dtype), np.zeros((2, 8), dtype)
+def test_rows_pass_through_registers_in_the_order_of_their_twins(dtype, vectors, register_bytes):
+    """All of 6 vectors; of the last of 1 and of 13 the low half, where that fills a register."""
+    lanes, width, fused = 64 // np.dtype(dtype).itemsize, register_bytes // np.dtype(dtype).itemsize, is_fused()
+    size = vectors * lanes - (lanes // 2 if vectors % 2 else 0)
+    x, table = np.zeros((3, vectors * lanes), dtype), np.zeros((5, vectors * lanes), dtype)
+    x[:, :size], table[:, :size] = random(3, size, dtype=dtype), random(5, size, dtype=dtype)
+    moves, constants, out = random(3, 3, dtype=dtype), random(5, 1, dtype=dtype), np.zeros((6, 8), dtype)
     drawn = RNG.integers(0, 5, (4, 3)).astype(np.uint64)
     shrink, start, before = dtype(0.875), dtype(-0.3), x.copy()
-    moved_once(x, table, drawn, moves, shrink, start, out)
+    moved_once(-(-size // width), width)(x, table, constants, drawn, moves, shrink, start, out)
 
     def moved(state, factor, *changes):
         state = factor * state
@@ -59,22 +71,25 @@ def test_rows_pass_through_registers_in_the_order_of_their_twins(dtype):
             state = np.array([naive.madd(float(move), a, b, fused) for a, b in pairs], dtype)
         return state
 
-    batch = [(moves[:, s], table[drawn[1 + s, 2]]) for s in range(3)]
+    items = drawn[1:, 2].astype(np.int64)
+    batch = [(moves[:, s], table[item]) for s, item in enumerate(items)]
     expected = [
         moved(before[0], shrink, *((move[0], row) for move, row in batch)),
         moved(before[1], shrink, (moves[0, 1], table[3])),
         moved(before[2], dtype(1), *((move[2], row) for move, row in batch)),
     ]
+    begins = [start, start, *constants[items, 0], constants[items[-1], 0]]
+    rows = table[[0, 2, *items, items[-1]]]
     if dtype is np.float64:  # the twin rounds to float64
         np.testing.assert_array_equal(x, expected)
-        for sums, row in zip(out, (table[0], table[2]), strict=True):
-            np.testing.assert_array_equal(sums, naive.partial_sums(row, x[1], start, 8, fused))
+        for sums, row, begin in zip(out, rows, begins, strict=True):
+            np.testing.assert_array_equal(sums, naive.partial_sums(row, x[1], begin, 8, fused))
     else:
         eps = np.finfo(dtype).eps
         np.testing.assert_allclose(x, expected, atol=8 * eps * (np.abs(before).max() + 3 * np.abs(table).max() * 3))
-        for sums, row in zip(out, (table[0], table[2]), strict=True):
-            bound = 60 * eps * (0.3 + np.abs(row) @ np.abs(x[1]))
-            assert abs(sums.astype(float).sum() - (start + row.astype(float) @ x[1].astype(float))) <= bound
+        for sums, row, begin in zip(out, rows, begins, strict=True):
+            bound = (size + 8) * eps * (abs(begin) + np.abs(row) @ np.abs(x[1]))
+            assert abs(sums.astype(float).sum() - (begin + row.astype(float) @ x[1].astype(float))) <= bound
 
 
 RUNS = {
@@ -126,6 +141,15 @@ def test_linear_rows_differ_by_the_order_of_a_sum(states, kind, dim, dtype):
     eps = np.finfo(dtype).eps
     np.testing.assert_allclose(wide, narrow, atol=dim * eps * np.abs(wide).max() * 131)
     assert (wide != narrow).any()
+
+
+@pytest.mark.parametrize(("dim", "dtype"), [(17, "float64"), (50, "float64"), (56, "float64"), (100, "float32")])
+@pytest.mark.parametrize("kind", RUNS)
+@pytest.mark.parametrize("ridge", [0.0, 0.1])
+def test_shorter_linear_rows_are_the_same_to_the_bit(states, ridge, kind, dim, dtype):
+    maps = regression(dim, ridge=ridge)
+    wide, narrow = (states(chosen, maps, dtype, **RUNS[kind]) for chosen in PROFILES)
+    np.testing.assert_array_equal(wide, narrow)
 
 
 @pytest.mark.parametrize("chosen", PROFILES)

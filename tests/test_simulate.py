@@ -25,6 +25,7 @@ from iterorder.kernels import backends
 from iterorder.kernels.cpu.algorithm import algorithm
 from iterorder.kernels.cpu.backend import Cpu
 from iterorder.sampling import FreshNoise
+from iterorder.theory.growth import WORK
 from tests import naive
 from tests.systems import EVERY, FEW
 
@@ -502,6 +503,21 @@ def test_a_missing_seed_is_pythons_own_error():
         ito.simulate(TWO, [0.5], 3)
 
 
+def folding(h):
+    """Maps whose exponent is measured along simulated paths; by a bound stable below h = 1, where they expand."""
+    return ito.CustomMaps(fold, dim=1, params=([h],), lipschitz=0.5 if h < 1.0 else None)
+
+
+def fold(x, draw, params, out):
+    out[0] = (0.4 if params[0][0] < 1.0 else 4.0) * np.sin(x[0]) + draw[0]
+
+
+def fold_pair(x, draw, params, out):
+    out[0] = 0.4 * np.sin(x[1]) + draw[0]
+    out[1] = 0.4 * np.sin(x[0])
+
+
+FOLDING, FOLDING_PAIR = folding(0.5), ito.CustomMaps(fold_pair, dim=2)
 RUNS = {
     "simulate": lambda backend: ito.simulate(TWO, [0.5], 3, seed=1, backend=backend),
     "stationary_sample": lambda backend: ito.stationary_sample(TWO, 3, seed=1, backend=backend),
@@ -511,6 +527,10 @@ RUNS = {
     "diagnose": lambda backend: ito.diagnose(TWO, [0.5], 20, order="forward", n_replicas=2, seed=1, backend=backend),
     "check_theory": lambda backend: ito.check_theory(["C16", "C20"], backend=backend),
     "check_systems": lambda backend: check_systems([Entry("two", TWO, np.zeros(1))], backend=backend),
+    "theory": lambda backend: ito.theory(FOLDING, backend=backend),
+    "stability_boundary": lambda backend: ito.stability_boundary(
+        folding, 0.5, 1.0, kind="almost-sure", backend=backend
+    ),
     "rates": lambda backend: rates.measure([Entry("two", TWO, np.zeros(1))], seed=1, backend=backend),
 }
 
@@ -535,17 +555,27 @@ def test_the_command_refuses_a_backend_in_the_same_words(command, name, capsys):
     assert str(caught.value) in " ".join(err.split())
 
 
-def test_no_claim_simulates_without_its_backend():
-    """A claim that forgot it would be checked on the processor, and pass: a call is read, not run."""
-    found = 0
-    for folder in ("claims", "gate"):
-        for file in sorted((Path(ito.__file__).parent / folder).glob("*.py")):
-            for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-                if isinstance(call, ast.Call) and getattr(call.func, "id", "") in (*RUNS, "path_statistics"):
-                    found += 1
-                    # Options that are collected first stand there as **name.
-                    assert {"backend", None} & {word.arg for word in call.keywords}, f"{file.name}:{call.lineno}"
-    assert found > 40
+def arguments_of(function: ast.FunctionDef) -> list[str]:
+    return [argument.arg for argument in (*function.args.args, *function.args.kwonlyargs)]
+
+
+def test_nothing_simulates_without_the_backend_of_its_caller():
+    """A claim or a theory that forgot it would run on the processor, and pass: calls are read, not run."""
+    package = Path(ito.__file__).parent
+    files = [file for file in sorted(package.rglob("*.py")) if "kernels" not in file.parts]
+    trees = {file.relative_to(package): ast.parse(file.read_text(encoding="utf-8")) for file in files}
+    functions = [node for tree in trees.values() for node in tree.body if isinstance(node, ast.FunctionDef)]
+    public = [function for function in functions if not function.name.startswith("_")]
+    places = {f.name: arguments_of(f).index("backend") for f in public if "backend" in arguments_of(f)}
+    assert set(RUNS) - {"rates"} <= set(places)
+    assert {"path_statistics", "backward_to", "analyse", "custom_spectrum"} <= set(places)
+    calls = [(file, node) for file, tree in trees.items() for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    found = [(file, call) for file, call in calls if getattr(call.func, "id", "") in places]
+    assert len(found) > 80
+    for file, call in found:
+        # Options that are collected first stand there as **name.
+        given = {"backend", None} & {word.arg for word in call.keywords} or len(call.args) > places[call.func.id]
+        assert given, f"{file}:{call.lineno} calls {call.func.id} without a backend"
 
 
 class Counting(Cpu):
@@ -559,17 +589,21 @@ class Counting(Cpu):
         return super().__getattribute__(name)
 
 
-@pytest.mark.parametrize("run", [*RUNS, "coalescence"])
+@pytest.mark.parametrize("run", [*RUNS, "coalescence", "spectrum"])
 def test_the_backend_is_carried_into_every_inner_simulation(run, monkeypatch):
     """A second one is made known: no run may go to the first, under any name."""
+    monkeypatch.setitem(WORK, "quick", 1e7)  # the fewest steps do
     walk = ito.gallery.reflected_walk()
-    runs = RUNS | {"coalescence": lambda backend: ito.stationary_sample(walk, 3, tol=0.1, seed=1, backend=backend)}
+    runs = RUNS | {
+        "coalescence": lambda backend: ito.stationary_sample(walk, 3, tol=0.1, seed=1, backend=backend),
+        "spectrum": lambda backend: ito.theory(FOLDING_PAIR, backend=backend).lyapunov_spectrum(2),
+    }
 
     def named(name):
         assert name == "counting"
         return Counting()
 
-    for module in ("iterorder.simulate", "iterorder.stationary.iterates"):
+    for module in ("iterorder.simulate", "iterorder.bound_trials", "iterorder.stationary.iterates"):
         monkeypatch.setattr(sys.modules[module], "backend_named", named)
     monkeypatch.setattr(backends, "BACKENDS", ("cpu", "cuda", "counting"))
     Counting.runs = 0

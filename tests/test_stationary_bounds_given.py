@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import iterorder as ito
-from iterorder.stationary.trials import check_bounds
+from iterorder.bound_trials import check_bounds
 
 STEP, RIDGE, N = 0.12, 0.1, 30
 
@@ -80,6 +80,35 @@ def test_a_false_bound_is_refused_in_any_unit(unit):
     assert ito.stationary_sample(right, 4, seed=0, tol=1e-3 * unit).certificate == "probability"
 
 
+def test_a_false_bound_cuts_no_backward_run():
+    """The control: without a tolerance, and forward, nothing rests on it."""
+    maps, _ = huber_regression(2, 1.0 - STEP * RIDGE)
+    run = {"n_replicas": 3, "seed": 4}
+    with pytest.raises(ito.InvalidInputError, match=r"lipschitz gives 0\.988 .* give an upper bound, or None"):
+        ito.simulate(maps, np.zeros(2), 50, order="backward", tol=1e-6, **run)
+    ito.simulate(maps, np.zeros(2), 50, order="backward", **run)
+    ito.simulate(maps, np.zeros(2), 50, tol=1e-6, **run)
+
+
+def steep_beyond(x, draw, params, out):
+    """Slope ½, and 0.9 between 40 and 42, which nothing from a start near zero sees."""
+    out[0] = 0.5 * x[0] + 0.4 * min(max(x[0] - 40.0, 0.0), 2.0) + draw[0]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_bound_is_tried_about_every_start(dtype):
+    maps = ito.CustomMaps(steep_beyond, dim=1, noise="index", n_maps=2, lipschitz=0.5)
+    run = {"order": "backward", "seed": 4, "tol": 1e-6, "dtype": dtype, "n_replicas": 200}
+    near = ito.simulate(maps, np.linspace(-1.0, 1.0, 200)[:, None], 100, **run)
+    exact = ito.simulate(maps, np.linspace(-1.0, 1.0, 200)[:, None], 100, **(run | {"tol": 0.0}))
+    assert 0.0 < near.error_bound.max() <= 1e-6
+    np.testing.assert_allclose(near.states, exact.states, rtol=0, atol=1e-6 + 64 * np.finfo(dtype).eps)
+    starts = np.zeros((200, 1))
+    starts[117] = 41.0
+    with pytest.raises(ito.InvalidInputError, match=r"lipschitz gives 0\.5 .* grows by 0\.9"):
+        ito.simulate(maps, starts, 100, **run)
+
+
 def halves(x, draw, params, out):
     out[0] = 0.5 * x[0] + draw[0]
 
@@ -145,6 +174,8 @@ def test_a_false_range_of_the_curvature_is_refused_where_the_iterates_are():
     for system in (maps([30.0, 31.0]), ito.Optimizer(maps([30.0, 31.0]), weight_decay=0.1)):
         with pytest.raises(ito.InvalidInputError, match="curvature_range gives the Lipschitz constant"):
             ito.stationary_sample(system, 5, seed=1)
+        with pytest.raises(ito.InvalidInputError, match="curvature_range gives the Lipschitz constant"):
+            ito.simulate(system, np.zeros(system.dim), 40, order="backward", seed=1, tol=1e-6)
     sample = ito.stationary_sample(maps([3.0, 3.5]), 5, seed=1)
     assert (sample.certificate, sample.rests_on) == ("sure", "lipschitz given")
     known = ito.LinearModelSGD([[1.0], [1.0]], [3.0, 3.5], 0.45, loss="huber", ridge=0.2)

@@ -34,10 +34,10 @@ def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
     def make(h: float) -> GaussianRegressionSGD:
         return GaussianRegressionSGD([1.0], 1.0, h)
 
-    mean_square = stability_boundary(make, 0.1, 4.0)
-    almost_sure = stability_boundary(make, 0.1, 4.0, kind="almost-sure")
+    mean_square = stability_boundary(make, 0.1, 4.0, backend=judge.backend)
+    almost_sure = stability_boundary(make, 0.1, 4.0, kind="almost-sure", backend=judge.backend)
     between, beyond = make(BETWEEN), make(BEYOND)
-    radius = theory(between).mean_square_radius
+    radius = theory(between, backend=judge.backend).mean_square_radius
     assert radius is not None
     return [
         judge.compare(gaussian, "mean-square boundary", 2.0 / 3.0, mean_square.value, 16 * EPS),
@@ -69,13 +69,13 @@ def _settles(judge: Judge, system, maps, count, seed, *, control=False) -> Claim
 
 def _root(judge: Judge, system) -> ClaimRow:
     """(1−h)(30h−1) = 1 at the first boundary: 30h² − 31h + 2 = 0."""
-    found = stability_boundary(_pair, 0.01, 1.2, kind="almost-sure")
+    found = stability_boundary(_pair, 0.01, 1.2, kind="almost-sure", backend=judge.backend)
     return judge.compare(system, "almost-sure boundary", (31.0 - math.sqrt(721.0)) / 60.0, found.value, 64 * EPS)
 
 
 def _window(judge: Judge, system) -> ClaimRow:
     """Stable again at h = 0.98, where log|1−h| outweighs log|1−30h|."""
-    exponent = theory(_pair(0.98)).lyapunov_exponent
+    exponent = theory(_pair(0.98), backend=judge.backend).lyapunov_exponent
     assert exponent is not None
     predicted = 0.5 * (math.log(0.02) + math.log(28.4))
     return judge.compare(system, "exponent at h=0.98", predicted, exponent.value, 64 * EPS * 4)

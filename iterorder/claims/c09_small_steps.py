@@ -33,7 +33,7 @@ def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
 
     rows = []
     for system, unit_step, spreads in (
-        ("least squares, d=3, 20 points", linear(1.0), [_by_linear_solves(linear(h)) for h in STEPS]),
+        ("least squares, d=3, 20 points", linear(1.0), [_by_linear_solves(linear(h), judge.backend) for h in STEPS]),
         (
             "ridge logistic regression, d=1",
             tilted_logistic(1.0),
@@ -59,8 +59,8 @@ def _by_spectral_method(maps: LogisticRegressionSGD) -> float:
     return stationary_means(maps, [lambda x: (x - centre) ** 2])[0]
 
 
-def _by_linear_solves(maps: LinearRegressionSGD) -> float:
-    known, centre = theory(maps), minimizer(maps)
+def _by_linear_solves(maps: LinearRegressionSGD, backend: str) -> float:
+    known, centre = theory(maps, backend=backend), minimizer(maps)
     assert known.covariance is not None
     assert known.mean is not None
     return float(np.trace(known.covariance) + ((known.mean - centre) ** 2).sum())

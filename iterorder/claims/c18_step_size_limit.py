@@ -51,7 +51,8 @@ def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
     features = generator.standard_normal((POINTS, DIM))
     solution = features @ np.ones(DIM)
     gradient_descent = 2.0 / float(np.linalg.eigvalsh(features.T @ features / POINTS)[-1])
-    found = {size: _boundary(features, solution, size, gradient_descent) for size in (1, 2, 3, POINTS)}
+    sizes, highest = (1, 2, 3, POINTS), gradient_descent
+    found = {size: _boundary(features, solution, size, highest, judge.backend) for size in sizes}
     system, tolerance = f"{POINTS} points, d={DIM}", 1e-9 * gradient_descent
     fourth, trace = _bounds(generator)
     one = step_size_limit(features)
@@ -68,11 +69,11 @@ def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
     ]
 
 
-def _boundary(features, targets, batch_size, highest) -> float:
+def _boundary(features, targets, batch_size, highest, backend: str) -> float:
     def make(h: float) -> LinearRegressionSGD:
         return LinearRegressionSGD(features, targets, h, batch_size=batch_size)
 
-    return stability_boundary(make, 0.01 * highest, 1.5 * highest).value
+    return stability_boundary(make, 0.01 * highest, 1.5 * highest, backend=backend).value
 
 
 def _bounds(generator) -> tuple[float, float]:

@@ -66,7 +66,7 @@ def check_systems(
 
 
 def _rows(entry: Entry, level: float, seed: int, count: int, backend: str, report: Report | None) -> list[ClaimRow]:
-    known = theory(entry.maps, seed=seed)
+    known = theory(entry.maps, seed=seed, backend=backend)
     steps, too_slow = _steps(known, count, entry.maps)
     try:
         rows = _judged(entry, known, steps, level, seed, count, backend, report)

@@ -79,7 +79,8 @@ class CustomMaps(RandomMaps):
     digest : str
         Of the source of `step`, for files that hold no code.
     engine : str
-        "8 replicas at once", or "one replica at a time" and why: what makes steps fast or slow. Numbers are the same.
+        What makes steps fast or slow: "8 replicas at once", "up to 32 replicas at once" where a step waits for its own
+        results, or "one replica at a time" and why. Numbers are the same.
 
     Raises
     ------
@@ -278,7 +279,7 @@ class CustomMaps(RandomMaps):
 
     @property
     def engine(self) -> str:
-        """How steps are done: eight replicas at once, or one at a time and why."""
+        """How many replicas a step works on at once, or that it is one at a time and why."""
         from iterorder.kernels.cpu.lift.steps import engine_of
 
         return engine_of(self.form())

@@ -38,7 +38,8 @@ class Loss:
     ----------
     slope : function
         ``slope(z, target, params)``, the derivative in z: numbers in, a number out. Conditions, ``math`` and helper
-        functions are allowed; it is compiled, and without branches that depend on z it runs on vectors.
+        functions are allowed; it is compiled, where that can be for several margins at once: not with a loop that z
+        ends.
     curvature : function, optional
         ``curvature(z, target, params)``, the derivative of the slope: for tangent maps, Hessians and the theory of
         small steps.

@@ -34,7 +34,7 @@ TRIED, DOUBT = 4, 4.0
 SLOWLY = 0.9
 
 
-def known_exponent(maps: RandomMaps, seed: int) -> Estimate | None:
+def known_exponent(maps: RandomMaps, seed: int, backend: str) -> Estimate | None:
     """The Lyapunov exponent of a family whose derivative is known; None where it is not, or it has no exponent.
 
     That of maps which a user wrote is measured along close paths instead, from several starts: an exponent along one
@@ -45,7 +45,7 @@ def known_exponent(maps: RandomMaps, seed: int) -> Estimate | None:
     NotContractiveError
         If it is known that there is no stationary law, which no search may then find.
     """
-    system = analyse(maps, seed=seed, effort="quick")
+    system = analyse(maps, seed=seed, effort="quick", backend=backend)
     if not system.derivative_known:
         return None
     try:

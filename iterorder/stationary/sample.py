@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from iterorder.bound_trials import check_bounds
 from iterorder.certificates import sure_certificate
 from iterorder.errors import InvalidInputError, NotContractiveError
 from iterorder.estimate import Estimate
@@ -32,7 +33,6 @@ from iterorder.stationary.probability import (
 from iterorder.stationary.products import NotReachedError, epoch_of, share_of_products, steps_to
 from iterorder.stationary.reasons import known_exponent, never_meets, refuse_expanding, why_not
 from iterorder.stationary.result import StationarySample
-from iterorder.stationary.trials import check_bounds
 from iterorder.theory.undefined import Undefined
 from iterorder.validation import MAX_STEPS, as_float, as_floats, as_int, as_seed
 
@@ -187,7 +187,7 @@ def _strongest(asked: _Request, report: Report | None) -> StationarySample:
             continue
         if found is not None:
             return found
-    known = known_exponent(asked.maps, asked.seed)
+    known = known_exponent(asked.maps, asked.seed, asked.backend)
 
     def refused(error: Exception) -> NotContractiveError:
         maps, start, tol = asked.maps, asked.start, asked.tol

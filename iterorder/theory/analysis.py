@@ -38,8 +38,8 @@ class Analysis:
     #: Whether the derivative is a formula; else exponents are those of differences.
     derivative_known = True
 
-    def __init__(self, maps: RandomMaps, seed: int, effort: str) -> None:
-        self.maps, self.seed, self.effort = maps, seed, effort
+    def __init__(self, maps: RandomMaps, seed: int, effort: str, backend: str = "cpu") -> None:
+        self.maps, self.seed, self.effort, self.backend = maps, seed, effort, backend
         self.sampling = maps.sampling_law
 
     def lyapunov_exponent(self) -> Estimate:
@@ -49,14 +49,14 @@ class Analysis:
     @cached_property
     def exponent(self) -> Estimate:
         """The Lyapunov exponent, computed once."""
-        return lyapunov_exponent(self.maps, seed=self.seed, effort=self.effort)
+        return lyapunov_exponent(self.maps, seed=self.seed, effort=self.effort, backend=self.backend)
 
     def lyapunov_spectrum(self, k: int) -> tuple[Estimate, ...]:
         """The k largest growth rates."""
         return (self.exponent,) if k == 1 else self._spectrum(k)
 
     def _spectrum(self, k: int) -> tuple[Estimate, ...]:
-        return lyapunov_spectrum(self.maps, k, seed=self.seed, effort=self.effort)
+        return lyapunov_spectrum(self.maps, k, seed=self.seed, effort=self.effort, backend=self.backend)
 
     def mean_square_radius(self) -> Estimate:
         """The spectral radius of C → E[A C Aᵀ]."""
@@ -113,8 +113,8 @@ class TimeDependentAnalysis(Analysis):
 class AffineAnalysis(Analysis):
     """Maps x → A x + b: exact moments where the law of a step, or of an epoch, can be written down."""
 
-    def __init__(self, maps: RandomMaps, items: Items, seed: int, effort: str) -> None:
-        super().__init__(maps, seed, effort)
+    def __init__(self, maps: RandomMaps, items: Items, seed: int, effort: str, backend: str) -> None:
+        super().__init__(maps, seed, effort, backend)
         self.items = items
 
     @cached_property

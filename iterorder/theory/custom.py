@@ -63,12 +63,13 @@ SPREAD = 4.0
 CHANCE = 1e-6
 
 
-def custom_spectrum(maps: CustomMaps, k: int, *, seed: int, effort: str) -> tuple[Estimate, ...]:
+def custom_spectrum(maps: CustomMaps, k: int, *, seed: int, effort: str, backend: str = "cpu") -> tuple[Estimate, ...]:
     """The k largest exponents of custom maps, by Monte Carlo.
 
     Of maps that are affine in the state the products of their linear parts, whether a law exists or not. Of others
     along paths that start near the origin and at distance one of it, those left out that leave the finite numbers
-    before the measurement begins.
+    before the measurement begins. Until then the backend simulates; images whose differences are taken are those of
+    the processor.
 
     Raises
     ------
@@ -97,7 +98,7 @@ def custom_spectrum(maps: CustomMaps, k: int, *, seed: int, effort: str) -> tupl
     moved = _image_cost(maps) + COMPILED_DRAW_COST * maps.noise_dim
     affordable = SHARE_OF_SETTLING * WORK[effort] / (len(replicas) * moved)
     first = int(np.clip(affordable, FEWEST_SETTLING, SETTLING[effort]))
-    states, kept = _settled(maps, len(replicas), seed, first, random)
+    states, kept = _settled(maps, len(replicas), seed, first, random, backend)
     here = lambda v, words: pushed_by_differences(images, states, v, words)[1]  # noqa: E731
     mean = _mean_linear_part(here, early[:, :, kept], len(states), maps.dim)
     tangent = CurvedDifferences(images, states, _frames(mean, len(states), n_vectors, maps.dim, random))
@@ -145,13 +146,13 @@ def words_in_blocks(
 
 
 def _settled(
-    maps: CustomMaps, n_replicas: int, seed: int, n_steps: int, random: np.random.Generator
+    maps: CustomMaps, n_replicas: int, seed: int, n_steps: int, random: np.random.Generator, backend: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """The states after some steps that are finite, and which they are."""
     sizes = np.resize(START_SIZES, n_replicas)[:, None]
     starts = sizes * random.standard_normal((n_replicas, maps.dim))
     try:
-        states = simulate(maps, starts, n_steps, n_replicas=n_replicas, seed=seed).states[:, 0]
+        states = simulate(maps, starts, n_steps, n_replicas=n_replicas, seed=seed, backend=backend).states[:, 0]
     except DivergenceError as error:
         if error.trajectory is None:
             raise

@@ -14,14 +14,14 @@ from iterorder.theory.gaussian import GaussianAnalysis
 from iterorder.theory.row_analysis import RowAnalysis
 
 
-def analyse(maps: RandomMaps, *, seed: int, effort: str) -> Analysis:
-    """The analysis for the family of a system."""
+def analyse(maps: RandomMaps, *, seed: int, effort: str, backend: str = "cpu") -> Analysis:
+    """The analysis for the family of a system; what it simulates, the backend computes."""
     if not maps.time_homogeneous:
-        return TimeDependentAnalysis(maps, seed, effort)
+        return TimeDependentAnalysis(maps, seed, effort, backend)
     items = affine_items(maps)
     if items is not None:
-        return AffineAnalysis(maps, items, seed, effort)
-    return _kind(maps)(maps, seed, effort)
+        return AffineAnalysis(maps, items, seed, effort, backend)
+    return _kind(maps)(maps, seed, effort, backend)
 
 
 @singledispatch

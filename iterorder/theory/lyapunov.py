@@ -89,7 +89,7 @@ def monte_carlo_spectrum(
     return exponents(follow(tangent, draw_blocks(sampling, seed, tangent.n_replicas, plan.n_steps), plan))
 
 
-def lyapunov_exponent(maps: RandomMaps, *, seed: int = 0, effort: str = "quick") -> Estimate:
+def lyapunov_exponent(maps: RandomMaps, *, seed: int = 0, effort: str = "quick", backend: str = "cpu") -> Estimate:
     """The top Lyapunov exponent per step, for every sampling.
 
     Parameters
@@ -101,6 +101,8 @@ def lyapunov_exponent(maps: RandomMaps, *, seed: int = 0, effort: str = "quick")
         Of the Monte Carlo run: it meets the draws that `simulate` makes with this seed.
     effort : {"quick", "full"}
         About one second, or sixteen times the steps.
+    backend : str
+        What simulates the paths that `CustomMaps` are followed along.
 
     Returns
     -------
@@ -122,10 +124,12 @@ def lyapunov_exponent(maps: RandomMaps, *, seed: int = 0, effort: str = "quick")
     items = affine_items(maps)
     if items is not None:
         return affine_exponent(maps.sampling_law, items, seed=seed, effort=effort)
-    return lyapunov_spectrum(maps, 1, seed=seed, effort=effort)[0]
+    return lyapunov_spectrum(maps, 1, seed=seed, effort=effort, backend=backend)[0]
 
 
-def lyapunov_spectrum(maps: RandomMaps, k: int, *, seed: int = 0, effort: str = "quick") -> tuple[Estimate, ...]:
+def lyapunov_spectrum(
+    maps: RandomMaps, k: int, *, seed: int = 0, effort: str = "quick", backend: str = "cpu"
+) -> tuple[Estimate, ...]:
     """The k largest exponents of maps whose derivative is known: their sums are the growth rates of volumes.
 
     Exact where the exponent is. By Monte Carlo the errors are those of each for itself: an exponent that does not
@@ -149,11 +153,11 @@ def lyapunov_spectrum(maps: RandomMaps, k: int, *, seed: int = 0, effort: str = 
     items = affine_items(maps)
     if items is not None:
         return affine_spectrum(maps.sampling_law, items, k, seed=seed, effort=effort)
-    return _spectrum(maps, k, seed, effort)
+    return _spectrum(maps, k, seed, effort, backend)
 
 
 @singledispatch
-def _spectrum(maps: RandomMaps, k: int, seed: int, effort: str) -> tuple[Estimate, ...]:
+def _spectrum(maps: RandomMaps, k: int, seed: int, effort: str, backend: str) -> tuple[Estimate, ...]:
     """`lyapunov_spectrum` of maps that are not affine: a kind whose derivative is known has a row here."""
     raise Undefined(f"no derivative is known for {type(maps).__name__}")
 
@@ -220,12 +224,12 @@ def _moved(found: Estimate, by: float) -> Estimate:
 
 
 @_spectrum.register
-def _(maps: CustomMaps, k: int, seed: int, effort: str) -> tuple[Estimate, ...]:
-    return custom_spectrum(maps, k, seed=seed, effort=effort)
+def _(maps: CustomMaps, k: int, seed: int, effort: str, backend: str) -> tuple[Estimate, ...]:
+    return custom_spectrum(maps, k, seed=seed, effort=effort, backend=backend)
 
 
 @_spectrum.register
-def _(maps: RowMaps, k: int, seed: int, effort: str) -> tuple[Estimate, ...]:
+def _(maps: RowMaps, k: int, seed: int, effort: str, backend: str) -> tuple[Estimate, ...]:
     _check_curvature(maps)
     law = maps.sampling_law
     shrink = 1.0 - maps.step_size * maps.ridge
@@ -241,7 +245,7 @@ def _(maps: RowMaps, k: int, seed: int, effort: str) -> tuple[Estimate, ...]:
 
 
 @_spectrum.register
-def _(maps: Optimizer, k: int, seed: int, effort: str) -> tuple[Estimate, ...]:
+def _(maps: Optimizer, k: int, seed: int, effort: str, backend: str) -> tuple[Estimate, ...]:
     losses, h = maps.maps, float(maps.step_sizes[0])
     if not isinstance(losses, RowMaps):  # of a schedule, which is analysed no further
         raise Undefined(f"no derivative is known for {type(maps).__name__}")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
+from iterorder.kernels.backends import as_backend
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.descent import SGDMaps
 from iterorder.progress import Progress, Report, as_progress, part, reported
@@ -38,6 +39,7 @@ def stability_boundary(
     *,
     kind: str = "mean-square",
     seed=0,
+    backend: str = "cpu",
     progress: Progress = False,
 ) -> Estimate:
     """The smallest step size in [low, high] at which stability is lost.
@@ -52,6 +54,8 @@ def stability_boundary(
         Where the spectral radius of C → E[A C Aᵀ], or the Lyapunov exponent, passes its bound.
     seed : int in [0, 2⁶⁴), SeedSequence or Generator
         Of Monte Carlo exponents: the same for all step sizes, so that they are coupled.
+    backend : {"cpu"}
+        What simulates the paths along which exponents are measured.
     progress : bool or function
         True: show how far the search is (a bar in a terminal or a notebook, sparse lines on standard error elsewhere).
         A function is called with the finished share, up to 1; an exception that it raises ends the search.
@@ -66,6 +70,8 @@ def stability_boundary(
     InvalidInputError
         If `make_maps` is no function of one number that returns maps, the system is not stable at `low`, or stable at
         all the step sizes looked at, or its stability is not known.
+    BackendUnavailableError
+        If the backend is not installed.
 
     Notes
     -----
@@ -85,12 +91,12 @@ def stability_boundary(
     0.666666666667
     """
     low, high = as_float("low", low, low=0.0, strict=True), as_float("high", high)
-    kind, seed = as_choice("kind", kind, KINDS), as_seed(seed)
+    kind, seed, backend = as_choice("kind", kind, KINDS), as_seed(seed), as_backend(backend)
     if high <= low:
         raise InvalidInputError(f"high is {high!r} and low is {low!r}: give low < high")
 
     with reported(as_progress(progress), "stability_boundary") as report:
-        return _boundary(_Stability(make_maps, kind, seed), low, high, report)
+        return _boundary(_Stability(make_maps, kind, seed, backend), low, high, report)
 
 
 def _boundary(stability: _Stability, low: float, high: float, report: Report | None) -> Estimate:
@@ -117,9 +123,9 @@ def _is_exact(exponent: Estimate) -> bool:
 class _Stability:
     """What decides about the stability at a step size, kept."""
 
-    def __init__(self, make_maps: Callable[[float], RandomMaps], kind: str, seed: int) -> None:
+    def __init__(self, make_maps: Callable[[float], RandomMaps], kind: str, seed: int, backend: str) -> None:
         _check_function(make_maps)
-        self.make_maps, self.kind, self.seed = make_maps, kind, seed
+        self.make_maps, self.kind, self.seed, self.backend = make_maps, kind, seed, backend
         self.known: dict[float, Estimate] = {}
         self.losses: tuple[RandomMaps, float | None] | None = None
 
@@ -163,7 +169,8 @@ class _Stability:
                 f"make_maps returns a {type(maps).__name__} for the step size {h:.6g}: give a function that returns "
                 "maps, such as lambda h: LinearRegressionSGD(features, targets, h)"
             )
-        return analyse(as_maps(maps, "make_maps(step size)"), seed=self.seed, effort="quick")
+        maps = as_maps(maps, "make_maps(step size)")
+        return analyse(maps, seed=self.seed, effort="quick", backend=self.backend)
 
     def _excess(self, system: Analysis, h: float) -> Estimate:
         try:

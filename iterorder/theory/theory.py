@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from iterorder.estimate import Estimate
+from iterorder.kernels.backends import as_backend
 from iterorder.maps.base import RandomMaps
 from iterorder.request import as_maps
 from iterorder.shown import shown
@@ -54,6 +55,7 @@ class Theory:
     maps : RandomMaps
     seed : int
     effort : {"quick", "full"}
+    backend : {"cpu"}
     """
 
     lipschitz_max: Estimate | None
@@ -69,6 +71,7 @@ class Theory:
     maps: RandomMaps = field(repr=False)
     seed: int = 0
     effort: str = "quick"
+    backend: str = "cpu"
 
     def __repr__(self) -> str:
         facts = {}
@@ -122,7 +125,8 @@ class Theory:
         else:
             try:
                 with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                    return analyse(self.maps, seed=self.seed, effort=self.effort).lyapunov_spectrum(k)
+                    system = analyse(self.maps, seed=self.seed, effort=self.effort, backend=self.backend)
+                    return system.lyapunov_spectrum(k)
             except (Undefined, np.linalg.LinAlgError) as undefined:
                 reason = str(undefined)
         self.reasons["lyapunov_spectrum"] = reason
@@ -160,7 +164,7 @@ class Theory:
             return None
 
 
-def theory(maps: RandomMaps, *, seed=0, effort: str = "quick") -> Theory:
+def theory(maps: RandomMaps, *, seed=0, effort: str = "quick", backend: str = "cpu") -> Theory:
     """Lipschitz bounds, Lyapunov exponent, stability and stationary moments of a system.
 
     Affine families (`AffineMaps`, `QuadraticSGD`, `LinearRegressionSGD`) have exact moments by linear solves, with
@@ -178,6 +182,8 @@ def theory(maps: RandomMaps, *, seed=0, effort: str = "quick") -> Theory:
         many batches.
     effort : {"quick", "full"}
         Monte Carlo within about a second, or with sixteen times the steps.
+    backend : {"cpu"}
+        What simulates paths where a quantity is measured along them, as the exponents of `CustomMaps`.
 
     Returns
     -------
@@ -188,6 +194,8 @@ def theory(maps: RandomMaps, *, seed=0, effort: str = "quick") -> Theory:
     ------
     InvalidInputError
         If maps is not a system of random maps, the seed out of range or the effort another word.
+    BackendUnavailableError
+        If the backend is not installed.
 
     Examples
     --------
@@ -199,7 +207,7 @@ def theory(maps: RandomMaps, *, seed=0, effort: str = "quick") -> Theory:
     (None, "only sampling='cyclic' has a cycle: here the maps are drawn at random")
     """
     maps = as_maps(maps)
-    seed, effort = as_seed(seed), as_effort(effort)
+    seed, effort, backend = as_seed(seed), as_effort(effort), as_backend(backend)
     reasons: dict[str, str] = {}
 
     def value_of(name: str, compute: Callable[[], Value]) -> Value | None:
@@ -216,7 +224,7 @@ def theory(maps: RandomMaps, *, seed=0, effort: str = "quick") -> Theory:
             reasons[name] = f"a linear solver failed, on entries far too large or too small: {error}"
         return None
 
-    system = analyse(maps, seed=seed, effort=effort)
+    system = analyse(maps, seed=seed, effort=effort, backend=backend)
     return Theory(
         lipschitz_max=value_of("lipschitz_max", lambda: _lipschitz_max(maps)),
         lyapunov_exponent=value_of("lyapunov_exponent", system.lyapunov_exponent),
@@ -231,6 +239,7 @@ def theory(maps: RandomMaps, *, seed=0, effort: str = "quick") -> Theory:
         maps=maps,
         seed=seed,
         effort=effort,
+        backend=backend,
     )
 
 

@@ -1,4 +1,10 @@
-"""Batches of a few points, whose words and points stay in registers: `index_draws.batches` for one size."""
+"""Batches of a few points, whose words and points stay in registers: `index_draws.batches` for one size.
+
+Written out for its size, Floyd's algorithm is compiled anew for each: within half a second for eight points, over a
+second for sixteen, three and a half for 32. So there is another text of it, `index_draws.distinct_by_search`, which
+takes the size as a number: for two points, for more than `LARGEST`, and for the draws of few replicas. In memory it
+takes 1.2 times (eight points) to twice (three) as long.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +32,11 @@ def has_own_fill(draws: Draws) -> bool:
 
 
 @cache
-def batches(size: int):
-    """The function that fills the draws of batches of `size` points, as `index_draws` describes it."""
+def batches(size: int, groups: int):
+    """The function that fills the draws of batches of `size` points, as `index_draws` describes it.
+
+    It draws for `groups` of eight lanes at once, as far as they go.
+    """
     words_of = _words_of((size + 3) // 4)
 
     def draw_of(width: int):
@@ -40,7 +49,7 @@ def batches(size: int):
 
         return draw
 
-    return fill_over_lanes(draw_of)
+    return fill_over_lanes(draw_of, groups)
 
 
 def _words_of(blocks: int):
@@ -66,7 +75,8 @@ def _words_of(blocks: int):
 def distinct(typing_context, words, n, size):
     """`size` (literal) points below n, one from each word: Floyd's algorithm in every lane.
 
-    A point that the batch already has is replaced by the last of the points that the slot may take.
+    A point that the batch already has is replaced by the last of the points that the slot may take. Points are halves
+    of words here, so that a vector of them takes half of the registers.
     """
     if not (isinstance(words, types.UniTuple) and isinstance(size, types.IntegerLiteral)):
         return None
@@ -74,20 +84,30 @@ def distinct(typing_context, words, n, size):
 
     def generate(context, builder, signature, arguments):
         points: list = []
-        lanes, word_type = words.dtype.lanes, ir.IntType(64)
-
-        def everywhere(number):
-            return spread(builder, number, lanes)
-
-        low = ir.Constant(word_type, 2**32 - 1)
+        whole, half = (ir.VectorType(ir.IntType(bits), words.dtype.lanes) for bits in (64, 32))
+        thirty_two = ir.Constant(whole, [32] * whole.count)
         for slot, word in enumerate(items_of(builder, arguments[0], kind.count)):
-            last = builder.sub(arguments[1], ir.Constant(word_type, kind.count - slot))
-            count = builder.and_(builder.add(last, ir.Constant(word_type, 1)), low)
-            product = builder.mul(builder.and_(word, everywhere(low)), everywhere(count))
-            point = builder.lshr(product, everywhere(ir.Constant(word_type, 32)))
-            for taken in [builder.icmp_unsigned("==", point, earlier) for earlier in points]:
-                point = builder.select(taken, everywhere(last), point)
+            last = builder.trunc(builder.sub(arguments[1], ir.Constant(whole.element, kind.count - slot)), half.element)
+            count = builder.zext(builder.add(last, ir.Constant(half.element, 1)), whole.element)
+            low = builder.zext(builder.trunc(word, half), whole)
+            product = builder.mul(low, spread(builder, count, whole.count))
+            point = builder.trunc(builder.lshr(product, thirty_two), half)
+            if points:
+                taken = _is_among(builder, point, points)
+                point = builder.select(taken, spread(builder, last, half.count), point)
             points.append(point)
-        return context.make_tuple(builder, kind, points)
+        return context.make_tuple(builder, kind, [builder.zext(point, whole) for point in points])
 
     return kind(words, n, size), generate
+
+
+def _is_among(builder, point, others):
+    """In which lanes a point is one of others: the least of their differences is zero.
+
+    To join the results of as many comparisons costs more, where masks have no registers most of all.
+    """
+    least = builder.xor(point, others[0])
+    for other in others[1:]:
+        difference = builder.xor(point, other)
+        least = builder.select(builder.icmp_unsigned("<", difference, least), difference, least)
+    return builder.icmp_unsigned("==", least, ir.Constant(least.type, [0] * least.type.count))

@@ -20,7 +20,13 @@ from iterorder.kernels.cpu.incremental import incremental, new_carry
 from iterorder.kernels.cpu.incremental_steps import incremental_steps_of
 from iterorder.kernels.cpu.lane_blocks import Code, Control, Scratch, chunk_of, new_scratch
 from iterorder.kernels.cpu.lanes import LANES
-from iterorder.kernels.cpu.lift.steps import lifted_body, lifted_steps, lifted_text, repeat_addresses, waits_long
+from iterorder.kernels.cpu.lift.steps import (
+    groups_of,
+    lifted_body,
+    lifted_steps,
+    lifted_text,
+    repeat_addresses,
+)
 from iterorder.kernels.cpu.packing import Packed, pack
 from iterorder.kernels.cpu.steps import steps_of
 from iterorder.kernels.cpu.sweep import CHUNK, PACKED_CHUNK, backward_sweep, new_sweep
@@ -94,14 +100,16 @@ def _code(steps: int, draws: Draws, noise_lanes: int) -> Code:
 
 def fill_of(draws: Draws):
     """The function that draws a chunk of steps."""
-    return batch_draws.batches(draws.batch_size) if batch_draws.has_own_fill(draws) else FILL[draws.kind]
+    if batch_draws.has_own_fill(draws):
+        return batch_draws.batches(draws.batch_size, profile.PROFILE.batch_groups)
+    return FILL[draws.kind]
 
 
 def _address_of_steps(form: Form, packed: Packed, draws: Draws, shared: bool) -> int:
     dtype = packed.table.dtype
     if isinstance(form, Body):
         kinds = form.dim, form.noise, form.noise_dim, layout_of(form.params)
-        steps, packed.parameters[-2:] = _body_addresses(form.step, *kinds, dtype, profile.PROFILE.lane_groups)
+        steps, packed.parameters[-2:] = _body_addresses(form.step, *kinds, dtype, groups_of(form.step, form.dim))
         return steps
     return steps_address(steps_of(form, packed, draws, shared), dtype)
 
@@ -134,7 +142,7 @@ def _body_addresses(step, dim, noise, noise_dim, layout, dtype: np.dtype, groups
     arguments = example.packed, example.scratch, 0, 0, 0, 0
     kinds, body = (dim, noise, rows, layout), lifted_text(step, dim, rows, layout).body
     if body is not None:
-        steps = lifted_steps(body, *kinds, groups if waits_long(step, dim) else 1)
+        steps = lifted_steps(body, *kinds, groups)
         if is_compiled_for(steps, *arguments) or (
             # Where the other steps are on disk, lifting has failed before.
             not is_compiled_for(custom_steps(body_of(step), *kinds), *arguments)

@@ -24,13 +24,13 @@ def few_code(form: Form, packed: Packed, draws: Draws, few: int) -> Code:
     """`compiled.code_for` of a block of eight lanes of which the first `few` are used."""
     chunk = chunk_of(draws, LANES)
     fill = few_fill(draws, few, chunk) or compiled.fill_of(draws)
-    if isinstance(form, Body) or _has_only_vectors(form, packed):
+    if isinstance(form, Body) or _has_only_whole_vectors(form, packed):
         return compiled.code_for(form, packed, draws, LANES, shared=False)._replace(fill=compiled.fill_address(fill))
     steps = steps_of(form, packed, draws, False, few)
     return Code(compiled.fill_address(fill), compiled.steps_address(steps, packed.table.dtype), chunk)
 
 
-def _has_only_vectors(form: Form, packed: Packed) -> bool:
-    """Whether the slope of a loss is called for eight lanes in turn: what a user wrote, where lanes are replicas."""
+def _has_only_whole_vectors(form: Form, packed: Packed) -> bool:
+    """Whether steps are compiled for eight lanes alone: with a slope that a user wrote, where lanes are replicas."""
     rows = form.gradient if isinstance(form, Stateful) else form
     return packed.lane_layout and isinstance(rows, Rows) and not rows.slope.folded

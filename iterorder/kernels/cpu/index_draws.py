@@ -188,7 +188,10 @@ def batch_words(draws, drawn, first_slot, lane, step, replicas):
 
 @jit_inline
 def distinct_by_search(drawn, first_slot, size, n, lane):
-    """A point that the batch already has is replaced by the last of the points that the slot may take."""
+    """A point that the batch already has is replaced by the last of the points that the slot may take.
+
+    Of any size: `batch_draws.distinct` is written out for one.
+    """
     like = splat(ZERO, LANES)
     for slot in range(first_slot, first_slot + size):
         last = np.uint64(n - size + slot - first_slot)

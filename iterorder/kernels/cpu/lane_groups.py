@@ -11,7 +11,7 @@ from collections.abc import Callable
 from iterorder.kernels.cpu.lanes import LANES, with_aligned_stack
 from iterorder.kernels.targets import jit
 
-#: Groups that are drawn for together; on a processor of few registers as well.
+#: Groups that are drawn for together, where a draw needs few registers.
 FILL_GROUPS = 4
 
 
@@ -63,13 +63,13 @@ def steps_over_lanes(run_of: Callable, few: int, groups: int):
     return steps
 
 
-def fill_over_lanes(draw_of: Callable):
+def fill_over_lanes(draw_of: Callable, groups: int = FILL_GROUPS):
     """The function that fills the draws of a chunk, as `index_draws` describes it.
 
     ``draw_of(width)`` is the compiled ``draw(draws, drawn, replica, stride, base, first, last, lane)``, which draws for
     the lanes lane … lane + width − 1.
     """
-    draw, draw_wide, wide = draw_of(LANES), draw_of(FILL_GROUPS * LANES), FILL_GROUPS * LANES
+    draw, draw_wide, wide = draw_of(LANES), draw_of(groups * LANES), groups * LANES
 
     @jit
     def fill(draws, drawn, shuffle, replica, stride, base, first, last):

@@ -32,6 +32,11 @@ def row_lanes(kind) -> int:
     return VECTOR_BYTES * 8 // kind.dtype.bitwidth
 
 
+def padded_columns(count: int) -> int:
+    """The numbers of a row of `count`, few, in a table: what `gather_columns` reads, and a stride that it knows."""
+    return 2 if count <= 2 else -(-count // 4) * 4
+
+
 def items_of(builder, value, count):
     return [builder.extract_value(value, k) for k in range(count)]
 
@@ -159,8 +164,7 @@ def gather_columns(typing_context, table, drawn, row, lane, count):
     """table[drawn[row, lane + i], k] in lane i, for eight lanes and each k < count (literal): a transposed load.
 
     Four (or two) numbers of each of the eight rows are loaded together and transposed in registers: eight loads, four
-    joins and eight exchanges replace 32 scalar loads. The rows of the table are padded to multiples of four (of two,
-    where count is at most two) numbers.
+    joins and eight exchanges replace 32 scalar loads. The rows of the table have `padded_columns` numbers.
     """
     return _gathered(table, drawn, (table, drawn, types.intp, types.intp, count), count, LANES)
 
@@ -180,11 +184,13 @@ def _gathered(table, drawn, kinds, count, width):
     kind = types.UniTuple(Vector(table.dtype, width), count.literal_value)
 
     def generate(context, builder, signature, arguments):
+        first = context.make_array(table)(context, builder, arguments[0]).data
         items = row_pointer(context, builder, drawn, *arguments[1:4])
+        stride = ir.Constant(ir.IntType(64), padded_columns(kind.count))  # shifts and additions, no multiplication
         rows = []
         for i in range(width):
             item = builder.load(builder.gep(items, [ir.Constant(ir.IntType(64), i)]))
-            rows.append(row_pointer(context, builder, table, arguments[0], item))
+            rows.append(builder.gep(first, [builder.mul(item, stride)]))
         columns: list = []
         while len(columns) < kind.count:
             if width >= LANES:

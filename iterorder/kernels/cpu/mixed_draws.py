@@ -1,4 +1,4 @@
-"""Draws whose entry 0 is an index and whose other entries are floats, for one replica or for eight."""
+"""Draws whose entry 0 is an index and whose other entries are floats, for one replica or for several."""
 
 from __future__ import annotations
 

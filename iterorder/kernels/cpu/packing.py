@@ -11,7 +11,7 @@ import numpy as np
 from iterorder.forms import Affine, Body, Form, Rows, Stateful
 from iterorder.kernels.cpu import profile
 from iterorder.kernels.cpu.body_steps import MAX_LANE_DIM, memory_of
-from iterorder.kernels.cpu.loads import VECTOR_BYTES
+from iterorder.kernels.cpu.loads import VECTOR_BYTES, padded_columns
 
 NO_PARAMETERS = np.zeros(0, np.int64)
 NO_OPTIMIZER = np.zeros(0)
@@ -134,7 +134,7 @@ def _(form: Stateful, dtype) -> Packed:
 
 def _in_lanes(dim, batch_size, numbers, shrink, scale, dtype) -> Packed:
     n, width = numbers.shape
-    table = aligned_zeros((n, 2 if width <= 2 else -(-width // 4) * 4), dtype)
+    table = aligned_zeros((n, padded_columns(width)), dtype)
     table[:, :width] = numbers
     scalar = np.dtype(dtype).type
     constants = np.zeros((1, 1), dtype)

@@ -16,6 +16,8 @@ class Profile(NamedTuple):
 
     Attributes
     ----------
+    register_bytes : int
+        Of a register: rows pass through them, in parts of this size.
     rows_in_registers : bool
         Whether a state of up to `max_row_vectors` vectors stays in registers for a step; else it passes through them.
     max_lane_dim_affine, max_lane_dim_rows : int
@@ -25,11 +27,14 @@ class Profile(NamedTuple):
         Rows of at most this many vectors of 64 bytes have steps of their own; longer ones share one.
     few_row_vectors : int
         Up to this many vectors linear steps hold the states of four lanes at once; above, of two where registers allow.
+        Where they do not, rows pass through them, but for few lanes.
     pair_lanes : int
         Lanes that the steps of two maps on the line keep in flight: they hide the latency of a multiply-add.
     lane_groups : int
         Groups of eight lanes that steps in few coordinates keep in flight where they wait for themselves, though not
         all in registers: along rows, of optimisers, of users.
+    batch_groups : int
+        Groups of eight lanes for which batches are drawn together: their points should stay in registers.
     max_lanes : int
         Replicas (or backward iterates) worked on side by side.
     bit_chunk, max_chunk, min_chunk : int
@@ -39,6 +44,7 @@ class Profile(NamedTuple):
         Draws of a chunk, and numbers of the states of a block, that should stay in the first-level cache.
     """
 
+    register_bytes: int
     rows_in_registers: bool
     max_lane_dim_affine: int
     max_lane_dim_rows: int
@@ -46,6 +52,7 @@ class Profile(NamedTuple):
     few_row_vectors: int
     pair_lanes: int
     lane_groups: int
+    batch_groups: int
     max_lanes: int
     bit_chunk: int
     max_chunk: int
@@ -56,6 +63,7 @@ class Profile(NamedTuple):
 
 #: 32 registers of 64 bytes.
 AVX512 = Profile(
+    register_bytes=64,
     rows_in_registers=True,
     max_lane_dim_affine=12,
     max_lane_dim_rows=16,
@@ -63,6 +71,7 @@ AVX512 = Profile(
     few_row_vectors=7,
     pair_lanes=64,
     lane_groups=4,
+    batch_groups=4,
     max_lanes=64,
     bit_chunk=1024,
     max_chunk=256,
@@ -71,7 +80,7 @@ AVX512 = Profile(
     max_state_numbers=2**10,
 )
 #: 16 registers of 32 bytes (AVX2), eight of which hold 32 lanes; 32 of 16 (NEON) have not been measured.
-NARROW = AVX512._replace(rows_in_registers=False, pair_lanes=32)
+NARROW = AVX512._replace(register_bytes=32, rows_in_registers=False, pair_lanes=32, batch_groups=2)
 
 
 def profile_for(features: frozenset[str]) -> Profile:

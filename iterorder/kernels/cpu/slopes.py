@@ -16,24 +16,40 @@ from iterorder.kernels.cpu.body_steps import layout_of, parameter_types, paramet
 from iterorder.kernels.cpu.explain import allocates, explained, makes_arrays
 from iterorder.kernels.cpu.lane_conversions import to_float64, to_type_of
 from iterorder.kernels.cpu.lanes import sqrt
-from iterorder.kernels.cpu.lift.in_lanes import lifted, may_lift
+from iterorder.kernels.cpu.lift.in_lanes import lifted, lifts
 from iterorder.kernels.cpu.lift.own_functions import with_own_functions
 from iterorder.kernels.disk_cache import is_kept
 from iterorder.kernels.targets import OPTIONS, check_compiler, jit, jit_inline
+
+#: The arguments of a slope that differ between lanes: the margin and the target.
+VARYING = (0, 1)
+
+
+def _kinds(layout: tuple) -> tuple:
+    """The types of the arguments of a slope of numbers."""
+    return types.float64, types.float64, parameter_types(layout)
 
 
 class Move(NamedTuple):
     """A slope, ready to be called in a step.
 
     ``apply(z, c, factor, given)`` is the factor times φ for each lane of the margins z, c the targets where they are
-    not `folded` into the rows; ``parameters(memory)`` reads the `given` of packed maps. A slope that does not lift
-    takes its lanes one after the other.
+    not `folded` into the rows; ``parameters(memory)`` reads the `given` of packed maps. `free` is the function of a
+    user, with the layout of its parameters.
     """
 
     apply: Callable
     parameters: Callable
     folded: bool
-    lifts: bool = True
+    free: tuple[Callable, tuple] | None = None
+
+    @property
+    def lifts(self) -> bool:
+        """Whether all lanes are worked on at once; else one after the other, each written out in the step."""
+        if self.free is None:
+            return True
+        function, layout = self.free
+        return lifts(function, VARYING, _kinds(layout))
 
 
 def move_of(slope: Slope) -> Move:
@@ -44,8 +60,7 @@ def move_of(slope: Slope) -> Move:
 @lru_cache(maxsize=256)
 def _move(function, layout: tuple, folded: bool, exact: bool) -> Move:
     if not folded:
-        varying = (0, 1)  # the margin and the target
-        return Move(_free(lifted(function, varying)), parameters_at(layout), folded, may_lift(function, varying))
+        return Move(_free(lifted(function, VARYING)), parameters_at(layout), folded, (function, layout))
     phi = jit_inline(on_lanes(function))
     return Move((_folded_exact if exact else _folded)(phi), parameters_at(layout), folded)
 
@@ -65,7 +80,7 @@ def _of_numbers(function):
 def check_compiles(slope: Slope) -> None:
     """Compile a slope that a user gave; what fails is a `MapCompilationError` with place and reason."""
     check_compiler()
-    function, kinds = slope.function, (types.float64, types.float64, parameter_types(layout_of(slope.params)))
+    function, kinds = slope.function, _kinds(layout_of(slope.params))
     assert isinstance(function, FunctionType)
     kernel, body = _of_numbers(function)
     if is_kept(kernel, kinds):  # it was without fault when that was compiled

@@ -75,18 +75,22 @@ def _(form: Rows, packed: Packed, draws: Draws, shared: bool, few: int = 0):
         return row_steps.long_row_steps(slope, shared, few)
     short = vectors <= shape.few_row_vectors
     fits = short or shape.rows_in_registers
+    width = shape.register_bytes // packed.table.itemsize
+    parts = -(-packed.dim // width)
     if not single:
         if fits or not slope.folded or packed.batch_size < LANES:
             return row_steps.row_steps(vectors, slope, ridge, shared, few)
-        return passing_steps.passing_batch_steps(vectors, slope, ridge, shared, few)
+        return passing_steps.passing_batch_steps(parts, width, slope, ridge, shared, few)
     if fits and form.slope.linear:
         if few == 1:
             return single_steps.single_linear_row_steps(vectors, ridge)
+        if not few and not shape.rows_in_registers:
+            return passing_steps.passing_linear_row_steps(parts, width, ridge, shared)
         make = row_steps.short_linear_row_steps if short and few != 2 else row_steps.linear_row_steps
         return make(vectors, ridge, shared, few)
     if fits and few == 1 and slope.folded:
         return single_steps.single_row_steps(vectors, slope, ridge)
-    return passing_steps.passing_row_steps(vectors, slope, ridge, shared, few)
+    return passing_steps.passing_row_steps(parts, width, slope, ridge, shared, few)
 
 
 @steps_of.register

@@ -10,13 +10,14 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from iterorder.kernels.cpu.lanes import Vector, spread
+from iterorder.kernels.cpu.lanes import LANES, Vector, spread
 from iterorder.kernels.cpu.lift import varying_operations  # noqa: F401, which teaches the compiler what functions use
 from iterorder.kernels.cpu.lift.one_exit import CannotLift
 from iterorder.kernels.cpu.lift.own_functions import with_own_functions
 from iterorder.kernels.cpu.lift.rewrite import lifted_function
 from iterorder.kernels.cpu.lift.varying import Varying, in_each_lane, lane_of
-from iterorder.kernels.targets import OPTIONS, jit_inline
+from iterorder.kernels.disk_cache import is_kept
+from iterorder.kernels.targets import OPTIONS, jit, jit_inline
 
 
 @lru_cache(maxsize=256)
@@ -57,9 +58,45 @@ def _for_lanes(function: Callable, varying: tuple[int, ...]):
     return njit(**OPTIONS, forceinline=True, boundscheck=True)(many)
 
 
-def may_lift(function: Callable, varying: tuple[int, ...]) -> bool:
-    """Whether the text of a function can be rewritten for several lanes; the types may still not fit."""
-    return _for_lanes(function, varying) is not None
+@lru_cache(maxsize=256)
+def lifts(function: Callable, varying: tuple[int, ...], kinds: tuple) -> bool:
+    """Whether `lifted` works on all lanes at once: the text can be rewritten, and then compiled.
+
+    Parameters
+    ----------
+    function, varying
+        As for `lifted`.
+    kinds : tuple of Numba types
+        Of the arguments for single numbers.
+    """
+    many = _for_lanes(function, varying)
+    if many is None:
+        return False
+    several = [Varying(kind, LANES) if place in varying else kind for place, kind in enumerate(kinds)]
+    at_once, apart = _answers(many, njit(**OPTIONS, boundscheck=True)(with_own_functions(function)))
+    of_several, of_one = (types.Tuple(several),), (types.Tuple(kinds),)
+    if is_kept(at_once, of_several) or is_kept(apart, of_one):  # which spares other processes the trial
+        return is_kept(at_once, of_several)
+    try:
+        at_once.compile(of_several)
+    except Exception:  # Numba raises many kinds
+        apart.compile(of_one)
+        return False
+    return True
+
+
+def _answers(many, single):
+    """Two kernels that nobody calls: which of them is on disk says whether the first can be compiled."""
+
+    @jit
+    def at_once(arguments):
+        return many(*arguments)
+
+    @jit
+    def apart(arguments):
+        return single(*arguments)
+
+    return at_once, apart
 
 
 def _call_type(many, typing_context, kinds):

@@ -16,6 +16,7 @@ from numba.extending import intrinsic
 from numba.np.numpy_support import from_dtype
 
 from iterorder.forms import Body
+from iterorder.kernels.cpu import profile
 from iterorder.kernels.cpu.attempt import succeeds
 from iterorder.kernels.cpu.body_steps import MAX_LANE_DIM, layout_of, parameter_types, parameters_at
 from iterorder.kernels.cpu.explain import missing_call, reason_and_hint
@@ -189,16 +190,20 @@ def _in_words(error: Exception, function) -> str:
     return f"uses {name} of numbers that differ between replicas, which there is for single numbers only"
 
 
-def waits_long(step, dim: int) -> bool:
-    """Whether a step has little to do beside the chain of its own results, so that several groups fit in the wait."""
-    return dim <= FEW_COORDINATES or not LONG_FUNCTIONS.isdisjoint(step.__code__.co_names)
+def groups_of(step, dim: int) -> int:
+    """Groups of eight lanes to work on at once: several where a step waits for the chain of its own results."""
+    waits = dim <= FEW_COORDINATES or not LONG_FUNCTIONS.isdisjoint(step.__code__.co_names)
+    return profile.PROFILE.lane_groups if waits else 1
 
 
 def engine_of(form: Body) -> str:
     """How steps of a body are done, in words."""
     rows = form.noise_dim + (form.noise == "index+normal")
     found = lifted_body(form.step, form.dim, form.noise, rows, layout_of(form.params), np.dtype(np.float64))
-    return f"one replica at a time: {found.reason}" if found.body is None else f"{LANES} replicas at once"
+    if found.body is None:
+        return f"one replica at a time: {found.reason}"
+    groups = groups_of(form.step, form.dim)
+    return f"{LANES} replicas at once" if groups == 1 else f"up to {groups * LANES} replicas at once"
 
 
 def lifted_steps(body, dim: int, noise: str, rows: int, layout: tuple, groups: int):

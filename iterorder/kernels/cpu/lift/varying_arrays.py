@@ -15,7 +15,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import intrinsic, lower_builtin
 from numba.np.arrayobj import populate_array
 
-from iterorder.kernels.cpu.lanes import LANES, Vector, spread
+from iterorder.kernels.cpu.lanes import LANES, spread
 from iterorder.kernels.cpu.lift.varying import Varying, converted, in_each_lane, lane_of, scalar_of, some_lane
 from iterorder.kernels.cpu.loads import four_columns, joined, two_columns
 
@@ -291,21 +291,3 @@ def _columns(builder, rows, count):
         groups = [read(builder, rows[i : i + LANES], first) for i in range(0, len(rows), LANES)]
         columns[first:] = [joined(builder, vectors) for vectors in zip(*groups, strict=True)]
     return columns
-
-
-@intrinsic
-def as_varying(typing_context, vector):
-    """A vector of the kernels as numbers of a body."""
-    if not isinstance(vector, Vector):
-        return None
-    kind = Varying(vector.dtype, vector.lanes)
-    return kind(vector), lambda context, builder, signature, arguments: arguments[0]
-
-
-@intrinsic
-def as_vector(typing_context, numbers, like):
-    """Numbers of a body as a vector of the kernels, of the type of another."""
-    if not isinstance(like, Vector):
-        return None
-    kind = Varying(like.dtype, like.lanes)
-    return like(kind, like), lambda context, builder, signature, arguments: arguments[0]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import numpy as np
 
-from iterorder.errors import DivergenceError, InvalidInputError
+from iterorder.errors import InvalidInputError
+from iterorder.kernels.backends import backend_named
+from iterorder.kernels.problem import Place, Problem
 from iterorder.lengths import euclidean_norm
 from iterorder.maps import RandomMaps
 from iterorder.noise import uniforms
-from iterorder.simulate import simulate
 
 EPS = float(np.finfo(np.float64).eps)
 # The paths that show where iterates are: replicas, steps, and steps between two saved ones.
@@ -28,9 +27,9 @@ STREAM = 2**32 - 1
 def check_bounds(maps: RandomMaps, x0: np.ndarray, seed: int, backend: str = "cpu") -> None:
     """Try the Lipschitz bounds that a user gave, on pairs of states near each other and far apart.
 
-    Half of the pairs begin on paths from x0, half anywhere in the box that the paths and a neighbourhood of x0 span; of
-    the former, half are as far apart as the paths reach, or nearer, however small that is. Each pair meets a map of its
-    own, and is turned a few times towards the direction that this map stretches most.
+    Half of the pairs begin on paths from x0, shape (d,) or (starts, d), half anywhere in the box that the paths and a
+    neighbourhood of x0 span; of the former, half are as far apart as the paths reach, or nearer, however small that is.
+    Each pair meets a map of its own, and is turned a few times towards the direction that this map stretches most.
 
     Raises
     ------
@@ -41,7 +40,7 @@ def check_bounds(maps: RandomMaps, x0: np.ndarray, seed: int, backend: str = "cp
         return
     at_once = maps.bounds_at_once or isinstance(maps.lipschitz_bound, float)
     count = PAIRS if at_once else PAIRS_OF_FUNCTION
-    x, gaps, lengths = _pairs(maps, x0, seed, count, backend)
+    x, gaps, lengths = _pairs(maps, np.atleast_2d(x0).astype(np.float64), seed, count, backend)
     bounds = _bounds(maps, seed, count)
     u = _images(maps, x, seed, backend)
     for _ in range(1 + TURNS):
@@ -63,14 +62,14 @@ def _pairs(
     maps: RandomMaps, x0: np.ndarray, seed: int, count: int, backend: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Places, directions and distances of pairs, shapes (count, d), (count, d) and (count,)."""
-    d = maps.dim
-    saves, paths = np.arange(0, PATH_STEPS + 1, PATH_STRIDE), np.empty((0, d))
-    with contextlib.suppress(DivergenceError):
-        run = simulate(maps, x0, PATH_STEPS, n_replicas=PATHS, seed=seed, save_steps=saves, backend=backend)
-        paths = run.states.reshape(-1, d)
-    paths = np.concatenate([paths[np.isfinite(paths).all(axis=1)], x0[None, :]])
+    d, saves = maps.dim, np.arange(0, PATH_STEPS + 1, PATH_STRIDE)
+    # Of many starts, some that are spread over all.
+    starts = x0[np.linspace(0, len(x0) - 1, min(len(x0), PATHS)).astype(int)]
+    paths = _states(maps, np.resize(starts, (PATHS, d)), saves, seed, backend).reshape(-1, d)
+    paths = np.concatenate([paths[np.isfinite(paths).all(axis=1)], starts])
     around = 2.0 * (1.0 + float(np.abs(x0).max()))
-    low, high = np.minimum(paths.min(axis=0), x0 - around), np.maximum(paths.max(axis=0), x0 + around)
+    low = np.minimum(paths.min(axis=0), x0.min(axis=0) - around)
+    high = np.maximum(paths.max(axis=0), x0.max(axis=0) + around)
     drawn = uniforms(seed, STREAM, np.arange(count), 2 * d + 2)
     x = low + (high - low) * drawn[:, :d]
     on_path = np.arange(count) % 2 == 0
@@ -83,10 +82,13 @@ def _pairs(
 
 def _images(maps: RandomMaps, states: np.ndarray, seed: int, backend: str) -> np.ndarray:
     """The image of state r under the first map of replica r; NaN where it is not finite."""
-    try:
-        return simulate(maps, states, 1, n_replicas=len(states), seed=seed, backend=backend).states[:, 0]
-    except DivergenceError:
-        return np.full_like(states, np.nan)
+    return _states(maps, states, np.ones(1, np.int64), seed, backend)[:, 0]
+
+
+def _states(maps: RandomMaps, starts: np.ndarray, saves: np.ndarray, seed: int, backend: str) -> np.ndarray:
+    """The forward iterates of replica r from start r, NaN from where they are not finite: `simulate` rests on this."""
+    problem = Problem(maps.form(), maps.sampling_law, seed, Place(), np.ascontiguousarray(starts), saves)
+    return backend_named(backend).forward(problem).states
 
 
 def _bounds(maps: RandomMaps, seed: int, count: int) -> np.ndarray:
