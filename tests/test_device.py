@@ -1,0 +1,147 @@
+"""The kernels for GPUs in the simulator: the integers and the floats of the processor, to the bit.
+
+They need a process in which NUMBA_ENABLE_CUDASIM is 1 from the start: `.ci/run` starts one.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import iterorder as ito
+from iterorder.kernels.cpu.backend import Cpu
+from iterorder.kernels.cpu.profile import AVX512
+from iterorder.kernels.problem import Place, Problem
+from iterorder.progress import Report
+from tests import naive
+from tests.systems import EVERY
+
+if os.environ.get("NUMBA_ENABLE_CUDASIM") != "1":
+    pytest.skip("needs NUMBA_ENABLE_CUDASIM=1", allow_module_level=True)
+
+from iterorder.kernels.device import compilers, launches, walks
+from iterorder.kernels.device.backend import Cuda
+from iterorder.kernels.device.images import image_of
+from iterorder.kernels.device.states import thread_states
+from iterorder.kernels.device.team_states import halves_first, team_states
+
+SEED, DEVICE = 0x9E3779B97F4A7C15, Path(compilers.__file__).parent
+SAVES, PLACE = np.array([0, 1, 4, 9], np.int64), Place(2, 1, 5)
+#: Matrices of many rows take the simulator minutes; users' own functions are not compiled for devices yet.
+LONG = {"affine d=105", "optimizer quadratic d=20 batch", "quadratic d=20 batch"}
+KNOWN = [
+    name for name, maps in EVERY.items() if name not in LONG and not maps.holds_functions and "gaussian" not in name
+]
+
+
+def problem(maps, dtype="float64", saves=SAVES, replicas=2, place=PLACE):
+    starts = np.linspace(-1.0, 1.0, replicas * maps.dim).reshape(replicas, maps.dim).astype(dtype)
+    return Problem(maps.form(), maps.sampling_law, SEED, place, starts, np.asarray(saves, np.int64))
+
+
+@pytest.fixture(autouse=True)
+def widest_profile(monkeypatch):
+    """The order in which the processor adds along rows is that of its widest profile."""
+    monkeypatch.setattr("iterorder.kernels.cpu.profile.PROFILE", AVX512)
+
+
+RUNS = {
+    "forward": lambda backend, p: backend.forward(p).states,
+    "backward": lambda backend, p: backend.backward(p, None, *(["each"] if isinstance(backend, Cpu) else [])).states,
+    "window": lambda backend, p: backend.window(p, 3).states,
+    "backward_to": lambda backend, p: backend.backward_to(p, np.array([2, 5])),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", KNOWN)
+def test_every_order_has_the_bits_of_the_processor(name, dtype):
+    """Draws of every kind, every loss, optimisers, one thread a state and eight; another seed has other bits."""
+    given = problem(EVERY[name], dtype)
+    for order, run in RUNS.items():
+        np.testing.assert_array_equal(run(Cuda(), given), run(Cpu(), given), err_msg=order)
+    if EVERY[name].sampling_law.kind != "cyclic" and EVERY[name].sampling_law.batch_size < given.law.n_items:
+        other = Problem(given.form, given.law, SEED + 1, given.place, given.x0, given.saves)
+        assert (RUNS["forward"](Cuda(), other) != RUNS["forward"](Cpu(), given)).any()
+
+
+@pytest.mark.parametrize("name", ["two-point", "linear d=2 large batch", "affine feistel", "linear of two points"])
+@pytest.mark.parametrize("first", [0, 125, 2**40 + 3])
+def test_words_that_serve_many_steps_are_cut_anywhere(name, first):
+    """Blocks of 128 and of four steps, begun and left in the middle, upward and downward."""
+    given = problem(EVERY[name], saves=[1, 130, 140], place=Place(2**32 - 2, 1, first))
+    for order in ("forward", "backward"):
+        np.testing.assert_array_equal(RUNS[order](Cuda(), given), RUNS[order](Cpu(), given), err_msg=order)
+
+
+def test_shared_noise_and_pieces_change_nothing(monkeypatch):
+    given = problem(EVERY["linear d=10 ridge"], saves=[0, 70, 90, 200], place=Place(0, 0, 3), replicas=3)
+    whole = {order: run(Cpu(), given) for order, run in RUNS.items() if order != "backward_to"}
+    monkeypatch.setattr(launches, "WORK_OF_LAUNCH", 1)  # 64 steps a launch
+    monkeypatch.setattr(launches.arrays, "free_bytes", lambda: 1)  # one replica at a time
+    assert [piece.end for piece in launches.pieces(given.saves, 30)] == [0, 64, 90, 154, 200]
+    for order, expected in whole.items():
+        np.testing.assert_array_equal(RUNS[order](Cuda(), given), expected, err_msg=order)
+
+
+def test_the_step_at_which_a_replica_leaves_is_the_processors():
+    maps = ito.AffineMaps([[[40.0]], [[0.5]]], [[1.0], [0.0]])
+    starts = np.array([[0.0], [1e300], [-1e250]])
+    saves = np.arange(0, 60, 7)
+    given = Problem(maps.form(), maps.sampling_law, SEED, Place(), starts, saves)
+    found, expected = Cuda().forward(given), Cpu().forward(given)
+    assert (expected.diverged >= 0).any()
+    np.testing.assert_array_equal(found.diverged, expected.diverged)
+    np.testing.assert_array_equal(found.states, expected.states)
+    found, expected = Cuda().backward(given), Cpu().backward(given)
+    np.testing.assert_array_equal(found.diverged, expected.diverged)
+
+
+def test_progress_ends_at_the_whole():
+    told: list[float] = []
+    given = problem(EVERY["two-point"], saves=[5, 9])
+    for run in (Cuda().forward, Cuda().backward, lambda p, report: Cuda().window(p, 2, report)):
+        told.clear()
+        run(given, Report(told.append))
+        assert told[-1] == 1.0
+        assert told == sorted(told)
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3, 7])
+def test_sums_in_registers_have_the_roundings_of_their_twin(dim):
+    rng = np.random.default_rng(dim)
+    a, x, start = rng.normal(size=dim), rng.normal(size=dim), rng.normal()
+    dot = thread_states(dim, np.dtype(np.float64)).dot
+    assert dot(tuple(a), tuple(x), start) == naive.chained_sum(a, x, start, 2, fused())
+
+
+def fused() -> bool:
+    """Whether a·b + c is one rounding here."""
+    return compilers.madd(1.0 + 2.0**-30, 1.0 + 2.0**-30, -1.0 - 2.0**-29) == 2.0**-60
+
+
+def test_only_the_hub_imports_the_compiler_for_gpus():
+    """Nothing else of the package names numba.cuda, and no file of a device writes a body's mathematics again."""
+    package = DEVICE.parents[1]
+    importing = set()
+    for file in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [name.name for name in node.names] if isinstance(node, ast.Import) else []
+            names += [f"{node.module}.{n.name}" for n in node.names] if isinstance(node, ast.ImportFrom) else []
+            if any(re.match(r"numba\.cuda|numba_cuda|cupy", name) for name in names):
+                importing.add(file.name)
+    assert importing == {"compilers.py"}
+
+
+def test_kernels_are_the_same_objects_for_maps_that_compile_to_the_same():
+    one, other = EVERY["linear d=1"].form(), ito.LinearRegressionSGD([[1.0], [2.0]] * 4, [0.0, 1.0] * 4, 0.1).form()
+    double = np.dtype(np.float64)
+    assert image_of(one, double) is image_of(other, double)
+    assert walks.walk_of(2, 1, image_of(one, double), True) is walks.walk_of(2, 1, image_of(other, double), True)
+    assert team_states(20, double, halves_first) is not team_states(20, double)

@@ -14,22 +14,49 @@ from typing import Any, Protocol
 class States(Protocol):
     """What a target offers for tuples of numbers, by the names and in the order of `bodies.sums`."""
 
-    inline: Callable
-    dot: Any
-    plus_multiple: Any
-    multiple: Any
-    plus: Any
-    affine_image: Any
-    linear_image: Any
-    offsets: Any
-    madd: Any
+    @property
+    def inline(self) -> Callable:
+        """What compiled code is made by."""
+        ...
+
+    @property
+    def dot(self) -> Any:
+        """``(a, x, start)``."""
+        ...
+
+    @property
+    def plus_multiple(self) -> Any:
+        """``(x, factor, a)``."""
+        ...
+
+    @property
+    def multiple(self) -> Any:
+        """``(factor, x)``."""
+        ...
+
+    @property
+    def affine_image(self) -> Any:
+        """``(a, x)``."""
+        ...
+
+    @property
+    def madd(self) -> Any:
+        """``(a, b, c)``."""
+        ...
 
 
 class Slope(Protocol):
-    """φ, compiled: ``apply(z, c, factor, given)`` is the factor times φ, c the target where it is not `folded`."""
+    """φ, compiled."""
 
-    apply: Any
-    folded: bool
+    @property
+    def apply(self) -> Any:
+        """``(z, c, factor, given)``: the factor times φ."""
+        ...
+
+    @property
+    def folded(self) -> bool:
+        """Whether the target stands in the row; else it is c, and no part of the margin z."""
+        ...
 
 
 def row_added(target: States, dim: int, slope: Slope):

@@ -29,9 +29,12 @@ class Arithmetic(Protocol):
         ...
 
 
-def chained(write: Arithmetic, a: Sequence, x: Sequence, start, chains: int):
-    """start + Σ a·x: term k is added to chain k mod `chains`, the first of which begins with `start`."""
-    sums = [start, *[None] * (chains - 1)]
+def chained(write: Arithmetic, a: Sequence, x: Sequence, start, chains: int, others=None):
+    """start + Σ a·x: term k is added to chain k mod `chains`, the first of which begins with `start`.
+
+    The others begin with their first term, and those without one are left out; or all begin with a zero, `others`.
+    """
+    sums = [start, *[others] * (chains - 1)]
     for k, (factor, number) in enumerate(zip(a, x, strict=True)):
         add_product(write, sums, k, factor, number)
     return added_inwards(write, sums)

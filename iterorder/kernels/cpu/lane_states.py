@@ -15,9 +15,6 @@ LANE_STATES: Any = SimpleNamespace(
     dot=sums.dot,
     plus_multiple=sums.plus_multiple,
     multiple=sums.multiple,
-    plus=sums.plus,
     affine_image=sums.affine_image,
-    linear_image=sums.linear_image,
-    offsets=sums.offsets,
     madd=madd,
 )

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
 
 from iterorder.kernels.device.compilers import SIMULATED, cuda
 
-if SIMULATED:
-    xp: Any = np
-else:
-    import cupy as xp
+#: The module whose arrays these are.
+xp: Any = np if SIMULATED else importlib.import_module("cupy")
 
 
 def to_device(value) -> Any:

@@ -80,9 +80,9 @@ class _Run:
     def draws_for(self, n_rows: int) -> Draws:
         """The draws, with memory for so many rows."""
         d, kind, size = self.draws, self.draws.kind, self.draws.batch_size
-        kept, number = 0, np.uint32
+        kept, number = 0, "uint32"
         if kind == draw_tables.FISHER_YATES:
-            kept, number = int(d.n_items), np.uint16
+            kept, number = int(d.n_items), "uint16"
         elif kind == draw_tables.BATCH and size > FEW_POINTS:
             kept = size
         memory = xp.empty((max(kept, 1), n_rows if kept else 1), number)
@@ -100,8 +100,8 @@ class _Run:
         kernel = forward_kernel(self.image, self.walk(descending=False))
         for piece in launches.pieces(self.saves, self.n * self.dim):
             before, left = current.copy(), xp.zeros(self.n, bool)
-            targets = argument(np.array(piece.targets, np.int64))
-            steps = (np.uint64(piece.begin), targets, np.uint64(piece.end), np.int64(piece.saved))
+            targets = argument(np.array(piece.targets or [piece.end], np.int64))
+            steps = (np.uint64(piece.begin), targets, np.int64(len(piece.targets)), np.int64(piece.saved))
             given, into = (argument(self.starts), argument(current)), (argument(states), argument(left))
             self.launch(kernel, self.n, self.rows(), draws, self.maps, *given, *steps, *into)
             newly = left & (diverged < 0)

@@ -26,12 +26,12 @@ def _row_stack() -> Iterator[None]:
     """NumPy with a function that numba-cuda 0.30 asks for when it is imported, and that NumPy 2.5 has no more."""
     missing = not hasattr(np, "row_stack")
     if missing:
-        np.row_stack = np.vstack  # type: ignore[attr-defined]  # noqa: NPY201
+        np.row_stack = np.vstack  # noqa: NPY201
     try:
         yield
     finally:
         if missing:
-            del np.row_stack  # type: ignore[attr-defined]  # noqa: NPY201
+            del np.row_stack  # noqa: NPY201
 
 
 SIMULATED = bool(config.ENABLE_CUDASIM)
@@ -175,3 +175,47 @@ def comparisons(dtype: np.dtype) -> SimpleNamespace:
     """Python's min, max and abs for numbers of one type of float."""
     inline = lambda body: device_function(of_constants(body, dtype))  # noqa: E731
     return SimpleNamespace(**load_bodies(inline, _primitives, (plain_comparisons,)))  # type: ignore[arg-type]
+
+
+# ----------------------------------------------------------------------------------------------- teams of eight threads
+
+
+def _simulated_team() -> tuple[Callable, Callable, Callable]:
+    """The simulator puts its own module into the globals of a kernel alone; others ask for the one that runs."""
+    from numba.cuda.simulator.kernel import _get_kernel_context as running
+
+    def place_in_team():
+        return running().threadIdx.x & 7
+
+    def exchanged(value, distance):
+        buffer, here = running().shared.array(8, np.float64), running().threadIdx.x
+        running().syncthreads()
+        buffer[here] = value
+        running().syncthreads()
+        return type(value)(buffer[here ^ distance])
+
+    def wait_for_team():
+        running().syncthreads()
+
+    return place_in_team, exchanged, wait_for_team
+
+
+def _compiled_team() -> tuple[Callable, Callable, Callable]:
+    @device_function
+    def place_in_team():
+        return cuda.threadIdx.x & 7
+
+    @device_function
+    def exchanged(value, distance):
+        return cuda.shfl_xor_sync(0xFF << (cuda.laneid & 24), value, distance)
+
+    @device_function
+    def wait_for_team():
+        cuda.syncwarp(0xFF << (cuda.laneid & 24))
+
+    return place_in_team, exchanged, wait_for_team
+
+
+#: The number of a thread in its team of eight; of a value and a distance, the value of another thread of it; and a
+#: wait until all of the team have come here and see what each has written. No other threads have to be there.
+place_in_team, exchanged, wait_for_team = _simulated_team() if SIMULATED else _compiled_team()

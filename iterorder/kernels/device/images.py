@@ -10,11 +10,21 @@ import numpy as np
 from iterorder.forms import Affine, Form, Rows, Stateful
 from iterorder.kernels.bodies.steps import Slope, affine_added, position_moved, row_added, velocity_begun
 from iterorder.kernels.device.compilers import device_function
-from iterorder.kernels.device.packing import FRICTION, ITEM_WEIGHT, RIDGE, STEP_SIZES, WEIGHT_DECAY
+from iterorder.kernels.device.packing import FRICTION, ITEM_WEIGHT, RIDGE, STEP_SIZES, WEIGHT_DECAY, in_threads
 from iterorder.kernels.device.slopes import slope_of
 from iterorder.kernels.device.states import ThreadStates, thread_states
+from iterorder.kernels.device.team_states import (
+    TeamStates,
+    halves_first,
+    lanes_of,
+    neighbours_first,
+    padded,
+    team_states,
+)
 
 ONE = np.uint64(1)
+#: Vectors of the longest rows that the processor adds alone, in the order of `cpu.sums.total`.
+LONGEST_ALONE = 13
 
 
 class Image(NamedTuple):
@@ -39,22 +49,32 @@ def image_of(form: Form, dtype: np.dtype) -> Image:
 
 @image_of.register
 def _(form: Affine, dtype: np.dtype) -> Image:
-    return affine_image(form.dim, form.batch_size == 1, dtype)
+    if in_threads(form):
+        return affine_image(form.dim, form.batch_size == 1, dtype)
+    return matrix_image(form.dim, dtype)
 
 
 @image_of.register
 def _(form: Rows, dtype: np.dtype) -> Image:
-    return rows_image(form.dim, slope_of(form.slope, dtype), bool(dtype.type(form.shrink) != 1.0), dtype)
+    return rows_image(_states_of(form, dtype), slope_of(form.slope, dtype), bool(dtype.type(form.shrink) != 1.0))
+
+
+def _states_of(form: Rows, dtype: np.dtype) -> ThreadStates:
+    """Those in which the processor's steps add the threads of a team in the same order (`kernels.cpu.steps`)."""
+    if in_threads(form):
+        return thread_states(form.dim, dtype)
+    alone = form.slope.linear and form.batch_size == 1 and padded(form.dim, dtype) <= LONGEST_ALONE * lanes_of(dtype)
+    return team_states(form.dim, dtype, halves_first if alone else neighbours_first)
 
 
 @image_of.register
 def _(form: Stateful, dtype: np.dtype) -> Image:
-    gradient = form.gradient
-    if isinstance(gradient, Affine):
-        return optimizer_image(gradient.dim, None, bool(form.momentum), dtype)
-    if isinstance(gradient, Rows):
-        return optimizer_image(gradient.dim, slope_of(gradient.slope, dtype), bool(form.momentum), dtype)
-    raise TypeError(f"no kernel for an optimiser of {type(gradient).__name__}")
+    gradient, momentum = form.gradient, bool(form.momentum)
+    if not isinstance(gradient, (Affine, Rows)):
+        raise TypeError(f"no kernel for an optimiser of {type(gradient).__name__}")
+    slope = slope_of(gradient.slope, dtype) if isinstance(gradient, Rows) else None
+    make = optimizer_image if in_threads(form) else team_optimizer_image
+    return make(gradient.dim, slope, momentum, dtype)
 
 
 @cache
@@ -65,11 +85,11 @@ def affine_image(dim: int, single: bool, dtype: np.dtype) -> Image:
 
     @device_function
     def first(x, item, maps):
-        return image(row(maps.table, item), x)
+        return image(row(maps, item), x)
 
     @device_function
     def more(total, x, item, maps):
-        return plus(total, image(row(maps.table, item), x))
+        return plus(total, image(row(maps, item), x))
 
     @device_function
     def finish(total, x, step, maps):
@@ -79,14 +99,34 @@ def affine_image(dim: int, single: bool, dtype: np.dtype) -> Image:
 
 
 @cache
-def rows_image(dim: int, slope: Slope, ridge: bool, dtype: np.dtype) -> Image:
-    """x → shrink·x − scale·Σ φ(aᵀx + c)·a over the rows of a batch."""
-    states = thread_states(dim, dtype)
-    added, multiple, row = row_added(states, dim, slope), states.multiple, states.row(dim + 1)
+def matrix_image(dim: int, dtype: np.dtype) -> Image:
+    """The same in many dimensions."""
+    states = team_states(dim, dtype)
+    image, plus, multiple = states.matrix_image, states.plus, states.multiple
+
+    @device_function
+    def first(x, item, maps):
+        return image(maps, item, x)
 
     @device_function
     def more(total, x, item, maps):
-        return added(total, x, row(maps.table, item), maps.factor, maps.given, maps.zero)
+        return plus(total, image(maps, item, x))
+
+    @device_function
+    def finish(total, x, step, maps):
+        return multiple(maps.scale, total)
+
+    return Image(states, first, more, finish)
+
+
+@cache
+def rows_image(states: ThreadStates, slope: Slope, ridge: bool) -> Image:
+    """x → shrink·x − scale·Σ φ(aᵀx + c)·a over the rows of a batch."""
+    added, multiple, row = row_added(states, states.dim, slope), states.multiple, states.row(states.dim + 1)
+
+    @device_function
+    def more(total, x, item, maps):
+        return added(total, x, row(maps, item), maps.factor, maps.given, maps.zero)
 
     @device_function
     def first(x, item, maps):
@@ -118,27 +158,66 @@ def optimizer_image(dim: int, slope: Slope | None, momentum: bool, dtype: np.dty
 
     @device_function
     def finish(total, z, step, maps):
-        h = maps.optimizer[min(STEP_SIZES + step, np.uint64(maps.optimizer.size) - ONE)]
-        x = moved(halves(z)[0] if momentum else z, total, h, maps.optimizer[WEIGHT_DECAY], maps.one)
+        x = halves(z)[0] if momentum else z
+        x = moved(x, total, step_size(step, maps), maps.optimizer[WEIGHT_DECAY], maps.one)
         return joined(x, total) if momentum else x
 
     return Image(states, first, more, finish)
 
 
+@cache
+def team_optimizer_image(dim: int, slope: Slope | None, momentum: bool, dtype: np.dtype) -> Image:
+    """The same in many dimensions, where the gradient is summed before it meets the velocity."""
+    states = team_states(dim, dtype, from_memory=True, parts=2 if momentum else 1)
+    with_gradient, moved, zeros = _gradient_added(states, slope), position_moved(states), states.zeros
+    halves, joined, plus_multiple = states.halves, states.joined, states.plus_multiple
+
+    @device_function
+    def more(total, z, item, maps):
+        return with_gradient(total, halves(z)[0] if momentum else z, item, maps)
+
+    @device_function
+    def first(z, item, maps):
+        return more(zeros(z), z, item, maps)
+
+    @device_function
+    def finish(total, z, step, maps):
+        x = halves(z)[0] if momentum else z
+        v = plus_multiple(total, maps.optimizer[RIDGE], x)
+        v = plus_multiple(v, maps.optimizer[FRICTION], halves(z)[1]) if momentum else v
+        x = moved(x, v, step_size(step, maps), maps.optimizer[WEIGHT_DECAY], maps.one)
+        return joined(x, v) if momentum else x
+
+    return Image(states, first, more, finish)
+
+
+@device_function
+def step_size(step, maps):
+    """That of a step; the last goes on."""
+    return maps.optimizer[min(STEP_SIZES + step, np.uint64(maps.optimizer.size) - ONE)]
+
+
 def _gradient_added(states: ThreadStates, slope: Slope | None):
     """The total with the gradient of one item, times its weight in the mean."""
-    if slope is None:
+    if slope is None and isinstance(states, TeamStates):
+        image, plus_multiple = states.matrix_image, states.plus_multiple
+
+        @device_function
+        def with_gradient(total, x, item, maps):
+            return plus_multiple(total, maps.optimizer[ITEM_WEIGHT], image(maps, item, x))
+
+    elif slope is None:
         affine, numbers = affine_added(states), states.row(states.dim * (states.dim + 1))
 
         @device_function
         def with_gradient(total, x, item, maps):
-            return affine(total, x, numbers(maps.table, item), maps.optimizer[ITEM_WEIGHT])
+            return affine(total, x, numbers(maps, item), maps.optimizer[ITEM_WEIGHT])
 
-        return with_gradient
-    added, row = row_added(states, states.dim, slope), states.row(states.dim + 1)
+    else:
+        added, row = row_added(states, states.dim, slope), states.row(states.dim + 1)
 
-    @device_function
-    def with_gradient(total, x, item, maps):
-        return added(total, x, row(maps.table, item), maps.optimizer[ITEM_WEIGHT], maps.given, maps.zero)
+        @device_function
+        def with_gradient(total, x, item, maps):
+            return added(total, x, row(maps, item), maps.optimizer[ITEM_WEIGHT], maps.given, maps.zero)
 
     return with_gradient

@@ -48,12 +48,12 @@ else:
 
 @cache
 def forward_kernel(image: Image, walk):
-    """Rows from step `reached` on through the saved steps of a piece."""
+    """Rows from step `reached` on through the targets of a piece, of which the first `n_saved` are saved."""
     states, team = image.states, np.uint64(image.states.team)
     load, keep, save, all_finite = states.load, states.keep, states.save, states.all_finite
 
     @kernel
-    def forward(rows, draws, maps, starts, current, reached, targets, end, saved, found, left):
+    def forward(rows, draws, maps, starts, current, reached, targets, n_saved, saved, found, left):
         quiet()
         thread = np.uint64(cuda.grid(1))
         row, lane = thread // team, thread % team
@@ -66,9 +66,8 @@ def forward_kernel(image: Image, walk):
             target = np.uint64(targets[s])
             x = walk(x, rows.first_step + step, rows.first_step + target, row, replica, draws, maps)
             step = target
-            if used:
+            if used and s < n_saved:
                 save(x, starts, found, row, saved + s, lane)
-        x = walk(x, rows.first_step + step, rows.first_step + end, row, replica, draws, maps)
         if used:
             keep(x, current, row, lane)
             if not all_finite(x):

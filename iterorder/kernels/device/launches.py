@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +14,7 @@ from iterorder.kernels.device.compilers import SIMULATED, cuda
 from iterorder.kernels.problem import Problem
 from iterorder.progress import Report
 
-#: Threads of a block: of few, many blocks share a processor; in the simulator each is a thread of Python.
+#: Threads of a block; in the simulator, where each is a thread of Python, those of one team.
 THREADS = 128
 #: Numbers moved by a launch, so that one ends within about a second and Ctrl-C and progress are heard.
 WORK_OF_LAUNCH = 2**36
@@ -53,10 +55,22 @@ def pieces(saves: np.ndarray, numbers: int) -> Iterator[Piece]:
 def launch(kernel, n_threads: int, team: int, *arguments) -> None:
     """Launch a kernel for so many threads, on CuPy's current stream."""
     if SIMULATED:
-        block, stream = team, 0
-    else:
-        block, stream = THREADS, cuda.external_stream(arrays.xp.cuda.get_current_stream().ptr)
-    kernel[-(-n_threads // block), block, stream](*arguments)
+        with _quick_turns():
+            kernel[-(-n_threads // team), team](*arguments)
+        return
+    stream = cuda.external_stream(arrays.xp.cuda.get_current_stream().ptr)
+    kernel[-(-n_threads // THREADS), THREADS, stream](*arguments)
+
+
+@contextmanager
+def _quick_turns() -> Iterator[None]:
+    """Threads of Python that wait for each other: the simulator polls them, and each poll would last five ms."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(2e-5)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def replicas_at_once(problem: Problem) -> int:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from iterorder.forms import Affine, Body, Form, Rows, Stateful
+from iterorder.kernels.device.team_states import padded
 
 # Where the numbers of an optimiser stand; the step sizes of steps 0, 1, … follow, and the last goes on.
 FRICTION, WEIGHT_DECAY, RIDGE, ITEM_WEIGHT, STEP_SIZES = (np.uint64(k) for k in range(5))
@@ -16,11 +17,14 @@ FRICTION, WEIGHT_DECAY, RIDGE, ITEM_WEIGHT, STEP_SIZES = (np.uint64(k) for k in 
 class Maps(NamedTuple):
     """A form of maps as arrays and numbers of one type of float.
 
-    ``table[i]`` holds the rows of (A | b), or (a, c). `scale` and `factor` are the weight of an item in a step and its
-    negative; `given` the parameters of a slope or a body; `optimizer` momentum, decay, ridge, weight and step sizes.
+    For states of a thread each ``table[i]`` holds the rows of (A | b), or (a, c). For those of a team it holds a, or
+    ``table[i·dim + k]`` row k of A, padded to whole vectors, and ``constants[i]`` holds c or b. `scale` and `factor`
+    are the weight of an item in a step and its negative; `given` the parameters of a slope or a body; `optimizer`
+    momentum, decay, ridge, weight and step sizes.
     """
 
     table: Any
+    constants: Any
     shrink: np.floating
     scale: np.floating
     factor: np.floating
@@ -36,18 +40,38 @@ def pack(form: Form, dtype) -> Maps:
     raise TypeError(f"no kernel for {type(form).__name__}")
 
 
-def _maps(table, shrink: float, scale: float, dtype, given: tuple = ()) -> Maps:
+#: Up to these dimensions a thread works on a state, above a team of threads.
+MOST_AFFINE, MOST_ROWS = 12, 16
+
+
+def in_threads(form: Form) -> bool:
+    """Whether a state is small enough for one thread."""
+    inner = form.gradient if isinstance(form, Stateful) else form
+    return inner.dim <= (MOST_AFFINE if isinstance(inner, Affine) else MOST_ROWS)
+
+
+def _maps(table, constants, shrink: float, scale: float, dtype, given: tuple = ()) -> Maps:
     number = np.dtype(dtype).type
-    scalars = (number(value) for value in (shrink, scale, -scale, 0.0, 1.0))
+    rows, behind = (np.ascontiguousarray(array, dtype) for array in (table, constants))
+    numbers = number(shrink), number(scale), number(-scale), number(0.0), number(1.0)
     # An empty tuple is no argument of a kernel.
-    return Maps(np.ascontiguousarray(table, dtype), *scalars, given or (0,), np.zeros(1, dtype))
+    return Maps(rows, behind, *numbers, given or (0,), np.zeros(1, dtype))
+
+
+def _padded(array: np.ndarray, dtype) -> np.ndarray:
+    """Zeros behind each row, to whole vectors."""
+    behind = padded(array.shape[-1], np.dtype(dtype)) - array.shape[-1]
+    return np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, behind)])
 
 
 @pack.register
 def _(form: Affine, dtype) -> Maps:
-    m = len(form.offsets)
-    augmented = np.concatenate([form.matrices, form.offsets[:, :, None]], axis=2).reshape(m, -1)
-    return _maps(augmented, 1.0, 1.0 / form.batch_size, dtype)
+    m, d = form.offsets.shape
+    if in_threads(form):
+        augmented = np.concatenate([form.matrices, form.offsets[:, :, None]], axis=2).reshape(m, -1)
+        return _maps(augmented, np.zeros((1, 1)), 1.0, 1.0 / form.batch_size, dtype)
+    rows = _padded(form.matrices.reshape(m * d, d), dtype)
+    return _maps(rows, form.offsets, 1.0, 1.0 / form.batch_size, dtype)
 
 
 @pack.register
@@ -55,12 +79,16 @@ def _(form: Rows, dtype) -> Maps:
     given = form.slope.params
     if form.slope.exact and np.dtype(dtype) == np.float32:  # operations of that type alone
         given = tuple(np.float32(value) if isinstance(value, float) else value for value in given)
-    return _maps(np.column_stack([form.rows, form.constants]), form.shrink, form.scale, dtype, given)
+    if in_threads(form):
+        table, constants = np.column_stack([form.rows, form.constants]), np.zeros((1, 1))
+    else:
+        table, constants = _padded(form.rows, dtype), form.constants[:, None]
+    return _maps(table, constants, form.shrink, form.scale, dtype, given)
 
 
 @pack.register
 def _(form: Body, dtype) -> Maps:
-    return _maps(np.zeros((1, 1)), 1.0, 1.0, dtype, form.params)
+    return _maps(np.zeros((1, 1)), np.zeros((1, 1)), 1.0, 1.0, dtype, form.params)
 
 
 @pack.register

@@ -111,9 +111,9 @@ class ThreadStates:
         return self._function("offsets", "a, x", sums.offsets(of("a", self.dim * (self.dim + 1)), self.dim))
 
     def row(self, width: int):
-        """``(table, item)``: the first numbers of a row of a table."""
-        value = [f"table[item, np.uint64({k})]" for k in range(width)]
-        return written(f"row_{width}", "table, item", [f"return {tuple_of(value)}"])
+        """``(maps, item)``: the first numbers of a row of the table."""
+        value = [f"maps.table[item, np.uint64({k})]" for k in range(width)]
+        return written(f"row_{width}", "maps, item", [f"return {tuple_of(value)}"])
 
     @cached_property
     def load(self):

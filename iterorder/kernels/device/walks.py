@@ -14,7 +14,14 @@ import numpy as np
 
 from iterorder import noise
 from iterorder.kernels import draw_tables
-from iterorder.kernels.device.compilers import below, device_function, feistel_round, philox
+from iterorder.kernels.device.compilers import (
+    below,
+    device_function,
+    feistel_round,
+    philox,
+    place_in_team,
+    wait_for_team,
+)
 from iterorder.kernels.device.images import Image
 from iterorder.kernels.device.states import of, tuple_of, written
 
@@ -222,25 +229,47 @@ def _few_points(size: int, image: Image):
     lines.append("total = first(x, p0, maps)")
     lines += [f"total = more(total, x, p{slot}, maps)" for slot in range(1, size)]
     lines.append("return finish(total, x, step, maps)")
-    names = {"philox": philox, "floyd": floyd, "ZERO": ZERO, "ONE": ONE}
-    parts = {"first": image.first, "more": image.more, "finish": image.finish}
+    names: dict = {"philox": philox, "floyd": floyd, "ZERO": ZERO, "ONE": ONE}
+    parts: dict = {"first": image.first, "more": image.more, "finish": image.finish}
     return written(f"batch_of_{size}", "x, step, row, replica, draws, maps", lines, **names, **parts)
+
+
+def _in_turns(image: Image, made):
+    """``made(row, at, replica, draws)`` by one thread for its team, which waits before and after."""
+    if image.states.team == 1:
+        return made
+
+    @device_function
+    def made_for_team(row, at, replica, draws):
+        wait_for_team()
+        if place_in_team() == 0:
+            made(row, at, replica, draws)
+        wait_for_team()
+
+    return made_for_team
+
+
+@device_function
+def points_in_memory(row, step, replica, draws):
+    """Floyd's algorithm for a batch of any size."""
+    points = draws.permutations
+    for slot in range(ZERO, draws.batch_size):
+        point, last = floyd(slot_word(step, np.uint64(slot), replica, draws), np.uint64(slot), draws)
+        for earlier in range(ZERO, slot):
+            if points[np.uint64(earlier), row] == point:
+                point = last
+                break  # the last one is not among them: all before were drawn below it
+        points[np.uint64(slot), row] = point
 
 
 def _many_points(image: Image):
     """Larger batches, whose points are kept in the memory of permutations."""
-    begun, more, finish = image.first, image.more, image.finish
+    begun, more, finish, draw = image.first, image.more, image.finish, _in_turns(image, points_in_memory)
 
     @device_function
     def apply(x, step, row, replica, draws, maps):
         points = draws.permutations
-        for slot in range(ZERO, draws.batch_size):
-            point, last = floyd(slot_word(step, np.uint64(slot), replica, draws), np.uint64(slot), draws)
-            for earlier in range(ZERO, slot):
-                if points[np.uint64(earlier), row] == point:
-                    point = last
-                    break  # the last one is not among them: all before were drawn below it
-            points[np.uint64(slot), row] = point
+        draw(row, step, replica, draws)
         total = begun(x, np.uint64(points[ZERO, row]), maps)
         for slot in range(ONE, draws.batch_size):
             total = more(total, x, np.uint64(points[np.uint64(slot), row]), maps)
@@ -271,6 +300,7 @@ def _in_turn(image: Image):
 def fisher_yates(row, epoch, replica, draws):
     """The permutation of an epoch, from the last item down."""
     items, n = draws.permutations, draws.n_items
+    draws.epochs[row] = epoch + ONE
     for k in range(ZERO, n):
         items[np.uint64(k), row] = k
     for done in range(ZERO, n - ONE, FOUR):
@@ -285,14 +315,13 @@ def fisher_yates(row, epoch, replica, draws):
 
 def _shuffled(image: Image):
     """Reshuffling of few items, whose permutation is kept."""
-    begun, more, finish = image.first, image.more, image.finish
+    begun, more, finish, shuffle = image.first, image.more, image.finish, _in_turns(image, fisher_yates)
 
     @device_function
     def apply(x, step, row, replica, draws, maps):
         epoch, start = step // draws.per_epoch, step % draws.per_epoch * draws.batch_size
         if draws.epochs[row] != epoch + ONE:
-            fisher_yates(row, epoch, replica, draws)
-            draws.epochs[row] = epoch + ONE
+            shuffle(row, epoch, replica, draws)
         total = begun(x, np.uint64(draws.permutations[start, row]), maps)
         for slot in range(ONE, draws.batch_size):
             total = more(total, x, np.uint64(draws.permutations[start + np.uint64(slot), row]), maps)
@@ -312,8 +341,8 @@ def _written_permutation():
         stream = f"FEISTEL_STREAM + np.uint64({group // 4})"
         lines.append(f"{names} = philox(epoch, replica, {stream}, draws.key_low, draws.key_high)")
     lines.append(f"return {tuple_of([f'w{k}' for k in range(rounds)])}")
-    names = {"philox": philox, "FEISTEL_STREAM": FEISTEL_STREAM}
-    keys = written("round_keys", "epoch, replica, draws", lines, **names)
+    known: dict = {"philox": philox, "FEISTEL_STREAM": FEISTEL_STREAM}
+    keys = written("round_keys", "epoch, replica, draws", lines, **known)
     steps = []
     for k in range(0, rounds, 2):
         steps.append(f"row = feistel_round(row, column, draws.rows, k[{k}])")
