@@ -72,7 +72,8 @@ def test_a_target_replaces_the_primitives_and_nothing_else():
             return primitive
 
     loaded = load_bodies(lambda function: function, Counting())
-    assert set(loaded) == {"philox", "below", "feistel_round", "uniform", "log", "normal_pair", "exp"}
+    assert {"philox", "below", "feistel_round", "uniform", "log", "normal_pair", "exp"} <= set(loaded)
+    assert "where" not in loaded
     words = as_words(1, 2, 3, 4)
     np.testing.assert_array_equal(loaded["normal_pair"](*words), normals.normal_pair(*words))
     assert {"where", "as_bits", "from_bits", "sqrt", "to_float"} <= set(asked)
