@@ -181,14 +181,19 @@ def comparisons(dtype: np.dtype) -> SimpleNamespace:
 
 
 def _simulated_team() -> tuple[Callable, Callable, Callable]:
-    """The simulator puts its own module into the globals of a kernel alone; others ask for the one that runs."""
+    """The simulator puts its own module into the globals of a kernel alone; others ask for the one that runs.
+
+    It runs one block at a time, here one team.
+    """
     from numba.cuda.simulator.kernel import _get_kernel_context as running
+
+    buffer = np.zeros(8)
 
     def place_in_team():
         return running().threadIdx.x & 7
 
     def exchanged(value, distance):
-        buffer, here = running().shared.array(8, np.float64), running().threadIdx.x
+        here = running().threadIdx.x
         running().syncthreads()
         buffer[here] = value
         running().syncthreads()
