@@ -194,6 +194,48 @@ def test_wrong_derivatives_are_found_in_any_unit(unit):
             ito.Loss(small, **{"curvature_range": (0.0, unit), "params": (unit,), **wrong})
 
 
+def gamma(z, target, params):
+    return 1.0 - target * math.exp(-z)
+
+
+def gamma_curvature(z, target, params):
+    return target * math.exp(-z)
+
+
+GAMMA = {"curvature": gamma_curvature, "curvature_range": (0.0, math.inf), "least_target": 0.0}
+
+
+def test_a_loss_for_some_targets_only():
+    """The deviance of Gamma laws is convex for targets from zero on, and is refused below and where less is told."""
+    loss = ito.Loss(gamma, **GAMMA)
+    assert pickle.loads(pickle.dumps(loss)).least_target == 0.0
+    ito.LinearModelSGD([[1.0], [2.0]], [0.0, 3.0], 0.1, loss=loss)
+    with pytest.raises(ito.InvalidInputError, match=r"targets\[1\] is -2: the loss Loss\(gamma\) is for numbers of at"):
+        ito.LinearModelSGD([[1.0], [2.0]], [0.0, -2.0], 0.1, loss=loss)
+    for wrong, message in (
+        ({"least_target": None}, "target = -1 the curvature is .* or the least_target= from which they hold"),
+        ({"least_target": -0.5}, r"target = -0\.5 the curvature is .* target$"),
+        ({"curvature_range": (0.0, 5.0)}, "for every margin and target$|or the least_target"),
+        ({"curvature": lambda z, target, params: -gamma_curvature(z, target, params)}, "curvature is .* differences"),
+        ({"least_target": math.inf}, "least_target is inf: give a finite real number"),
+        ({"least_target": "0"}, "least_target is '0'"),
+    ):
+        with pytest.raises(ito.InvalidInputError, match=message):
+            ito.Loss(gamma, **{**GAMMA, **wrong})
+
+
+@pytest.mark.parametrize("least", [-100.0, 0.0, 2.0, 1e6])
+def test_functions_are_tried_on_targets_of_the_loss_alone(least):
+    """From the least one on, whichever that is; the control is a slope of other targets."""
+
+    def root(z, target, params):
+        return z + (target - params[0]) ** 0.5  # complex below
+
+    ito.Loss(root, curvature_range=(1.0, 1.0), least_target=least, params=(least,))
+    with pytest.raises(ito.MapCompilationError, match="a complex"):
+        ito.Loss(root, least_target=least, params=(max(1.0, least) + 1.0,))
+
+
 def test_other_mathematics_under_the_name_of_a_loss_is_refused():
     with pytest.raises(ito.InvalidInputError, match="changes 'slopes' of Loss"):
         type("Other", (ito.Loss,), {"slopes": lambda self, z, target: 0.0 * z})

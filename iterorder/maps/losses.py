@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from types import MappingProxyType
 
 from iterorder.errors import InvalidInputError
 from iterorder.kernels.bodies.exponential import exp
-from iterorder.maps.loss import RESIDUAL, SIGNED, FoldedLoss, Loss
+from iterorder.maps.loss import RESIDUAL, SIGNED, FoldedLoss, FreeLoss, Loss
 from iterorder.validation import as_float
 
 # ---------------------------------------------------------------------------------------------- functions of one number
@@ -170,19 +169,15 @@ def log_cosh() -> Loss:
 
 def poisson() -> Loss:
     """e^z − target·z, for counts: its curvature has no upper bound."""
-    return _Poisson(
+    return FreeLoss(
+        "poisson",
         _poisson,
         value=_poisson_value,
         curvature=_poisson_curvature,
         third=_poisson_curvature,
         curvature_range=(0.0, math.inf),
+        least_target=0.0,
     )
-
-
-class _Poisson(Loss):
-    name = "poisson"
-    least_target = 0.0
-    parameters = MappingProxyType({})
 
 
 LOSSES: dict[str, Callable[..., Loss]] = {
