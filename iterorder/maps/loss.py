@@ -119,7 +119,7 @@ class Loss:
 
     @classmethod
     def named(cls, name: str, **parameters: float) -> Loss:
-        """A known loss with other parameters: "huber" has delta, "smoothed-quantile" level and width.
+        """A known loss with other parameters: a key of `iterorder.losses.LOSSES`, and what its function there takes.
 
         Examples
         --------
