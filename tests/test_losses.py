@@ -294,8 +294,70 @@ OUTSIDE = [1.0]
 @pytest.mark.parametrize("what", WRONG_CODE)
 def test_slopes_that_cannot_be_compiled(what):
     wrong, message = WRONG_CODE[what]
-    with pytest.raises(ito.MapCompilationError, match=message):
+    with pytest.raises(ito.MapCompilationError, match=message) as caught:
         ito.Loss(wrong)
+    speaks_of_a_loss(caught, "slope")
+
+
+def speaks_of_a_loss(caught, called):
+    text = str(caught.value)
+    assert text.startswith((f"the {called} '", f"{called} is a"))
+    assert not re.search(r"\bmaps?\b|\bout\b|\bdraw\b|\bx\b", text.partition("hint:")[2])
+
+
+def raises(z, target, params):
+    raise ValueError
+
+
+def draws(z, target, params):
+    return np.random.normal() + z  # noqa: NPY002
+
+
+def prints(z, target, params):
+    print(z)
+    return z
+
+
+def counts(z, target, params):
+    global SCALE
+    SCALE = SCALE + 1.0
+    return z
+
+
+def adds_arrays(z, target, params):
+    return (params[0] + z)[0]
+
+
+def makes_an_array(z, target, params):
+    return np.zeros(3)[0] + z
+
+
+def writes(z, target, params):
+    params[0][0] = z
+    return z
+
+
+ADVICE = {
+    raises: "return math.nan",
+    draws: "what is random is which row",
+    prints: "loss.slopes",
+    counts: "remembers nothing",
+    adds_arrays: "a loop over entries, and return one number",
+    makes_an_array: "return one number, keep numbers",
+    writes: "read-only",
+}
+
+
+@pytest.mark.parametrize("function", ADVICE, ids=lambda function: function.__name__)
+def test_what_is_wrong_with_a_slope_is_said_of_a_slope(function):
+    """And what to do is no advice for a map; the control is the same function as a value."""
+    with pytest.raises(ito.MapCompilationError, match=ADVICE[function]) as caught:
+        ito.Loss(function, params=(np.ones(3),))
+    speaks_of_a_loss(caught, "slope")
+    if function in (raises, draws, prints, counts):
+        with pytest.raises(ito.MapCompilationError) as caught:
+            ito.Loss(slope, value=function, params=(2.0,))
+        speaks_of_a_loss(caught, "value")
 
 
 SCALE = 1.0
@@ -320,6 +382,15 @@ def test_bad_models():
     features = [[1.0], [2.0]]
     with pytest.raises(ito.InvalidInputError, match="loss is 'hubert'"):
         ito.LinearModelSGD(features, [0.0, 1.0], 0.1, loss="hubert")
+    for function, message in (
+        (slope, r"the function slope, not a loss: wrap it: ito\.Loss\(slope\)"),
+        (lambda z, target, params: z, r"wrap it: ito\.Loss\(slope\)"),
+        (ito.losses.huber, r"makes 'huber', not a loss: call it: huber\(\)"),
+        (ito.losses.LOSSES["squared"], "give its name, 'squared'"),
+        (3.0, "loss is 3.0: give one of 'squared'"),
+    ):
+        with pytest.raises(ito.InvalidInputError, match=message):
+            ito.LinearModelSGD(features, [0.0, 1.0], 0.1, loss=function)
     with pytest.raises(ito.InvalidInputError, match="targets holds"):
         ito.LinearModelSGD(features, [0.0, 3.0], 0.1, loss="logistic")
     with pytest.raises(ito.InvalidInputError, match=r"targets\[1\] is -2: the loss poisson\(\) is for numbers of at"):

@@ -23,6 +23,7 @@ from iterorder.maps.on_arrays import on_arrays
 from iterorder.maps.outside import Outside, read_outside
 from iterorder.maps.parameters import params_of
 from iterorder.maps.trial import check_body
+from iterorder.roles import of_loss
 from iterorder.shown import call, shown
 from iterorder.validation import as_choice, as_float
 
@@ -108,7 +109,7 @@ class Loss:
             curvature_range=None if curvature_range is None else as_range(curvature_range),
             least_target=-math.inf if least_target is None else as_float("least_target", least_target),
             _given=plain,
-            _outside={what: check_body(f, (what, "z, target, params", "Loss")) for what, f in plain.items()},
+            _outside={what: check_body(f, of_loss(what)) for what, f in plain.items()},
         )
         try_functions(self)
         check_loss(self)
@@ -187,9 +188,9 @@ class Loss:
         """Whether "slope", "curvature", "value" or "third" is known."""
         return what in self._given
 
-    def functions(self) -> tuple[Function, ...]:
-        """Those that were given, with what they read from outside when the loss was made."""
-        return tuple(self._functions.values())
+    def functions(self) -> dict[str, Function]:
+        """Those that were given, by what they are, with what they read from outside when the loss was made."""
+        return dict(self._functions)
 
     def slopes(self, margins, targets) -> np.ndarray:
         """ℓ′ of arrays of margins and targets, shape of the margins."""

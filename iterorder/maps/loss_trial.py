@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from iterorder.errors import InvalidInputError, MapCompilationError
+from iterorder.roles import of_loss
 
 if TYPE_CHECKING:
     from iterorder.maps.loss import Loss
@@ -56,20 +57,29 @@ def _targets(loss: Loss) -> np.ndarray:
 def try_functions(loss: Loss) -> None:
     """Call every function in plain Python: most mistakes are found here, with Python's own messages."""
     target = max(1.0, loss.least_target)
-    for function in loss.functions():
+    for what, function in loss.functions().items():
         try:
             value = function(0.25, target, loss.params)
-        except (ArithmeticError, ValueError):
-            continue  # a number outside of its domain, perhaps
         except Exception as error:
+            role = of_loss(what)
+            if "read-only" in str(error):
+                raise MapCompilationError.of(
+                    function, "writes to params", role.no_writing, called=role.called
+                ) from error
+            if isinstance(error, (ArithmeticError, ValueError)):
+                continue  # a number outside of its domain, perhaps
             raise MapCompilationError.of(
                 function,
                 f"fails in plain Python: {type(error).__name__}: {error}",
                 f"run it by hand: {function.__name__}(0.25, {target:g}, params) with the numbers and arrays of params=",
+                called=role.called,
             ) from error
         if not isinstance(value, (numbers.Real, np.bool_)):
             raise MapCompilationError.of(
-                function, f"returns {value!r}, a {type(value).__name__}", "return one number, of one margin and target"
+                function,
+                f"returns {value!r}, a {type(value).__name__}",
+                "return one number, of one margin and target",
+                called=of_loss(what).called,
             )
 
 

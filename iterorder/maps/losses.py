@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from types import FunctionType
 
 from iterorder.errors import InvalidInputError
 from iterorder.kernels.bodies.exponential import exp
@@ -195,4 +196,12 @@ def as_loss(value) -> Loss:
     """A loss, by itself or by its name."""
     if isinstance(value, Loss):
         return value
+    if isinstance(function := getattr(value, "py_func", value), FunctionType):
+        name = function.__name__
+        known = next((key for key, make in LOSSES.items() if make is function), None)
+        if known is None:
+            own = name if name.isidentifier() else "slope"
+            raise InvalidInputError(f"loss is the function {name}, not a loss: wrap it: ito.Loss({own})")
+        advice = f"call it: {name}()" if name.isidentifier() else f"give its name, {known!r}"
+        raise InvalidInputError(f"loss is the function that makes {known!r}, not a loss: {advice}")
     return Loss.named(value)
