@@ -41,15 +41,17 @@ class AccuracyError(IterorderError):
 
 
 class MapCompilationError(IterorderError, TypeError):
-    """A user's map could not be compiled for the target."""
+    """A user's map, or the slope of a loss, could not be compiled for the target."""
 
     @classmethod
-    def of(cls, step: Callable, reason: str, hint: str, line: int | None = None) -> MapCompilationError:
-        """The error that names the map, its file and line, the reason in one line and what to do."""
+    def of(
+        cls, step: Callable, reason: str, hint: str, line: int | None = None, called: str = "map"
+    ) -> MapCompilationError:
+        """The error that names the function, its file and line, the reason in one line and what to do."""
         code = getattr(step, "__code__", None)
         place = "" if code is None else f" ({code.co_filename}:{line or code.co_firstlineno})"
         name = getattr(step, "__qualname__", repr(step))
-        return cls(f"the map {name!r}{place} {reason}\n  hint: {hint}")
+        return cls(f"the {called} {name!r}{place} {reason}\n  hint: {hint}")
 
 
 class BackendUnavailableError(IterorderError, RuntimeError):

@@ -11,7 +11,19 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "iterorder"
 #: Folders and files from the bottom to the top.
 LAYERS = (
-    ("errors", "noise", "orders", "shown", "arrays", "validation", "sampling", "estimate", "files", "resources"),
+    (
+        "errors",
+        "noise",
+        "orders",
+        "roles",
+        "shown",
+        "arrays",
+        "validation",
+        "sampling",
+        "estimate",
+        "files",
+        "resources",
+    ),
     ("log", "lengths", "chunks"),
     ("forms", "progress"),
     ("kernels",),

@@ -13,7 +13,7 @@ from iterorder.theory.small_step import mean_hessian, minimizer, small_step_bias
 from tests.naive_losses import COUNTS, KINKED
 from tests.naive_losses import LOSSES as NAIVE
 from tests.systems import BENT
-from tests.test_losses import ATAN, NAMES, model, slope
+from tests.test_losses import ATAN, GAMMA, NAMES, gamma, model, slope
 
 EPS = float(np.finfo(np.float64).eps)
 SMOOTH = [name for name in NAMES if name not in KINKED]
@@ -126,6 +126,27 @@ def test_a_mean_loss_that_may_have_several_minimisers_has_no_such_theory():
     features, targets = np.ones((10, 1)), np.array([1.0] * 3 + [60.0] * 7)
     with pytest.raises(ito.InvalidInputError, match=r"several minimisers.*ridge of at least 0\.125"):
         minimizer(ito.LinearModelSGD(features, targets, 0.1, loss=loss, ridge=1e-5))
+
+
+def test_no_infinite_ridge_is_advised():
+    """Where nothing bounds the curvature from below; Gamma's deviance is convex on its targets, and has a minimiser."""
+    unknown = ito.Loss(gamma, curvature_range=(-math.inf, math.inf))
+    rng = np.random.default_rng(3)
+    features, targets = rng.normal(size=(40, 2)), rng.gamma(2.0, size=40)
+    with pytest.raises(ito.InvalidInputError, match="curvatures down to -inf are possible: give a convex loss"):
+        minimizer(ito.LinearModelSGD(features, targets, 0.1, loss=unknown, ridge=0.1))
+    convex = ito.Loss(gamma, **GAMMA)
+    found, other = (
+        minimizer(ito.LinearModelSGD(features, share * targets, 0.1, loss=convex, ridge=0.1)) for share in (1.0, 1.001)
+    )
+
+    def mean_loss(x):
+        z = features @ x
+        return float(np.mean(z + targets * np.exp(-z)) + 0.05 * x @ x)
+
+    expected = optimize.minimize(mean_loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-15})
+    np.testing.assert_allclose(found, expected.x, rtol=0, atol=1e-6)  # the square root of the rounding of values
+    assert np.abs(other - expected.x).max() > 1e-6
 
 
 def test_the_bias_of_small_steps_needs_a_third_derivative():

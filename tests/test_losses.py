@@ -6,6 +6,8 @@ import copy
 import dataclasses
 import math
 import pickle
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -69,13 +71,21 @@ def test_no_margin_overflows(name):
         loss = losses.as_loss(name)
         slopes, curvatures = loss.slopes(margins, np.ones(6)), loss.curvatures(margins, np.ones(6))
     assert np.isfinite(slopes).all()
-    assert ((curvatures >= 0.0) & (curvatures <= 1.0)).all()
+    low, high = loss.curvature_range
+    assert np.isfinite(curvatures).all()
+    assert ((curvatures >= low) & (curvatures <= high)).all()
     assert np.isnan([loss.slopes(np.nan, 1.0), loss.values(np.nan, 1.0)]).all()
     assert np.isnan(loss.curvatures(np.nan, 1.0)) == (name != "squared")  # which is one everywhere
 
 
 def test_every_known_loss_has_a_textbook():
     assert set(NAMES) == set(losses.LOSSES)
+
+
+def test_the_page_of_losses_names_each_of_them():
+    page = (Path(__file__).resolve().parents[1] / "docs" / "how-to" / "add-a-loss.md").read_text(encoding="utf-8")
+    (sentence,) = re.findall(r"\nThe losses are (.*?)\.\s", page, re.DOTALL)
+    assert sorted(re.findall(r'"([\w-]+)"', sentence)) == sorted(losses.LOSSES)
 
 
 ODD = {
@@ -194,6 +204,48 @@ def test_wrong_derivatives_are_found_in_any_unit(unit):
             ito.Loss(small, **{"curvature_range": (0.0, unit), "params": (unit,), **wrong})
 
 
+def gamma(z, target, params):
+    return 1.0 - target * math.exp(-z)
+
+
+def gamma_curvature(z, target, params):
+    return target * math.exp(-z)
+
+
+GAMMA = {"curvature": gamma_curvature, "curvature_range": (0.0, math.inf), "least_target": 0.0}
+
+
+def test_a_loss_for_some_targets_only():
+    """The deviance of Gamma laws is convex for targets from zero on, and is refused below and where less is told."""
+    loss = ito.Loss(gamma, **GAMMA)
+    assert pickle.loads(pickle.dumps(loss)).least_target == 0.0
+    ito.LinearModelSGD([[1.0], [2.0]], [0.0, 3.0], 0.1, loss=loss)
+    with pytest.raises(ito.InvalidInputError, match=r"targets\[1\] is -2: the loss Loss\(gamma\) is for numbers of at"):
+        ito.LinearModelSGD([[1.0], [2.0]], [0.0, -2.0], 0.1, loss=loss)
+    for wrong, message in (
+        ({"least_target": None}, "target = -1 the curvature is .* or the least_target= from which they hold"),
+        ({"least_target": -0.5}, r"target = -0\.5 the curvature is .* target$"),
+        ({"curvature_range": (0.0, 5.0)}, "for every margin and target$|or the least_target"),
+        ({"curvature": lambda z, target, params: -gamma_curvature(z, target, params)}, "curvature is .* differences"),
+        ({"least_target": math.inf}, "least_target is inf: give a finite real number"),
+        ({"least_target": "0"}, "least_target is '0'"),
+    ):
+        with pytest.raises(ito.InvalidInputError, match=message):
+            ito.Loss(gamma, **{**GAMMA, **wrong})
+
+
+@pytest.mark.parametrize("least", [-100.0, 0.0, 2.0, 1e6])
+def test_functions_are_tried_on_targets_of_the_loss_alone(least):
+    """From the least one on, whichever that is; the control is a slope of other targets."""
+
+    def root(z, target, params):
+        return z + (target - params[0]) ** 0.5  # complex below
+
+    ito.Loss(root, curvature_range=(1.0, 1.0), least_target=least, params=(least,))
+    with pytest.raises(ito.MapCompilationError, match="a complex"):
+        ito.Loss(root, least_target=least, params=(max(1.0, least) + 1.0,))
+
+
 def test_other_mathematics_under_the_name_of_a_loss_is_refused():
     with pytest.raises(ito.InvalidInputError, match="changes 'slopes' of Loss"):
         type("Other", (ito.Loss,), {"slopes": lambda self, z, target: 0.0 * z})
@@ -242,8 +294,70 @@ OUTSIDE = [1.0]
 @pytest.mark.parametrize("what", WRONG_CODE)
 def test_slopes_that_cannot_be_compiled(what):
     wrong, message = WRONG_CODE[what]
-    with pytest.raises(ito.MapCompilationError, match=message):
+    with pytest.raises(ito.MapCompilationError, match=message) as caught:
         ito.Loss(wrong)
+    speaks_of_a_loss(caught, "slope")
+
+
+def speaks_of_a_loss(caught, called):
+    text = str(caught.value)
+    assert text.startswith((f"the {called} '", f"{called} is a"))
+    assert not re.search(r"\bmaps?\b|\bout\b|\bdraw\b|\bx\b", text.partition("hint:")[2])
+
+
+def raises(z, target, params):
+    raise ValueError
+
+
+def draws(z, target, params):
+    return np.random.normal() + z  # noqa: NPY002
+
+
+def prints(z, target, params):
+    print(z)
+    return z
+
+
+def counts(z, target, params):
+    global SCALE
+    SCALE = SCALE + 1.0
+    return z
+
+
+def adds_arrays(z, target, params):
+    return (params[0] + z)[0]
+
+
+def makes_an_array(z, target, params):
+    return np.zeros(3)[0] + z
+
+
+def writes(z, target, params):
+    params[0][0] = z
+    return z
+
+
+ADVICE = {
+    raises: "return math.nan",
+    draws: "what is random is which row",
+    prints: "loss.slopes",
+    counts: "remembers nothing",
+    adds_arrays: "a loop over entries, and return one number",
+    makes_an_array: "return one number, keep numbers",
+    writes: "read-only",
+}
+
+
+@pytest.mark.parametrize("function", ADVICE, ids=lambda function: function.__name__)
+def test_what_is_wrong_with_a_slope_is_said_of_a_slope(function):
+    """And what to do is no advice for a map; the control is the same function as a value."""
+    with pytest.raises(ito.MapCompilationError, match=ADVICE[function]) as caught:
+        ito.Loss(function, params=(np.ones(3),))
+    speaks_of_a_loss(caught, "slope")
+    if function in (raises, draws, prints, counts):
+        with pytest.raises(ito.MapCompilationError) as caught:
+            ito.Loss(slope, value=function, params=(2.0,))
+        speaks_of_a_loss(caught, "value")
 
 
 SCALE = 1.0
@@ -268,6 +382,15 @@ def test_bad_models():
     features = [[1.0], [2.0]]
     with pytest.raises(ito.InvalidInputError, match="loss is 'hubert'"):
         ito.LinearModelSGD(features, [0.0, 1.0], 0.1, loss="hubert")
+    for function, message in (
+        (slope, r"the function slope, not a loss: wrap it: ito\.Loss\(slope\)"),
+        (lambda z, target, params: z, r"wrap it: ito\.Loss\(slope\)"),
+        (ito.losses.huber, r"makes 'huber', not a loss: call it: huber\(\)"),
+        (ito.losses.LOSSES["squared"], "give its name, 'squared'"),
+        (3.0, "loss is 3.0: give one of 'squared'"),
+    ):
+        with pytest.raises(ito.InvalidInputError, match=message):
+            ito.LinearModelSGD(features, [0.0, 1.0], 0.1, loss=function)
     with pytest.raises(ito.InvalidInputError, match="targets holds"):
         ito.LinearModelSGD(features, [0.0, 3.0], 0.1, loss="logistic")
     with pytest.raises(ito.InvalidInputError, match=r"targets\[1\] is -2: the loss poisson\(\) is for numbers of at"):
@@ -286,7 +409,7 @@ def test_bad_models():
 @pytest.mark.parametrize("name", NAMES)
 def test_the_contract_of_maps(name):
     maps = model(name, ridge=0.1, batch_size=2)
-    if name == "poisson":  # no Lipschitz constant: the rest of the contract
+    if not np.isfinite(maps.loss.curvature_range).all():  # no Lipschitz constant: the rest of the contract
         assert maps.lipschitz_max is None
         assert maps.lipschitz([0, 1]) is None
     check_maps(maps)

@@ -27,12 +27,11 @@ class LinearModelSGD(RowMaps):
     ----------
     features : array_like, shape (n, d)
     targets : array_like, shape (n,)
-        Of "logistic" and "squared-hinge" labels, all in {−1, 1} or all in {0, 1}; kept as −1 and 1.
+        Of a loss of labels, such as "logistic", all in {−1, 1} or all in {0, 1}; kept as −1 and 1.
     step_size : float > 0
     loss : str or Loss
-        Kept as a `Loss`.
-        "squared", "logistic", "huber" (δ = 1), "squared-hinge", "smoothed-quantile" (τ = ½, width 1), "poisson" or
-        "log-cosh"; `Loss.named` gives them with other parameters, and `Loss` makes any other.
+        Kept as a `Loss`. A name is a key of `iterorder.losses.LOSSES`, such as "huber"; `Loss.named`, or the functions
+        of `iterorder.losses`, give them with other parameters, and `Loss` makes any other.
     ridge : float ≥ 0
     batch_size : int
         Distinct rows averaged in one step.
@@ -42,8 +41,8 @@ class LinearModelSGD(RowMaps):
     Raises
     ------
     InvalidInputError
-        If shapes disagree, a value is not finite, a label is another number, no loss has the name, or the batch exceeds
-        the data.
+        If shapes disagree, a value is not finite, a label is another number, a target is smaller than the least of the
+        loss, no loss has the name, or the batch exceeds the data.
 
     Notes
     -----

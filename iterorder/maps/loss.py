@@ -23,8 +23,9 @@ from iterorder.maps.on_arrays import on_arrays
 from iterorder.maps.outside import Outside, read_outside
 from iterorder.maps.parameters import params_of
 from iterorder.maps.trial import check_body
+from iterorder.roles import of_loss
 from iterorder.shown import call, shown
-from iterorder.validation import as_choice
+from iterorder.validation import as_choice, as_float
 
 Function = Callable[..., Any]
 #: How a target enters: through z − target, through its sign as target·z, or as the function says.
@@ -45,6 +46,8 @@ class Loss:
         small steps.
     curvature_range : tuple (low, high), optional
         Bounds of the curvature for every margin and target; ``inf`` where there is none. Sure certificates rest on it.
+    least_target : float, optional
+        The smallest target that the loss is for: data with a smaller one are refused. Default: any number is a target.
     value : function, optional
         ``value(z, target, params)``, the loss itself.
     third : function, optional
@@ -65,8 +68,8 @@ class Loss:
     Notes
     -----
     What the functions read from outside is as it was when the loss was made. Differences can refute a derivative or a
-    range, not prove them: they are tried on margins between −8 and 8 and some targets. Where a slope has a kink either
-    one-sided curvature is right.
+    range, not prove them: they are tried on margins between −8 and 8 and some targets, from `least_target` on. Where a
+    slope has a kink either one-sided curvature is right.
 
     Examples
     --------
@@ -81,7 +84,7 @@ class Loss:
     kind = FREE
     #: Whether the slope is known to be bounded, and the smallest target that it is for.
     bounded = False
-    least_target = -math.inf
+    least_target: float = -math.inf
     parameters: Mapping[str, float] | None = None
     params: tuple
     curvature_range: tuple[float, float] | None
@@ -94,6 +97,7 @@ class Loss:
         *,
         curvature: Function | None = None,
         curvature_range: Sequence[float] | None = None,
+        least_target: float | None = None,
         value: Function | None = None,
         third: Function | None = None,
         params: Sequence = (),
@@ -103,8 +107,9 @@ class Loss:
         vars(self).update(
             params=params_of(params),
             curvature_range=None if curvature_range is None else as_range(curvature_range),
+            least_target=-math.inf if least_target is None else as_float("least_target", least_target),
             _given=plain,
-            _outside={what: check_body(f, (what, "z, target, params", "Loss")) for what, f in plain.items()},
+            _outside={what: check_body(f, of_loss(what)) for what, f in plain.items()},
         )
         try_functions(self)
         check_loss(self)
@@ -115,7 +120,7 @@ class Loss:
 
     @classmethod
     def named(cls, name: str, **parameters: float) -> Loss:
-        """A known loss with other parameters: "huber" has delta, "smoothed-quantile" level and width.
+        """A known loss with other parameters: a key of `iterorder.losses.LOSSES`, and what its function there takes.
 
         Examples
         --------
@@ -183,9 +188,9 @@ class Loss:
         """Whether "slope", "curvature", "value" or "third" is known."""
         return what in self._given
 
-    def functions(self) -> tuple[Function, ...]:
-        """Those that were given, with what they read from outside when the loss was made."""
-        return tuple(self._functions.values())
+    def functions(self) -> dict[str, Function]:
+        """Those that were given, by what they are, with what they read from outside when the loss was made."""
+        return dict(self._functions)
 
     def slopes(self, margins, targets) -> np.ndarray:
         """ℓ′ of arrays of margins and targets, shape of the margins."""
@@ -265,6 +270,19 @@ class FoldedLoss(Loss):
             return function(u, 1.0, self.params) * (targets if signed else 1.0)
         # Labels are signs: an odd number of derivatives keeps one.
         return function(u, self.params) * (targets if signed and what == "third" else 1.0)
+
+
+class FreeLoss(Loss):
+    """A known loss of margins and targets: what a user would give to `Loss`, with a name and named parameters."""
+
+    def __init__(self, name: str, *functions: Function, parameters: Mapping[str, float] | None = None, **given) -> None:
+        parameters = dict(parameters or {})
+        super().__init__(*functions, params=tuple(parameters.values()), **given)
+        vars(self).update(name=name, parameters=MappingProxyType(parameters))
+
+    def __reduce__(self):
+        """By its name."""
+        return _made, (self.name, dict(self.parameters or {}))
 
 
 def _made(name: str, parameters: dict[str, float]) -> Loss:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from iterorder.errors import InvalidInputError, MapCompilationError
+from iterorder.roles import of_loss
 
 if TYPE_CHECKING:
     from iterorder.maps.loss import Loss
 
 EPS = float(np.finfo(np.float64).eps)
-#: Where derivatives are tried: margins that are no usual place of a kink, and targets of labels and of counts.
+#: Where derivatives are tried: margins that are no usual place of a kink, and targets of labels and of counts. For a
+#: loss with a least target they are shifted to begin there.
 MARGINS = np.linspace(-8.0, 8.0, 65) + 0.01234567
 TARGETS, LABELS = np.array([-1.0, 0.0, 1.0, 2.5]), np.array([-1.0, 1.0])
 #: Step of a difference: what it leaves out is of the order of the step, and rounding of eps/step.
@@ -32,7 +34,7 @@ def check_loss(loss: Loss) -> None:
     InvalidInputError
         With the margin and the target of the largest disagreement.
     """
-    z, target = (grid.ravel() for grid in np.meshgrid(MARGINS, LABELS if loss.kind == "signed" else TARGETS))
+    z, target = (grid.ravel() for grid in np.meshgrid(MARGINS, _targets(loss)))
     slopes = loss.slopes(z, target)
     if not np.isfinite(slopes).any():
         raise InvalidInputError("slope gives no finite number for margins from -8 to 8: give a derivative of the loss")
@@ -46,22 +48,38 @@ def check_loss(loss: Loss) -> None:
         _hold_range(loss, z, target)
 
 
+def _targets(loss: Loss) -> np.ndarray:
+    if loss.kind == "signed":
+        return LABELS
+    return TARGETS if loss.least_target == -np.inf else loss.least_target + (TARGETS - TARGETS[0])
+
+
 def try_functions(loss: Loss) -> None:
     """Call every function in plain Python: most mistakes are found here, with Python's own messages."""
-    for function in loss.functions():
+    target = max(1.0, loss.least_target)
+    for what, function in loss.functions().items():
         try:
-            value = function(0.25, 1.0, loss.params)
-        except (ArithmeticError, ValueError):
-            continue  # a number outside of its domain, perhaps
+            value = function(0.25, target, loss.params)
         except Exception as error:
+            role = of_loss(what)
+            if "read-only" in str(error):
+                raise MapCompilationError.of(
+                    function, "writes to params", role.no_writing, called=role.called
+                ) from error
+            if isinstance(error, (ArithmeticError, ValueError)):
+                continue  # a number outside of its domain, perhaps
             raise MapCompilationError.of(
                 function,
                 f"fails in plain Python: {type(error).__name__}: {error}",
-                f"run it by hand: {function.__name__}(0.25, 1.0, params) with the numbers and arrays of params=",
+                f"run it by hand: {function.__name__}(0.25, {target:g}, params) with the numbers and arrays of params=",
+                called=role.called,
             ) from error
         if not isinstance(value, (numbers.Real, np.bool_)):
             raise MapCompilationError.of(
-                function, f"returns {value!r}, a {type(value).__name__}", "return one number, of one margin and target"
+                function,
+                f"returns {value!r}, a {type(value).__name__}",
+                "return one number, of one margin and target",
+                called=of_loss(what).called,
             )
 
 
@@ -113,7 +131,9 @@ def _hold_range(loss: Loss, z, target) -> None:
         excess = np.where(np.isfinite(seen), outside, -np.inf)
         worst = int(np.argmax(excess))
         if excess[worst] > 0.0:
+            free = loss.kind == "free" and loss.least_target == -np.inf
+            also = ", or the least_target= from which they hold" if free and target[worst] < 0.0 else ""
             raise InvalidInputError(
                 f"curvature_range is ({low:g}, {high:g}), and at z = {z[worst]:.6g}, target = {target[worst]:g} the "
-                f"curvature is {seen[worst]:.6g}: give bounds for every margin and target"
+                f"curvature is {seen[worst]:.6g}: give bounds for every margin and target{also}"
             )

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from types import MappingProxyType
+from types import FunctionType
 
 from iterorder.errors import InvalidInputError
 from iterorder.kernels.bodies.exponential import exp
-from iterorder.maps.loss import RESIDUAL, SIGNED, FoldedLoss, Loss
+from iterorder.maps.loss import RESIDUAL, SIGNED, FoldedLoss, FreeLoss, Loss
 from iterorder.validation import as_float
 
 # ---------------------------------------------------------------------------------------------- functions of one number
@@ -170,19 +170,15 @@ def log_cosh() -> Loss:
 
 def poisson() -> Loss:
     """e^z − target·z, for counts: its curvature has no upper bound."""
-    return _Poisson(
+    return FreeLoss(
+        "poisson",
         _poisson,
         value=_poisson_value,
         curvature=_poisson_curvature,
         third=_poisson_curvature,
         curvature_range=(0.0, math.inf),
+        least_target=0.0,
     )
-
-
-class _Poisson(Loss):
-    name = "poisson"
-    least_target = 0.0
-    parameters = MappingProxyType({})
 
 
 LOSSES: dict[str, Callable[..., Loss]] = {
@@ -200,4 +196,12 @@ def as_loss(value) -> Loss:
     """A loss, by itself or by its name."""
     if isinstance(value, Loss):
         return value
+    if isinstance(function := getattr(value, "py_func", value), FunctionType):
+        name = function.__name__
+        known = next((key for key, make in LOSSES.items() if make is function), None)
+        if known is None:
+            own = name if name.isidentifier() else "slope"
+            raise InvalidInputError(f"loss is the function {name}, not a loss: wrap it: ito.Loss({own})")
+        advice = f"call it: {name}()" if name.isidentifier() else f"give its name, {known!r}"
+        raise InvalidInputError(f"loss is the function that makes {known!r}, not a loss: {advice}")
     return Loss.named(value)

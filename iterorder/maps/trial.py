@@ -14,6 +14,7 @@ import numpy as np
 from iterorder.errors import MapCompilationError
 from iterorder.forms import is_compiled
 from iterorder.maps.outside import MUTABLE, Outside, is_settled, read_outside
+from iterorder.roles import STEP, Role
 
 #: A NaN that no calculation produces: what is still there after a run was not written.
 UNWRITTEN = np.array([0x7FF8DEADBEEF0001], np.uint64).view(np.float64)[0]
@@ -25,16 +26,12 @@ def _name_of(step: Callable, what: str = "step") -> str:
     return name if name.isidentifier() else what
 
 
-#: The name of a function that a user writes, its arguments, and in whose `params` it finds what it needs.
-STEP = ("step", "x, draw, params, out", "CustomMaps")
-
-
-def check_body(function: Callable, role: tuple[str, str, str] = STEP) -> Outside:
+def check_body(function: Callable, role: Role = STEP) -> Outside:
     """Refuse what is no plain function of the arguments of its role, raises, or reads mutable things from outside.
 
     Returns what it reads from there.
     """
-    what, wanted, owner = role
+    what, wanted, called = role.name, role.arguments, role.called
     if not isinstance(function, types.FunctionType):
         raise MapCompilationError(
             f"{what} is a {type(function).__name__}: give a plain Python function {what}({wanted})"
@@ -46,33 +43,37 @@ def check_body(function: Callable, role: tuple[str, str, str] = STEP) -> Outside
             function,
             f"takes ({', '.join(names)})",
             f"write a plain function of {words} arguments: {_name_of(function, what)}({wanted})",
+            called=called,
         )
     for instruction in dis.get_instructions(function):
-        if refused := _refused(instruction, function):
-            raise MapCompilationError.of(function, *refused, _line_of(function, instruction))
+        if refused := _refused(instruction, function, role):
+            raise MapCompilationError.of(function, *refused, _line_of(function, instruction), called)
     if "random" in (*function.__code__.co_names, *function.__code__.co_freevars):
         raise MapCompilationError.of(
             function,
             "draws random numbers itself",
-            "use `draw`, which holds the noise: so both orders, and every repetition, meet the same maps",
+            role.no_noise,
+            called=called,
         )
     outside = read_outside(function)
     for name, value in outside.held(MUTABLE):
         raise MapCompilationError.of(
             function,
             f"reads the {type(value).__name__} {name!r} from outside, whose later changes it would not see",
-            f"give it in params: {owner}({_name_of(function, what)}, ..., params=({name},)), and read {names[2]}[0]",
+            f"give it in params: {role.owner}({_name_of(function, what)}, ..., params=({name},)), and read "
+            f"{names[2]}[0]",
+            called=called,
         )
-    _check_helpers(function, outside)
+    _check_helpers(function, outside, called)
     return outside
 
 
-def _check_helpers(step: Callable, outside: Outside) -> None:
+def _check_helpers(step: Callable, outside: Outside, called: str) -> None:
     """Refuse functions that read something from outside and that cannot be compiled anew with it."""
     for name, inner in outside.inner.items():
         value = outside.values[name]
         if isinstance(value, types.ModuleType) or is_compiled(value):
-            _check_helpers(step, inner)
+            _check_helpers(step, inner, called)
             continue
         read = [repr(item) for item, value in inner.values.items() if not is_settled(value)]
         if read:
@@ -80,6 +81,7 @@ def _check_helpers(step: Callable, outside: Outside) -> None:
                 step,
                 f"calls {name!r}, which reads {', '.join(read)} from outside, whose later changes it would not see",
                 f"decorate the function {name} with @numba.njit, or give it what it reads as an argument, from params",
+                called=called,
             )
 
 
@@ -89,16 +91,13 @@ def _line_of(step: Callable, instruction: dis.Instruction) -> int | None:
     return next((line for offset, line in reversed(lines) if offset <= instruction.offset), None)
 
 
-def _refused(instruction: dis.Instruction, step: Callable) -> tuple[str, str] | None:
+def _refused(instruction: dis.Instruction, step: Callable, role: Role) -> tuple[str, str] | None:
     """What is wrong with an instruction, and what to write instead; None where nothing is."""
     name = instruction.opname
     if name in ("RAISE_VARARGS", "LOAD_ASSERTION_ERROR") or (
         name == "LOAD_COMMON_CONSTANT" and instruction.argrepr == "AssertionError"
     ):
-        return (
-            "raises an exception, which compiled code cannot hand back",
-            "write np.nan into out to leave the finite numbers",
-        )
+        return "raises an exception, which compiled code cannot hand back", role.no_number
     if name == "PUSH_EXC_INFO":
         return (
             "has a try or a with block, and compiled code raises nothing that it could catch: x/0 is inf or NaN",
@@ -111,16 +110,9 @@ def _refused(instruction: dis.Instruction, step: Callable) -> tuple[str, str] | 
         )
     outer = name in ("STORE_GLOBAL", "DELETE_GLOBAL")
     if outer or (name in ("STORE_DEREF", "DELETE_DEREF") and instruction.argval in step.__code__.co_freevars):
-        return (
-            f"changes the {'global' if outer else 'nonlocal'} variable {instruction.argval!r}",
-            "a map is a function of x and draw alone, which both orders compose: keep what must be remembered in the "
-            "state x, with a larger dim",
-        )
+        return f"changes the {'global' if outer else 'nonlocal'} variable {instruction.argval!r}", role.no_memory
     if name in ("LOAD_GLOBAL", "LOAD_NAME") and instruction.argval == "print" and "print" not in step.__globals__:
-        return (
-            "prints, in every step of every replica",
-            "look at a step with maps.apply(x, draw), or at a path with simulate(…, save_steps='all')",
-        )
+        return "prints, in every step of every replica", role.no_print
     return None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from iterorder.errors import InvalidInputError
@@ -214,9 +216,11 @@ def _check_one_minimum(maps: RowMaps) -> None:
     low = (maps.loss.curvature_range or (0.0, 0.0))[0]
     needed = -low * float(np.linalg.norm(maps.features, 2)) ** 2 / len(maps.features) if low < 0.0 else 0.0
     if needed > maps.ridge:
+        advice = f"give a ridge of at least {needed:.3g}, or a convex loss"
+        if not math.isfinite(needed):  # which no ridge makes up for
+            advice = "give a convex loss, or one whose curvature_range begins at a number (from a least_target= on)"
         raise InvalidInputError(
-            f"the mean loss of maps may have several minimisers, as curvatures down to {low:.3g} are possible: give a "
-            f"ridge of at least {needed:.3g}, or a convex loss"
+            f"the mean loss of maps may have several minimisers, as curvatures down to {low:.3g} are possible: {advice}"
         )
 
 

@@ -10,6 +10,7 @@ from numba.core import ir, types
 
 from iterorder.errors import MapCompilationError
 from iterorder.kernels.cpu.failing_line import failing_line
+from iterorder.roles import STEP, Role
 
 #: The sentence that says most among Numba's lines, the first that is found.
 REASONS = (
@@ -32,9 +33,9 @@ HINTS = (
     (r"getitem[^\n]*Tuple", "parameters of different types need constant indices: params[0], not params[k]"),
     (r"\bnp_clip\b|np\.clip\b", "np.clip is for arrays: of numbers, write min(max(value, low), high)"),
     (r"convert string to float", "compiled code has no text: keep numbers as numbers"),
-    (r"modify readonly array", "only out may be written: x, draw and params are read-only"),
+    (r"modify readonly array", "{role.no_writing}"),
     (r"Cannot unify", "a variable changes its type, often from an integer to a float: begin with 0.0"),
-    (r"random", "draw nothing yourself: `draw` holds the noise, so that both orders meet the same maps"),
+    (r"random", "draw nothing yourself: {role.no_noise}"),
     (r"Unknown attribute|unsupported", "use numbers, loops, math.… and NumPy functions of numbers"),
 )
 #: The call that has no implementation stands alone, a line below the sentence that says so.
@@ -45,8 +46,10 @@ MODULE = r"of type Module\(<module '([\w.]+)'.*>\)"
 OPERATORS = ("arrayexpr", "binop", "inplace_binop", "unary")
 
 
-def explained(step: FunctionType, error: Exception, compiles: Callable[[FunctionType], object]) -> MapCompilationError:
-    """The error of a map that cannot be compiled; `compiles` tries another version of its function."""
+def explained(
+    step: FunctionType, error: Exception, compiles: Callable[[FunctionType], object], role: Role = STEP
+) -> MapCompilationError:
+    """The error of a function that cannot be compiled; `compiles` tries another version of its function."""
 
     def fails(function: FunctionType) -> bool:
         try:
@@ -55,14 +58,14 @@ def explained(step: FunctionType, error: Exception, compiles: Callable[[Function
             return True
         return False
 
-    reason, hint = reason_and_hint(error)
+    reason, hint = reason_and_hint(error, role)
     line = _line(step, _plain_text(error))
     if line in (None, step.__code__.co_firstlineno):  # Numba names the function where it knows no better
         line = failing_line(step, fails)
-    return MapCompilationError.of(step, f"cannot be compiled: {reason}", hint, line)
+    return MapCompilationError.of(step, f"cannot be compiled: {reason}", hint, line, role.called)
 
 
-def reason_and_hint(error: Exception) -> tuple[str, str]:
+def reason_and_hint(error: Exception, role: Role = STEP) -> tuple[str, str]:
     """The sentence of the compiler that says most, and what to do."""
     text = _plain_text(error)
     found = next((match for pattern in REASONS if (match := re.search(pattern, text))), None)
@@ -73,7 +76,7 @@ def reason_and_hint(error: Exception) -> tuple[str, str]:
     reason = re.sub(MODULE, r"of module \1", reason)
     for pattern, advice in HINTS:
         if match := re.search(pattern, text):
-            return reason, advice.format(*match.groups())
+            return reason, advice.format(*match.groups(), role=role)
     return reason, "use numbers, loops, branches, math.… and NumPy functions of numbers"
 
 
@@ -93,8 +96,8 @@ def makes_arrays(body) -> bool:
     return any("NRT_MemInfo_alloc" in code or "NRT_Allocate" in code for code in body.inspect_llvm().values())
 
 
-def allocates(step: FunctionType, body, compiles: Callable) -> MapCompilationError:
-    """The error of a map that makes arrays; `body` is what the compiler made of it, as `compiles` does of others."""
+def allocates(step: FunctionType, body, compiles: Callable, role: Role = STEP) -> MapCompilationError:
+    """The error of what makes arrays; `body` is what the compiler made of it, as `compiles` does of others."""
 
     def fails(function: FunctionType) -> bool:
         try:
@@ -102,11 +105,10 @@ def allocates(step: FunctionType, body, compiles: Callable) -> MapCompilationErr
         except Exception:  # Numba raises many kinds
             return False
 
-    hint = "write into out, keep numbers in variables, and give arrays that are only read in params"
     line = _line_of_array(body)
-    if line is not None:
-        hint = "arithmetic of whole arrays makes a new one: write a loop over entries, out[k] = … x[k] …"
-    return MapCompilationError.of(step, "allocates memory in every step", hint, line or failing_line(step, fails))
+    hint = role.no_array if line is None else role.no_arithmetic
+    line = line or failing_line(step, fails)
+    return MapCompilationError.of(step, "allocates memory in every step", hint, line, role.called)
 
 
 def _line_of_array(body) -> int | None:

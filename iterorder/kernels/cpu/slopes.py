@@ -20,6 +20,7 @@ from iterorder.kernels.cpu.lift.in_lanes import lifted, lifts
 from iterorder.kernels.cpu.lift.own_functions import with_own_functions
 from iterorder.kernels.disk_cache import is_kept
 from iterorder.kernels.targets import OPTIONS, check_compiler, jit, jit_inline
+from iterorder.roles import of_loss
 
 #: The arguments of a slope that differ between lanes: the margin and the target.
 VARYING = (0, 1)
@@ -94,9 +95,9 @@ def check_compiles(slope: Slope) -> None:
     try:
         body.compile(kinds)
     except Exception as error:  # Numba raises many kinds
-        raise explained(function, error, compiles) from error
+        raise explained(function, error, compiles, of_loss("slope")) from error
     if makes_arrays(body):
-        raise allocates(function, body, compiles)
+        raise allocates(function, body, compiles, of_loss("slope"))
     kernel.compile(kinds)
 
 
