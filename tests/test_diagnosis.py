@@ -350,6 +350,7 @@ def test_evidence_shows_what_was_looked_at():
 def test_blocks_of_replicas_change_nothing(monkeypatch):
     whole = verdict(ito.gallery.barnsley_fern(), 50, order="backward")
     monkeypatch.setattr(replica_blocks, "BLOCK_BYTES", 8 * 2 * 40 * 7)
+    monkeypatch.setattr(replica_blocks, "BUSY_REPLICAS", 1)
     parts = verdict(ito.gallery.barnsley_fern(), 50, order="backward")
     for name in ("early_diameter", "late_diameter", "scale", "p_value", "reason"):
         assert getattr(parts.evidence, name) == getattr(whole.evidence, name)
