@@ -359,7 +359,7 @@ def test_blocks_of_replicas_change_nothing(monkeypatch):
 # ----------------------------------------------------------------------------------------------------------- bad input
 
 BAD = [
-    ({"maps": 3}, "maps is a int"),
+    ({"maps": 3}, "maps is an int"),
     ({"x0": [0.0, 0.0]}, r"x0 has shape \(2,\)"),
     ({"x0": [math.inf]}, r"x0\[0\] is inf"),
     ({"n_steps": 7}, r"n_steps is 7: give an integer in \[8"),

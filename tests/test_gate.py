@@ -116,8 +116,8 @@ def test_modules_from_elsewhere_stay(tmp_path):
         ("import iterorder\nx = (", "wrong.py, line 2, fails: SyntaxError"),
         ("import sys\nsys.exit(0)", "wrong.py, line 2, fails: SystemExit: 0"),
         ("import no_such_module", "wrong.py, line 1, fails: ModuleNotFoundError"),
-        ("SYSTEMS = {\n 'b':\n 2,\n 'a': 3}", "wrong.py, line 2, has no system in SYSTEMS['b']: maps is a int"),
-        ("SYSTEMS = dict(a=3)", "wrong.py, line 1, has no system in SYSTEMS['a']: maps is a int"),
+        ("SYSTEMS = {\n 'b':\n 2,\n 'a': 3}", "wrong.py, line 2, has no system in SYSTEMS['b']: maps is an int"),
+        ("SYSTEMS = dict(a=3)", "wrong.py, line 1, has no system in SYSTEMS['a']: maps is an int"),
         (
             "import iterorder as ito\nSYSTEMS = {'a': (ito.gallery.sierpinski(), [0.0])}",
             "line 2, has no system in SYSTEMS['a']: x0 of 'a' has shape",
@@ -137,6 +137,8 @@ def test_a_wrong_file_is_refused(tmp_path, capsys, text, message):
 def test_a_missing_file_and_claims_beside_it_are_refused(tmp_path, file, capsys):
     assert main(["check", "--systems", str(tmp_path / "none.py")]) == 2
     assert "no such file" in capsys.readouterr().err
+    assert main(["check", "--systems", str(tmp_path)]) == 2
+    assert "is a folder: give a Python file" in capsys.readouterr().err
     assert main(["check", "C1", "--systems", str(file)]) == 2
     assert "beside --systems" in capsys.readouterr().err
 

@@ -9,6 +9,7 @@ from iterorder.lengths import euclidean_norm
 from iterorder.maps.descent import SGDMaps
 from iterorder.maps.loss import SIGNED
 from iterorder.maps.rows import RowMaps
+from iterorder.shown import a_kind
 
 EPS = float(np.finfo(np.float64).eps)
 #: Newton steps from where a library's minimiser has stopped: a few reach rounding.
@@ -76,7 +77,7 @@ def mean_hessian(maps: SGDMaps, x) -> np.ndarray:
 def _as_descent(maps) -> SGDMaps:
     if not isinstance(maps, SGDMaps):
         raise InvalidInputError(
-            f"maps is a {type(maps).__name__}: give steps of SGD, such as LinearRegressionSGD or LinearModelSGD"
+            f"maps is {a_kind(maps)}: give steps of SGD, such as LinearRegressionSGD or LinearModelSGD"
         )
     return maps
 
