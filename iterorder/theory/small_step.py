@@ -34,8 +34,8 @@ def minimizer(maps: SGDMaps) -> np.ndarray:
     Raises
     ------
     InvalidInputError
-        If the mean loss has no minimiser or more than one: indefinite or singular curvature, or classes that a
-        hyperplane separates, without ridge.
+        If the maps are no such steps, or the mean loss has no minimiser or more than one: indefinite or singular
+        curvature, or classes that a hyperplane separates, without ridge.
 
     Examples
     --------
@@ -100,7 +100,8 @@ def small_step_covariance(maps: SGDMaps) -> np.ndarray:
     Raises
     ------
     InvalidInputError
-        If the sampling is another, the mean loss has no single minimiser, or no curvature is known.
+        If the maps are no such steps, the sampling is another, the mean loss has no single minimiser, or no curvature
+        is known.
 
     References
     ----------
@@ -112,6 +113,7 @@ def small_step_covariance(maps: SGDMaps) -> np.ndarray:
     >>> small_step_covariance(QuadraticSGD([1.0, 1.0], [0.0, 1.0], 0.08))  # h/8; exactly h/(4(2−h))
     array([[0.01]])
     """
+    maps = _as_descent(maps)
     if maps.sampling_law.kind != "iid":
         raise InvalidInputError(f"maps has sampling={maps.sampling_law.kind!r}: give maps with sampling='iid'")
     return small_step_spread(maps, minimizer(maps))
