@@ -33,7 +33,16 @@ from iterorder.maps import (
 )
 from iterorder.orders import Window
 from iterorder.simulate import simulate
-from iterorder.theory import Theory, ergodic_intervals, estimate_lipschitz, lie_bracket, stability_boundary, theory
+from iterorder.theory import (
+    Theory,
+    ergodic_intervals,
+    estimate_lipschitz,
+    lie_bracket,
+    minimizer,
+    small_step_covariance,
+    stability_boundary,
+    theory,
+)
 from iterorder.trajectory import Trajectory, load
 from iterorder.wasserstein import (
     DistanceEstimate,
@@ -88,7 +97,9 @@ __all__ = [
     "lie_bracket",
     "load",
     "losses",
+    "minimizer",
     "simulate",
+    "small_step_covariance",
     "stability_boundary",
     "stationary_sample",
     "theory",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from iterorder.errors import InvalidInputError
+from iterorder.shown import a_kind
 
 #: What a list may hold without being looked at: no array, and so no mask.
 PLAIN = {int, float, bool, complex, str, bytes, type(None)}
@@ -131,7 +132,7 @@ def _no_array(name: str, value) -> InvalidInputError:
     held = (attribute for attribute in RESULTS if isinstance(getattr(value, attribute, None), np.ndarray))
     attribute = next(held, None)
     such = f", such as {name}.{attribute}" if attribute else ""
-    return InvalidInputError(f"{name} is a {type(value).__name__}: give an array or a list of numbers{such}")
+    return InvalidInputError(f"{name} is {a_kind(value)}: give an array or a list of numbers{such}")
 
 
 def _not_converted(name: str, value, error: Exception) -> InvalidInputError:

@@ -13,6 +13,8 @@ from iterorder.maps import RandomMaps
 from iterorder.sampling import FreshNoise
 from iterorder.validation import MAX_STEPS
 
+LESS = "lower n_steps, or take maps that expand less"
+
 
 @dataclass(frozen=True)
 class SureCertificate:
@@ -106,6 +108,7 @@ def _without_bound(maps: RandomMaps, c: float | None) -> str:
 
 def fewer_steps(maps: RandomMaps | None) -> str:
     """What to try where all replicas left the finite numbers."""
-    if maps is not None and maps.smaller_steps:
-        return "lower the step size or n_steps"
-    return "lower n_steps, or take maps that expand less"
+    if maps is None:
+        return LESS
+    advice = "lower the step size or n_steps" if maps.smaller_steps else LESS
+    return advice + (maps.other_nans and f"; {maps.other_nans}")

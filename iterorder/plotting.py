@@ -16,6 +16,7 @@ from iterorder._version import __version__
 from iterorder.errors import InvalidInputError
 from iterorder.files import whole_file
 from iterorder.orders import Order, Window, as_order
+from iterorder.shown import a_kind
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -167,7 +168,7 @@ def _plain(value):
     if array.dtype.kind in "UO" and array.ndim > 0:
         return [_plain(item) for item in array]
     raise InvalidInputError(
-        f"a {type(value).__name__} of dtype {array.dtype} cannot be written beside a figure: give real numbers, "
+        f"{a_kind(value)} of dtype {array.dtype} cannot be written beside a figure: give real numbers, "
         "text, and arrays, lists or mappings of them"
     )
 

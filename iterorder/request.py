@@ -14,6 +14,7 @@ from iterorder.maps.family import FAMILIES, family_of
 from iterorder.noise import MAX_REPLICAS
 from iterorder.orders import Order, as_order
 from iterorder.progress import Progress, as_progress
+from iterorder.shown import a_kind
 from iterorder.validation import MAX_STEPS, as_choice, as_float, as_floats, as_int, as_integers, as_seed
 
 #: Bytes that every machine has: the compiler alone takes a hundred times as many.
@@ -124,7 +125,7 @@ def as_system(maps) -> RandomMaps:
 def as_maps(maps, name: str = "maps") -> RandomMaps:
     """A random-map system of any family, those that the kernels do not know included; but no changed one of a known."""
     if not isinstance(maps, RandomMaps):
-        raise InvalidInputError(f"{name} is a {type(maps).__name__}: give a system of random maps, such as AffineMaps")
+        raise InvalidInputError(f"{name} is {a_kind(maps)}: give a system of random maps, such as AffineMaps")
     if isinstance(maps, tuple(FAMILIES.values())):
         family_of(name, maps)
     return maps

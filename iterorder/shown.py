@@ -27,6 +27,18 @@ def shown(value) -> str:
     return repr(value)
 
 
+def a_kind(value) -> str:
+    """The type of a value with its article, for errors.
+
+    Examples
+    --------
+    >>> a_kind(3), a_kind([]), a_kind(object())
+    ('an int', 'a list', 'an object')
+    """
+    name = type(value).__name__
+    return f"{'an' if name[:1].lower() in tuple('aeio') else 'a'} {name}"
+
+
 def call(name: str, facts: dict[str, str]) -> str:
     """``name(key=fact, …)``."""
     return f"{name}({', '.join(f'{key}={fact}' for key, fact in facts.items())})"

@@ -10,8 +10,11 @@ import numpy as np
 
 from iterorder.arrays import as_array, first_other, place_in
 from iterorder.errors import InvalidInputError
+from iterorder.shown import a_kind
 
 MAX_STEPS = 2**62
+# Up to here floats hold all integers.
+EXACT = 2**53
 EFFORTS = ("quick", "full")
 MAX_SEED = 2**64 - 1
 
@@ -92,8 +95,10 @@ def _shown(value) -> str:
 
 
 def as_int(name: str, value, *, low: int, high: int) -> int:
-    """An integer in [low, high]; booleans and floats are refused."""
+    """An integer in [low, high], or a whole float as 1e5 that is exact; booleans and other numbers are refused."""
     value = _scalar(name, value)
+    if isinstance(value, (float, np.floating)) and float(value).is_integer() and abs(float(value)) <= EXACT:
+        value = int(value)
     if isinstance(value, (bool, np.bool_)):
         raise InvalidInputError(f"{name} is {value!r}: give an integer, not a truth value")
     try:
@@ -121,6 +126,8 @@ def as_seed(seed) -> int:
     if isinstance(seed, np.random.RandomState):
         return int(seed.randint(2**64, dtype=np.uint64))
     try:
+        if isinstance(_scalar("seed", seed), (float, np.floating)):
+            raise InvalidInputError(f"seed is {seed!r}: give an integer in [0, {MAX_SEED}]")
         return as_int("seed", seed, low=0, high=MAX_SEED)
     except InvalidInputError as error:
         raise InvalidInputError(
@@ -132,7 +139,7 @@ def as_key(seed) -> int:
     """The seed of one draw, which is a function of its arguments: no generator, which changes with each call."""
     if isinstance(seed, (np.random.Generator, np.random.BitGenerator, np.random.RandomState)):
         raise InvalidInputError(
-            f"seed is a {type(seed).__name__}, which gives another seed at each call, and a draw is a function of its "
+            f"seed is {a_kind(seed)}, which gives another seed at each call, and a draw is a function of its "
             "arguments: give an integer in [0, 2⁶⁴) or a numpy.random.SeedSequence, such as that of the run (its .seed)"
         )
     return as_seed(seed)

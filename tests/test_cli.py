@@ -125,6 +125,11 @@ def test_wrong_arguments(arguments, message, capsys, monkeypatch):
     assert "Traceback" not in err
 
 
+def test_an_unknown_claim_is_shown_as_typed(capsys):
+    assert cli.main(["check", "c1", "C1x"]) == cli.USAGE
+    assert "claims holds 'C1x': give some of C1" in capsys.readouterr().err
+
+
 def test_unknown_claim_lists_the_known_ones(capsys):
     cli.main(["check", "C99"])
     assert ", ".join(claims.CLAIMS) in capsys.readouterr().err

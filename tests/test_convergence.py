@@ -106,6 +106,7 @@ def test_blocks_of_replicas_change_no_bit(monkeypatch):
     starts = np.random.default_rng(5).normal(size=(2, 23, 5))
     whole = couple(maps, *starts, 15, **options)
     monkeypatch.setattr(replica_blocks, "BLOCK_BYTES", 8 * 5 * 16 * 3)
+    monkeypatch.setattr(replica_blocks, "BUSY_REPLICAS", 1)
     parts = couple(maps, *starts, 15, **options)
     for name in ("steps", "distance", "standard_error", "per_replica", "scale"):
         np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
@@ -145,6 +146,7 @@ def test_scale_follows_a_forward_state_and_remembers_a_backward_one():
 @pytest.mark.parametrize("block_bytes", [2**26, 8 * 2 * 41 * 7])
 def test_progress_tells_the_share_of_both_starts_and_all_blocks(monkeypatch, block_bytes):
     monkeypatch.setattr(replica_blocks, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(replica_blocks, "BUSY_REPLICAS", 1)
     maps, told = ito.gallery.barnsley_fern(), []
     couple(maps, [0.0, 0.0], [1.0, 1.0], 40, n_replicas=20, progress=told.append)
     assert told == sorted(told)
@@ -186,6 +188,7 @@ def test_one_diverged_replica_is_data_and_takes_the_mean_with_it():
 
 def test_a_diverged_block_is_data_when_another_is_finite(monkeypatch):
     monkeypatch.setattr(replica_blocks, "BLOCK_BYTES", 1)  # one replica a block
+    monkeypatch.setattr(replica_blocks, "BUSY_REPLICAS", 1)
     coupling = couple(WILD, [0.0], [1.0], 8, n_replicas=50)
     assert 0 < np.isnan(coupling.per_replica[:, -1]).sum() < 50
 
@@ -201,6 +204,7 @@ def test_the_step_at_which_paths_leave_is_the_first_of_any_replica_and_start(mon
     """x → 2x from 1 is 2ⁿ, beyond every float at n = 1024, and from 2¹⁰⁰ a hundred steps earlier."""
     doubled = ito.AffineMaps([[[2.0]]], [[0.0]])
     monkeypatch.setattr(replica_blocks, "BLOCK_BYTES", 1)  # one replica a block
+    monkeypatch.setattr(replica_blocks, "BUSY_REPLICAS", 1)
     starts = [[1.0], [2.0**100], [0.0]], [[4.0], [0.0], [2.0]]
     with pytest.raises(ito.DivergenceError, match="the first at step 924, where the system expands") as caught:
         couple(doubled, *starts, 1100, n_replicas=3)

@@ -400,7 +400,8 @@ def test_a_tolerance_without_a_bound_asks_for_one():
     [
         ({"dim": 0}, "dim"),
         ({"noise": "poisson"}, "noise is 'poisson'"),
-        ({"noise": "index"}, "n_maps is None"),
+        ({"noise": "index"}, "n_maps is missing with noise='index': give n_maps="),
+        ({"noise": "index+normal"}, "n_maps is missing"),
         ({"n_maps": 3}, "n_maps is 3"),
         ({"noise": "index", "n_maps": 2, "noise_dim": 2}, "noise_dim is 2"),
         ({"noise_dim": 0}, "noise_dim"),
@@ -435,6 +436,27 @@ def test_compiled_and_plain_bodies_have_the_same_bits():
         for n in range(40):
             x = maps.apply(x, maps.draw(4, r, n))
             np.testing.assert_array_equal(run.states[r, n + 1], x)
+
+
+def test_a_divergence_tells_what_else_gives_nan():
+    def logarithm(x, draw, params, out):
+        out[0] = math.log(x[0])
+
+    def beyond(x, draw, params, out):
+        out[0] = x[0] + params[0][int(x[0])]
+
+    for body in (logarithm, beyond):
+        maps = ito.CustomMaps(body, dim=1, params=(np.ones(3),))
+        for order in ("forward", "backward"):
+            with pytest.raises(
+                ito.DivergenceError, match=r"expand less; an index out of range .*maps\.apply\(x, draw\)"
+            ):
+                ito.simulate(maps, [2.0], 9, order=order, seed=1)
+    with pytest.raises(IndexError, match="out of bounds"):
+        maps.apply([3.0], maps.draw(0, 0, 0))
+    with pytest.raises(ito.DivergenceError) as other:  # the control: affine maps have no such mistakes
+        ito.simulate(ito.AffineMaps([[[2.0]]], [[0.0]]), [1.0], 2000, seed=1)
+    assert "out of range" not in str(other.value)
 
 
 def test_an_index_out_of_range_is_a_diverged_path_and_touches_no_memory():

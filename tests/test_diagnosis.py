@@ -350,6 +350,7 @@ def test_evidence_shows_what_was_looked_at():
 def test_blocks_of_replicas_change_nothing(monkeypatch):
     whole = verdict(ito.gallery.barnsley_fern(), 50, order="backward")
     monkeypatch.setattr(replica_blocks, "BLOCK_BYTES", 8 * 2 * 40 * 7)
+    monkeypatch.setattr(replica_blocks, "BUSY_REPLICAS", 1)
     parts = verdict(ito.gallery.barnsley_fern(), 50, order="backward")
     for name in ("early_diameter", "late_diameter", "scale", "p_value", "reason"):
         assert getattr(parts.evidence, name) == getattr(whole.evidence, name)
@@ -358,7 +359,7 @@ def test_blocks_of_replicas_change_nothing(monkeypatch):
 # ----------------------------------------------------------------------------------------------------------- bad input
 
 BAD = [
-    ({"maps": 3}, "maps is a int"),
+    ({"maps": 3}, "maps is an int"),
     ({"x0": [0.0, 0.0]}, r"x0 has shape \(2,\)"),
     ({"x0": [math.inf]}, r"x0\[0\] is inf"),
     ({"n_steps": 7}, r"n_steps is 7: give an integer in \[8"),

@@ -27,6 +27,13 @@ LINE = {
 }
 
 
+@pytest.mark.parametrize("make", [gallery.two_point_quadratic, lambda h: gallery.double_well(h, 0.1)])
+def test_errors_name_the_argument_of_the_gallery(make):
+    for value in ("a", -1.0, 0.0):
+        with pytest.raises(ito.InvalidInputError, match=r"^h is "):
+            make(value)
+
+
 @pytest.mark.parametrize("name", LINE)
 def test_simulated_states_follow_the_exact_law(name):
     """Kolmogorov's test; the wrong target is the law moved by a twelfth of its standard deviation."""

@@ -116,8 +116,8 @@ def test_modules_from_elsewhere_stay(tmp_path):
         ("import iterorder\nx = (", "wrong.py, line 2, fails: SyntaxError"),
         ("import sys\nsys.exit(0)", "wrong.py, line 2, fails: SystemExit: 0"),
         ("import no_such_module", "wrong.py, line 1, fails: ModuleNotFoundError"),
-        ("SYSTEMS = {\n 'b':\n 2,\n 'a': 3}", "wrong.py, line 2, has no system in SYSTEMS['b']: maps is a int"),
-        ("SYSTEMS = dict(a=3)", "wrong.py, line 1, has no system in SYSTEMS['a']: maps is a int"),
+        ("SYSTEMS = {\n 'b':\n 2,\n 'a': 3}", "wrong.py, line 2, has no system in SYSTEMS['b']: maps is an int"),
+        ("SYSTEMS = dict(a=3)", "wrong.py, line 1, has no system in SYSTEMS['a']: maps is an int"),
         (
             "import iterorder as ito\nSYSTEMS = {'a': (ito.gallery.sierpinski(), [0.0])}",
             "line 2, has no system in SYSTEMS['a']: x0 of 'a' has shape",
@@ -137,6 +137,8 @@ def test_a_wrong_file_is_refused(tmp_path, capsys, text, message):
 def test_a_missing_file_and_claims_beside_it_are_refused(tmp_path, file, capsys):
     assert main(["check", "--systems", str(tmp_path / "none.py")]) == 2
     assert "no such file" in capsys.readouterr().err
+    assert main(["check", "--systems", str(tmp_path)]) == 2
+    assert "is a folder: give a Python file" in capsys.readouterr().err
     assert main(["check", "C1", "--systems", str(file)]) == 2
     assert "beside --systems" in capsys.readouterr().err
 
@@ -182,7 +184,7 @@ def test_systems_that_never_settle_fail_and_say_how(tmp_path, capsys):
     assert "C2 fails for walk: backward iterates go on moving" in out
     assert "C2 fails for growing: the system expands: its forward moves grow" in out
     assert "C2 fails for far: the system expands, all 2000 replicas left the finite numbers" in out
-    assert "3 fail, 2 skipped" in out
+    assert "3 fail, 3 skipped" in out  # C3 and C4 of the one, C5 of the maps without a bound
     assert "controls" not in out
 
 
@@ -275,7 +277,7 @@ def test_slow_systems_get_the_steps_that_they_take(tmp_path):
         assert {verdicts[name, f"C{k}"] for k in (1, 2, 3, 4)} == {"pass"}, name
     # What would take minutes is said to, and what holds at every n is tested all the same.
     assert [verdicts["too slow", f"C{k}"] for k in range(1, 6)] == ["pass", *3 * ["skipped"], "pass"]
-    reasons = [row["note"] for row in rows if row["verdict"] == "skipped"]
+    reasons = [row["note"] for row in rows if row["verdict"] == "skipped" and row["claim"] != "C5"]
     assert all("exponent of -1e-07 a step it settles in 3e+08 steps, more than the 1" in reason for reason in reasons)
     # The control: no number of steps makes a walk settle.
     assert verdicts["isometries", "C2"] == "fail"
@@ -338,6 +340,31 @@ def test_a_few_replicas_that_leave_stop_no_check(tmp_path, capsys):
     # The control: where nearly all replicas have left, nothing settles.
     assert verdicts["half", "C2"] == "fail"
     assert "C2 fails for half: " in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_bound_that_nobody_gave_skips_c5_with_the_reason(tmp_path, capsys):
+    path, table = tmp_path / "plain.py", tmp_path / "table.json"
+    path.write_text(
+        "import iterorder as ito\ndef step(x, draw, params, out):\n    out[0] = 0.5 * (x[0] + draw[0])\n"
+        "data = ([1.0, 2.0], [0.0, 1.0], 0.1)\n"
+        "SYSTEMS = {'plain': ito.CustomMaps(step, dim=1), 'bound': ito.CustomMaps(step, dim=1, lipschitz=0.5),\n"
+        "    'epochs': ito.QuadraticSGD(*data, sampling='reshuffle'),\n"
+        "    'schedule': ito.Optimizer(ito.QuadraticSGD(*data), schedule='linear', horizon=10**6)}\n"
+    )
+    main(["check", "--systems", str(path), "--json", str(table)])
+    rows = {
+        row["system"].partition(":")[0]: row for row in json.loads(table.read_text())["rows"] if row["claim"] == "C5"
+    }
+    assert {name: row["verdict"] for name, row in rows.items()} == {
+        "plain": "skipped",
+        "bound": "pass",
+        "epochs": "skipped",
+        "schedule": "skipped",
+    }
+    assert "not tested, as no bound of all Lipschitz constants" in rows["plain"]["note"]
+    assert "not independent" in rows["epochs"]["note"]
+    assert "changes with the step" in rows["schedule"]["note"]
+    assert "as no bound of all Lipschitz constants" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_gap_parts_systems_not_rows(file, capsys):

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from iterorder.convergence.norms import path_diameters, power_mean
+from iterorder import lengths
+from iterorder.convergence import norms
+from iterorder.convergence.norms import mean_and_variance, path_diameters, power_mean
 from iterorder.lengths import euclidean_norm
 from tests import naive_convergence as naive
 
@@ -33,6 +35,30 @@ def test_norm_keeps_what_is_not_finite():
     vectors = np.array([[1.0, np.nan], [np.inf, 1.0], [-np.inf, 2.0], [0.0, 0.0]])
     np.testing.assert_array_equal(euclidean_norm(vectors), [np.nan, np.inf, np.inf, 0.0])
     assert euclidean_norm(np.array([[-3.0]])) == 3.0
+
+
+@pytest.mark.parametrize("dim", [1, 2, 5, 16, 17, 40])
+def test_norm_does_not_depend_on_the_other_rows_nor_on_blocks(dim, monkeypatch):
+    vectors = np.random.default_rng(dim).normal(size=(3, 7, dim))
+    whole = euclidean_norm(vectors)
+    alone = [float(euclidean_norm(vector)) for vector in vectors.reshape(-1, dim)]
+    np.testing.assert_array_equal(whole.ravel(), alone)
+    np.testing.assert_allclose(whole, np.linalg.norm(vectors, axis=-1), rtol=(dim + 4) * EPS)
+    monkeypatch.setattr(lengths, "BLOCK", 4 * dim)
+    np.testing.assert_array_equal(euclidean_norm(vectors), whole)
+    np.testing.assert_array_equal(euclidean_norm(vectors[:, ::2]), whole[:, ::2])
+    assert euclidean_norm(vectors[:0]).shape == (0, 7)
+
+
+@pytest.mark.parametrize("p", [1.0, 1.5, 2.0])
+def test_mean_and_variance_are_those_of_the_whole_table(p, monkeypatch):
+    monkeypatch.setattr(norms, "BLOCK", 12)
+    values = np.random.default_rng(0).gamma(2.0, size=(50, 3))
+    mean, variance = mean_and_variance(values, p)
+    powers = values**p
+    np.testing.assert_allclose(mean, powers.mean(axis=0) ** (1 / p), rtol=64 * EPS)
+    np.testing.assert_allclose(variance, powers.var(axis=0, ddof=1) / 50 / powers.mean(axis=0) ** 2, rtol=256 * EPS)
+    assert np.isnan(mean_and_variance(values[:1], p)[1]).all()
 
 
 @given(values=arrays(float, st.integers(1, 8), elements=SIZES), p=st.sampled_from([1.0, 1.5, 2.0, 7.0, math.inf]))

@@ -27,6 +27,23 @@ def test_families_show_the_shapes_of_their_data():
     assert repr(ito.gallery.ar1(0.5, 1.0)) == "CustomMaps(_ar1, dim=1, noise='normal')"
 
 
+def test_laws_of_the_gallery_show_their_parameters():
+    assert repr(ito.gallery.two_point_quadratic(0.3).law) == "BinaryLaw(lam=0.7, low=0, high=0.3)"
+    assert repr(ito.gallery.bernoulli_convolution(0.25).law) == "CantorLaw(lam=0.25, low=-1, high=1)"
+    assert repr(ito.gallery.vervaat().law) == "DickmanLaw()"
+    assert repr(ito.gallery.barnsley_fern().law).startswith("MomentLaw(mean=[")
+
+
+def test_a_law_without_quantiles_is_named_and_its_sample_is_advised():
+    law = ito.gallery.two_point_quadratic(0.3).law
+    with pytest.raises(
+        ito.InvalidInputError, match=r"distribution is BinaryLaw\(lam=0\.7.*wasserstein_1d\(u, law\.rvs"
+    ):
+        ito.wasserstein_1d_to([0.5], law)
+    with pytest.raises(ito.InvalidInputError, match=r"MomentLaw.*norm\(\)$"):  # the control: nothing to draw from
+        ito.wasserstein_1d_to([0.5], ito.gallery.sierpinski().law)
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_every_family_has_one_line(name):
     text = repr(EVERY[name])

@@ -68,7 +68,7 @@ def test_logistic_minimiser_far_from_the_origin():
         (LogisticRegressionSGD([[1.0, 1.0], [1.0, 1.0], [2.0, 2.0]], [1, 0, 1], 0.1), "no single minimiser"),
         (LinearRegressionSGD([[1.0, 0.0], [2.0, 0.0]], [1.0, 1.0], 0.1), "no single minimiser"),
         (QuadraticSGD([1.0, -3.0], [0.0, 1.0], 0.1), "smallest curvature of the mean loss of maps is -1"),
-        (gallery.sierpinski(), "maps is a AffineMaps"),
+        (gallery.sierpinski(), "maps is an AffineMaps"),
     ],
 )
 def test_losses_without_a_minimiser(maps, message):

@@ -294,7 +294,7 @@ def test_brackets_against_differences(maps):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((ito.gallery.sierpinski(), 0, 1, [0.0, 0.0]), "maps is a AffineMaps"),
+        ((ito.gallery.sierpinski(), 0, 1, [0.0, 0.0]), "maps is an AffineMaps"),
         ((regression(2), 0, 99, [0.0, 0.0]), "j is 99"),
         ((regression(2), 0, 1, [0.0]), r"x has shape \(1,\)"),
     ],

@@ -63,7 +63,7 @@ def test_theory_is_frozen_and_repeatable():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"maps": 3}, "maps is a int"),
+        ({"maps": 3}, "maps is an int"),
         ({"seed": -1}, "seed is -1"),
         ({"seed": 2**64}, "seed is 18446744073709551616"),
         ({"seed": 1.5}, "seed is 1.5"),

@@ -245,6 +245,21 @@ def test_numbers_without_axes_are_numbers():
             as_float("tol", value)
 
 
+def test_whole_floats_are_integers_but_no_seeds():
+    for value in (1e5, np.float32(8.0), ByArray(3.0), float(2**53)):
+        number = as_int("n", value, low=0, high=2**62)
+        assert type(number) is int
+        assert number == float(getattr(value, "values", value))
+    for value in (2.5, np.nan, np.inf, 2.0**54, "3", 2j):  # beyond 2⁵³ neighbours share a float
+        with pytest.raises(ito.InvalidInputError, match=r"n is .*: give an integer in \[0, "):
+            as_int("n", value, low=0, high=2**62)
+    with pytest.raises(ito.InvalidInputError, match=r"n is -1: give"):
+        as_int("n", -1.0, low=0, high=9)
+    assert ito.simulate(TWO, [0.0], 1e1, n_replicas=1e1, seed=1).states.shape[0] == 10
+    with pytest.raises(ito.InvalidInputError, match=r"seed is 1\.0: give an integer"):
+        as_seed(1.0)
+
+
 def test_a_power_is_a_number_of_at_least_one_or_infinity():
     for value in (1, 1.5, np.float32(1.5), Fraction(3, 2), np.array(1.5), np.inf, 10**300):
         assert as_power(value) == float(value)

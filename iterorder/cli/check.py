@@ -65,9 +65,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _claims(arguments: argparse.Namespace, seed: int) -> tuple[ClaimTable, float]:
     """The claims of the theory, and how long they took."""
     from iterorder.claims import ClaimTable
-    from iterorder.claims.check import one_by_one, selected
+    from iterorder.claims.check import CLAIMS, one_by_one, selected
 
-    chosen = selected([name.upper() for name in arguments.claims] or None)
+    # In capitals where that makes it a claim: an error shows what was typed.
+    chosen = selected([name.upper() if name.upper() in CLAIMS else name for name in arguments.claims] or None)
     rows: list[ClaimRow] = []
     how = {"seed": seed, "effort": arguments.effort, "backend": arguments.backend}
     with StatusLine() as status:

@@ -9,7 +9,7 @@ import numpy as np
 
 from iterorder.arrays import as_array
 from iterorder.certificates import fewer_steps
-from iterorder.convergence.norms import power_mean, scaled_powers
+from iterorder.convergence.norms import mean_and_variance, power_mean
 from iterorder.convergence.replica_blocks import Ensemble, check_table_size
 from iterorder.errors import DivergenceError, InvalidInputError
 from iterorder.lengths import euclidean_norm
@@ -143,53 +143,43 @@ def coupling_distance(
         else as_array("save_steps", 0 if save_steps is None else save_steps).size
     )
     check_table_size(n_replicas, n_saved)
-    per_replica, size = np.empty((n_replicas, n_saved)), np.empty((n_replicas, n_saved))
+    per_replica = np.empty((n_replicas, n_saved))
+    sizes: list[np.ndarray] = []  # of each block
+    counts: list[int] = []
     diverged = np.full(n_replicas, -1)  # the first step at which either start was gone
     with reported(progress, "coupling") as report:
         for block, (first, second) in ensemble.in_blocks(save_steps, n_saved, report):
             with np.errstate(over="ignore", invalid="ignore"):
                 per_replica[block] = euclidean_norm(first.states - second.states)
-            size[block] = np.maximum(euclidean_norm(first.states), euclidean_norm(second.states))
+            size = np.maximum(euclidean_norm(first.states), euclidean_norm(second.states))
+            sizes.append(power_mean(size, p))
+            counts.append(len(size))
             diverged[block] = _earlier(first.diverged_at, second.diverged_at)
     if (diverged >= 0).all():
         raise _all_diverged(diverged, first, second)
-    scale = power_mean(size, p)
+    scale = _mean_of_blocks(sizes, counts, p)
+    distance, variance = mean_and_variance(per_replica, p)
     return CouplingDistance(
         steps=_frozen(first.save_steps.copy()),
-        distance=_frozen(power_mean(per_replica, p)),
-        standard_error=_frozen(_standard_error(per_replica, p)),
+        distance=_frozen(distance),
+        standard_error=_frozen(_standard_error(distance, variance, p, n_replicas)),
         per_replica=_frozen(per_replica),
         scale=_frozen(scale if order == FORWARD else np.maximum.accumulate(scale)),
         p=p,
     )
 
 
-def relative_variance_of_mean(per_replica: np.ndarray, p: float) -> np.ndarray:
-    """Variance of the mean of per_replica^p over its square, each column; NaN where it is not known (or 0/0).
-
-    Parameters
-    ----------
-    per_replica : ndarray, shape (n_replicas, k)
-    p : float ≥ 1 or inf
-
-    Returns
-    -------
-    ndarray, shape (k,)
-    """
-    n = len(per_replica)
-    if n == 1 or math.isinf(p):
-        return np.full(per_replica.shape[1], np.nan)
-    powers, _ = scaled_powers(per_replica, p)
-    with np.errstate(invalid="ignore"):
-        return powers.var(axis=0, ddof=1) / n / powers.mean(axis=0) ** 2
-
-
-def _standard_error(per_replica: np.ndarray, p: float) -> np.ndarray:
+def _standard_error(distance: np.ndarray, variance: np.ndarray, p: float, n_replicas: int) -> np.ndarray:
     """Delta method for m ↦ m^(1/p): the relative error of the distance is that of the mean divided by p."""
-    distance, variance = power_mean(per_replica, p), relative_variance_of_mean(per_replica, p)
-    known = len(per_replica) > 1 and not math.isinf(p)
+    known = n_replicas > 1 and not math.isinf(p)
     with np.errstate(invalid="ignore"):
         return np.where(known & (distance == 0.0), 0.0, distance * np.sqrt(variance) / p)
+
+
+def _mean_of_blocks(means: list[np.ndarray], counts: list[int], p: float) -> np.ndarray:
+    """The power mean of all replicas from those of blocks of so many."""
+    shares = np.array(counts) * (len(counts) / sum(counts))
+    return power_mean(np.array(means) * shares[:, None] ** (1.0 / p), p)
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

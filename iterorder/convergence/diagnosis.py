@@ -262,8 +262,9 @@ def _run(ensemble: Ensemble, steps, compared, progress) -> _Paths:
     places = np.searchsorted(steps, compared)
     for block, (run,) in ensemble.in_blocks(steps, len(steps), progress):
         for window, diameters, moves in zip(chosen, result.diameters, result.moves, strict=True):
-            diameters[block] = path_diameters(run.states[:, window])
-            moves[block] = windows.roughness(run.states[:, window], steps[window], order_of_moves)
+            states = run.states[:, window]
+            diameters[block] = path_diameters(states)
+            moves[block] = windows.roughness(states, steps[window], order_of_moves)
         result.size[block] = euclidean_norm(run.states).max(axis=1)
         result.compared[:, block] = run.states[:, places].swapaxes(0, 1)
         result.diverged[block] = run.diverged_at >= 0

@@ -9,8 +9,9 @@ import numpy as np
 
 from iterorder.arrays import as_array, own_array
 from iterorder.convergence import curvature
-from iterorder.convergence.coupling import CouplingDistance, relative_variance_of_mean
+from iterorder.convergence.coupling import CouplingDistance
 from iterorder.convergence.fit_window import EPS, Curve, FitWindow, fit_window
+from iterorder.convergence.norms import mean_and_variance
 from iterorder.convergence.resampling import resampled_error, slope_weights
 from iterorder.errors import InvalidInputError
 from iterorder.validation import as_float
@@ -154,7 +155,7 @@ def _fit_coupling(coupling: CouplingDistance, level: float) -> Rate:
         coupling.steps,
         coupling.distance,
         coupling.scale,
-        relative_variance_of_mean(coupling.per_replica, p),
+        mean_and_variance(coupling.per_replica, p)[1],
         n_replicas,
         math.sqrt(EPS),
     )

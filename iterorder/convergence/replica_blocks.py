@@ -17,12 +17,14 @@ from iterorder.simulate import simulate
 from iterorder.trajectory import Trajectory
 from iterorder.validation import MAX_STEPS, as_int, as_seed
 
-# States of one block and one start; large enough that a block keeps every core busy.
-BLOCK_BYTES = 2**26
+# States of one block and one start: small enough that memory is used again instead of asked for anew, which takes
+# longer than the simulation; up to the second number where it takes that to keep every core busy.
+BLOCK_BYTES, MOST_BYTES = 2**24, 2**26
+BUSY_REPLICAS = 1024
 
 
 def check_table_size(n_replicas: int, n_saved: int) -> None:
-    """Refuse a table of one number for each replica and saved step, and its two working copies, that would not fit."""
+    """Refuse a table of a number for each replica and saved step that does not fit beside two copies (`fit_rate`)."""
     check_memory(3 * 8 * n_replicas * n_saved, f"{n_replicas} replicas × {n_saved} saved steps")
 
 
@@ -86,7 +88,8 @@ class Ensemble:
         tuple of Trajectory
             One for each start.
         """
-        size = max(1, BLOCK_BYTES // (8 * self.maps.dim * max(1, n_saved)))
+        each = 8 * self.maps.dim * max(1, n_saved)
+        size = max(1, BLOCK_BYTES // each, min(BUSY_REPLICAS, MOST_BYTES // each))
         total = len(self.starts) * self.n_replicas
         for first in range(0, self.n_replicas, size):
             block = slice(first, min(first + size, self.n_replicas))

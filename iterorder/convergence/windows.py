@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from iterorder.lengths import euclidean_norm
+from iterorder.lengths import BLOCK, euclidean_norm
 from iterorder.maps import RandomMaps
 
 # Saved steps of one window: all pairs of them are compared.
@@ -69,9 +69,16 @@ def roughness(states: np.ndarray, steps: np.ndarray, order: int) -> np.ndarray:
     array([2.])
     """
     starts = np.flatnonzero(steps[order:] - steps[:-order] == order)
-    runs = states[:, starts[:, None] + np.arange(order + 1)]
+    n, k, dim = states.shape
+    means, rows = np.empty(n), max(1, BLOCK // max(1, k * dim))
     with np.errstate(over="ignore", invalid="ignore"):
-        return euclidean_norm(np.diff(runs, n=order, axis=2)[:, :, 0]).mean(axis=1)
+        for first in range(0, n, rows):
+            moves = np.ascontiguousarray(states[first : first + rows]).reshape(-1, k * dim)
+            for _ in range(order):  # a step further along an axis without a short one inside it
+                moves = moves[:, dim:] - moves[:, :-dim]
+            lengths = euclidean_norm(moves.reshape(len(moves), k - order, dim))
+            means[first : first + rows] = lengths[:, starts].mean(axis=1)
+    return means
 
 
 def comparison_step(maps: RandomMaps, n_steps: int) -> int:

@@ -52,7 +52,8 @@ def check_systems(
     as it should, with a note: the table tells whether the theory applies to it. Where a system expands, C3 and C4,
     which compare laws that nothing keeps, are skipped; so are both and C1 where the maps come in an order of their own
     (cyclic sampling, a schedule of step sizes), as reading it backward is another order. C2 to C4 look as far as the
-    Lyapunov exponent asks for, and are skipped where that is too far.
+    Lyapunov exponent asks for, and are skipped where that is too far. C5 is skipped where no mean contraction is
+    known, or steps are not independent.
     """
     backend, level = as_backend(backend), TOTAL_LEVEL / (TESTS * len(systems))
     rows: list[ClaimRow] = []
@@ -199,12 +200,21 @@ def _with_smaller_steps(maps: RandomMaps) -> str:
     return f"; take {advice}" if advice else ""
 
 
+def _without_contraction(maps: RandomMaps) -> str:
+    """Why there is no mean contraction of one step for C5."""
+    if maps.sampling_law.kind != "iid":
+        return f"not tested, as with sampling={maps.sampling_law.kind!r} steps are not independent"
+    if not maps.time_homogeneous:
+        return "not tested, as the step size changes with the step: the contraction is another at each"
+    return f"not tested, as {maps.unbounded or 'no mean contraction is known'}"
+
+
 def _coupled(judge: Judge, entry: Entry, known: Theory, n: int, count: int, seed: int) -> list[ClaimRow]:
     """E‖X_n − Y_n‖/‖x − y‖ ≤ E Lip(T_n∘…∘T_1), where Lipschitz constants are known and steps independent."""
     maps = entry.maps
     single = known.contraction(1) if maps.sampling_law.kind == "iid" else None
     if single is None:
-        return []
+        return [ClaimRow.skipped("C5", entry.name, _without_contraction(maps))]
     with np.errstate(over="ignore"):
         bounds, block = [float(np.float64(single.high) ** n)], known.contraction(1, block=n)
     if block is not None:  # of momentum and of least squares far below the power of the first

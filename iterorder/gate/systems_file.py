@@ -17,6 +17,7 @@ import numpy as np
 from iterorder.errors import InvalidInputError, IterorderError
 from iterorder.maps import AffineMaps, RandomMaps, gallery
 from iterorder.request import as_system
+from iterorder.shown import a_kind
 from iterorder.validation import as_floats
 
 HINT = "define SYSTEMS = {name: maps} or {name: (maps, x0)}"
@@ -49,9 +50,11 @@ def systems_of_file(path) -> list[Entry]:
     FileNotFoundError
         If there is no such file.
     InvalidInputError
-        If it fails, or defines no such dict.
+        If it is a folder, fails, or defines no such dict.
     """
     path = Path(path)
+    if path.is_dir():
+        raise InvalidInputError(f"{path} is a folder: give a Python file that defines SYSTEMS")
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}; give a Python file that defines SYSTEMS")
     try:
@@ -100,7 +103,7 @@ def _place(path: Path, line: int | None) -> str:
 
 
 def _shown(value) -> str:
-    return f"an empty {type(value).__name__}" if value in ([], (), {}) else f"a {type(value).__name__}"
+    return f"an empty {type(value).__name__}" if value in ([], (), {}) else f"{a_kind(value)}"
 
 
 def _line_of_failure(path: Path, error: BaseException) -> int | None:

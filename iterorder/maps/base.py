@@ -86,6 +86,11 @@ class RandomMaps(ABC):
         return ""
 
     @property
+    def other_nans(self) -> str:
+        """What makes states NaN beside growth, and how to see it; empty where nothing does."""
+        return ""
+
+    @property
     def holds_functions(self) -> bool:
         """Whether a user's code is part of the maps: no file keeps that."""
         return False
@@ -167,6 +172,6 @@ def form_of(maps: RandomMaps) -> Form | None:
     return None if type(maps).form is RandomMaps.form else maps.form()
 
 
-def as_step_size(value) -> float:
+def as_step_size(value, name: str = "step_size") -> float:
     """A step size: positive and finite."""
-    return as_float("step_size", value, low=0.0, strict=True)
+    return as_float(name, value, low=0.0, strict=True)

@@ -284,6 +284,14 @@ class CustomMaps(RandomMaps):
 
         return engine_of(self.form())
 
+    @property
+    def other_nans(self) -> str:
+        """Mistakes that compiled code tells by NaN alone."""
+        return (
+            "an index out of range and a number outside of a function's domain, as in log(-1), give NaN too: "
+            "maps.apply(x, draw) raises the error of the index, and gives NaN at the number"
+        )
+
     def apply(self, x, draw) -> np.ndarray:
         """T_draw(x) by the function in plain Python, shape (..., dim) as x."""
         x = self._states(x)

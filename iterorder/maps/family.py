@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from iterorder.errors import InvalidInputError
 from iterorder.maps.base import RandomMaps
+from iterorder.shown import a_kind
 
 #: A subclass may say these anew: an exact law that it knows, and what every abstract class has.
 FREE = {"law", "_abc_impl"}
@@ -37,11 +38,11 @@ def family_of(name: str, maps, kind: type = RandomMaps) -> type[RandomMaps]:
     found = next((cls for cls in type(maps).__mro__ if cls in known), None)
     if found is None:
         names = ", ".join(cls.__name__ for cls in known)
-        raise InvalidInputError(f"{name} is a {type(maps).__name__}: give one of {names}")
+        raise InvalidInputError(f"{name} is {a_kind(maps)}: give one of {names}")
     changed = _changed(maps, found)
     if changed is not None:
         raise InvalidInputError(
-            f"{name} is a {type(maps).__name__}, which changes {changed!r} of {found.__name__}, and compiled kernels "
+            f"{name} is {a_kind(maps)}, which changes {changed!r} of {found.__name__}, and compiled kernels "
             "and theory would not see that: write the map as a CustomMaps, or leave what the family has as it is"
         )
     return found

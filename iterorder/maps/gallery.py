@@ -61,7 +61,7 @@ def two_point_quadratic(h) -> QuadraticSGD:
     >>> two_point_quadratic(0.5).lipschitz_max
     0.5
     """
-    maps = QuadraticSGD(np.array([1.0, 1.0]), np.array([0.0, 1.0]), h)
+    maps = QuadraticSGD(np.array([1.0, 1.0]), np.array([0.0, 1.0]), as_step_size(h, "h"))
     lam = 1.0 - maps.step_size
     return _with_law(maps, partial(_binary_law, lam, 0.0, maps.step_size)) if abs(lam) < 1.0 else maps
 
@@ -247,7 +247,7 @@ def double_well(h, s) -> CustomMaps:
     >>> double_well(0.1, 0.2).apply([1.0], 0)
     array([0.98])
     """
-    h, s = as_step_size(h), as_float("s", s, low=0.0)
+    h, s = as_step_size(h, "h"), as_float("s", s, low=0.0)
     if s == 0.0:
         raise InvalidInputError("s is 0.0: the two losses are then equal, give a positive tilt")
     return CustomMaps(_double_well, dim=1, noise="index", n_maps=2, params=(h, s))

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from iterorder.arrays import as_array
+from iterorder.shown import call, shown
 from iterorder.validation import as_floats, as_int, read_only
 
 
@@ -22,6 +23,9 @@ class MomentLaw:
     def __init__(self, mean, covariance) -> None:
         self.mean = read_only(as_floats("mean", mean, ndim=(1,)))
         self.covariance = read_only(as_floats("covariance", covariance, ndim=(2,)))
+
+    def __repr__(self) -> str:
+        return call("MomentLaw", {"mean": shown(self.mean), "covariance": shown(self.covariance)})
 
 
 def affine_moments(matrices, offsets, weights) -> MomentLaw:
@@ -48,6 +52,9 @@ class BinaryLaw:
 
     def __init__(self, lam: float, low: float, high: float) -> None:
         self.lam, self.low, self.high = lam, low, high
+
+    def __repr__(self) -> str:
+        return call(type(self).__name__, {name: shown(float(getattr(self, name))) for name in ("lam", "low", "high")})
 
     def mean(self) -> float:
         """The mean."""
@@ -170,6 +177,9 @@ class DickmanLaw:
         self._starts = np.arange(self.INTERVALS * self.STARTS + 1) / self.STARTS
         # Rounding must not take the order from the last values, which are all one.
         self._levels = np.maximum.accumulate(self.cdf(self._starts))
+
+    def __repr__(self) -> str:
+        return "DickmanLaw()"
 
     def pdf(self, x) -> np.ndarray:
         """The density."""

@@ -9,14 +9,17 @@ import numpy as np
 from iterorder.arrays import as_array
 from iterorder.errors import InvalidInputError
 from iterorder.sampling import FreshNoise, Sampling
+from iterorder.shown import a_kind
 from iterorder.validation import as_int, read_only
 
 
 def law_of(noise: str, noise_dim, n_maps) -> Sampling | FreshNoise:
     """How a step draws, from the arguments of `CustomMaps`."""
-    if (n_maps is not None) != noise.startswith("index"):
+    if n_maps is None and noise.startswith("index"):
+        raise InvalidInputError(f"n_maps is missing with noise={noise!r}: give n_maps=, the number of maps")
+    if n_maps is not None and not noise.startswith("index"):
         raise InvalidInputError(
-            f"n_maps is {n_maps!r} with noise={noise!r}: give the number of maps with 'index' and 'index+normal' only"
+            f"n_maps is {n_maps!r} with noise={noise!r}: leave it out, or give noise='index' or 'index+normal'"
         )
     if noise == "index":
         if noise_dim != 1:
@@ -28,7 +31,7 @@ def law_of(noise: str, noise_dim, n_maps) -> Sampling | FreshNoise:
 def params_of(params) -> tuple:
     """Numbers as they are, and read-only copies of arrays, as floats or as integers."""
     if not isinstance(params, (tuple, list)):
-        raise InvalidInputError(f"params is a {type(params).__name__}: give a tuple of arrays and numbers")
+        raise InvalidInputError(f"params is {a_kind(params)}: give a tuple of arrays and numbers")
     return tuple(_parameter(k, value) for k, value in enumerate(params))
 
 

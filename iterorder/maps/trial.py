@@ -15,6 +15,7 @@ from iterorder.errors import MapCompilationError
 from iterorder.forms import is_compiled
 from iterorder.maps.outside import MUTABLE, Outside, is_settled, read_outside
 from iterorder.roles import STEP, Role
+from iterorder.shown import a_kind
 
 #: A NaN that no calculation produces: what is still there after a run was not written.
 UNWRITTEN = np.array([0x7FF8DEADBEEF0001], np.uint64).view(np.float64)[0]
@@ -33,9 +34,7 @@ def check_body(function: Callable, role: Role = STEP) -> Outside:
     """
     what, wanted, called = role.name, role.arguments, role.called
     if not isinstance(function, types.FunctionType):
-        raise MapCompilationError(
-            f"{what} is a {type(function).__name__}: give a plain Python function {what}({wanted})"
-        )
+        raise MapCompilationError(f"{what} is {a_kind(function)}: give a plain Python function {what}({wanted})")
     names, count = tuple(inspect.signature(function).parameters), wanted.count(",") + 1
     if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function) or len(names) != count:
         words = {3: "three", 4: "four"}[count]
@@ -144,7 +143,7 @@ def try_body(step: Callable, dim: int, draws: list, params: tuple) -> list[Trial
             raise _of_trial(step, error) from error
         if returned is not None:
             raise MapCompilationError.of(
-                step, f"returns a {type(returned).__name__}", "write the new state into out and return nothing"
+                step, f"returns {a_kind(returned)}", "write the new state into out and return nothing"
             )
         if out.shape != (dim,):
             raise MapCompilationError.of(

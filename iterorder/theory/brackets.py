@@ -7,6 +7,7 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.maps.descent import SGDMaps
 from iterorder.request import as_maps
+from iterorder.shown import a_kind
 from iterorder.validation import as_floats, as_int
 
 
@@ -39,7 +40,7 @@ def lie_bracket(maps: SGDMaps, i: int, j: int, x) -> np.ndarray:
     True
     """
     if not isinstance(maps, SGDMaps):
-        raise InvalidInputError(f"maps is a {type(maps).__name__}: give steps of SGD on quadratic or regression losses")
+        raise InvalidInputError(f"maps is {a_kind(maps)}: give steps of SGD on quadratic or regression losses")
     as_maps(maps)
     last = maps.sampling_law.n_items - 1
     i, j = as_int("i", i, low=0, high=last), as_int("j", j, low=0, high=last)

@@ -7,6 +7,7 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.maps.base import RandomMaps
 from iterorder.sampling import FreshNoise
+from iterorder.shown import a_kind
 from iterorder.theory.step_draws import all_steps
 from iterorder.validation import as_float, as_int
 
@@ -189,7 +190,7 @@ def _growth(maps: RandomMaps, point: float, near: float) -> float:
 
 def _check(maps, n_points: int) -> None:
     if not isinstance(maps, RandomMaps):
-        raise InvalidInputError(f"maps is a {type(maps).__name__}: give a system of random maps")
+        raise InvalidInputError(f"maps is {a_kind(maps)}: give a system of random maps")
     if maps.dim != 1:
         raise InvalidInputError(f"maps has dimension {maps.dim}: invariant intervals are found in one dimension")
     law = maps.sampling_law

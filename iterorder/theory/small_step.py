@@ -11,6 +11,7 @@ from iterorder.lengths import euclidean_norm
 from iterorder.maps.descent import SGDMaps
 from iterorder.maps.loss import SIGNED
 from iterorder.maps.rows import RowMaps
+from iterorder.shown import a_kind
 
 EPS = float(np.finfo(np.float64).eps)
 #: Newton steps from where a library's minimiser has stopped: a few reach rounding.
@@ -35,8 +36,8 @@ def minimizer(maps: SGDMaps) -> np.ndarray:
     Raises
     ------
     InvalidInputError
-        If the mean loss has no minimiser or more than one: indefinite or singular curvature, or classes that a
-        hyperplane separates, without ridge.
+        If the maps are no such steps, or the mean loss has no minimiser or more than one: indefinite or singular
+        curvature, or classes that a hyperplane separates, without ridge.
 
     Examples
     --------
@@ -78,7 +79,7 @@ def mean_hessian(maps: SGDMaps, x) -> np.ndarray:
 def _as_descent(maps) -> SGDMaps:
     if not isinstance(maps, SGDMaps):
         raise InvalidInputError(
-            f"maps is a {type(maps).__name__}: give steps of SGD, such as LinearRegressionSGD or LinearModelSGD"
+            f"maps is {a_kind(maps)}: give steps of SGD, such as LinearRegressionSGD or LinearModelSGD"
         )
     return maps
 
@@ -101,7 +102,8 @@ def small_step_covariance(maps: SGDMaps) -> np.ndarray:
     Raises
     ------
     InvalidInputError
-        If the sampling is another, the mean loss has no single minimiser, or no curvature is known.
+        If the maps are no such steps, the sampling is another, the mean loss has no single minimiser, or no curvature
+        is known.
 
     References
     ----------
@@ -113,6 +115,7 @@ def small_step_covariance(maps: SGDMaps) -> np.ndarray:
     >>> small_step_covariance(QuadraticSGD([1.0, 1.0], [0.0, 1.0], 0.08))  # h/8; exactly h/(4(2−h))
     array([[0.01]])
     """
+    maps = _as_descent(maps)
     if maps.sampling_law.kind != "iid":
         raise InvalidInputError(f"maps has sampling={maps.sampling_law.kind!r}: give maps with sampling='iid'")
     return small_step_spread(maps, minimizer(maps))

@@ -14,6 +14,7 @@ from iterorder.maps.base import RandomMaps
 from iterorder.maps.descent import SGDMaps
 from iterorder.progress import Progress, Report, as_progress, part, reported
 from iterorder.request import as_maps
+from iterorder.shown import a_kind
 from iterorder.theory.affine.critical_step import critical_step_size, same_losses
 from iterorder.theory.analysis import Analysis
 from iterorder.theory.families import analyse
@@ -166,7 +167,7 @@ class _Stability:
         maps = self.make_maps(h)
         if not isinstance(maps, RandomMaps):
             raise InvalidInputError(
-                f"make_maps returns a {type(maps).__name__} for the step size {h:.6g}: give a function that returns "
+                f"make_maps returns {a_kind(maps)} for the step size {h:.6g}: give a function that returns "
                 "maps, such as lambda h: LinearRegressionSGD(features, targets, h)"
             )
         maps = as_maps(maps, "make_maps(step size)")

@@ -31,9 +31,10 @@ class Law:
         self.distribution = distribution
         names = [name for name in ("ppf", "icdf") if callable(getattr(distribution, name, None))]
         if not names:
+            draws = callable(getattr(distribution, "rvs", None))
             raise InvalidInputError(
-                f"distribution is {distribution!r}: give an object with a method ppf (or icdf), "
-                "such as scipy.stats.norm()"
+                f"distribution is {distribution!r}: give an object with a method ppf (or icdf), such as "
+                "scipy.stats.norm()" + draws * ", or a large sample of this law to wasserstein_1d(u, law.rvs(10**6))"
             )
         self._names = (names[0], {"ppf": "isf", "icdf": "iccdf"}[names[0]])
         self.has_isf = callable(getattr(distribution, self._names[1], None)) and not self._isf_is_ppf()

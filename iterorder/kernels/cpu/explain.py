@@ -11,6 +11,7 @@ from numba.core import ir, types
 from iterorder.errors import MapCompilationError
 from iterorder.kernels.cpu.failing_line import failing_line
 from iterorder.roles import STEP, Role
+from iterorder.shown import a_kind
 
 #: The sentence that says most among Numba's lines, the first that is found.
 REASONS = (
@@ -70,7 +71,7 @@ def reason_and_hint(error: Exception, role: Role = STEP) -> tuple[str, str]:
     text = _plain_text(error)
     found = next((match for pattern in REASONS if (match := re.search(pattern, text))), None)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    reason = found.group(0).strip() if found else (lines[0] if lines else f"a {type(error).__name__} without a reason")
+    reason = found.group(0).strip() if found else (lines[0] if lines else f"{a_kind(error)} without a reason")
     if reason.startswith("No implementation") and (call := missing_call(error)):
         reason = f"No implementation of {call}"
     reason = re.sub(MODULE, r"of module \1", reason)
