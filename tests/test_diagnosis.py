@@ -363,7 +363,7 @@ BAD = [
     ({"x0": [0.0, 0.0]}, r"x0 has shape \(2,\)"),
     ({"x0": [math.inf]}, r"x0\[0\] is inf"),
     ({"n_steps": 7}, r"n_steps is 7: give an integer in \[8"),
-    ({"n_steps": 10.0}, "n_steps is 10.0"),
+    ({"n_steps": 10.5}, "n_steps is 10.5"),
     ({"n_replicas": 0}, "n_replicas is 0"),
     ({"order": "up"}, "order is 'up'"),
     ({"seed": 2**64}, "seed is"),

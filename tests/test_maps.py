@@ -138,7 +138,7 @@ GOOD = {"features": [[1.0, 2.0], [3.0, 4.0]], "targets": [1.0, 2.0], "step_size"
         ({"ridge": -0.1}, "ridge is -0.1"),
         ({"batch_size": 0}, "batch_size is 0"),
         ({"batch_size": 3}, r"batch_size is 3: give an integer in \[1, 2\]"),
-        ({"batch_size": 1.0}, "batch_size is 1.0"),
+        ({"batch_size": 1.5}, "batch_size is 1.5"),
         ({"batch_size": True}, "batch_size is True"),
         ({"sampling": "random"}, "sampling is 'random'"),
     ],
@@ -164,7 +164,7 @@ def test_regression_refuses_bad_input(change, message):
         ),
         (lambda: ito.QuadraticSGD([1.0], [0.0, 1.0], 0.1), "curvatures has shape"),
         (lambda: ito.QuadraticSGD([[[1.0, 2.0], [0.0, 1.0]]], [[0.0, 1.0]], 0.1), "not symmetric"),
-        (lambda: ito.gallery.two_point_quadratic(0.0), "step_size is 0.0"),
+        (lambda: ito.gallery.two_point_quadratic(0.0), "h is 0.0"),
         (lambda: ito.gallery.bernoulli_convolution(np.nan), "lam is nan"),
     ],
 )

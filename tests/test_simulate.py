@@ -449,7 +449,7 @@ TWO = ito.gallery.two_point_quadratic(0.3)
         ({"x0": [1e200], "dtype": "float32"}, "not finite in float32"),
         ({"n_steps": -1}, "n_steps is -1"),
         ({"n_steps": 2**62 + 1}, "n_steps is 4611686018427387905"),
-        ({"n_steps": 3.0}, "n_steps is 3.0"),
+        ({"n_steps": 3.5}, "n_steps is 3.5"),
         ({"save_steps": [3, 2]}, "save_steps has 3 before 2"),
         ({"save_steps": [2, 2]}, "save_steps has 2 before 2"),
         ({"save_steps": [0, 11]}, "save_steps holds 11"),

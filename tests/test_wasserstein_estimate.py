@@ -183,7 +183,7 @@ def test_a_distance_estimate_is_an_estimate():
     ("arguments", "words"),
     [
         ({"n_bootstrap": 0}, ["n_bootstrap is 0"]),
-        ({"n_bootstrap": 10.0}, ["n_bootstrap is 10.0"]),
+        ({"n_bootstrap": 10.5}, ["n_bootstrap is 10.5"]),
         ({"level": 0}, ["level is 0", "(0, 1)"]),
         ({"level": 1.0}, ["level is 1", "(0, 1)"]),
         ({"level": math.nan}, ["level is nan"]),
