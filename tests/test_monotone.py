@@ -110,7 +110,7 @@ def test_agrees_with_the_closed_classes_of_a_chain_on_integers(tables):
     table = np.array(tables)
     lowest, highest = table.min(axis=0), table.max(axis=0)
     points = np.arange(N + 1)
-    for envelope in (lowest, highest):  # a stretch of fixed points is no finite list
+    for envelope in (lowest, highest, *table):  # a stretch of fixed points is no finite list
         fixed = envelope == points
         assume(not (fixed[:-1] & fixed[1:]).any())
     maps = ito.CustomMaps(interpolated, dim=1, noise="index", n_maps=2, params=(table,))
