@@ -52,6 +52,11 @@ def jit_inline(function):
     return _for_kernels(function, OPTIONS | {"forceinline": True})
 
 
+def jit_written_in(function):
+    """Like `jit`, as if its text stood where it is called: a step is scheduled together with its loads."""
+    return _for_kernels(function, OPTIONS | {"inline": "always"})
+
+
 def jit_entry(function):
     """Like `jit`, for what Python calls."""
     return compiled_lazily(function, OPTIONS | _ENTRY)

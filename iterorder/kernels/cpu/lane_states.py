@@ -7,11 +7,11 @@ from typing import Any
 
 from iterorder.kernels.cpu import sums
 from iterorder.kernels.cpu.lanes import madd
-from iterorder.kernels.targets import jit_inline
+from iterorder.kernels.targets import jit_written_in
 
 #: A `bodies.steps.States`.
 LANE_STATES: Any = SimpleNamespace(
-    inline=jit_inline,
+    inline=jit_written_in,
     dot=sums.dot,
     plus_multiple=sums.plus_multiple,
     multiple=sums.multiple,
