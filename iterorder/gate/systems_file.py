@@ -103,7 +103,7 @@ def _place(path: Path, line: int | None) -> str:
 
 
 def _shown(value) -> str:
-    return f"an empty {type(value).__name__}" if value in ([], (), {}) else f"{a_kind(value)}"
+    return f"an empty {type(value).__name__}" if value in ([], (), {}) else a_kind(value)
 
 
 def _line_of_failure(path: Path, error: BaseException) -> int | None:

@@ -12,11 +12,10 @@ from iterorder.forms import Affine, Body, Form, Rows, Stateful
 from iterorder.kernels.cpu import profile
 from iterorder.kernels.cpu.body_steps import MAX_LANE_DIM, memory_of
 from iterorder.kernels.cpu.loads import VECTOR_BYTES, padded_columns
+from iterorder.kernels.optimizer_numbers import optimizer_numbers
 
 NO_PARAMETERS = np.zeros(0, np.int64)
 NO_OPTIMIZER = np.zeros(0)
-# Where the numbers of an optimiser stand; the step sizes of steps 0, 1, … follow, and the last goes on.
-MOMENTUM, WEIGHT_DECAY, RIDGE, ITEM_WEIGHT, STEP_SIZES = range(5)
 
 
 class Packed(NamedTuple):
@@ -125,11 +124,10 @@ def _(form: Body, dtype) -> Packed:
 @pack.register
 def _(form: Stateful, dtype) -> Packed:
     inner = pack(form.gradient, dtype)
-    numbers = (form.momentum, form.weight_decay, form.ridge, 1.0 / form.gradient.batch_size)
     # The velocity stands behind x, and its last vector ends behind its last coordinate.
     dim = form.gradient.dim
     stride = form.dim if inner.lane_layout else padded(dim + padded(dim, dtype), dtype)
-    return inner._replace(dim=form.dim, stride=stride, optimizer=np.concatenate([numbers, form.step_sizes]))
+    return inner._replace(dim=form.dim, stride=stride, optimizer=optimizer_numbers(form))
 
 
 def _in_lanes(dim, batch_size, numbers, shrink, scale, dtype) -> Packed:

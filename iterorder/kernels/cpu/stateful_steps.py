@@ -11,7 +11,7 @@ import numpy as np
 
 from iterorder.forms import Affine, Rows, Stateful
 from iterorder.kernels.bodies.steps import affine_added, position_moved, row_added, velocity_begun
-from iterorder.kernels.cpu import packing, profile
+from iterorder.kernels.cpu import profile
 from iterorder.kernels.cpu.lane_groups import steps_over_lanes
 from iterorder.kernels.cpu.lane_states import LANE_STATES
 from iterorder.kernels.cpu.lanes import LANES, counting, element, load, madd, splat, store, where
@@ -19,6 +19,7 @@ from iterorder.kernels.cpu.loads import broadcast_columns, gather_few_columns, l
 from iterorder.kernels.cpu.packing import Packed
 from iterorder.kernels.cpu.slopes import Move, move_of
 from iterorder.kernels.cpu.sums import long_partial_sums, sum_each
+from iterorder.kernels.optimizer_numbers import ITEM_WEIGHT, MOMENTUM, RIDGE, STEP_SIZES, WEIGHT_DECAY
 from iterorder.kernels.targets import jit, jit_inline
 
 ONE = np.uint64(1)
@@ -59,7 +60,7 @@ def _step_size(packed, scratch, row):
     """That of step `row` of the chunk."""
     last = packed.optimizer.size - 1
     step = scratch.first_step[0] + row
-    return _number(packed, min(packing.STEP_SIZES + step, last))
+    return _number(packed, min(STEP_SIZES + step, last))
 
 
 @cache
@@ -81,8 +82,8 @@ def lane_steps(dim: int, slope: Move | None, momentum: bool, shared: bool, few: 
         @jit_inline
         def run(packed, scratch, start, stop, direction, lane):
             table, drawn, states, size = packed.table, scratch.drawn, scratch.states, packed.batch_size
-            decay, weight = _number(packed, packing.WEIGHT_DECAY), _number(packed, packing.ITEM_WEIGHT)
-            ridge, friction = _number(packed, packing.RIDGE), _number(packed, packing.MOMENTUM)
+            decay, weight = _number(packed, WEIGHT_DECAY), _number(packed, ITEM_WEIGHT)
+            ridge, friction = _number(packed, RIDGE), _number(packed, MOMENTUM)
             one = table.dtype.type(1.0)
             x = load_few_columns(states, 0, lane, dim, width)
             v = load_few_columns(states, dim if momentum else 0, lane, dim, width)
@@ -138,9 +139,9 @@ def row_steps(dim: int, slope: Move | None, momentum: bool, shared: bool, few: i
     @jit
     def steps(packed, scratch, start, stop, direction, first_lane):
         states, image = scratch.states, scratch.image
-        like = splat(_number(packed, packing.ITEM_WEIGHT), LANES)
-        ridge, friction = splat(_number(packed, packing.RIDGE), like), splat(_number(packed, packing.MOMENTUM), like)
-        decay, one = _number(packed, packing.WEIGHT_DECAY), states.dtype.type(1.0)
+        like = splat(_number(packed, ITEM_WEIGHT), LANES)
+        ridge, friction = splat(_number(packed, RIDGE), like), splat(_number(packed, MOMENTUM), like)
+        decay, one = _number(packed, WEIGHT_DECAY), states.dtype.type(1.0)
         for group in range(first_lane, few or states.shape[0], LANES):
             for row in range(start, stop, direction):
                 h = _step_size(packed, scratch, row)
@@ -168,7 +169,7 @@ def _row_slopes(slope: Move, shared: bool, lanes: int):
 
     @jit_inline
     def slopes(packed, scratch, row, group):
-        table, sums, weight = packed.table, scratch.sums, _number(packed, packing.ITEM_WEIGHT)
+        table, sums, weight = packed.table, scratch.sums, _number(packed, ITEM_WEIGHT)
         for slot in range(packed.batch_size):
             for lane in range(group, group + lanes):
                 item = element(scratch.drawn, row * packed.batch_size + slot, 0 if shared else lane)
@@ -214,7 +215,7 @@ def _hessian_gradient(dim: int, shared: bool):
 
     @jit_inline
     def gradient(packed, scratch, row, lane):
-        table, sums, weight = packed.table, scratch.sums, splat(_number(packed, packing.ITEM_WEIGHT), LANES)
+        table, sums, weight = packed.table, scratch.sums, splat(_number(packed, ITEM_WEIGHT), LANES)
         for k in range(0, dim, LANES):
             total = weight - weight
             for slot in range(packed.batch_size):

@@ -59,7 +59,7 @@ class _Run:
     """Some replicas of a problem, with what kernels need of it on the device."""
 
     def __init__(self, problem: Problem, first: int, last: int) -> None:
-        self.problem, self.part = problem, slice(first, last)
+        self.part = slice(first, last)
         self.starts = arrays.to_device(problem.x0[first:last])
         self.n, self.dim, self.saves = last - first, problem.x0.shape[1], problem.saves
         dtype = np.dtype(problem.x0.dtype)
@@ -95,10 +95,14 @@ class _Run:
 
     def forward(self, report: Report | None = None) -> Out:
         """The forward iterates and the step at which each replica left the finite numbers."""
-        states, diverged = self.new_states(), xp.full(self.n, -1, np.int64)
+        return self.forward_through(self.saves, report)
+
+    def forward_through(self, saves: np.ndarray, report: Report | None) -> Out:
+        """The same after other steps."""
+        states, diverged = self.new_states(len(saves)), xp.full(self.n, -1, np.int64)
         current, draws = self.starts.copy(), self.draws_for(self.n)
         kernel = forward_kernel(self.image, self.walk(descending=False))
-        for piece in launches.pieces(self.saves, self.n * self.dim):
+        for piece in launches.pieces(saves, self.n * self.dim):
             before, left = current.copy(), xp.zeros(self.n, bool)
             targets = argument(np.array(piece.targets or [piece.end], np.int64))
             steps = (np.uint64(piece.begin), targets, np.int64(len(piece.targets)), np.int64(piece.saved))
@@ -107,8 +111,8 @@ class _Run:
             newly = left & (diverged < 0)
             if bool(newly.any()):
                 self._locate(before, newly, piece.begin, piece.end, diverged)
-            launches.tell(report, piece.end / max(1, int(self.saves[-1])))
-        self._forget(states, diverged)
+            launches.tell(report, piece.end / max(1, int(saves[-1])))
+        _forget(states, diverged, saves)
         return Out(states, diverged)
 
     def _locate(self, before, newly, begin: int, end: int, diverged) -> None:
@@ -120,36 +124,31 @@ class _Run:
         self.launch(kernel, len(which), self.rows(), self.draws_for(len(which)), self.maps, *parts)
         diverged[which] = found
 
-    def _forget(self, states, diverged) -> None:
-        """What was saved after a divergence becomes NaN."""
-        gone = (diverged[:, None] >= 0) & (xp.asarray(self.saves)[None, :] >= diverged[:, None])
-        states[gone] = np.nan
-
     # ------------------------------------------------------------------------------------------------------- backward
 
     def backward(self, report: Report | None = None) -> Out:
         """All saved backward iterates."""
-        states = self.new_states()
+        states = self.new_states(len(self.saves))
         states[:] = self.starts[:, None, :]
         lengths = xp.tile(xp.asarray(self.saves), self.n)
-        self.compose(states.reshape(-1, self.dim), lengths, len(self.saves), 0, int(self.saves[-1]), report)
+        rows, draws = states.reshape(-1, self.dim), self.draws_for(len(lengths))
+        self.compose(rows, lengths, draws, len(self.saves), 0, int(self.saves[-1]), report)
         return self.marked(states)
 
     def backward_to(self, lengths, report: Report | None = None):
         """The backward iterate of each replica after its own number of steps."""
         current = self.starts.copy()
-        self.compose(current, xp.asarray(lengths, np.int64), 1, 0, int(np.max(lengths)), report)
+        lengths, last = xp.asarray(lengths, np.int64), int(np.max(lengths))
+        self.compose(current, lengths, self.draws_for(self.n), 1, 0, last, report)
         current[~xp.isfinite(current).all(axis=1)] = np.nan
         return current
 
-    def compose(self, current, lengths, share: int, begin: int, end: int, report: Report | None) -> None:
-        """Maps end − 1, …, begin, each row from its own length on."""
+    def compose(self, current, lengths, draws: Draws, share: int, begin: int, end: int, report: Report | None) -> None:
+        """Maps end − 1, …, begin, each row from its own length on, `share` rows for each replica."""
         kernel, rows = backward_kernel(self.image, self.walk(descending=True)), len(current)
-        draws, lengths = self.draws_for(rows), argument(lengths)
-        total = end - begin
+        lengths, place, total = argument(lengths), self.rows(share), end - begin
         while end > begin:
             low = max(begin, end - launches.steps_at_once(rows * self.dim))
-            place = self.rows(share)
             self.launch(
                 kernel, rows, place, draws, self.maps, argument(current), lengths, np.uint64(low), np.uint64(end)
             )
@@ -158,30 +157,36 @@ class _Run:
 
     def window(self, width: int, report: Report | None = None) -> Out:
         """Forward to `width` steps before each saved one, then those backward."""
-        states, middles = self.new_states(), np.maximum(self.saves - width, 0)
+        states, middles = self.new_states(len(self.saves)), np.maximum(self.saves - width, 0)
         kept, source = np.unique(middles, return_inverse=True)
-        forward = _Run(self.problem.saving(kept), self.part.start, self.part.stop).forward(part(report, 0.0, 0.5))
+        forward, draws = self.forward_through(kept, part(report, 0.0, 0.5)), self.draws_for(self.n)
         for s, (target, at) in enumerate(zip(self.saves.tolist(), source.tolist(), strict=True)):
             current = xp.ascontiguousarray(forward.states[:, at])
             lengths = xp.full(self.n, target, np.int64)
-            self.compose(current, lengths, 1, int(middles[s]), target, None)
+            self.compose(current, lengths, draws, 1, int(middles[s]), target, None)
             states[:, s] = current
             launches.tell(report, 0.5 + 0.5 * (s + 1) / len(self.saves))
         return self.marked(states)
 
     # --------------------------------------------------------------------------------------------------------- shared
 
-    def new_states(self):
+    def new_states(self, n_saved: int):
         """Memory for what is saved."""
-        return xp.empty((self.n, len(self.saves), self.dim), self.problem.x0.dtype)
+        return xp.empty((self.n, n_saved, self.dim), self.starts.dtype)
 
     def marked(self, states) -> Out:
         """The states with the first saved step at which a replica is not finite, and NaN from there."""
         bad = ~xp.isfinite(states).all(axis=2)
         saves = xp.asarray(self.saves)
         diverged = xp.where(bad.any(axis=1), saves[bad.argmax(axis=1)], -1)
-        self._forget(states, diverged)
+        _forget(states, diverged, self.saves)
         return Out(states, diverged)
 
     def launch(self, kernel, n_rows: int, *arguments) -> None:
         launches.launch(kernel, n_rows * self.image.states.team, self.image.states.team, *arguments)
+
+
+def _forget(states, diverged, saves: np.ndarray) -> None:
+    """What was saved after a divergence becomes NaN."""
+    gone = (diverged[:, None] >= 0) & (xp.asarray(saves)[None, :] >= diverged[:, None])
+    states[gone] = np.nan

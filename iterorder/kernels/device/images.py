@@ -9,22 +9,16 @@ import numpy as np
 
 from iterorder.forms import Affine, Form, Rows, Stateful
 from iterorder.kernels.bodies.steps import Slope, affine_added, position_moved, row_added, velocity_begun
+from iterorder.kernels.cpu.packing import lanes_of, padded
+from iterorder.kernels.cpu.profile import AVX512
 from iterorder.kernels.device.compilers import device_function
-from iterorder.kernels.device.packing import FRICTION, ITEM_WEIGHT, RIDGE, STEP_SIZES, WEIGHT_DECAY, in_threads
+from iterorder.kernels.device.packing import in_threads
 from iterorder.kernels.device.slopes import slope_of
 from iterorder.kernels.device.states import ThreadStates, thread_states
-from iterorder.kernels.device.team_states import (
-    TeamStates,
-    halves_first,
-    lanes_of,
-    neighbours_first,
-    padded,
-    team_states,
-)
+from iterorder.kernels.device.team_states import TeamStates, halves_first, neighbours_first, team_states
+from iterorder.kernels.optimizer_numbers import ITEM_WEIGHT, MOMENTUM, RIDGE, STEP_SIZES, WEIGHT_DECAY
 
-ONE = np.uint64(1)
-#: Vectors of the longest rows that the processor adds alone, in the order of `cpu.sums.total`.
-LONGEST_ALONE = 13
+ONE, FIRST_STEP_SIZE = np.uint64(1), np.uint64(STEP_SIZES)
 
 
 class Image(NamedTuple):
@@ -63,7 +57,8 @@ def _states_of(form: Rows, dtype: np.dtype) -> ThreadStates:
     """Those in which the processor's steps add the threads of a team in the same order (`kernels.cpu.steps`)."""
     if in_threads(form):
         return thread_states(form.dim, dtype)
-    alone = form.slope.linear and form.batch_size == 1 and padded(form.dim, dtype) <= LONGEST_ALONE * lanes_of(dtype)
+    fits = padded(form.dim, dtype) <= AVX512.max_row_vectors * lanes_of(dtype)
+    alone = form.slope.linear and form.batch_size == 1 and fits
     return team_states(form.dim, dtype, halves_first if alone else neighbours_first)
 
 
@@ -149,7 +144,7 @@ def optimizer_image(dim: int, slope: Slope | None, momentum: bool, dtype: np.dty
     @device_function
     def first(z, item, maps):
         x, v = halves(z) if momentum else (z, z)
-        total = begun(x, v, maps.optimizer[RIDGE], maps.optimizer[FRICTION])
+        total = begun(x, v, maps.optimizer[RIDGE], maps.optimizer[MOMENTUM])
         return with_gradient(total, x, item, maps)
 
     @device_function
@@ -184,7 +179,7 @@ def team_optimizer_image(dim: int, slope: Slope | None, momentum: bool, dtype: n
     def finish(total, z, step, maps):
         x = halves(z)[0] if momentum else z
         v = plus_multiple(total, maps.optimizer[RIDGE], x)
-        v = plus_multiple(v, maps.optimizer[FRICTION], halves(z)[1]) if momentum else v
+        v = plus_multiple(v, maps.optimizer[MOMENTUM], halves(z)[1]) if momentum else v
         x = moved(x, v, step_size(step, maps), maps.optimizer[WEIGHT_DECAY], maps.one)
         return joined(x, v) if momentum else x
 
@@ -194,7 +189,7 @@ def team_optimizer_image(dim: int, slope: Slope | None, momentum: bool, dtype: n
 @device_function
 def step_size(step, maps):
     """That of a step; the last goes on."""
-    return maps.optimizer[min(STEP_SIZES + step, np.uint64(maps.optimizer.size) - ONE)]
+    return maps.optimizer[min(FIRST_STEP_SIZE + step, np.uint64(maps.optimizer.size) - ONE)]
 
 
 def _gradient_added(states: ThreadStates, slope: Slope | None):

@@ -14,7 +14,7 @@ import numpy as np
 from iterorder.kernels.device.compilers import SIMULATED, cuda, device_function, kernel
 from iterorder.kernels.device.images import Image
 
-ZERO, ONE = np.uint64(0), np.uint64(1)
+ONE = np.uint64(1)
 
 
 class Rows(NamedTuple):
@@ -46,6 +46,13 @@ else:
         """Nothing warns on a device."""
 
 
+@device_function
+def row_and_lane(team):
+    """The row that a thread works on, and its place in the team of the row; blocks hold whole teams."""
+    thread = np.uint64(cuda.grid(1))
+    return thread // team, thread % team
+
+
 @cache
 def forward_kernel(image: Image, walk):
     """Rows from step `reached` on through the targets of a piece, of which the first `n_saved` are saved."""
@@ -55,20 +62,15 @@ def forward_kernel(image: Image, walk):
     @kernel
     def forward(rows, draws, maps, starts, current, reached, targets, n_saved, saved, found, left):
         quiet()
-        thread = np.uint64(cuda.grid(1))
-        row, lane = thread // team, thread % team
-        used = row < current.shape[0]
-        if not used:  # a copy of the last row keeps its team company
-            row = np.uint64(current.shape[0]) - ONE
-        x, step = load(current, row, lane), reached
-        replica = replica_of(rows, row)
-        for s in range(targets.size):
-            target = np.uint64(targets[s])
-            x = walk(x, rows.first_step + step, rows.first_step + target, row, replica, draws, maps)
-            step = target
-            if used and s < n_saved:
-                save(x, starts, found, row, saved + s, lane)
-        if used:
+        row, lane = row_and_lane(team)
+        if row < current.shape[0]:
+            x, replica, step = load(current, row, lane), replica_of(rows, row), reached
+            for s in range(targets.size):
+                target = np.uint64(targets[s])
+                x = walk(x, rows.first_step + step, rows.first_step + target, row, replica, draws, maps)
+                step = target
+                if s < n_saved:
+                    save(x, starts, found, row, saved + s, lane)
             keep(x, current, row, lane)
             if not all_finite(x):
                 left[row] = True
@@ -85,17 +87,14 @@ def locating_kernel(image: Image, walk):
     @kernel
     def locate(rows, draws, maps, which, current, reached, target, diverged):
         quiet()
-        thread = np.uint64(cuda.grid(1))
-        row, lane = thread // team, thread % team
-        used = row < current.shape[0]
-        if not used:
-            row = np.uint64(current.shape[0]) - ONE
-        x, replica, step = load(current, row, lane), replica_of(rows, np.uint64(which[row])), reached
-        while step < target and all_finite(x):
-            x = walk(x, rows.first_step + step, rows.first_step + step + ONE, row, replica, draws, maps)
-            step += ONE
-        if used and not all_finite(x):
-            diverged[row] = step
+        row, lane = row_and_lane(team)
+        if row < current.shape[0]:
+            x, replica, step = load(current, row, lane), replica_of(rows, np.uint64(which[row])), reached
+            while step < target and all_finite(x):
+                x = walk(x, rows.first_step + step, rows.first_step + step + ONE, row, replica, draws, maps)
+                step += ONE
+            if not all_finite(x):
+                diverged[row] = step
 
     return locate
 
@@ -109,20 +108,11 @@ def backward_kernel(image: Image, walk):
     @kernel
     def backward(rows, draws, maps, current, lengths, begin, end):
         quiet()
-        thread = np.uint64(cuda.grid(1))
-        row, lane = thread // team, thread % team
+        row, lane = row_and_lane(team)
         if row < current.shape[0]:
-            last = min(np.uint64(lengths[row]), end)
-            if last > begin:
-                x = walk(
-                    load(current, row, lane),
-                    rows.first_step + begin,
-                    rows.first_step + last,
-                    row,
-                    replica_of(rows, row),
-                    draws,
-                    maps,
-                )
-                keep(x, current, row, lane)
+            first, last = rows.first_step + begin, rows.first_step + min(np.uint64(lengths[row]), end)
+            if last > first:
+                x = load(current, row, lane)
+                keep(walk(x, first, last, row, replica_of(rows, row), draws, maps), current, row, lane)
 
     return backward

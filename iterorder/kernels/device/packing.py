@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from iterorder.forms import Affine, Body, Form, Rows, Stateful
-from iterorder.kernels.device.team_states import padded
-
-# Where the numbers of an optimiser stand; the step sizes of steps 0, 1, … follow, and the last goes on.
-FRICTION, WEIGHT_DECAY, RIDGE, ITEM_WEIGHT, STEP_SIZES = (np.uint64(k) for k in range(5))
+from iterorder.kernels.cpu.packing import padded
+from iterorder.kernels.cpu.profile import AVX512
+from iterorder.kernels.optimizer_numbers import optimizer_numbers
 
 
 class Maps(NamedTuple):
@@ -20,7 +19,7 @@ class Maps(NamedTuple):
     For states of a thread each ``table[i]`` holds the rows of (A | b), or (a, c). For those of a team it holds a, or
     ``table[i·dim + k]`` row k of A, padded to whole vectors, and ``constants[i]`` holds c or b. `scale` and `factor`
     are the weight of an item in a step and its negative; `given` the parameters of a slope or a body; `optimizer`
-    momentum, decay, ridge, weight and step sizes.
+    what `optimizer_numbers` says.
     """
 
     table: Any
@@ -40,14 +39,10 @@ def pack(form: Form, dtype) -> Maps:
     raise TypeError(f"no kernel for {type(form).__name__}")
 
 
-#: Up to these dimensions a thread works on a state, above a team of threads.
-MOST_AFFINE, MOST_ROWS = 12, 16
-
-
 def in_threads(form: Form) -> bool:
-    """Whether a state is small enough for one thread."""
+    """Whether a thread works on a state, not a team: where the processor has replicas in lanes, with the same sums."""
     inner = form.gradient if isinstance(form, Stateful) else form
-    return inner.dim <= (MOST_AFFINE if isinstance(inner, Affine) else MOST_ROWS)
+    return inner.dim <= (AVX512.max_lane_dim_affine if isinstance(inner, Affine) else AVX512.max_lane_dim_rows)
 
 
 def _maps(table, constants, shrink: float, scale: float, dtype, given: tuple = ()) -> Maps:
@@ -60,7 +55,7 @@ def _maps(table, constants, shrink: float, scale: float, dtype, given: tuple = (
 
 def _padded(array: np.ndarray, dtype) -> np.ndarray:
     """Zeros behind each row, to whole vectors."""
-    behind = padded(array.shape[-1], np.dtype(dtype)) - array.shape[-1]
+    behind = padded(array.shape[-1], dtype) - array.shape[-1]
     return np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, behind)])
 
 
@@ -93,6 +88,4 @@ def _(form: Body, dtype) -> Maps:
 
 @pack.register
 def _(form: Stateful, dtype) -> Maps:
-    numbers = (form.momentum, form.weight_decay, form.ridge, 1.0 / form.gradient.batch_size)
-    optimizer = np.concatenate([numbers, form.step_sizes]).astype(dtype)
-    return pack(form.gradient, dtype)._replace(optimizer=optimizer)
+    return pack(form.gradient, dtype)._replace(optimizer=optimizer_numbers(form).astype(dtype))

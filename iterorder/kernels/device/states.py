@@ -99,17 +99,6 @@ class ThreadStates:
         value = sums.affine_image(WRITE, of("a", self.dim * (self.dim + 1)), of("x", self.dim))
         return self._function("affine_image", "a, x", value)
 
-    @cached_property
-    def linear_image(self):
-        """row·A of the rows of (A | b)."""
-        value = sums.linear_image(WRITE, of("row", self.dim), of("a", self.dim * (self.dim + 1)))
-        return self._function("linear_image", "row, a", value)
-
-    @cached_property
-    def offsets(self):
-        """b of the rows of (A | b)."""
-        return self._function("offsets", "a, x", sums.offsets(of("a", self.dim * (self.dim + 1)), self.dim))
-
     def row(self, width: int):
         """``(maps, item)``: the first numbers of a row of the table."""
         value = [f"maps.table[item, np.uint64({k})]" for k in range(width)]

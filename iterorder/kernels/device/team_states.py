@@ -11,12 +11,11 @@ from functools import cache, cached_property
 import numpy as np
 
 from iterorder.kernels.bodies import sums
+from iterorder.kernels.cpu.packing import lanes_of, padded
 from iterorder.kernels.device.compilers import device_function, exchanged, place_in_team
 from iterorder.kernels.device.states import WRITE, ThreadStates, tuple_of, written
 
 TEAM = 8
-#: Bytes of the vectors along which the processor sums.
-VECTOR_BYTES = 64
 
 
 @device_function
@@ -33,17 +32,6 @@ def neighbours_first(value):
     value = value + exchanged(value, 1)
     value = value + exchanged(value, 2)
     return value + exchanged(value, 4)
-
-
-def lanes_of(dtype: np.dtype) -> int:
-    """Numbers of a vector along which the processor sums."""
-    return VECTOR_BYTES // dtype.itemsize
-
-
-def padded(dim: int, dtype: np.dtype) -> int:
-    """`dim` rounded up to whole vectors."""
-    lanes = lanes_of(dtype)
-    return -(-dim // lanes) * lanes
 
 
 class TeamStates(ThreadStates):

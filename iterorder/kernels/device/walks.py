@@ -23,7 +23,7 @@ from iterorder.kernels.device.compilers import (
     wait_for_team,
 )
 from iterorder.kernels.device.images import Image
-from iterorder.kernels.device.states import of, tuple_of, written
+from iterorder.kernels.device.states import tuple_of, written
 
 SHUFFLE_STREAM = np.uint64(noise.SHUFFLE << noise.PURPOSE_SHIFT)
 FEISTEL_STREAM = np.uint64(noise.FEISTEL << noise.PURPOSE_SHIFT)
@@ -68,7 +68,7 @@ def walk_of(kind: int, batch_size: int, image: Image, descending: bool):
     if kind == draw_tables.FISHER_YATES:
         return _step_walk(_shuffled(image), descending)
     if kind == draw_tables.FEISTEL:
-        return _epoch_walk(_permuted(image), descending)
+        return _epoch_walk(_over_batch(image, permuted), descending)
     raise ValueError(f"no walk for draws of kind {kind}")
 
 
@@ -262,33 +262,51 @@ def points_in_memory(row, step, replica, draws):
         points[np.uint64(slot), row] = point
 
 
+def _over_batch(image: Image, item_of):
+    """A step over a batch whose items are found one by one: ``item_of(position, where, draws)``."""
+    begun, more, finish = image.first, image.more, image.finish
+
+    @device_function
+    def apply(x, start, where, step, draws, maps):
+        total = begun(x, item_of(start, where, draws), maps)
+        for slot in range(ONE, draws.batch_size):
+            total = more(total, x, item_of(start + np.uint64(slot), where, draws), maps)
+        return finish(total, x, step, maps)
+
+    return apply
+
+
+@device_function
+def in_memory(position, row, draws):
+    """The item that a row keeps at a position."""
+    return np.uint64(draws.permutations[position, row])
+
+
+@device_function
+def as_they_stand(position, row, draws):
+    """The item of that number."""
+    return position
+
+
 def _many_points(image: Image):
     """Larger batches, whose points are kept in the memory of permutations."""
-    begun, more, finish, draw = image.first, image.more, image.finish, _in_turns(image, points_in_memory)
+    over_batch, draw = _over_batch(image, in_memory), _in_turns(image, points_in_memory)
 
     @device_function
     def apply(x, step, row, replica, draws, maps):
-        points = draws.permutations
         draw(row, step, replica, draws)
-        total = begun(x, np.uint64(points[ZERO, row]), maps)
-        for slot in range(ONE, draws.batch_size):
-            total = more(total, x, np.uint64(points[np.uint64(slot), row]), maps)
-        return finish(total, x, step, maps)
+        return over_batch(x, ZERO, row, step, draws, maps)
 
     return apply
 
 
 def _in_turn(image: Image):
     """The items in their order."""
-    begun, more, finish = image.first, image.more, image.finish
+    over_batch = _over_batch(image, as_they_stand)
 
     @device_function
     def apply(x, step, row, replica, draws, maps):
-        start = step % draws.per_epoch * draws.batch_size
-        total = begun(x, start, maps)
-        for slot in range(ONE, draws.batch_size):
-            total = more(total, x, start + np.uint64(slot), maps)
-        return finish(total, x, step, maps)
+        return over_batch(x, step % draws.per_epoch * draws.batch_size, row, step, draws, maps)
 
     return apply
 
@@ -315,22 +333,16 @@ def fisher_yates(row, epoch, replica, draws):
 
 def _shuffled(image: Image):
     """Reshuffling of few items, whose permutation is kept."""
-    begun, more, finish, shuffle = image.first, image.more, image.finish, _in_turns(image, fisher_yates)
+    over_batch, shuffle = _over_batch(image, in_memory), _in_turns(image, fisher_yates)
 
     @device_function
     def apply(x, step, row, replica, draws, maps):
         epoch, start = step // draws.per_epoch, step % draws.per_epoch * draws.batch_size
         if draws.epochs[row] != epoch + ONE:
             shuffle(row, epoch, replica, draws)
-        total = begun(x, np.uint64(draws.permutations[start, row]), maps)
-        for slot in range(ONE, draws.batch_size):
-            total = more(total, x, np.uint64(draws.permutations[start + np.uint64(slot), row]), maps)
-        return finish(total, x, step, maps)
+        return over_batch(x, start, row, step, draws, maps)
 
     return apply
-
-
-_KEYS = of("k", noise.FEISTEL_ROUNDS)
 
 
 def _written_permutation():
@@ -365,23 +377,8 @@ def permuted(position, keys, draws):
     return item
 
 
-def _permuted(image: Image):
-    """Reshuffling of many items, each found by a keyed permutation."""
-    begun, more, finish = image.first, image.more, image.finish
-
-    @device_function
-    def apply(x, step, keys, draws, maps):
-        start = step % draws.per_epoch * draws.batch_size
-        total = begun(x, permuted(start, keys, draws), maps)
-        for slot in range(ONE, draws.batch_size):
-            total = more(total, x, permuted(start + np.uint64(slot), keys, draws), maps)
-        return finish(total, x, step, maps)
-
-    return apply
-
-
-def _epoch_walk(apply, descending: bool):
-    """One step after the other, with the keys of its epoch: ``apply(x, step, keys, draws, maps)``."""
+def _epoch_walk(over_batch, descending: bool):
+    """Reshuffling of many items, each found by a permutation with the keys of an epoch."""
 
     @device_function
     def walk(x, begin, end, row, replica, draws, maps):
@@ -393,7 +390,7 @@ def _epoch_walk(apply, descending: bool):
             if step // draws.per_epoch != epoch:
                 epoch = step // draws.per_epoch
                 keys = round_keys(epoch, replica, draws)
-            x = apply(x, step, keys, draws, maps)
+            x = over_batch(x, step % draws.per_epoch * draws.batch_size, keys, step, draws, maps)
             left -= ONE
         return x
 
