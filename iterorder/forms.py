@@ -7,6 +7,7 @@ No padding, no compiler and no device: a backend lays a form out as it needs it.
 from __future__ import annotations
 
 import hashlib
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FunctionType
@@ -143,6 +144,19 @@ class Body:
     def is_affine(self) -> bool:
         """Whether x → T(x) − T(0) is linear; not known of a function."""
         return False
+
+
+class IndexAndNormals:
+    """A draw whose entry 0 is the index, a Python int, and whose other entries are floats: what compiled bodies see."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self._values = values
+
+    def __getitem__(self, k):
+        return int(self._values[0]) if isinstance(k, numbers.Integral) and k == 0 else self._values[k]
+
+    def __len__(self) -> int:
+        return len(self._values)
 
 
 @dataclass(frozen=True, eq=False)

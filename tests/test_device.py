@@ -18,6 +18,7 @@ from iterorder.kernels.cpu.backend import Cpu
 from iterorder.kernels.cpu.profile import AVX512
 from iterorder.kernels.problem import Place, Problem
 from iterorder.progress import Report
+from iterorder.sampling import FreshNoise
 from tests import naive
 from tests.systems import EVERY
 
@@ -32,11 +33,9 @@ from iterorder.kernels.device.team_states import halves_first, team_states
 
 SEED, DEVICE = 0x9E3779B97F4A7C15, Path(compilers.__file__).parent
 SAVES, PLACE = np.array([0, 1, 4, 9], np.int64), Place(2, 1, 5)
-#: Matrices of many rows take the simulator minutes; users' own functions are not compiled for devices yet.
+#: Matrices of many rows take the simulator minutes.
 LONG = {"affine d=105", "optimizer quadratic d=20 batch", "quadratic d=20 batch"}
-KNOWN = [
-    name for name, maps in EVERY.items() if name not in LONG and not maps.holds_functions and "gaussian" not in name
-]
+KNOWN = [name for name in EVERY if name not in LONG]
 
 
 def problem(maps, dtype="float64", saves=SAVES, replicas=2, place=PLACE):
@@ -65,7 +64,8 @@ def test_every_order_has_the_bits_of_the_processor(name, dtype):
     given = problem(EVERY[name], dtype)
     for order, run in RUNS.items():
         np.testing.assert_array_equal(run(Cuda(), given), run(Cpu(), given), err_msg=order)
-    if EVERY[name].sampling_law.kind != "cyclic" and EVERY[name].sampling_law.batch_size < given.law.n_items:
+    law = EVERY[name].sampling_law
+    if isinstance(law, FreshNoise) or (law.kind != "cyclic" and law.batch_size < law.n_items):
         other = Problem(given.form, given.law, SEED + 1, given.place, given.x0, given.saves)
         assert (RUNS["forward"](Cuda(), other) != RUNS["forward"](Cpu(), given)).any()
 
@@ -100,6 +100,35 @@ def test_the_step_at_which_a_replica_leaves_is_the_processors():
     np.testing.assert_array_equal(found.states, expected.states)
     found, expected = Cuda().backward(given), Cpu().backward(given)
     np.testing.assert_array_equal(found.diverged, expected.diverged)
+
+
+def reach(x, draw, params, out):
+    """An entry of a table that is not there for large states."""
+    for k in range(len(x)):
+        out[k] = 1.5 * x[k] + params[0][int(x[k]) if abs(x[k]) > 5.0 else -1 - draw[0]]
+
+
+@pytest.mark.parametrize("dim", [2, 20])
+def test_an_index_out_of_range_gives_no_number(dim):
+    """As on the processor: NaN from the step on at which it is met, wherever states are kept; others go on."""
+    maps = ito.CustomMaps(reach, dim=dim, noise="index", n_maps=3, params=([1.0, 0.0, -0.5],))
+    given = problem(maps, saves=[1, 2, 5], replicas=12)
+    found, expected = Cuda().forward(given), Cpu().forward(given)
+    np.testing.assert_array_equal(found.diverged, expected.diverged)
+    assert len(set(expected.diverged.tolist())) > 1
+    for order, run in RUNS.items():
+        if order == "backward_to":
+            continue
+        np.testing.assert_array_equal(run(Cuda(), given), run(Cpu(), given), err_msg=order)
+
+
+def test_states_in_memory_are_cut_anywhere(monkeypatch):
+    given = problem(EVERY["gaussian d=20"], saves=[0, 70, 90, 200], replicas=3)
+    whole = {order: run(Cpu(), given) for order, run in RUNS.items() if order != "backward_to"}
+    monkeypatch.setattr(launches, "WORK_OF_LAUNCH", 1)
+    monkeypatch.setattr(launches.arrays, "free_bytes", lambda: 1)
+    for order, expected in whole.items():
+        np.testing.assert_array_equal(RUNS[order](Cuda(), given), expected, err_msg=order)
 
 
 def test_progress_ends_at_the_whole():

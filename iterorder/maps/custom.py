@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iterorder.errors import InvalidInputError
-from iterorder.forms import Body
+from iterorder.forms import Body, IndexAndNormals
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.family import family
 from iterorder.maps.kept_functions import with_outside
@@ -31,19 +30,6 @@ NOISES = ("uniform", "normal", "index", "index+normal")
 MAX_DIM = 2**20
 # Draws on which a function is tried.
 TRIALS = 16
-
-
-class IndexAndNormals:
-    """A draw whose entry 0 is the index, a Python int, and whose other entries are floats: what compiled bodies see."""
-
-    def __init__(self, values: np.ndarray) -> None:
-        self._values = values
-
-    def __getitem__(self, k):
-        return int(self._values[0]) if isinstance(k, numbers.Integral) and k == 0 else self._values[k]
-
-    def __len__(self) -> int:
-        return len(self._values)
 
 
 @family

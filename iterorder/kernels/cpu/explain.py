@@ -48,9 +48,17 @@ OPERATORS = ("arrayexpr", "binop", "inplace_binop", "unary")
 
 
 def explained(
-    step: FunctionType, error: Exception, compiles: Callable[[FunctionType], object], role: Role = STEP
+    step: FunctionType,
+    error: Exception,
+    compiles: Callable[[FunctionType], object],
+    role: Role = STEP,
+    target: str = "",
+    otherwise: str = "",
 ) -> MapCompilationError:
-    """The error of a function that cannot be compiled; `compiles` tries another version of its function."""
+    """The error of a function that cannot be compiled; `compiles` tries another version of its function.
+
+    `target` says for what it cannot, where it can for the processor, and `otherwise` what to do without.
+    """
 
     def fails(function: FunctionType) -> bool:
         try:
@@ -63,7 +71,9 @@ def explained(
     line = _line(step, _plain_text(error))
     if line in (None, step.__code__.co_firstlineno):  # Numba names the function where it knows no better
         line = failing_line(step, fails)
-    return MapCompilationError.of(step, f"cannot be compiled: {reason}", hint, line, role.called)
+    failed = " ".join(["cannot be compiled", *([target] if target else [])])
+    advice = "; ".join([hint, *([otherwise] if otherwise else [])])
+    return MapCompilationError.of(step, f"{failed}: {reason}", advice, line, role.called)
 
 
 def reason_and_hint(error: Exception, role: Role = STEP) -> tuple[str, str]:

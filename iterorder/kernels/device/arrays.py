@@ -29,7 +29,7 @@ def argument(value) -> Any:
         items = [argument(item) for item in value]
         return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
     if isinstance(value, np.ndarray):
-        value = to_device(value)
+        value = xp.asarray(value)
     return value if SIMULATED or not hasattr(value, "__cuda_array_interface__") else cuda.as_cuda_array(value, False)
 
 

@@ -100,10 +100,10 @@ class _Run:
     def forward_through(self, saves: np.ndarray, report: Report | None) -> Out:
         """The same after other steps."""
         states, diverged = self.new_states(len(saves)), xp.full(self.n, -1, np.int64)
-        current, draws = self.starts.copy(), self.draws_for(self.n)
+        current, draws = self.room(self.starts), self.draws_for(self.n)
         kernel = forward_kernel(self.image, self.walk(descending=False))
         for piece in launches.pieces(saves, self.n * self.dim):
-            before, left = current.copy(), xp.zeros(self.n, bool)
+            before, left = self.room(current), xp.zeros(self.n, bool)
             targets = argument(np.array(piece.targets or [piece.end], np.int64))
             steps = (np.uint64(piece.begin), targets, np.int64(len(piece.targets)), np.int64(piece.saved))
             given, into = (argument(self.starts), argument(current)), (argument(states), argument(left))
@@ -118,7 +118,7 @@ class _Run:
     def _locate(self, before, newly, begin: int, end: int, diverged) -> None:
         """Note the first step at which each of these replicas is not finite."""
         which = xp.flatnonzero(newly)
-        found, current = xp.full(len(which), -1, np.int64), xp.ascontiguousarray(before[which])
+        found, current = xp.full(len(which), -1, np.int64), self.room(before[which])
         kernel = locating_kernel(self.image, self.walk(descending=False))
         parts = (argument(which), argument(current), np.uint64(begin), np.uint64(end), argument(found))
         self.launch(kernel, len(which), self.rows(), self.draws_for(len(which)), self.maps, *parts)
@@ -132,16 +132,19 @@ class _Run:
         states[:] = self.starts[:, None, :]
         lengths = xp.tile(xp.asarray(self.saves), self.n)
         rows, draws = states.reshape(-1, self.dim), self.draws_for(len(lengths))
-        self.compose(rows, lengths, draws, len(self.saves), 0, int(self.saves[-1]), report)
+        current = self.room(rows) if self.image.states.spare else rows
+        self.compose(current, lengths, draws, len(self.saves), 0, int(self.saves[-1]), report)
+        rows[:] = current[:, : self.dim]
         return self.marked(states)
 
     def backward_to(self, lengths, report: Report | None = None):
         """The backward iterate of each replica after its own number of steps."""
-        current = self.starts.copy()
+        current = self.room(self.starts)
         lengths, last = xp.asarray(lengths, np.int64), int(np.max(lengths))
         self.compose(current, lengths, self.draws_for(self.n), 1, 0, last, report)
-        current[~xp.isfinite(current).all(axis=1)] = np.nan
-        return current
+        found = xp.ascontiguousarray(current[:, : self.dim])
+        found[~xp.isfinite(found).all(axis=1)] = np.nan
+        return found
 
     def compose(self, current, lengths, draws: Draws, share: int, begin: int, end: int, report: Report | None) -> None:
         """Maps end − 1, …, begin, each row from its own length on, `share` rows for each replica."""
@@ -161,14 +164,20 @@ class _Run:
         kept, source = np.unique(middles, return_inverse=True)
         forward, draws = self.forward_through(kept, part(report, 0.0, 0.5)), self.draws_for(self.n)
         for s, (target, at) in enumerate(zip(self.saves.tolist(), source.tolist(), strict=True)):
-            current = xp.ascontiguousarray(forward.states[:, at])
-            lengths = xp.full(self.n, target, np.int64)
+            current, lengths = self.room(forward.states[:, at]), xp.full(self.n, target, np.int64)
             self.compose(current, lengths, draws, 1, int(middles[s]), target, None)
-            states[:, s] = current
+            states[:, s] = current[:, : self.dim]
             launches.tell(report, 0.5 + 0.5 * (s + 1) / len(self.saves))
         return self.marked(states)
 
     # --------------------------------------------------------------------------------------------------------- shared
+
+    def room(self, states):
+        """A copy of states as kernels work on them; in columns, where they have spare numbers: neighbours share one."""
+        spare = self.image.states.spare
+        room = xp.zeros((len(states), self.dim + spare), self.starts.dtype, order="F" if spare else "C")
+        room[:, : self.dim] = states[:, : self.dim]
+        return room
 
     def new_states(self, n_saved: int):
         """Memory for what is saved."""

@@ -58,8 +58,57 @@ def _without_contraction() -> None:
     nvvm.compile_ir = compile_ir
 
 
+#: What `checks_of_indices` sets, and numba-cuda asks where it compiles the look-up of an entry.
+_checking = [False]
+
+
+def _with_checks() -> bool:
+    """Let numba-cuda check indices when it is told to, as Numba does: it says no, whoever asks. Whether it will."""
+    from numba.cuda.target import CUDATargetContext
+
+    if not isinstance(getattr(CUDATargetContext, "enable_boundscheck", None), property):
+        return False
+    CUDATargetContext.enable_boundscheck = property(lambda context: _checking[0])
+    return True
+
+
+@contextmanager
+def checks_of_indices() -> Iterator[None]:
+    """What is compiled meanwhile ends where an index is out of range, with a status that says so."""
+    before, _checking[0] = _checking[0], True
+    try:
+        yield
+    finally:
+        _checking[0] = before
+
+
 if not SIMULATED:
     _without_contraction()
+#: Whether indices of users' functions can be checked.
+CHECKS = SIMULATED or _with_checks()
+#: `memory.local.array(length, dtype)` is an array of a thread's own, in compiled code and in the simulator, where the
+#: module of numba-cuda serves kernels alone and not what they call.
+memory = SimpleNamespace(local=SimpleNamespace(array=np.empty)) if SIMULATED else cuda
+
+
+def vocabulary() -> SimpleNamespace:
+    """What numba-cuda has to define types and functions of its code with, by Numba's names."""
+    from numba.cuda import cgutils, cudadecl, cudaimpl, extending, types
+    from numba.cuda.typing import templates
+    from numba.cuda.typing.typeof import typeof
+
+    return SimpleNamespace(
+        types=types,
+        typeof=typeof,
+        models=extending.core_models,
+        register_model=extending.register_model,
+        infer_global=cudadecl.registry.register_global,
+        AbstractTemplate=templates.AbstractTemplate,
+        signature=templates.signature,
+        lower=cudaimpl.registry.lower,
+        struct_proxy=cgutils.create_struct_proxy,
+        intrinsic=extending.intrinsic,
+    )
 
 
 def device_function(function: Callable) -> Callable:

@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
-from functools import cache, singledispatch
+from collections.abc import Callable
+from functools import cache, lru_cache, singledispatch
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from iterorder.forms import Affine, Form, Rows, Stateful
+from iterorder.forms import Affine, Body, Form, Rows, Stateful
 from iterorder.kernels.bodies.steps import Slope, affine_added, position_moved, row_added, velocity_begun
 from iterorder.kernels.cpu.packing import lanes_of, padded
 from iterorder.kernels.cpu.profile import AVX512
-from iterorder.kernels.device.compilers import device_function
+from iterorder.kernels.device.compilers import device_function, memory
+from iterorder.kernels.device.memory_states import MemoryStates, memory_states
+from iterorder.kernels.device.own_functions import attempted
 from iterorder.kernels.device.packing import in_threads
 from iterorder.kernels.device.slopes import slope_of
 from iterorder.kernels.device.states import ThreadStates, thread_states
 from iterorder.kernels.device.team_states import TeamStates, halves_first, neighbours_first, team_states
 from iterorder.kernels.optimizer_numbers import ITEM_WEIGHT, MOMENTUM, RIDGE, STEP_SIZES, WEIGHT_DECAY
 
-ONE, FIRST_STEP_SIZE = np.uint64(1), np.uint64(STEP_SIZES)
+ONE, FIRST_STEP_SIZE, WHOLE = np.uint64(1), np.uint64(STEP_SIZES), np.int64
 
 
 class Image(NamedTuple):
     """Device functions of a form.
 
     ``first(x, item, maps)`` is the total with the first item of a batch, ``more(total, x, item, maps)`` that with
-    another one, and ``finish(total, x, step, maps)`` the image. `states` are those that these work on, with `load`,
-    `keep`, `save` and `all_finite`.
+    another one, and ``finish(total, x, step, maps)`` the image. Of functions that take their draw as an array,
+    ``under(x, draw, maps)`` is the image. `states` are those that these work on, with `load`, `keep`, `save` and
+    `all_finite`.
     """
 
     states: Any
-    first: Any
-    more: Any
-    finish: Any
+    first: Any = None
+    more: Any = None
+    finish: Any = None
+    under: Any = None
 
 
 @singledispatch
@@ -60,6 +65,12 @@ def _states_of(form: Rows, dtype: np.dtype) -> ThreadStates:
     fits = padded(form.dim, dtype) <= AVX512.max_row_vectors * lanes_of(dtype)
     alone = form.slope.linear and form.batch_size == 1 and fits
     return team_states(form.dim, dtype, halves_first if alone else neighbours_first)
+
+
+@image_of.register
+def _(form: Body, dtype: np.dtype) -> Image:
+    states = thread_states(form.dim, dtype) if in_threads(form) else memory_states(form.dim)
+    return body_image(form.step, states, form.noise == "index", dtype)
 
 
 @image_of.register
@@ -184,6 +195,24 @@ def team_optimizer_image(dim: int, slope: Slope | None, momentum: bool, dtype: n
         return joined(x, v) if momentum else x
 
     return Image(states, first, more, finish)
+
+
+@lru_cache(maxsize=256)
+def body_image(function: Callable, states: ThreadStates | MemoryStates, by_index: bool, dtype: np.dtype) -> Image:
+    """What a function makes of a state; NaN where it leaves an entry out, or looks one up that is not there."""
+    under = states.image_by(attempted(function), dtype)
+
+    @device_function
+    def first(x, item, maps):
+        draw = memory.local.array(1, WHOLE)
+        draw[0] = item
+        return under(x, draw, maps)
+
+    @device_function
+    def finish(total, x, step, maps):
+        return total
+
+    return Image(states, first, None, finish) if by_index else Image(states, under=under)
 
 
 @device_function

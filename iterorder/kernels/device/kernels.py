@@ -6,7 +6,7 @@ eight. Long runs are cut into pieces, between which the states lie in memory.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -53,7 +53,7 @@ def row_and_lane(team):
     return thread // team, thread % team
 
 
-@cache
+@lru_cache(maxsize=256)
 def forward_kernel(image: Image, walk):
     """Rows from step `reached` on through the targets of a piece, of which the first `n_saved` are saved."""
     states, team = image.states, np.uint64(image.states.team)
@@ -78,7 +78,7 @@ def forward_kernel(image: Image, walk):
     return forward
 
 
-@cache
+@lru_cache(maxsize=256)
 def locating_kernel(image: Image, walk):
     """The step after which each row leaves the finite numbers: a piece again, one step at a time."""
     states, team = image.states, np.uint64(image.states.team)
@@ -99,7 +99,7 @@ def locating_kernel(image: Image, walk):
     return locate
 
 
-@cache
+@lru_cache(maxsize=256)
 def backward_kernel(image: Image, walk):
     """Rows through maps end − 1, …, begin, each from its own length on: shorter ones wait at their start."""
     states, team = image.states, np.uint64(image.states.team)

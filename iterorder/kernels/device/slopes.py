@@ -11,7 +11,7 @@ import numpy as np
 from iterorder.forms import Slope
 from iterorder.kernels.device import compilers
 from iterorder.kernels.device.compilers import device_function
-from iterorder.kernels.device.own_functions import for_device
+from iterorder.kernels.device.own_functions import number_of
 
 
 class DeviceSlope(NamedTuple):
@@ -31,11 +31,11 @@ def _slope(function: FunctionType, folded: bool, exact: bool, dtype: np.dtype) -
     narrowed = compilers.to_float64 if dtype == np.float64 else compilers.to_float32
     widened = compilers.to_float64
     if not folded:
-        slope = for_device(function)
+        slope = number_of(function)
 
         @device_function
         def apply(z, c, factor, given):
-            return narrowed(widened(slope(widened(z), widened(c), given)) * widened(factor))
+            return narrowed(slope(widened(z), widened(c), given) * widened(factor))
 
     elif exact:
         phi = _known_slope(function, dtype)

@@ -60,8 +60,8 @@ class ThreadStates:
     Memory is addressed by unsigned integers: signed ones are tested for negative values each time.
     """
 
-    #: Threads that work on a state.
-    team = 1
+    #: Threads that work on a state, and numbers of memory that it needs beside its own.
+    team, spare = 1, 0
 
     def __init__(self, dim: int, dtype: np.dtype) -> None:
         self.dim, self.inline = dim, device_function
@@ -137,6 +137,15 @@ class ThreadStates:
     def joined(self):
         """The state of a position and a velocity."""
         return self._function("joined", "x, v", [*of("x", self.dim), *of("v", self.dim)])
+
+    def image_by(self, function, dtype: np.dtype):
+        """``(x, draw, maps)``: what a function writes that takes arrays, which registers stand for."""
+        lines = [f"state, out = memory.local.array({self.dim}, number), memory.local.array({self.dim}, number)"]
+        lines += [f"state[{k}], out[{k}] = x[{k}], nan" for k in range(self.dim)]
+        lines.append("done = function(state, draw, maps.given, out)")
+        lines.append(f"return {tuple_of([f'(out[{k}] if done else nan)' for k in range(self.dim)])}")
+        known: dict = {"memory": compilers.memory, "number": dtype.type, "nan": dtype.type(np.nan)}
+        return written(f"image_{self.dim}", "x, draw, maps", lines, function=function, **known)
 
 
 @cache

@@ -7,13 +7,14 @@ Permutations alone are kept in memory, one for each row of states.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from iterorder import noise
 from iterorder.kernels import draw_tables
+from iterorder.kernels.device import fresh_draws
 from iterorder.kernels.device.compilers import (
     below,
     device_function,
@@ -24,6 +25,7 @@ from iterorder.kernels.device.compilers import (
 )
 from iterorder.kernels.device.images import Image
 from iterorder.kernels.device.states import tuple_of, written
+from iterorder.kernels.device.words import slot_word, word_at
 
 SHUFFLE_STREAM = np.uint64(noise.SHUFFLE << noise.PURPOSE_SHIFT)
 FEISTEL_STREAM = np.uint64(noise.FEISTEL << noise.PURPOSE_SHIFT)
@@ -53,7 +55,7 @@ class Draws(NamedTuple):
     epochs: Any
 
 
-@cache
+@lru_cache(maxsize=256)
 def walk_of(kind: int, batch_size: int, image: Image, descending: bool):
     """The walk for a kind of draws (`draw_tables.PACKED_BITS` …)."""
     if kind in (draw_tables.PACKED_BITS, draw_tables.BITS):
@@ -69,7 +71,7 @@ def walk_of(kind: int, batch_size: int, image: Image, descending: bool):
         return _step_walk(_shuffled(image), descending)
     if kind == draw_tables.FEISTEL:
         return _epoch_walk(_over_batch(image, permuted), descending)
-    raise ValueError(f"no walk for draws of kind {kind}")
+    return _step_walk(fresh_draws.of_step(kind, batch_size, image), descending)
 
 
 def _single(image: Image):
@@ -109,14 +111,6 @@ def _reached(draws, word):
     while item < np.uint64(draws.thresholds.size) and word >= draws.thresholds[item]:
         item += ONE
     return item
-
-
-@device_function
-def word_at(place, w0, w1, w2, w3):
-    """Word 0, 1, 2 or 3."""
-    low = w0 if place == ZERO else w1
-    high = w2 if place == TWO else w3
-    return low if place < TWO else high
 
 
 def _word_walk(apply, item_of, descending: bool):
@@ -197,13 +191,6 @@ def _step_walk(apply, descending: bool):
         return x
 
     return walk
-
-
-@device_function
-def slot_word(step, slot, replica, draws):
-    """The word of a slot of a batch of three or more: four slots share a block."""
-    w0, w1, w2, w3 = philox(step, replica, slot >> TWO, draws.key_low, draws.key_high)
-    return word_at(slot & THREE, w0, w1, w2, w3)
 
 
 @device_function

@@ -7,10 +7,9 @@ that a body calls, are what Numba makes of them, in lanes one after the other.
 from __future__ import annotations
 
 import math
-import types as python_types
 from functools import lru_cache
+from types import FunctionType
 
-import numpy as np
 from numba import types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
@@ -21,6 +20,7 @@ from iterorder.kernels.cpu.bodies import mathematics
 from iterorder.kernels.cpu.lanes import Vector
 from iterorder.kernels.cpu.lift.varying import Varying, converted, some_lane
 from iterorder.kernels.cpu.lift.varying_arrays import choose
+from iterorder.kernels.rebound import of_library, rebound
 from iterorder.kernels.targets import jit_inline
 
 
@@ -109,38 +109,8 @@ OWN = {"exp": exp, "log": log, "tanh": tanh, "sin": sin, "cos": cos}
 
 
 @lru_cache(maxsize=256)
-def with_own_functions(function: python_types.FunctionType) -> python_types.FunctionType:
+def with_own_functions(function: FunctionType) -> FunctionType:
     """The function, which calls these instead of those of `math` and NumPy."""
-    names, cells = function.__code__.co_names, function.__closure__ or ()
-    closure = tuple(
-        python_types.CellType(_own(cell.cell_contents, names)) if _is_filled(cell) else cell for cell in cells
-    )
-    found = {name: _own(value, names) for name, value in function.__globals__.items() if name in names}
-    made = python_types.FunctionType(
-        function.__code__, {**function.__globals__, **found}, function.__name__, function.__defaults__, closure
-    )
-    made.__kwdefaults__, made.__module__ = function.__kwdefaults__, function.__module__
-    vars(made).update(vars(function))  # what it computes, by which kernels are kept
+    made = rebound(function, lambda value, names: of_library(value, names, OWN))
     name_apart(made)
     return made
-
-
-def _is_filled(cell) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018
-    except ValueError:
-        return False
-    return True
-
-
-def _own(value, names: tuple[str, ...]):
-    """What stands for a value that a function reads from outside; a module only where one of these is read of it."""
-    if value is math or value is np:
-        if not any(name in names for name in OWN):
-            return value
-        module = python_types.ModuleType(value.__name__)
-        module.__dict__.update({**vars(value), **OWN})
-        return module
-    if isinstance(value, (np.ufunc, python_types.BuiltinFunctionType)):
-        return next((OWN[name] for name in OWN if value is getattr(math, name) or value is getattr(np, name)), value)
-    return value
