@@ -22,8 +22,8 @@ HUB = "iterorder.kernels.device.compilers"
 NO_DEVICE, OLD_DRIVER = 100, 35
 
 INSTALL = "pip install 'iterorder[cuda13]'"
-#: What the extra of CUDA 12 is for.
-OLDER = "with cuda12 in place of cuda13 where the driver is older than 580, which is as far as CUDA 12 goes"
+#: Of the other extra: CUDA 13 runs on drivers from 580 on.
+OLDER = "cuda12 in place of cuda13 for drivers before 580"
 SHOW_DRIVER = "nvidia-smi"
 
 
@@ -33,6 +33,14 @@ class Obstacle(NamedTuple):
     reason: str
     message: str
     remedy: str
+
+
+class Device(NamedTuple):
+    """A GPU: its name, bytes of memory, and what NVIDIA calls its compute capability."""
+
+    name: str
+    memory: int
+    compute_capability: str
 
 
 class DeviceError(Exception):
@@ -91,6 +99,12 @@ class Machine:
         except runtime.CUDARuntimeError as error:
             raise DeviceError(str(error), int(error.status)) from error
 
+    def device(self, number: int) -> Device:
+        """One of them; asking makes no context on it."""
+        known = self.cupy().cuda.runtime.getDeviceProperties(number)
+        name, capability = known["name"], f"{known['major']}.{known['minor']}"
+        return Device(name.decode() if isinstance(name, bytes) else name, int(known["totalGlobalMem"]), capability)
+
 
 #: The one that is asked.
 MACHINE = Machine()
@@ -109,6 +123,15 @@ def is_simulated() -> bool:
 
 def _is_asked_for() -> bool:
     return MACHINE.variable(SIMULATOR).strip() not in ("", "0")
+
+
+def driver_and_devices() -> tuple[str | None, list[Device]]:
+    """The newest CUDA that the driver runs, and the GPUs that can be used; (None, []) where CuPy cannot be asked."""
+    if is_simulated() or _packages() is not None:
+        return None, []
+    version = MACHINE.driver_version()
+    shown = shown_version(version) if version else None
+    return shown, [] if obstacle() is not None else [MACHINE.device(k) for k in range(MACHINE.devices())]
 
 
 def require() -> None:
