@@ -55,11 +55,13 @@ from iterorder.wasserstein import (
 if TYPE_CHECKING:
     from iterorder.claims import ClaimRow, ClaimTable, check_theory
     from iterorder.convergence import CouplingDistance, Diagnosis, Rate, coupling_distance, diagnose, fit_rate
+    from iterorder.installation import BackendInfo, backend_info
     from iterorder.stationary import StationarySample, stationary_sample
 
 __all__ = [
     "AccuracyError",
     "AffineMaps",
+    "BackendInfo",
     "BackendUnavailableError",
     "ClaimRow",
     "ClaimTable",
@@ -87,6 +89,7 @@ __all__ = [
     "Trajectory",
     "Window",
     "__version__",
+    "backend_info",
     "check_theory",
     "coupling_distance",
     "diagnose",
@@ -113,6 +116,7 @@ __all__ = [
 # Half of the package, which a simulation does without: imported when it is first asked for.
 _LATER = {
     **dict.fromkeys(("StationarySample", "stationary_sample"), "stationary"),
+    **dict.fromkeys(("BackendInfo", "backend_info"), "installation"),
     **dict.fromkeys(("ClaimRow", "ClaimTable", "check_theory"), "claims"),
     **dict.fromkeys(
         ("CouplingDistance", "Diagnosis", "Rate", "coupling_distance", "diagnose", "fit_rate"), "convergence"

@@ -85,6 +85,6 @@ def _sklearn_datasets():
     try:
         import sklearn.datasets
     except ImportError as error:
-        reason = "scikit-learn is not installed: pip install iterorder[data]"
-        raise BackendUnavailableError(f"real data: {reason}", reason) from error
+        what = "real data: scikit-learn is not installed: pip install iterorder[data]"
+        raise BackendUnavailableError(what) from error
     return sklearn.datasets

@@ -55,14 +55,27 @@ class MapCompilationError(IterorderError, TypeError):
 
 
 class BackendUnavailableError(IterorderError, RuntimeError):
-    """An optional backend or dependency is missing.
+    """An optional backend or dependency is missing; the message ends with what to install or set.
 
     Attributes
     ----------
     reason : str
-        Why it cannot be used, and what to install or set.
+        One word for programs. Of packages for everything but GPUs "package-missing", and where NUMBA_DISABLE_JIT is
+        set "compiler-disabled". Of ``backend="cuda"``, in the order in which it is asked:
+
+        - "simulator-too-late": NUMBA_ENABLE_CUDASIM was changed after Numba was imported;
+        - "cupy-missing", "compiler-missing": CuPy or numba-cuda is not installed;
+        - "numpy-too-new": NumPy is newer than both were made for;
+        - "cupy-broken": CuPy is installed and cannot be imported;
+        - "libnvvm-missing": the library with which numba-cuda compiles is not found;
+        - "no-driver", "driver-too-old": of NVIDIA's driver;
+        - "no-device": the driver shows no GPU to this process.
+
+    Notes
+    -----
+    `iterorder.backend_info` tells the same without an error.
     """
 
-    def __init__(self, message: str, reason: str = ""):
+    def __init__(self, message: str, reason: str = "package-missing"):
         super().__init__(message)
-        self.reason = reason or message
+        self.reason = reason

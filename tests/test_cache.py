@@ -212,13 +212,14 @@ for use in (
     try:
         use()
     except ito.BackendUnavailableError as error:
-        print(error.reason)
+        print(error, error.reason)
 print(ito.wasserstein_1d([0.0, 1.0], [1.0, 2.5]))
 """
     environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
     run = subprocess.run([sys.executable, "-c", script], env=environment, check=False, capture_output=True, text=True)
     *reasons, distance = run.stdout.splitlines()
-    assert reasons == 2 * ["NUMBA_DISABLE_JIT is set, and simulations need compiled kernels: unset it, or set it to 0"]
+    what = "NUMBA_DISABLE_JIT is set, and simulations need compiled kernels: unset it, or set it to 0"
+    assert reasons == 2 * [f"backend is 'cpu': {what} compiler-disabled"]
     assert distance == "1.25", run.stderr
 
 

@@ -147,13 +147,13 @@ def test_import_loads_no_slow_module():
 
 def test_missing_data_is_skipped_with_the_reason(monkeypatch):
     def missing():
-        raise BackendUnavailableError("real data", "scikit-learn is not installed")
+        raise BackendUnavailableError("real data: scikit-learn is not installed")
 
     monkeypatch.setattr(datasets, "diabetes", missing)
     table = check_theory(["C13"])
     assert table.passed
     (row,) = table.skipped
-    assert row.note == "scikit-learn is not installed"
+    assert row.note == "real data: scikit-learn is not installed"
     assert table.to_dict()["rows"][-1]["measured"] is None
     assert "1 skipped" in str(table)
 

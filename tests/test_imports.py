@@ -28,7 +28,7 @@ LAYERS = (
     ("forms", "progress"),
     ("kernels",),
     ("maps",),
-    ("simulate", "request", "trajectory", "certificates", "bound_trials", "datasets"),
+    ("simulate", "request", "trajectory", "certificates", "bound_trials", "datasets", "installation"),
     ("wasserstein", "theory", "convergence", "stationary"),
     ("claims", "gate", "plotting"),
     ("cli",),

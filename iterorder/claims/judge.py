@@ -140,7 +140,7 @@ class Judge:
         try:
             return rows()
         except BackendUnavailableError as error:
-            return [ClaimRow.skipped(self.claim, system, error.reason)]
+            return [ClaimRow.skipped(self.claim, system, str(error))]
 
 
 def skewness(samples: np.ndarray) -> float:

@@ -7,7 +7,7 @@ import os
 import sys
 
 from iterorder._version import __version__
-from iterorder.cli import check, rates
+from iterorder.cli import check, doctor, rates
 from iterorder.cli.output import FAILED, INTERRUPTED, USAGE
 from iterorder.errors import IterorderError
 
@@ -23,8 +23,8 @@ def main(argv=None) -> int:
     Returns
     -------
     int
-        Exit status: 0 when all is well, 1 when a claim failed or a rate changed, is gone or cannot be fitted, 2 for
-        wrong arguments and files, 130 after an interruption.
+        Exit status: 0 when all is well, 1 when a claim failed, a rate changed, is gone or cannot be fitted, or a
+        backend cannot be used, 2 for wrong arguments and files, 130 after an interruption.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -55,4 +55,5 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     check.add_to(commands)
     rates.add_to(commands)
+    doctor.add_to(commands)
     return parser

@@ -95,8 +95,8 @@ def processor_features() -> frozenset[str]:
 def check_compiler() -> None:
     """Refuse to go on where Numba was told to compile nothing: kernels are reached by their addresses."""
     if config.DISABLE_JIT:
-        reason = "NUMBA_DISABLE_JIT is set, and simulations need compiled kernels: unset it, or set it to 0"
-        raise BackendUnavailableError(f"backend is 'cpu': {reason}", reason)
+        what = "NUMBA_DISABLE_JIT is set, and simulations need compiled kernels: unset it, or set it to 0"
+        raise BackendUnavailableError(f"backend is 'cpu': {what}", "compiler-disabled")
 
 
 def load_bodies(
