@@ -25,7 +25,7 @@ from tests.systems import EVERY
 if os.environ.get("NUMBA_ENABLE_CUDASIM") != "1":
     pytest.skip("needs NUMBA_ENABLE_CUDASIM=1", allow_module_level=True)
 
-from iterorder.kernels.device import compilers, launches, walks
+from iterorder.kernels.device import arrays, compilers, launches, walks
 from iterorder.kernels.device.backend import Cuda
 from iterorder.kernels.device.images import image_of
 from iterorder.kernels.device.states import thread_states
@@ -51,7 +51,7 @@ def widest_profile(monkeypatch):
 
 RUNS = {
     "forward": lambda backend, p: backend.forward(p).states,
-    "backward": lambda backend, p: backend.backward(p, None, *(["each"] if isinstance(backend, Cpu) else [])).states,
+    "backward": lambda backend, p: backend.backward(p, None, "each").states,
     "window": lambda backend, p: backend.window(p, 3).states,
     "backward_to": lambda backend, p: backend.backward_to(p, np.array([2, 5])),
 }
@@ -70,6 +70,19 @@ def test_every_order_has_the_bits_of_the_processor(name, dtype):
         assert (RUNS["forward"](Cuda(), other) != RUNS["forward"](Cpu(), given)).any()
 
 
+CARRIED = [name for name, maps in EVERY.items() if maps.form().is_affine and "optimizer" not in name]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", sorted(set(CARRIED) & set(KNOWN)))
+def test_increments_have_the_bits_of_the_processor(name, dtype):
+    """Rows of P in threads and in teams, single points and batches; the iterates by themselves have other bits."""
+    given = problem(EVERY[name], dtype, saves=[0, 1, 4, 6])
+    found, expected = (backend.backward(given, None, "incremental") for backend in (Cuda(), Cpu()))
+    np.testing.assert_array_equal(found.states, expected.states)
+    np.testing.assert_array_equal(found.diverged, expected.diverged)
+
+
 @pytest.mark.parametrize("name", ["two-point", "linear d=2 large batch", "affine feistel", "linear of two points"])
 @pytest.mark.parametrize("first", [0, 125, 2**40 + 3])
 def test_words_that_serve_many_steps_are_cut_anywhere(name, first):
@@ -83,7 +96,7 @@ def test_shared_noise_and_pieces_change_nothing(monkeypatch):
     given = problem(EVERY["linear d=10 ridge"], saves=[0, 70, 90, 200], place=Place(0, 0, 3), replicas=3)
     whole = {order: run(Cpu(), given) for order, run in RUNS.items() if order != "backward_to"}
     monkeypatch.setattr(launches, "WORK_OF_LAUNCH", 1)  # 64 steps a launch
-    monkeypatch.setattr(launches.arrays, "free_bytes", lambda: 1)  # one replica at a time
+    monkeypatch.setattr(arrays, "free_bytes", lambda: 1)  # one replica at a time
     assert [piece.end for piece in launches.pieces(given.saves, 30)] == [0, 64, 90, 154, 200]
     for order, expected in whole.items():
         np.testing.assert_array_equal(RUNS[order](Cuda(), given), expected, err_msg=order)
@@ -126,7 +139,7 @@ def test_states_in_memory_are_cut_anywhere(monkeypatch):
     given = problem(EVERY["gaussian d=20"], saves=[0, 70, 90, 200], replicas=3)
     whole = {order: run(Cpu(), given) for order, run in RUNS.items() if order != "backward_to"}
     monkeypatch.setattr(launches, "WORK_OF_LAUNCH", 1)
-    monkeypatch.setattr(launches.arrays, "free_bytes", lambda: 1)
+    monkeypatch.setattr(arrays, "free_bytes", lambda: 1)
     for order, expected in whole.items():
         np.testing.assert_array_equal(RUNS[order](Cuda(), given), expected, err_msg=order)
 

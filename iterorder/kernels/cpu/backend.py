@@ -8,8 +8,9 @@ import numpy as np
 
 from iterorder import resources
 from iterorder.forms import Affine
+from iterorder.kernels.algorithm import work
 from iterorder.kernels.cpu import compiled, lane_blocks
-from iterorder.kernels.cpu.algorithm import algorithm, work
+from iterorder.kernels.cpu.algorithm import algorithm
 from iterorder.kernels.cpu.backward import backward_each, backward_to, mark_diverged, sliding_window
 from iterorder.kernels.cpu.few_lanes import few_code, few_of
 from iterorder.kernels.cpu.forward import forward

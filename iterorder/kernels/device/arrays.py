@@ -7,20 +7,40 @@ from typing import Any
 
 import numpy as np
 
+from iterorder.errors import InvalidInputError
 from iterorder.kernels.device.compilers import SIMULATED, cuda
 
 #: The module whose arrays these are.
 xp: Any = np if SIMULATED else importlib.import_module("cupy")
 
 
+#: What its allocator raises where no memory is left.
+OutOfMemory: type[Exception] = MemoryError if SIMULATED else xp.cuda.memory.OutOfMemoryError
+
+
 def to_device(value) -> Any:
-    """An array of the host, or of the device, as one of the device; contiguous."""
+    """An array of the host, or of the device, as one of the device; contiguous, and a start of all rows sent once."""
+    if isinstance(value, np.ndarray) and value.ndim == 2 and value.strides[0] == 0:
+        value = xp.broadcast_to(xp.asarray(value[0]), value.shape)
     return xp.ascontiguousarray(xp.asarray(value))
 
 
-def to_host(array) -> np.ndarray:
-    """An array of the device as one of the host."""
-    return array if isinstance(array, np.ndarray) else xp.asnumpy(array)
+def release() -> None:
+    """Give back the memory that CuPy keeps for reuse."""
+    if not SIMULATED:
+        xp.get_default_memory_pool().free_all_blocks()
+
+
+def current_stream() -> int:
+    """CuPy's, on which its own work on the same arrays goes on; an error where it cannot be used any more."""
+    stream = xp.cuda.get_current_stream()
+    try:
+        stream.done  # noqa: B018  (asks the driver)
+    except xp.cuda.runtime.CUDARuntimeError as error:
+        raise InvalidInputError(
+            f"CuPy's current stream cannot be used ({error}): leave the `with` of a stream before it is destroyed"
+        ) from error
+    return int(stream.ptr)
 
 
 def argument(value) -> Any:

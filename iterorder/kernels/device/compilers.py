@@ -229,7 +229,7 @@ def comparisons(dtype: np.dtype) -> SimpleNamespace:
 # ----------------------------------------------------------------------------------------------- teams of eight threads
 
 
-def _simulated_team() -> tuple[Callable, Callable, Callable]:
+def _simulated_team() -> tuple[Callable, Callable, Callable, Callable]:
     """The simulator puts its own module into the globals of a kernel alone; others ask for the one that runs.
 
     It runs one block at a time, here one team.
@@ -241,20 +241,22 @@ def _simulated_team() -> tuple[Callable, Callable, Callable]:
     def place_in_team():
         return running().threadIdx.x & 7
 
+    def from_thread(value, thread):
+        running().syncthreads()
+        buffer[running().threadIdx.x] = value
+        running().syncthreads()
+        return type(value)(buffer[thread])
+
     def exchanged(value, distance):
-        here = running().threadIdx.x
-        running().syncthreads()
-        buffer[here] = value
-        running().syncthreads()
-        return type(value)(buffer[here ^ distance])
+        return from_thread(value, running().threadIdx.x ^ distance)
 
     def wait_for_team():
         running().syncthreads()
 
-    return place_in_team, exchanged, wait_for_team
+    return place_in_team, exchanged, from_thread, wait_for_team
 
 
-def _compiled_team() -> tuple[Callable, Callable, Callable]:
+def _compiled_team() -> tuple[Callable, Callable, Callable, Callable]:
     @device_function
     def place_in_team():
         return cuda.threadIdx.x & 7
@@ -264,12 +266,17 @@ def _compiled_team() -> tuple[Callable, Callable, Callable]:
         return cuda.shfl_xor_sync(0xFF << (cuda.laneid & 24), value, distance)
 
     @device_function
+    def from_thread(value, thread):
+        return cuda.shfl_sync(0xFF << (cuda.laneid & 24), value, (cuda.laneid & 24) + thread)
+
+    @device_function
     def wait_for_team():
         cuda.syncwarp(0xFF << (cuda.laneid & 24))
 
-    return place_in_team, exchanged, wait_for_team
+    return place_in_team, exchanged, from_thread, wait_for_team
 
 
-#: The number of a thread in its team of eight; of a value and a distance, the value of another thread of it; and a
-#: wait until all of the team have come here and see what each has written. No other threads have to be there.
-place_in_team, exchanged, wait_for_team = _simulated_team() if SIMULATED else _compiled_team()
+#: The number of a thread in its team of eight; of a value and a distance, the value of another thread of it; of a value
+#: and a number, that of the thread with this number; and a wait until all of the team have come here and see what each
+#: has written. No other threads have to be there.
+place_in_team, exchanged, from_thread, wait_for_team = _simulated_team() if SIMULATED else _compiled_team()

@@ -1,4 +1,4 @@
-"""How much is launched at once: threads of a block, steps of a launch, replicas that fit into memory."""
+"""How much is launched at once: threads of a block, steps of a launch."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ import numpy as np
 
 from iterorder.kernels.device import arrays
 from iterorder.kernels.device.compilers import SIMULATED, cuda
-from iterorder.kernels.problem import Problem
 from iterorder.progress import Report
 
 #: Threads of a block; in the simulator, where each is a thread of Python, those of one team.
 THREADS = 128
 #: Numbers moved by a launch, so that one ends within about a second and Ctrl-C and progress are heard.
 WORK_OF_LAUNCH = 2**36
-#: Share of the free memory that a run may take.
-USABLE = 0.8
 
 
 class Piece(NamedTuple):
@@ -58,7 +55,7 @@ def launch(kernel, n_threads: int, team: int, *arguments) -> None:
         with _quick_turns():
             kernel[-(-n_threads // team), team](*arguments)
         return
-    stream = cuda.external_stream(arrays.xp.cuda.get_current_stream().ptr)
+    stream = cuda.external_stream(arrays.current_stream())
     kernel[-(-n_threads // THREADS), THREADS, stream](*arguments)
 
 
@@ -71,13 +68,6 @@ def _quick_turns() -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(before)
-
-
-def replicas_at_once(problem: Problem) -> int:
-    """Replicas whose states, and copies of them, fit into the memory that is free."""
-    number = problem.x0.itemsize * problem.x0.shape[1]
-    each = number * (len(problem.saves) + 4) + 64
-    return max(1, int(USABLE * arrays.free_bytes()) // each)
 
 
 def tell(report: Report | None, share: float) -> None:

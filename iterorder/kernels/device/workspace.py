@@ -1,0 +1,41 @@
+"""The memory that a run takes on a device beside its results."""
+
+from __future__ import annotations
+
+from iterorder.kernels import draw_tables
+from iterorder.kernels.device.walks import FEW_POINTS
+from iterorder.kernels.problem import Problem
+
+#: Of a row: its state and copies of it, and what says how far it is.
+COPIES, MARKS = 4, 40
+
+
+def each_replica(problem: Problem, rows: int) -> int:
+    """Bytes for each replica that has so many rows of states."""
+    law, dim = problem.law, problem.x0.shape[1]
+    # Behind a state stands its image, or in a row of increments its entry of Q.
+    numbers = problem.x0.dtype.itemsize * 2 * (dim + 1)
+    return rows * (COPIES * numbers + MARKS + kept_bytes(draw_tables.draws_of(problem.form, law, 0)))
+
+
+def kept_bytes(draws: draw_tables.Draws) -> int:
+    """Bytes of the items that each row keeps: a permutation, or a batch of many points."""
+    kept, kind = kept_items(draws)
+    return kept * int(kind.removeprefix("uint")) // 8
+
+
+def kept_items(draws: draw_tables.Draws) -> tuple[int, str]:
+    """How many items a row keeps, and as which type."""
+    if draws.kind == draw_tables.FISHER_YATES:
+        return int(draws.n_items), "uint16"
+    if draws.kind == draw_tables.BATCH and draws.batch_size > FEW_POINTS:
+        return draws.batch_size, "uint32"
+    return 0, "uint32"
+
+
+def shown_bytes(size: int) -> str:
+    """As a number of a unit that a person reads."""
+    for unit, scale in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if size >= scale:
+            return f"{size / scale:,.1f} {unit}"
+    return f"{size} bytes"
