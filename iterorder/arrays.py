@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from iterorder.device_arrays import is_on_device, to_numpy
 from iterorder.errors import InvalidInputError
 from iterorder.shown import a_kind
 
@@ -13,16 +14,14 @@ PLAIN = {int, float, bool, complex, str, bytes, type(None)}
 NUMBERS = (int, float, np.integer, np.floating, np.bool_)
 #: Where results of this package hold their numbers.
 RESULTS = ("points", "states", "distance")
-#: DLPack's number of the main memory.
-MAIN_MEMORY = 1
 
 
 def as_array(name: str, value) -> np.ndarray:
     """`value` as a plain array, of any type of numbers: the one way in for every array that a user gives.
 
-    Taken are nested lists, NumPy arrays, and what offers ``__array__`` or, in main memory, DLPack: arrays of pandas,
-    xarray, polars, PyTorch and JAX among them. What NumPy would misread is refused: a masked array, whose mask it would
-    drop, and a sparse matrix, of which it makes an array that holds one object.
+    Taken are nested lists, NumPy arrays, and what offers ``__array__`` or DLPack: arrays of pandas, xarray, polars,
+    PyTorch, JAX and CuPy among them, those in the memory of a GPU as a copy. What NumPy would misread is refused: a
+    masked array, whose mask it would drop, and a sparse matrix, of which it makes an array that holds one object.
     """
     if type(value) is np.ndarray:
         return value
@@ -33,6 +32,8 @@ def as_array(name: str, value) -> np.ndarray:
             f"{name}.{'toarray' if hasattr(value, 'toarray') else 'todense'}()"
         )
     try:
+        if is_on_device(value):
+            return to_numpy(value)
         if hasattr(value, "__dlpack__") and not hasattr(value, "__array__"):
             return np.from_dlpack(value)
         array = np.asarray(value)
@@ -144,19 +145,12 @@ def _not_converted(name: str, value, error: Exception) -> InvalidInputError:
 
 
 def _advice(name: str, value) -> str:
-    if _in_device_memory(value):
+    if is_on_device(value):
         copy = next((method for method in ("get", "cpu") if callable(getattr(value, method, None))), None)
         return f"give a copy in main memory, {name}.{copy}()" if copy else "give a copy in main memory"
     if getattr(value, "requires_grad", False) is True:
         return f"give its numbers without the graph of its gradient, {name}.detach()"
     return "give a NumPy array of floats or integers"
-
-
-def _in_device_memory(value) -> bool:
-    try:
-        return value.__dlpack_device__()[0] != MAIN_MEMORY
-    except Exception:  # no such method, or one that raises what its library likes
-        return False
 
 
 def _first_line(error: Exception) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from iterorder.device_arrays import to_numpy
 from iterorder.errors import InvalidInputError
 from iterorder.kernels.backends import backend_named
 from iterorder.kernels.problem import Place, Problem
@@ -88,7 +89,7 @@ def _images(maps: RandomMaps, states: np.ndarray, seed: int, backend: str) -> np
 def _states(maps: RandomMaps, starts: np.ndarray, saves: np.ndarray, seed: int, backend: str) -> np.ndarray:
     """The forward iterates of replica r from start r, NaN from where they are not finite: `simulate` rests on this."""
     problem = Problem(maps.form(), maps.sampling_law, seed, Place(), np.ascontiguousarray(starts), saves)
-    return backend_named(backend).forward(problem).states
+    return to_numpy(backend_named(backend).forward(problem).states)
 
 
 def _bounds(maps: RandomMaps, seed: int, count: int) -> np.ndarray:

@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from iterorder.device_arrays import contiguous, is_on_device
+
 # Numbers that are held at once: they and their working copies stay in the second cache of a core.
 BLOCK = 2**15
 # Vectors of at most so many coordinates are taken coordinate by coordinate: NumPy takes ten times as long for a short
@@ -24,6 +26,7 @@ def euclidean_norm(vectors: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     vectors : ndarray of float, shape (..., dim)
+        Of NumPy or, on a GPU, of CuPy.
 
     Returns
     -------
@@ -38,6 +41,8 @@ def euclidean_norm(vectors: np.ndarray) -> np.ndarray:
     if dim == 1:
         return np.abs(vectors[..., 0])
     flat = vectors.reshape(math.prod(vectors.shape[:-1]), dim)
+    if is_on_device(vectors):
+        return _norms(flat).reshape(vectors.shape[:-1])
     norms, rows = np.empty(len(flat)), max(1, BLOCK // max(1, dim))
     with np.errstate(over="ignore", invalid="ignore"):
         for first in range(0, len(flat), rows):
@@ -52,7 +57,7 @@ def _norms(vectors: np.ndarray) -> np.ndarray:
         scale = scale_of(size.max(axis=1))
         size /= scale[:, None]
         return scale * np.sqrt(np.einsum("nd,nd->n", size, size))
-    columns = np.abs(np.ascontiguousarray(vectors.T))
+    columns = np.abs(contiguous(vectors.T))
     scale = scale_of(columns.max(axis=0))
     columns /= scale
     columns *= columns

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from iterorder import resources
+from iterorder.device_arrays import is_on_device, namespace_of, received
 from iterorder.errors import InvalidInputError
 from iterorder.kernels.backends import as_backend
 from iterorder.maps import RandomMaps
@@ -35,6 +37,7 @@ class Request:
     first_replica: int
     backend: str
     tol: float
+    chunk: int | None
     progress: Progress
 
 
@@ -53,6 +56,7 @@ def checked_request(
     backend,
     dtype,
     tol,
+    chunk,
     progress,
 ) -> Request:
     """The arguments of `simulate`, or an error that names the first that cannot be used."""
@@ -67,12 +71,12 @@ def checked_request(
     if isinstance(save_steps, str):  # before the steps themselves take memory
         if save_steps != "all":
             raise InvalidInputError(f"save_steps is {save_steps!r}: give increasing integers, 'all' or None")
-        _check_result(n_replicas, n_steps + 1, maps.dim, kind)
+        _check_result(n_replicas, n_steps + 1, maps.dim, kind, backend)
     saves = _as_save_steps(save_steps, n_steps)
-    _check_result(n_replicas, len(saves), maps.dim, kind)
+    _check_result(n_replicas, len(saves), maps.dim, kind, backend)
     return Request(
         maps=maps,
-        x0=_in_precision(as_starts("x0", x0, n_replicas, maps.dim), kind),
+        x0=_in_precision(as_starts("x0", x0, n_replicas, maps.dim, backend), kind, backend),
         order=as_order(order),
         seed=as_seed(seed),
         save_steps=saves,
@@ -81,13 +85,16 @@ def checked_request(
         first_replica=as_int("first_replica", first_replica, low=0, high=last_start),
         backend=backend,
         tol=as_float("tol", tol, low=0.0),
+        chunk=None if chunk is None else as_int("chunk", chunk, low=1, high=MAX_REPLICAS),
         progress=as_progress(progress),
     )
 
 
-def _check_result(n_replicas: int, n_saves: int, dim: int, kind: np.dtype) -> None:
+def _check_result(n_replicas: int, n_saves: int, dim: int, kind: np.dtype, backend: str) -> None:
+    """Whether the result fits into memory; that of a GPU says so itself, when it is asked for the room."""
     parts = f"{n_replicas} replicas × {n_saves} saved steps × {dim} numbers"
-    check_memory(n_saves * (8 + n_replicas * dim * kind.itemsize), parts)
+    here = dim * kind.itemsize if backend == "cpu" else 8  # error bounds
+    check_memory(n_saves * (8 + n_replicas * here), parts)
 
 
 def _as_dtype(dtype) -> np.dtype:
@@ -136,25 +143,37 @@ def as_replicas(n_replicas) -> int:
     return as_int("n_replicas", n_replicas, low=1, high=MAX_REPLICAS)
 
 
-def as_starts(name: str, value, n_replicas: int, dim: int) -> np.ndarray:
-    """One start for all replicas or one for each, as a read-only array of shape (n_replicas, dim)."""
-    array = as_floats(name, value)
+def as_starts(name: str, value, n_replicas: int, dim: int, backend: str = "cpu") -> Any:
+    """One start for all replicas or one for each, as a read-only array of shape (n_replicas, dim).
+
+    Those that live in the memory of a GPU stay there.
+    """
+    if not is_on_device(value):
+        array = as_floats(name, value)
+    elif backend == "cpu":
+        raise InvalidInputError(
+            f"{name} is {a_kind(value)} in the memory of a GPU, and backend is 'cpu': give backend='cuda', or a copy "
+            "in main memory"
+        )
+    else:
+        array = received(name, value)
     if array.shape not in ((dim,), (n_replicas, dim)):
         raise InvalidInputError(
             f"{name} has shape {array.shape}: give ({dim},) for one start or ({n_replicas}, {dim}) for one a replica"
         )
-    return np.broadcast_to(array, (n_replicas, dim))
+    return namespace_of(array).broadcast_to(array, (n_replicas, dim))
 
 
-def _in_precision(starts: np.ndarray, kind: np.dtype) -> np.ndarray:
-    """The starts as a contiguous array that kernels read."""
+def _in_precision(starts, kind: np.dtype, backend: str) -> Any:
+    """The starts as a contiguous array that kernels read; for a GPU one start of all replicas is sent once."""
+    xp, once = namespace_of(starts), backend == "cuda" and starts.strides[0] == 0
     with np.errstate(over="ignore"):
-        array = np.array(starts, kind, order="C")
+        array = xp.array(starts[:1] if once else starts, dtype=kind, order="C")
     if not np.isfinite(array).all():
         raise InvalidInputError(
-            f"x0 holds {np.abs(starts).max():g}, which is not finite in {kind}: use dtype='float64'"
+            f"x0 holds {float(np.abs(starts).max()):g}, which is not finite in {kind}: use dtype='float64'"
         )
-    return array
+    return xp.broadcast_to(array, starts.shape) if once else array
 
 
 def check_memory(size: int, parts: str) -> None:

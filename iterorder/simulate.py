@@ -6,6 +6,7 @@ import numpy as np
 
 from iterorder.bound_trials import check_bounds
 from iterorder.certificates import fewer_steps, sure_certificate
+from iterorder.device_arrays import along_steps, to_numpy
 from iterorder.errors import DivergenceError
 from iterorder.kernels.backends import Backend, backend_named
 from iterorder.kernels.problem import Out, Place, Problem
@@ -31,6 +32,7 @@ def simulate(
     backend: str = "cpu",
     dtype="float64",
     tol: float = 0.0,
+    chunk: int | None = None,
     progress: Progress = False,
 ) -> Trajectory:
     """Compose random maps in a given order, for many replicas at once.
@@ -42,6 +44,7 @@ def simulate(
     ----------
     maps : RandomMaps
     x0 : array_like, shape (dim,) or (n_replicas, dim)
+        With backend="cuda" also what lives on the GPU, of any library that knows DLPack.
     n_steps : int in [0, 2⁶²]
     order : {"forward", "backward"} or Window
     n_replicas : int ≥ 1
@@ -54,11 +57,14 @@ def simulate(
     first_step, first_replica : int
         Where in the noise the run starts: forward n, then m more from ``first_step=n``, equals n + m in one go. A
         backward run is cut by composing its inner piece, of the later steps, first.
-    backend : {"cpu"}
+    backend : {"cpu", "cuda"}
+        "cuda": on a GPU, with the same integers, and floats that differ by rounding at most; states are arrays of CuPy.
     dtype : {"float64", "float32"}
     tol : float ≥ 0
         Euclidean error that a sure certificate may use to cut backward work; zero is exact. Other orders ignore it. A
         Lipschitz bound that the user gave is tried first, on pairs of states where the iterates are.
+    chunk : int ≥ 1, optional
+        Replicas that a GPU works on at a time; as many as fit unless it is given. Results do not depend on it.
     progress : bool or function
         True: show how far the run is (a bar in a terminal or a notebook, sparse lines on standard error elsewhere). A
         function is called with the finished share of the whole run, up to 1; an exception that it raises ends the run.
@@ -118,14 +124,24 @@ def simulate(
         backend=backend,
         dtype=dtype,
         tol=tol,
+        chunk=chunk,
         progress=progress,
     )
     return _checked(_execute(request))
 
 
+def simulated(maps: RandomMaps, x0, n_steps: int, **options) -> Trajectory:
+    """What `simulate` returns, with NumPy's states whatever computed them: for what goes on with them there."""
+    try:
+        return simulate(maps, x0, n_steps, **options).to_numpy()
+    except DivergenceError as error:
+        error.trajectory = error.trajectory and error.trajectory.to_numpy()
+        raise
+
+
 def _execute(request: Request) -> Trajectory:
     n_replicas, saves = len(request.x0), request.save_steps
-    backend, problem = backend_named(request.backend), _problem(request)
+    backend, problem = backend_named(request.backend, request.chunk), _problem(request)
     bounds = np.zeros((1, len(saves)))
     with reported(request.progress, str(request.order)) as report:
         if request.order == FORWARD:
@@ -160,15 +176,16 @@ def _backward(request: Request, backend: Backend, problem: Problem, report: Repo
     saves = request.save_steps
     if request.tol == 0.0:
         return backend.backward(problem, report), np.zeros((1, len(saves)))
-    certificate = sure_certificate(request.maps, request.x0)
-    check_bounds(request.maps, request.x0, request.seed, request.backend)
+    starts = to_numpy(request.x0)
+    certificate = sure_certificate(request.maps, starts)
+    check_bounds(request.maps, starts, request.seed, request.backend)
     depth = certificate.depth(request.tol)
     kept, source = np.unique(np.minimum(saves, depth), return_inverse=True)
     states, diverged = backend.backward(problem.saving(kept), report)
     gone = diverged >= 0  # noted at a step that was kept, told of the next saved one
     diverged[gone] = saves[np.searchsorted(saves, diverged[gone])]
     bounds = np.where(saves > depth, certificate.bound(depth), 0.0)[None, :]
-    return Out(np.take(states, source, axis=1), diverged), bounds
+    return Out(along_steps(states, source), diverged), bounds
 
 
 def _windowed(order, backend: Backend, problem: Problem, report: Report | None) -> Out:

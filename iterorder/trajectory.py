@@ -11,6 +11,7 @@ import numpy as np
 
 from iterorder._version import __version__
 from iterorder.arrays import own_array
+from iterorder.device_arrays import to_numpy
 from iterorder.errors import BackendUnavailableError, InvalidInputError
 from iterorder.files import as_path, whole_file
 from iterorder.maps import RandomMaps
@@ -54,7 +55,8 @@ class Trajectory:
     Attributes
     ----------
     states : ndarray, shape (n_replicas, n_saved, dim)
-        NaN from the step at which a replica diverged.
+        NaN from the step at which a replica diverged. With backend="cuda" an array of CuPy, which others take over by
+        DLPack without a copy.
     save_steps : ndarray of int64, shape (n_saved,)
         Numbers of steps of this run after which the states were saved.
     diverged_at : ndarray of int64, shape (n_replicas,)
@@ -101,7 +103,13 @@ class Trajectory:
 
     def __array__(self, dtype=None, copy: bool | None = None) -> np.ndarray:
         """The states, for NumPy and what reads arrays as it does."""
-        return own_array(self.states, dtype, copy)
+        return own_array(to_numpy(self.states), dtype, copy)
+
+    def to_numpy(self) -> Trajectory:
+        """The same with its states in main memory; itself where they are there."""
+        if isinstance(self.states, np.ndarray):
+            return self
+        return dataclasses.replace(self, states=to_numpy(self.states))
 
     def to_xarray(self) -> xarray.Dataset:
         """The same data with named axes (replica, step, dim).
@@ -118,7 +126,7 @@ class Trajectory:
             raise BackendUnavailableError(f"to_xarray: {reason}", reason) from error
         return xarray.Dataset(
             {
-                "states": (("replica", "step", "dim"), self.states),
+                "states": (("replica", "step", "dim"), to_numpy(self.states)),
                 "diverged_at": (("replica",), self.diverged_at),
                 "error_bound": (("replica", "step"), self.error_bound),
             },
@@ -151,7 +159,7 @@ class Trajectory:
                 f"ends with .npz, or write {FOREIGN[path.suffix.lower()]}"
             )
         arrays = {
-            "states": self.states,
+            "states": to_numpy(self.states),
             "save_steps": self.save_steps,
             "diverged_at": self.diverged_at,
             "error_bound": self.error_bound,

@@ -15,7 +15,7 @@ from iterorder.claims.table import ClaimRow
 from iterorder.maps import QuadraticSGD, gallery
 from iterorder.maps.base import RandomMaps
 from iterorder.orders import BACKWARD, FORWARD
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 
 
 def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
@@ -60,7 +60,7 @@ def _cyclic(h: float) -> RandomMaps:
 def _row(judge: Judge, system, maps: RandomMaps, steps, count, seed, *, control=False) -> ClaimRow:
     x0 = np.zeros(maps.dim)
     run = {
-        order: simulate(
+        order: simulated(
             maps,
             x0,
             steps[-1],

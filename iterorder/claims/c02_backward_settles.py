@@ -28,7 +28,7 @@ from iterorder.estimate import Estimate
 from iterorder.maps import AffineMaps, gallery
 from iterorder.maps.base import RandomMaps
 from iterorder.orders import BACKWARD, FORWARD
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 from iterorder.theory import theory
 
 #: A start far from the stationary law keeps the increments above rounding: of the fern's after 80 steps, e^(−25) times
@@ -88,7 +88,7 @@ class Slopes:
             exponent = theory(maps, seed=own_seed, effort=self.effort, backend=self.judge.backend).lyapunov_exponent
             assert exponent is not None, system
         first, last = between
-        run = simulate(
+        run = simulated(
             maps,
             x0,
             last + 1,
@@ -111,7 +111,7 @@ class Slopes:
 def _share_of_zero_increments(judge: Judge, seed: int, count: int) -> ClaimRow:
     """From 0 the two-point map moves with probability ½: zero increments belong to the claim, which bounds a limsup."""
     maps = gallery.two_point_quadratic(TWO_POINT_STEP)
-    run = simulate(
+    run = simulated(
         maps, [0.0], 11, order=BACKWARD, n_replicas=count, seed=seed, backend=judge.backend, save_steps=[10, 11]
     )
     zero = run.states[:, 1, 0] == run.states[:, 0, 0]
@@ -121,7 +121,7 @@ def _share_of_zero_increments(judge: Judge, seed: int, count: int) -> ClaimRow:
 def _two_starts(maps: RandomMaps, seed: int, count: int, n: int, backend: str) -> tuple[np.ndarray, float]:
     """‖Z_2n(x0) − Z_n(y0)‖ of every replica, x0 = 0 and y0 = (1, …, 1), and the size of the states."""
     longer, shorter = (
-        simulate(maps, start, steps, order=BACKWARD, n_replicas=count, seed=seed, backend=backend).states[:, 0]
+        simulated(maps, start, steps, order=BACKWARD, n_replicas=count, seed=seed, backend=backend).states[:, 0]
         for start, steps in ((np.zeros(maps.dim), 2 * n), (np.ones(maps.dim), n))
     )
     return np.linalg.norm(longer - shorter, axis=1), float(max(1.0, np.abs(longer).max(), np.abs(shorter).max()))

@@ -20,7 +20,7 @@ from iterorder.claims.table import ClaimRow
 from iterorder.maps import LogisticRegressionSGD, QuadraticSGD, gallery
 from iterorder.maps.base import RandomMaps
 from iterorder.orders import BACKWARD, FORWARD
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 
 FORWARD_MOVE, BACKWARD_MOVE = "E|X(n+1) − X(n)|²", "E|Z(n+1) − Z(n)|²"
 #: Increments of one path that are averaged.
@@ -86,7 +86,7 @@ def _logistic(judge: Judge, seed: int, effort: str) -> ClaimRow:
     count, n = replicas(effort, 4_000), 2_500
     # The mean over all maps takes count × 569 numbers, and varies little from one limit to the next.
     few = min(count, 4_000)
-    limits = simulate(
+    limits = simulated(
         maps, x0, n, order=BACKWARD, n_replicas=few, seed=seed, backend=judge.backend, first_replica=count
     ).states[:, 0]
     expected = _mean_square_moves(maps, limits)

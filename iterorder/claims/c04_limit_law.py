@@ -18,7 +18,7 @@ from iterorder.maps import QuadraticSGD, gallery
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.gallery import SIERPINSKI_CORNERS
 from iterorder.orders import BACKWARD
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 from iterorder.wasserstein.to_law import wasserstein_1d_to
 
 GAP = "sup|F_Z − F_π|"
@@ -32,7 +32,7 @@ def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
     count = replicas(effort, 20_000)
 
     def limits(part: str, maps: RandomMaps, n: int) -> np.ndarray:
-        return simulate(
+        return simulated(
             maps,
             np.zeros(maps.dim),
             n,
@@ -109,7 +109,8 @@ def _reshuffled(judge: Judge, seed: int, count: int) -> list[ClaimRow]:
     """The variance at epoch ends is of order h³, that of independent sampling of order h: hσ²/(2−h)."""
     h, minimizers = 0.3, np.array([0.0, 1.0, 2.0, 5.0])
     maps = QuadraticSGD(np.ones(4), minimizers, h, sampling="reshuffle")
-    sample = simulate(maps, [0.0], 120, order=BACKWARD, n_replicas=count, seed=seed, backend=judge.backend).states[:, 0]
+    run = simulated(maps, [0.0], 120, order=BACKWARD, n_replicas=count, seed=seed, backend=judge.backend)
+    sample = run.states[:, 0]
     mean, spread = minimizers.mean(), float(minimizers.var())
     at_ends, independent = reshuffled_variance(h, 4, spread), h * spread / (2.0 - h)
     system = "random reshuffling, N=4"
@@ -123,11 +124,11 @@ def _fresh_steps(judge: Judge, seed: int, effort: str) -> list[ClaimRow]:
     """π is what fresh steps leave unchanged: the limits of some replicas, moved on by steps of others."""
     maps, count, n, fresh = breast_cancer_regression(), replicas(effort, 2_000), 2_500, 100
     # Replicas 0 … R−1 stay, R … 2R−1 move on with the noise of 2R … 3R−1.
-    both = simulate(
+    both = simulated(
         maps, np.zeros(maps.dim), n, order=BACKWARD, n_replicas=2 * count, seed=seed, backend=judge.backend
     ).states[:, 0]
     moved, from_origin = (
-        simulate(
+        simulated(
             maps, start, fresh, n_replicas=count, seed=seed, backend=judge.backend, first_replica=2 * count
         ).states[:, 0]
         for start in (both[count:], np.zeros(maps.dim))

@@ -27,7 +27,7 @@ from iterorder.convergence.rates import fit_rate
 from iterorder.convergence.resampling import RESAMPLES
 from iterorder.maps import AffineMaps, gallery
 from iterorder.orders import BACKWARD, FORWARD
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 from iterorder.wasserstein import wasserstein_1d
 from iterorder.wasserstein.to_law import wasserstein_1d_to
 
@@ -76,7 +76,7 @@ def _to_uniform(judge: Judge, seed: int, count: int) -> ClaimRow:
     from scipy.stats import uniform
 
     n = 3
-    states = simulate(
+    states = simulated(
         gallery.two_point_quadratic(0.5), [0.0], n, n_replicas=count, seed=seed, backend=judge.backend
     ).states[:, 0, 0]
     distance = wasserstein_1d_to(states, uniform())
@@ -87,9 +87,9 @@ def _to_uniform(judge: Judge, seed: int, count: int) -> ClaimRow:
 def _between_ensembles(judge: Judge, seed: int, count: int) -> ClaimRow:
     """Independent ensembles from 0 and 4: nonnegative slopes on the line make the synchronous coupling optimal."""
     n = 3
+    how: dict = {"n_replicas": count, "seed": seed, "backend": judge.backend}
     first, second = (
-        simulate(MILD, [x0], n, n_replicas=count, seed=seed, backend=judge.backend, first_replica=start).states[:, 0, 0]
-        for x0, start in ((0.0, 0), (4.0, count))
+        simulated(MILD, [x0], n, first_replica=start, **how).states[:, 0, 0] for x0, start in ((0.0, 0), (4.0, count))
     )
     # The interval [0, 5] between the fixed points holds both ensembles.
     allowed = judge.transport_allowance(count, 5.0, samples=2)
@@ -121,7 +121,7 @@ def _rate(judge: Judge, seed: int, count: int) -> ClaimRow:
 def _mean_square(judge: Judge, system: str, maps: AffineMaps, seed: int, count: int, n: int) -> ClaimRow:
     """The coupling of x0 with a stationary start: E‖X_n−Y_n‖² ≤ r_2^(2n) E‖x0−Y_0‖², and W_2² is at most its left."""
     depth, formulas, x0 = 200, AffineSystem.of(maps), np.zeros(maps.dim)
-    stationary = simulate(
+    stationary = simulated(
         maps, x0, depth, order=BACKWARD, n_replicas=count, seed=seed, backend=judge.backend, first_replica=count
     ).states[:, 0]
     coupling = coupling_distance(

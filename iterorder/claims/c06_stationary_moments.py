@@ -18,7 +18,7 @@ from iterorder.claims.systems import diabetes_regression, random_affine
 from iterorder.claims.table import ClaimRow
 from iterorder.maps import QuadraticSGD, gallery
 from iterorder.maps.base import RandomMaps
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 from iterorder.theory import theory
 
 CURVATURES, MINIMIZERS = np.array([0.5, 1.0, 1.5, 2.0, 3.0]), np.array([2.0, -1.0, 0.0, 1.0, 4.0])
@@ -56,7 +56,7 @@ def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
 
 def _sample(maps: RandomMaps, n: int, count: int, seed: int, backend: str) -> np.ndarray:
     """Independent forward iterates from the stationary mean, so that only the covariance has a transient."""
-    return simulate(maps, AffineSystem.of(maps).mean, n, n_replicas=count, seed=seed, backend=backend).states[:, 0]
+    return simulated(maps, AffineSystem.of(maps).mean, n, n_replicas=count, seed=seed, backend=backend).states[:, 0]
 
 
 def _rows(judge: Judge, system, formulas: AffineSystem, sample, *, bias=0.0, control=False) -> list[ClaimRow]:
@@ -94,7 +94,7 @@ def _variance(judge: Judge, seed: int, maps: QuadraticSGD, count: int) -> ClaimR
     mean = (CURVATURES * MINIMIZERS).mean() / curvature
     noise = (CURVATURES**2 * (MINIMIZERS - mean) ** 2).mean()
     variance = h * noise / (2.0 * curvature - h * (CURVATURES**2).mean())
-    states = simulate(maps, [mean], 100, n_replicas=count, seed=seed, backend=judge.backend).states[:, 0, 0]
+    states = simulated(maps, [mean], 100, n_replicas=count, seed=seed, backend=judge.backend).states[:, 0, 0]
     return judge.mean("five quadratics, batch 1, h=0.3", "variance", variance, (states - mean) ** 2)
 
 

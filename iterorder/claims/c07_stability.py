@@ -16,7 +16,7 @@ from iterorder.claims.registry import Claim, replicas, stream
 from iterorder.claims.table import ClaimRow
 from iterorder.maps import GaussianRegressionSGD, QuadraticSGD
 from iterorder.orders import BACKWARD
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 from iterorder.theory import stability_boundary, theory
 from iterorder.theory.gaussian import abs_moment
 
@@ -56,7 +56,7 @@ def _settles(judge: Judge, system, maps, count, seed, *, control=False) -> Claim
 
     Z_2n − Z_n = P_n·(x0' − x0) with an independent forward iterate x0': E|Z_2n − Z_n|^s ≤ ρ^n E|b|^s/(1−ρ), ρ = E|a|^s.
     """
-    run = simulate(
+    run = simulated(
         maps, [0.0], 2 * N, order=BACKWARD, n_replicas=count, seed=seed, backend=judge.backend, save_steps=[N, 2 * N]
     )
     moved = float(np.abs(run.states[:, 1, 0] - run.states[:, 0, 0]).max())

@@ -14,7 +14,7 @@ from iterorder.claims.registry import Claim, replicas, stream
 from iterorder.claims.systems import line_maps
 from iterorder.claims.table import ClaimRow
 from iterorder.maps import GaussianRegressionSGD
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 from iterorder.theory import theory
 
 # The share of the samples that count as tail, and what the law may differ from a power there, as a share of κ.
@@ -44,7 +44,7 @@ def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
 
 
 def _sample(maps, count: int, seed: int, backend: str) -> np.ndarray:
-    return np.abs(simulate(maps, [0.0], N, n_replicas=count, seed=seed, backend=backend).states[:, 0, 0])
+    return np.abs(simulated(maps, [0.0], N, n_replicas=count, seed=seed, backend=backend).states[:, 0, 0])
 
 
 def _row(judge: Judge, system, kappa, sample, *, control=False) -> ClaimRow:

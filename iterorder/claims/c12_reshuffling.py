@@ -13,7 +13,7 @@ from iterorder.claims.laws import reshuffled_variance
 from iterorder.claims.registry import Claim, replicas, stream
 from iterorder.claims.table import ClaimRow
 from iterorder.maps import QuadraticSGD
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 from iterorder.theory import theory
 
 MINIMIZERS = np.array([-2.0, -1.0, 0.0, 0.5, 2.5])
@@ -30,7 +30,7 @@ def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
     assert covariance is not None
     # (1−h)^(2·60·5) of the start is left after 60 epochs: below rounding.
     count = replicas(effort, 20_000)
-    run = simulate(
+    run = simulated(
         maps, [MINIMIZERS.mean()], 60 * n, n_replicas=count, seed=stream(seed, "C12", "epochs"), backend=judge.backend
     )
     squares = (run.states[:, 0, 0] - MINIMIZERS.mean()) ** 2

@@ -15,7 +15,7 @@ from iterorder.claims.systems import diabetes_regression, random_affine
 from iterorder.claims.table import ClaimRow
 from iterorder.maps.base import RandomMaps
 from iterorder.orders import BACKWARD, FORWARD
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 from iterorder.theory import theory
 
 
@@ -41,7 +41,7 @@ def _rows(judge: Judge, system: str, maps: RandomMaps, epochs: int) -> list[Clai
     end = epochs * cycle_length
     steps = end + np.arange(1, cycle_length + 1)
     forward, backward = (
-        simulate(
+        simulated(
             maps, np.zeros(maps.dim), steps[-1], order=order, seed=0, backend=judge.backend, save_steps=steps
         ).states[0]
         for order in (FORWARD, BACKWARD)

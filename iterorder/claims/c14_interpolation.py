@@ -20,7 +20,7 @@ from iterorder.claims.table import ClaimRow
 from iterorder.maps import LinearRegressionSGD, QuadraticSGD
 from iterorder.maps.base import RandomMaps
 from iterorder.orders import BACKWARD, FORWARD
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 
 
 def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
@@ -54,7 +54,7 @@ def _diabetes(judge: Judge, seed: int, count: int) -> list[ClaimRow]:
 
 def _row(judge: Judge, system, maps: RandomMaps, target, n, count, seed, order, *, control=False) -> ClaimRow:
     """The largest distance of the iterate from θ*; for a control the smallest."""
-    states = simulate(
+    states = simulated(
         maps, np.zeros(maps.dim), n, order=order, n_replicas=count, seed=seed, backend=judge.backend
     ).states[:, 0]
     distances = np.linalg.norm(states - target, axis=1)
@@ -66,7 +66,7 @@ def _row(judge: Judge, system, maps: RandomMaps, target, n, count, seed, order, 
 
 def _settles(judge: Judge, system, maps: RandomMaps, n, count, seed) -> ClaimRow:
     """The backward iterate with noise in the labels: at rest all the same (C2)."""
-    run = simulate(
+    run = simulated(
         maps,
         np.zeros(maps.dim),
         2 * n,

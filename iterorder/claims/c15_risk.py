@@ -20,7 +20,7 @@ from iterorder.claims.table import ClaimRow
 from iterorder.maps import QuadraticSGD
 from iterorder.maps.base import RandomMaps
 from iterorder.orders import BACKWARD
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 
 
 def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
@@ -51,8 +51,8 @@ def _rows(judge: Judge, system: str, maps: RandomMaps, curvature, tail: int, cou
         return 0.5 * np.einsum("ri,ij,rj->r", states - mean, curvature, states - mean)
 
     # Disjoint replicas: the three ensembles are independent.
-    backward = simulate(maps, mean, n, order=BACKWARD, n_replicas=count, seed=seed, backend=judge.backend).states[:, 0]
-    forward = simulate(maps, mean, n, n_replicas=count, seed=seed, backend=judge.backend, first_replica=count).states[
+    backward = simulated(maps, mean, n, order=BACKWARD, n_replicas=count, seed=seed, backend=judge.backend).states[:, 0]
+    forward = simulated(maps, mean, n, n_replicas=count, seed=seed, backend=judge.backend, first_replica=count).states[
         :, 0
     ]
     steps = np.arange(tail + 1, n + 1)

@@ -15,7 +15,7 @@ from iterorder.claims.judge import EPS, Judge
 from iterorder.claims.registry import Claim, stream
 from iterorder.claims.table import ClaimRow
 from iterorder.maps import CustomMaps
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 
 G = 1.5
 GRID = [(h, decay) for h in (0.05, 0.2, 0.8) for decay in (0.02, 0.1, 0.4)]
@@ -74,10 +74,10 @@ def _measured(h: float, decay: float, seed: int, backend: str) -> tuple[float, f
     slow = abs(2.0 * (1.0 - h * decay) ** 2 - 1.0)
     n = 64 + math.ceil(40.0 / -math.log(max(slow, 0.5)))
     start = math.sqrt(1.01 * target)
-    run = simulate(maps, [start, 0.0], n, seed=seed, backend=backend, save_steps="all").states[0]
+    run = simulated(maps, [start, 0.0], n, seed=seed, backend=backend, save_steps="all").states[0]
     squares = (run**2).sum(axis=1)
     # One step from 1.0001·r*: the second order of the map is below 1e-4 there.
-    near = simulate(maps, [math.sqrt(1.0001 * target), 0.0], 1, seed=seed, backend=backend).states[0, 0]
+    near = simulated(maps, [math.sqrt(1.0001 * target), 0.0], 1, seed=seed, backend=backend).states[0, 0]
     factor = (float((near**2).sum()) / target - 1.0) / 1e-4
     turn = float(run[-1] @ run[-2]) / math.sqrt(squares[-1] * squares[-2])
     # Steps until a distance of 1 % has become 0.01 %: log 100/log(1/factor), as far as that is linear.
@@ -88,7 +88,7 @@ def _measured(h: float, decay: float, seed: int, backend: str) -> tuple[float, f
 
 
 def _without_decay(seed: int, backend: str) -> float:
-    run = simulate(
+    run = simulated(
         normalised_weights(0.2, 0.0), [1.0, 0.0], 4000, seed=seed, backend=backend, save_steps=[2000, 4000]
     ).states[0]
     squares = (run**2).sum(axis=1)

@@ -16,7 +16,7 @@ from iterorder.claims.registry import Claim, stream
 from iterorder.claims.table import ClaimRow
 from iterorder.maps import AffineMaps, CustomMaps
 from iterorder.orders import BACKWARD, FORWARD
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 
 FACTORS = (3.0, 5.0, 7.0, 9.0, 11.0)
 H, N_CONTRACTING = 0.1, 400
@@ -79,7 +79,7 @@ def _contracting(seed: int, order, backend: str) -> float:
         maps = CustomMaps(_quadratic, dim=1, noise="index", n_maps=2, params=(H, k, [0.0, 1.0]), lipschitz=1.0 - H)
         part = stream(seed, "C17", "contracting")
         run = {"order": order, "n_replicas": 20, "seed": part, "save_steps": "all", "backend": backend}
-        return simulate(maps, [0.5], N_CONTRACTING, **run).states
+        return simulated(maps, [0.5], N_CONTRACTING, **run).states
 
     reference = states(1.0)
     return max(float(np.abs(states(k) - reference).max()) for k in FACTORS)
@@ -91,7 +91,7 @@ def _starts(seed: int) -> np.ndarray:
 
 def _chaotic_paths(seed: int, k: float, backend: str) -> np.ndarray:
     maps = CustomMaps(_chaotic, dim=1, params=(k,))
-    return simulate(
+    return simulated(
         maps, _starts(seed), N_EXPANDING, n_replicas=STARTS, seed=0, backend=backend, save_steps="all"
     ).states[:, :, 0]
 
@@ -125,7 +125,7 @@ def _heat(judge: Judge, dt: float, *, plane=False) -> ClaimRow:
     maps = AffineMaps((np.eye(len(laplacian)) + dt * laplacian)[None], np.zeros((1, len(laplacian))))
     signs = np.cos(np.pi * np.arange(SIDE if plane else POINTS)).round()
     start = np.outer(signs, signs).ravel() if plane else signs
-    end = simulate(maps, start, HEAT_STEPS, seed=0, backend=judge.backend).states[0, 0]
+    end = simulated(maps, start, HEAT_STEPS, seed=0, backend=judge.backend).states[0, 0]
     factor = abs(1.0 - (8.0 if plane else 4.0) * dt)
     name = f"heat equation in {'the plane' if plane else 'one dimension'}, dt={dt}"
     # The roundings of a step, of five or nine terms, are multiplied by at most the same factor from there on.
@@ -137,7 +137,7 @@ def _restrained(judge: Judge, dt: float) -> ClaimRow:
     """u → tanh of the same step: the amplitude grows to the root of tanh((4·dt − 1)u) = u, and stays."""
     maps = CustomMaps(_saturated, dim=POINTS, params=(dt,))
     signs = np.cos(np.pi * np.arange(POINTS)).round()
-    end = simulate(maps, 1e-8 * signs, 600, seed=0, backend=judge.backend).states[0, 0]
+    end = simulated(maps, 1e-8 * signs, 600, seed=0, backend=judge.backend).states[0, 0]
     factor, root = 4.0 * dt - 1.0, 1.0
     for _ in range(200):
         root = math.tanh(factor * root)
@@ -148,7 +148,7 @@ def _restrained(judge: Judge, dt: float) -> ClaimRow:
 def _plain(dt: float, backend: str) -> float:
     maps = AffineMaps((np.eye(POINTS) + dt * _laplacian(False))[None], np.zeros((1, POINTS)))
     signs = np.cos(np.pi * np.arange(POINTS)).round()
-    return float(np.abs(simulate(maps, 1e-8 * signs, 600, seed=0, backend=backend).states).max())
+    return float(np.abs(simulated(maps, 1e-8 * signs, 600, seed=0, backend=backend).states).max())
 
 
 CLAIM = Claim("C17", "restrained instability: when the last bits matter", 0, check)

@@ -12,7 +12,7 @@ from iterorder.claims.judge import Judge
 from iterorder.claims.registry import Claim, replicas, stream
 from iterorder.claims.table import ClaimRow
 from iterorder.maps import gallery
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 
 SAVES = [5, 20, 80]
 
@@ -23,18 +23,18 @@ def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
     maps, count = gallery.reflected_walk(), replicas(effort, 20_000)
     part = stream(seed, "C19", "walk")
     low, high = (
-        simulate(maps, [start], SAVES[-1], n_replicas=count, seed=part, backend=judge.backend, save_steps=SAVES).states[
-            :, :, 0
-        ]
+        simulated(
+            maps, [start], SAVES[-1], n_replicas=count, seed=part, backend=judge.backend, save_steps=SAVES
+        ).states[:, :, 0]
         for start in (0.0, 1.0)
     )
     gaps = np.abs(high - low)
     last, n = gaps[:, -1], SAVES[-1]
     # From a start that is stationary: 1 − √(1−u) has the density 2(1−x).
     starts = 1.0 - np.sqrt(np.random.default_rng(stream(seed, "C19", "start")).uniform(size=(count, 1)))
-    later = simulate(maps, starts, 30, n_replicas=count, seed=stream(seed, "C19", "law"), backend=judge.backend).states[
-        :, 0, 0
-    ]
+    later = simulated(
+        maps, starts, 30, n_replicas=count, seed=stream(seed, "C19", "law"), backend=judge.backend
+    ).states[:, 0, 0]
     # Each step rounds numbers below one, and keeps distances: n roundings move a gap by at most n·eps.
     return [
         *(

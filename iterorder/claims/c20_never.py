@@ -14,7 +14,7 @@ from iterorder.claims.table import ClaimRow
 from iterorder.convergence import diagnose
 from iterorder.maps import gallery
 from iterorder.orders import BACKWARD
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 
 RESIDUES, N = 5, 400
 
@@ -45,7 +45,7 @@ def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
 
 def _last_two(maps, count: int, seed: int, backend: str) -> np.ndarray:
     """Z_n and Z_(n+1), shape (count, 2)."""
-    run = simulate(
+    run = simulated(
         maps, [0.0], N + 1, order=BACKWARD, n_replicas=count, seed=seed, backend=backend, save_steps=[N, N + 1]
     )
     return run.states[:, :, 0]

@@ -17,7 +17,7 @@ from iterorder.claims.systems import diabetes_regression, rounding_bound
 from iterorder.claims.table import ClaimRow
 from iterorder.maps import gallery
 from iterorder.orders import BACKWARD, FORWARD, Window
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 
 
 def check(seed: int, effort: str, judge: Judge) -> list[ClaimRow]:
@@ -36,7 +36,7 @@ def _two_point(judge: Judge, seed: int, count: int) -> list[ClaimRow]:
     for order in (FORWARD, BACKWARD, Window(width), Window(start=start)):
         # The forward ensemble is independent of the sliding one, to compare their laws.
         first = count if order == FORWARD else 0
-        run = simulate(
+        run = simulated(
             maps,
             [0.25],
             n + 1,
@@ -107,7 +107,7 @@ def _diabetes(judge: Judge, seed: int, effort: str) -> list[ClaimRow]:
         )
         for name, order in (("forward", FORWARD), (f"sliding, w = {width}", Window(width)))
     ]
-    anchored = simulate(
+    anchored = simulated(
         maps,
         formulas.mean,
         n + width + 1,

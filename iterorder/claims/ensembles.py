@@ -8,7 +8,7 @@ import numpy as np
 
 from iterorder.maps.base import RandomMaps
 from iterorder.orders import FORWARD, Order
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 
 #: Numbers in the states that are in memory at once: 64 MB.
 CHUNK_ENTRIES = 8_000_000
@@ -45,7 +45,7 @@ def path_statistics(
     chunk = max(1, CHUNK_ENTRIES // (len(steps) * maps.dim))
     parts = []
     for first in range(0, count, chunk):
-        run = simulate(
+        run = simulated(
             maps,
             x0,
             int(steps[-1]),

@@ -11,6 +11,7 @@ from iterorder.arrays import as_array
 from iterorder.certificates import fewer_steps
 from iterorder.convergence.norms import mean_and_variance, power_mean
 from iterorder.convergence.replica_blocks import Ensemble, check_table_size
+from iterorder.device_arrays import to_numpy
 from iterorder.errors import DivergenceError, InvalidInputError
 from iterorder.lengths import euclidean_norm
 from iterorder.orders import FORWARD, Order
@@ -150,8 +151,8 @@ def coupling_distance(
     with reported(progress, "coupling") as report:
         for block, (first, second) in ensemble.in_blocks(save_steps, n_saved, report):
             with np.errstate(over="ignore", invalid="ignore"):
-                per_replica[block] = euclidean_norm(first.states - second.states)
-            size = np.maximum(euclidean_norm(first.states), euclidean_norm(second.states))
+                per_replica[block] = to_numpy(euclidean_norm(first.states - second.states))
+            size = to_numpy(np.maximum(euclidean_norm(first.states), euclidean_norm(second.states)))
             sizes.append(power_mean(size, p))
             counts.append(len(size))
             diverged[block] = _earlier(first.diverged_at, second.diverged_at)

@@ -13,6 +13,7 @@ from iterorder.convergence.norms import path_diameters
 from iterorder.convergence.replica_blocks import Ensemble
 from iterorder.convergence.steadiness import SAME_ATOM, growth_interval, steadiness
 from iterorder.convergence.verdict import POINT_RATIO, Measured, verdict
+from iterorder.device_arrays import along_steps, to_numpy
 from iterorder.lengths import euclidean_norm
 from iterorder.maps import RandomMaps
 from iterorder.orders import Order
@@ -262,11 +263,11 @@ def _run(ensemble: Ensemble, steps, compared, progress) -> _Paths:
     places = np.searchsorted(steps, compared)
     for block, (run,) in ensemble.in_blocks(steps, len(steps), progress):
         for window, diameters, moves in zip(chosen, result.diameters, result.moves, strict=True):
-            states = run.states[:, window]
-            diameters[block] = path_diameters(states)
-            moves[block] = windows.roughness(states, steps[window], order_of_moves)
-        result.size[block] = euclidean_norm(run.states).max(axis=1)
-        result.compared[:, block] = run.states[:, places].swapaxes(0, 1)
+            states = along_steps(run.states, window)
+            diameters[block] = to_numpy(path_diameters(states))
+            moves[block] = to_numpy(windows.roughness(states, steps[window], order_of_moves))
+        result.size[block] = to_numpy(euclidean_norm(run.states).max(axis=1))
+        result.compared[:, block] = to_numpy(along_steps(run.states, places)).swapaxes(0, 1)
         result.diverged[block] = run.diverged_at >= 0
     return result
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from iterorder.device_arrays import at_once, namespace_of
 from iterorder.lengths import scale_of
 
 # Numbers that are held at once: powers of a table, or squared distances of all pairs. They stay in the second cache.
@@ -113,14 +114,14 @@ def path_diameters(paths: np.ndarray) -> np.ndarray:
     array([5.])
     """
     dim = paths.shape[2]
-    diameters = np.full(len(paths), np.inf)
+    diameters = namespace_of(paths).full(len(paths), np.inf)
     finite = np.isfinite(paths).all(axis=(1, 2))
     with np.errstate(over="ignore"):
         if dim == 1:
             diameters[finite] = np.ptp(paths[finite, :, 0], axis=1)
             return diameters
         kept = np.flatnonzero(finite)
-        size = max(1, BLOCK // max(1, paths.shape[1] ** 2))
+        size = max(1, at_once(paths, BLOCK) // max(1, paths.shape[1] ** 2))
         for first in range(0, len(kept), size):
             rows = kept[first : first + size]
             diameters[rows] = _largest_distances(paths[rows])
@@ -134,11 +135,11 @@ def _largest_distances(paths: np.ndarray) -> np.ndarray:
     """
     # Halves: the difference of two finite numbers may overflow, that of their halves cannot.
     offsets = 0.5 * paths - 0.5 * paths[:, :1]
-    scale = scale_of(np.abs(offsets).max(axis=(1, 2), initial=0.0))
+    scale = scale_of(np.abs(offsets).max(axis=(1, 2)))
     offsets /= scale[:, None, None]
     squares = np.einsum("nkd,nkd->nk", offsets, offsets)[:, :, None]
     ones = np.ones_like(squares)
     left = np.concatenate((offsets, squares, ones), axis=2)
     right = np.concatenate((-2.0 * offsets, ones, squares), axis=2)
     gaps = left @ np.swapaxes(right, 1, 2)  # the sum of all three, in one product
-    return 2.0 * scale * np.sqrt(np.maximum(gaps.max(axis=(1, 2), initial=0.0), 0.0))
+    return 2.0 * scale * np.sqrt(np.maximum(gaps.max(axis=(1, 2)), 0.0))

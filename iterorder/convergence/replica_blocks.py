@@ -21,6 +21,8 @@ from iterorder.validation import MAX_STEPS, as_int, as_seed
 # longer than the simulation; up to the second number where it takes that to keep every core busy.
 BLOCK_BYTES, MOST_BYTES = 2**24, 2**26
 BUSY_REPLICAS = 1024
+# Those of a GPU, which wants many replicas at a time.
+DEVICE_BYTES = 2**29
 
 
 def check_table_size(n_replicas: int, n_saved: int) -> None:
@@ -89,7 +91,8 @@ class Ensemble:
             One for each start.
         """
         each = 8 * self.maps.dim * max(1, n_saved)
-        size = max(1, BLOCK_BYTES // each, min(BUSY_REPLICAS, MOST_BYTES // each))
+        busy = BLOCK_BYTES if self.backend == "cpu" else DEVICE_BYTES
+        size = max(1, busy // each, min(BUSY_REPLICAS, MOST_BYTES // each))
         total = len(self.starts) * self.n_replicas
         for first in range(0, self.n_replicas, size):
             block = slice(first, min(first + size, self.n_replicas))

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from iterorder.device_arrays import along_steps, at_once, contiguous, namespace_of
 from iterorder.lengths import BLOCK, euclidean_norm
 from iterorder.maps import RandomMaps
 
@@ -70,14 +71,14 @@ def roughness(states: np.ndarray, steps: np.ndarray, order: int) -> np.ndarray:
     """
     starts = np.flatnonzero(steps[order:] - steps[:-order] == order)
     n, k, dim = states.shape
-    means, rows = np.empty(n), max(1, BLOCK // max(1, k * dim))
+    means, rows = namespace_of(states).empty(n), max(1, at_once(states, BLOCK) // max(1, k * dim))
     with np.errstate(over="ignore", invalid="ignore"):
         for first in range(0, n, rows):
-            moves = np.ascontiguousarray(states[first : first + rows]).reshape(-1, k * dim)
+            moves = contiguous(states[first : first + rows]).reshape(-1, k * dim)
             for _ in range(order):  # a step further along an axis without a short one inside it
                 moves = moves[:, dim:] - moves[:, :-dim]
             lengths = euclidean_norm(moves.reshape(len(moves), k - order, dim))
-            means[first : first + rows] = lengths[:, starts].mean(axis=1)
+            means[first : first + rows] = along_steps(lengths, starts).mean(axis=1)
     return means
 
 

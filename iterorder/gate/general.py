@@ -17,7 +17,7 @@ from iterorder.lengths import euclidean_norm
 from iterorder.maps import RandomMaps
 from iterorder.orders import BACKWARD, FORWARD
 from iterorder.progress import Progress, Report, as_progress, part, reported
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 from iterorder.theory import Theory, theory
 
 #: Statistical tests of one system.
@@ -112,7 +112,7 @@ def _judged(
 
     def states(order, n, stream_part, saves=None, share=None) -> np.ndarray:
         how: dict = {"order": order, "n_replicas": count, "seed": stream_part, "backend": backend, "progress": share}
-        run = simulate(maps, x0, n, save_steps=saves, **how)
+        run = simulated(maps, x0, n, save_steps=saves, **how)
         return np.where(np.isnan(run.states), np.inf, run.states)  # one that diverged is beyond all others
 
     judge = {k: Judge(f"C{k}", level, backend) for k in range(1, 6)}

@@ -6,7 +6,6 @@ from typing import Protocol
 
 import numpy as np
 
-from iterorder.errors import BackendUnavailableError
 from iterorder.kernels.problem import Out, Problem
 from iterorder.progress import Report
 from iterorder.validation import as_choice
@@ -15,7 +14,10 @@ BACKENDS = ("cpu", "cuda")
 
 
 class Backend(Protocol):
-    """Runs of a problem. All report their share of the maps that they apply, and give the same bits on any split."""
+    """Runs of a problem. All report their share of the maps that they apply, and give the same bits on any split.
+
+    States are arrays of the backend, NumPy's or CuPy's; what else comes back is NumPy's.
+    """
 
     def forward(self, problem: Problem, report: Report | None = None) -> Out:
         """The forward iterates, with the step at which each replica left the finite numbers."""
@@ -42,17 +44,21 @@ def as_backend(name) -> str:
     """The name of a backend that can be used here; a `BackendUnavailableError` says why another cannot."""
     name = as_choice("backend", name, BACKENDS)
     if name == "cuda":
-        reason = "this version has no CUDA kernels yet: use backend='cpu'"
-        raise BackendUnavailableError(f"backend is 'cuda': {reason}", reason)
+        from iterorder.kernels.device.availability import require
+
+        require()
     return name
 
 
-def backend_named(name: str) -> Backend:
-    """The backend of a name that `as_backend` has let pass.
+def backend_named(name: str, chunk: int | None = None) -> Backend:
+    """The backend of a name that `as_backend` has let pass; `chunk` replicas at a time on a GPU.
 
     Numba takes longer to import than the rest of iterorder together: only a simulation pays for it.
     """
-    as_backend(name)
+    if as_backend(name) == "cuda":
+        from iterorder.kernels.device.backend import Cuda
+
+        return Cuda(chunk)
     from iterorder.kernels.cpu.backend import Cpu
 
     return Cpu()

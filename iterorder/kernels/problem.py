@@ -1,4 +1,4 @@
-"""What every order of composition is asked, and what it answers: arrays of the host, whatever computes them."""
+"""What every order of composition is asked, and what it answers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from iterorder.device_arrays import contiguous
 from iterorder.forms import Form
 from iterorder.sampling import FreshNoise, Sampling
 
@@ -32,7 +33,7 @@ class Problem:
     seed : int
     place : Place
     x0 : ndarray of float64 or float32, shape (replicas, dim)
-        Contiguous; its type is that of the arithmetic.
+        Its type is that of the arithmetic. Contiguous, or for a GPU one start of all replicas; it may live there.
     saves : ndarray of int64, shape (saved,)
         Increasing numbers of steps after which to save.
     """
@@ -51,7 +52,7 @@ class Problem:
     def continued(self, x0: np.ndarray, steps: int, saves: np.ndarray) -> Problem:
         """The run that goes on from the states `x0` after so many steps, with saves counted from there."""
         place = self.place._replace(first_step=self.place.first_step + steps)
-        return dataclasses.replace(self, place=place, x0=np.ascontiguousarray(x0), saves=saves)
+        return dataclasses.replace(self, place=place, x0=contiguous(x0), saves=saves)
 
 
 class Out(NamedTuple):

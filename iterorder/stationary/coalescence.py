@@ -11,7 +11,7 @@ from iterorder.lengths import euclidean_norm
 from iterorder.maps import RandomMaps
 from iterorder.noise import MAX_REPLICAS, uniforms
 from iterorder.progress import Report, part
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 from iterorder.stationary.products import NotReachedError, epoch_of
 
 # Steps and replicas of the run that shows how far the states spread, and how much farther the starts lie.
@@ -73,7 +73,7 @@ def _reached(maps: RandomMaps, x0: np.ndarray, seed: int, backend: str) -> np.nd
     saves = np.arange(0, PROBE_STEPS + 1, 8)
     try:
         probe: dict = {"n_replicas": PROBE_REPLICAS, "seed": seed, "backend": backend}
-        run = simulate(maps, x0, PROBE_STEPS, save_steps=saves, **probe)
+        run = simulated(maps, x0, PROBE_STEPS, save_steps=saves, **probe)
     except DivergenceError as error:
         advice = maps.smaller_steps
         raise DivergenceError(
@@ -106,7 +106,7 @@ def _directions(dim: int, seed: int) -> np.ndarray:
 def _stays_finite(maps: RandomMaps, start: np.ndarray, seed: int, backend: str) -> bool:
     """Whether all runs from a start do for the steps of the probe."""
     try:
-        ends = simulate(maps, start, PROBE_STEPS, n_replicas=PROBE_REPLICAS, seed=seed, backend=backend).states
+        ends = simulated(maps, start, PROBE_STEPS, n_replicas=PROBE_REPLICAS, seed=seed, backend=backend).states
     except DivergenceError:
         return False
     return bool(np.isfinite(ends).all())
@@ -241,7 +241,7 @@ def _iterates(maps, start, steps, chunk, seed, backend, report=None) -> np.ndarr
 
 def _backward(maps, start, steps, chunk, seed, backend, report=None) -> np.ndarray:
     replicas: dict = {"n_replicas": chunk.stop - chunk.start, "first_replica": chunk.start, "backend": backend}
-    return simulate(maps, start, steps, order="backward", seed=seed, progress=report, **replicas).states[:, 0]
+    return simulated(maps, start, steps, order="backward", seed=seed, progress=report, **replicas).states[:, 0]
 
 
 def _runs(open_samples: np.ndarray) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ import numpy as np
 from iterorder.errors import DivergenceError, NotContractiveError
 from iterorder.lengths import euclidean_norm
 from iterorder.maps import RandomMaps
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 from iterorder.stationary.products import epoch_of
 
 # How far these starts lie, in units of the distances of those that have met.
@@ -72,7 +72,7 @@ def _ends(maps: RandomMaps, starts: np.ndarray, steps: int, seed: int, backend: 
     starts, count = np.where(inside, starts, 0.0), len(starts)
     options: dict = {"n_replicas": count, "noise": "shared", "seed": seed, "backend": backend}
     try:
-        run = simulate(maps, starts, steps, order="backward", **options)
+        run = simulated(maps, starts, steps, order="backward", **options)
     except DivergenceError:
         return np.full_like(starts, np.nan)
     return np.where(inside, run.states[:, 0], np.nan)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
+from iterorder.device_arrays import to_numpy
 from iterorder.errors import DivergenceError
 from iterorder.kernels.backends import backend_named
 from iterorder.kernels.problem import Place, Problem
@@ -38,13 +40,13 @@ def rounding_of(maps, sizes, contraction: float, tol: float):
     return total
 
 
-def backward_to(maps, start, n_steps, seed, report: Report | None = None, backend: str = "cpu") -> np.ndarray:
-    """The iterate of sample r after n_steps[r] steps under the maps of replica r, shape (n, d)."""
+def backward_to(maps, start, n_steps, seed, report: Report | None = None, backend: str = "cpu") -> Any:
+    """The iterate of sample r after n_steps[r] steps under the maps of replica r, shape (n, d), on its backend."""
     n_steps = np.ascontiguousarray(n_steps, np.int64)
     starts = np.ascontiguousarray(np.broadcast_to(start, (len(n_steps), maps.dim)))
     problem = Problem(maps.form(), maps.sampling_law, seed, Place(), starts, np.array([n_steps.max()]))
     points = backend_named(backend).backward_to(problem, n_steps, report)
-    gone = ~np.isfinite(points).all(axis=1)
+    gone = to_numpy(~np.isfinite(points).all(axis=1))
     if gone.any():
         advice = maps.smaller_steps
         raise DivergenceError(

@@ -12,7 +12,7 @@ from iterorder.errors import MapCompilationError
 from iterorder.maps import AffineMaps, CustomMaps, QuadraticSGD, RandomMaps
 from iterorder.progress import Report, part
 from iterorder.sampling import FreshNoise
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 from iterorder.theory.contraction import lipschitz_constants
 
 EPS, SMALLEST = float(np.finfo(np.float64).eps), float(np.finfo(np.float64).tiny)
@@ -146,7 +146,7 @@ def _follow(factors, threshold, epoch, n_steps, products, seed, first_replica, m
         saves = saves[done + saves <= max_steps]
         if saves.size == 0:
             raise NotReachedError
-        run = simulate(
+        run = simulated(
             factors,
             current,
             int(saves[-1]),

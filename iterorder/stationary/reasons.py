@@ -10,7 +10,7 @@ from iterorder.errors import DivergenceError, NotContractiveError
 from iterorder.estimate import Estimate
 from iterorder.lengths import euclidean_norm
 from iterorder.maps import RandomMaps
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 from iterorder.stationary.coalescence import NeverMetError
 from iterorder.theory.families import analyse
 from iterorder.theory.undefined import NoLawReachedError, NoMinimizerError, Undefined
@@ -101,7 +101,7 @@ def refuse_expanding(maps: RandomMaps, starts: np.ndarray, tol: float, seed: int
 def _growths(maps: RandomMaps, x0: np.ndarray, seed: int, backend: str) -> tuple[np.ndarray, np.ndarray, bool]:
     """Log growths of small differences, over how many steps, of the replicas that stay finite; and if any vanished."""
     try:
-        near = simulate(maps, x0, SETTLE, n_replicas=REPLICAS, seed=seed, backend=backend).states[:, 0]
+        near = simulated(maps, x0, SETTLE, n_replicas=REPLICAS, seed=seed, backend=backend).states[:, 0]
         size = _sizes(near)
         near, far = (_followed(maps, x, seed, backend) for x in _finite(near, near + SMALL * size))
     except DivergenceError:
@@ -140,7 +140,7 @@ def _sizes(states: np.ndarray) -> np.ndarray:
 
 def _followed(maps: RandomMaps, states: np.ndarray, seed: int, backend: str) -> np.ndarray:
     options: dict = {"n_replicas": REPLICAS, "seed": seed, "backend": backend}
-    return simulate(maps, states, 2 * FOLLOW, first_step=SETTLE, save_steps="all", **options).states
+    return simulated(maps, states, 2 * FOLLOW, first_step=SETTLE, save_steps="all", **options).states
 
 
 def _finite(*states: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from iterorder.arrays import own_array
+from iterorder.device_arrays import to_numpy
 from iterorder.maps import RandomMaps
 from iterorder.shown import call, shown, span
 
@@ -18,7 +20,8 @@ class StationarySample:
     Attributes
     ----------
     points : ndarray, shape (n, d)
-        Sample r is the backward iterate after ``n_steps[r]`` steps of replica r: that of `simulate`, bit for bit.
+        Sample r is the backward iterate after ``n_steps[r]`` steps of replica r: that of `simulate`, bit for bit. With
+        backend="cuda" and a bound, an array of CuPy.
     error_bound : ndarray, shape (n,)
         Euclidean, rounding included. NaN with the certificate "coalescence", which bounds nothing.
     n_steps : ndarray of int64, shape (n,)
@@ -60,4 +63,10 @@ class StationarySample:
 
     def __array__(self, dtype=None, copy: bool | None = None) -> np.ndarray:
         """The points, for NumPy and what reads arrays as it does."""
-        return own_array(self.points, dtype, copy)
+        return own_array(to_numpy(self.points), dtype, copy)
+
+    def to_numpy(self) -> StationarySample:
+        """The same with its points in main memory; itself where they are there."""
+        if isinstance(self.points, np.ndarray):
+            return self
+        return dataclasses.replace(self, points=to_numpy(self.points))

@@ -9,6 +9,7 @@ import numpy as np
 
 from iterorder.bound_trials import check_bounds
 from iterorder.certificates import sure_certificate
+from iterorder.device_arrays import to_numpy
 from iterorder.errors import InvalidInputError, NotContractiveError
 from iterorder.estimate import Estimate
 from iterorder.forms import Stateful
@@ -206,7 +207,7 @@ def _strongest(asked: _Request, report: Report | None) -> StationarySample:
 
 def _finished(maps, start, plan: _Plan, seed: int, tol: float, backend: str, report: Report | None) -> StationarySample:
     points = backward_to(maps, start, plan.n_steps, seed, report, backend)
-    sizes = plan.size if plan.certificate == "sure" else plan.size + euclidean_norm(points)
+    sizes = plan.size if plan.certificate == "sure" else plan.size + to_numpy(euclidean_norm(points))
     bounds = plan.bounds + rounding_of(maps, sizes, plan.contraction, tol)
     spread = np.full(len(points), np.nan)
     return StationarySample(points, bounds, plan.n_steps, plan.certificate, spread, plan.rests_on, seed, maps)

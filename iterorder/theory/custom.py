@@ -10,7 +10,7 @@ import numpy as np
 from iterorder.errors import DivergenceError
 from iterorder.estimate import Estimate
 from iterorder.maps.custom import CustomMaps
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 from iterorder.theory.differences import (
     EPS,
     AffineDifferences,
@@ -152,7 +152,7 @@ def _settled(
     sizes = np.resize(START_SIZES, n_replicas)[:, None]
     starts = sizes * random.standard_normal((n_replicas, maps.dim))
     try:
-        states = simulate(maps, starts, n_steps, n_replicas=n_replicas, seed=seed, backend=backend).states[:, 0]
+        states = simulated(maps, starts, n_steps, n_replicas=n_replicas, seed=seed, backend=backend).states[:, 0]
     except DivergenceError as error:
         if error.trajectory is None:
             raise

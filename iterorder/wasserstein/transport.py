@@ -13,6 +13,7 @@ import sys
 import numpy as np
 
 from iterorder import resources
+from iterorder.device_arrays import to_numpy
 from iterorder.errors import InvalidInputError
 from iterorder.wasserstein.sorted_samples import THREAD_SIZE, distance_between_sorted, thread_map
 
@@ -31,7 +32,7 @@ INSTALL_HINT = "pip install iterorder[transport]"
 
 def rescaled(u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     """Both samples divided by one power of two (exactly), their coordinates then at most 2, and that power."""
-    exponent = int(np.frexp(max(np.abs(u).max(), np.abs(v).max()))[1])
+    exponent = int(np.frexp(max(float(np.abs(u).max()), float(np.abs(v).max())))[1])
     # 2^1024 is no float: at the very top the last halving is left out.
     exponent = min(exponent, sys.float_info.max_exp - 1)
     return np.ldexp(u, -exponent), np.ldexp(v, -exponent), math.ldexp(1.0, exponent)
@@ -99,10 +100,7 @@ def sliced_distance(u: np.ndarray, v: np.ndarray, p: float, n_projections: int, 
     from iterorder.wasserstein.sorted_kernel import project
 
     u_coordinates, v_coordinates = np.ascontiguousarray(u.T), np.ascontiguousarray(v.T)
-    generator = np.random.Generator(np.random.Philox(key=seed))
-    directions = generator.standard_normal((n_projections, u.shape[1]))
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-
+    directions = directions_of(seed, n_projections, u.shape[1])
     workers = resources.threads() if (len(u) + len(v)) * n_projections >= THREAD_SIZE else 1
     width = max(1, min(SLICE_VALUES // max(len(u), len(v)), math.ceil(n_projections / workers)))
     starts = range(0, n_projections, width)
@@ -120,6 +118,18 @@ def sliced_distance(u: np.ndarray, v: np.ndarray, p: float, n_projections: int, 
             each[start : start + width] = [distance_between_sorted(*rows, p) for rows in zip(x, y, strict=True)]
 
     thread_map(fill, range(workers))
+    return over_directions(each, p)
+
+
+def directions_of(seed: int, count: int, dim: int) -> np.ndarray:
+    """Random directions, shape (count, dim)."""
+    generator = np.random.Generator(np.random.Philox(key=seed))
+    directions = generator.standard_normal((count, dim))
+    return directions / np.linalg.norm(directions, axis=1, keepdims=True)
+
+
+def over_directions(each: np.ndarray, p: float) -> float:
+    """The power mean of the distances along directions; the largest for p = inf."""
     largest = float(each.max())
     if p == math.inf or largest == 0:
         return largest
@@ -140,14 +150,14 @@ def gaussian_distance(u: np.ndarray, v: np.ndarray) -> float:
     a, b = _covariance_factor(u), _covariance_factor(v)
     left, _, right = np.linalg.svd(a @ b.T)
     shape = np.linalg.norm(a - left @ right @ b)
-    shift = np.linalg.norm(u.mean(axis=0) - v.mean(axis=0))
+    shift = np.linalg.norm(to_numpy(u.mean(axis=0)) - to_numpy(v.mean(axis=0)))
     return math.hypot(shift, shape)
 
 
 def _covariance_factor(samples: np.ndarray) -> np.ndarray:
     """A square A (d, d) with AᵀA the covariance; from the sample itself, so that no digit is lost to squares."""
     n, dim = samples.shape
-    triangle = np.linalg.qr((samples - samples.mean(axis=0)) / math.sqrt(n), mode="r")
+    triangle = to_numpy(np.linalg.qr((samples - samples.mean(axis=0)) / math.sqrt(n), mode="r"))
     factor = np.zeros((dim, dim))
     factor[: len(triangle)] = triangle
     return factor

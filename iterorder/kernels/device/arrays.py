@@ -19,10 +19,10 @@ OutOfMemory: type[Exception] = MemoryError if SIMULATED else xp.cuda.memory.OutO
 
 
 def to_device(value) -> Any:
-    """An array of the host, or of the device, as one of the device; contiguous, and a start of all rows sent once."""
+    """A copy of an array of the host, or of the device, in its memory; contiguous, and one row of all is sent once."""
     if isinstance(value, np.ndarray) and value.ndim == 2 and value.strides[0] == 0:
         value = xp.broadcast_to(xp.asarray(value[0]), value.shape)
-    return xp.ascontiguousarray(xp.asarray(value))
+    return xp.array(value, order="C")
 
 
 def release() -> None:

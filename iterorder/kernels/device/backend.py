@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from iterorder.device_arrays import shown_bytes, to_numpy
 from iterorder.errors import BackendUnavailableError, InvalidInputError
 from iterorder.kernels.algorithm import is_carried, work
 from iterorder.kernels.device import arrays
 from iterorder.kernels.device.arrays import xp
 from iterorder.kernels.device.run import Packed, Run
-from iterorder.kernels.device.workspace import each_replica, shown_bytes
+from iterorder.kernels.device.workspace import each_replica
 from iterorder.kernels.problem import Out, Problem
 from iterorder.progress import Report, part
 
@@ -79,7 +80,7 @@ class Cuda:
                 size = max(1, min(size, total) // 2)
                 continue
             first = last
-        return out
+        return Out(out.states, to_numpy(out.diverged))
 
     def _room_for_results(self, problem: Problem) -> Out:
         n, dim = problem.x0.shape

@@ -31,11 +31,3 @@ def kept_items(draws: draw_tables.Draws) -> tuple[int, str]:
     if draws.kind == draw_tables.BATCH and draws.batch_size > FEW_POINTS:
         return draws.batch_size, "uint32"
     return 0, "uint32"
-
-
-def shown_bytes(size: int) -> str:
-    """As a number of a unit that a person reads."""
-    for unit, scale in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
-        if size >= scale:
-            return f"{size / scale:,.1f} {unit}"
-    return f"{size} bytes"
