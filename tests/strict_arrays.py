@@ -14,7 +14,15 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 NAME = "strict_cupy"
 #: Functions that are NumPy's of the same name.
-FUNCTIONS = ("arange", "argmax", "abs", "ascontiguousarray", "broadcast_to", "concatenate", "diff", "empty") + (
+FUNCTIONS = [
+    "arange",
+    "argmax",
+    "abs",
+    "ascontiguousarray",
+    "broadcast_to",
+    "concatenate",
+    "diff",
+    "empty",
     "flatnonzero",
     "full",
     "isfinite",
@@ -24,7 +32,7 @@ FUNCTIONS = ("arange", "argmax", "abs", "ascontiguousarray", "broadcast_to", "co
     "tile",
     "where",
     "zeros",
-)
+]
 
 
 class CUDARuntimeError(RuntimeError):

@@ -25,7 +25,7 @@ from tests.systems import EVERY
 if os.environ.get("NUMBA_ENABLE_CUDASIM") != "1":
     pytest.skip("needs NUMBA_ENABLE_CUDASIM=1", allow_module_level=True)
 
-from iterorder.kernels.device import arrays, compilers, launches, walks
+from iterorder.kernels.device import arrays, compilers, launches, long_states, walks
 from iterorder.kernels.device.backend import Cuda
 from iterorder.kernels.device.images import image_of
 from iterorder.kernels.device.states import thread_states
@@ -187,3 +187,34 @@ def test_kernels_are_the_same_objects_for_maps_that_compile_to_the_same():
     assert image_of(one, double) is image_of(other, double)
     assert walks.walk_of(2, 1, image_of(one, double), True) is walks.walk_of(2, 1, image_of(other, double), True)
     assert team_states(20, double, halves_first) is not team_states(20, double)
+
+
+def long_system(kind: str, dim: int):
+    """Systems with states that a team keeps in memory."""
+    rng = np.random.default_rng(dim)
+    features, targets = rng.normal(size=(4, dim)) / np.sqrt(dim), rng.normal(size=4)
+    if kind == "linear":
+        return ito.LinearRegressionSGD(features, targets, 0.3, batch_size=2, ridge=0.1)
+    if kind == "logistic":
+        return ito.LogisticRegressionSGD(features, np.sign(targets), 0.5)
+    if kind == "momentum":
+        return ito.Optimizer(ito.LinearRegressionSGD(features, targets, 0.3), momentum=0.4, weight_decay=0.1)
+    roots = rng.normal(size=(2, dim, dim)) / dim
+    quadratic = ito.QuadraticSGD(roots @ roots.swapaxes(1, 2), rng.normal(size=(2, dim)), 0.2, batch_size=2)
+    return quadratic if kind == "quadratic" else ito.Optimizer(quadratic, weight_decay=0.2)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("kind", "dim"), [("linear", 45), ("linear", 130), ("logistic", 129), ("momentum", 121), ("quadratic", 17)]
+)
+def test_states_in_memory_of_a_team_have_the_bits_of_the_processor(kind, dim, dtype, monkeypatch):
+    """As they are from d = 241 on, here with a lower border; five chains, whole groups and rests."""
+    monkeypatch.setattr(long_states, "MOST_IN_REGISTERS", 1)
+    given = problem(long_system(kind, dim), dtype, saves=[0, 2, 3])
+    for order, run in RUNS.items():
+        np.testing.assert_array_equal(run(Cuda(), given), run(Cpu(), given), err_msg=order)
+
+
+def test_the_border_of_states_in_memory():
+    assert [long_states.is_long(dim, np.dtype(np.float64)) for dim in (240, 241)] == [False, True]

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 
-class States(Protocol):
-    """What a target offers for tuples of numbers, by the names and in the order of `bodies.sums`."""
+class Vectors(Protocol):
+    """What a target offers for vectors, tuples of numbers or whatever holds them."""
 
     @property
     def inline(self) -> Callable:
@@ -28,6 +28,10 @@ class States(Protocol):
     def plus_multiple(self) -> Any:
         """``(x, factor, a)``."""
         ...
+
+
+class States(Vectors, Protocol):
+    """What a target offers for tuples of numbers, by the names and in the order of `bodies.sums`."""
 
     @property
     def multiple(self) -> Any:
@@ -59,7 +63,7 @@ class Slope(Protocol):
         ...
 
 
-def row_added(target: States, dim: int, slope: Slope):
+def row_added(target: Vectors, dim: int, slope: Slope):
     """``(total, x, a, factor, given, zero)``: the total with factor·φ(aᵀx + c)·a for a row (a, c) of data."""
     dot, plus_multiple, folded, move_along = target.dot, target.plus_multiple, slope.folded, slope.apply
 

@@ -13,6 +13,7 @@ from iterorder.errors import BackendUnavailableError, InvalidInputError
 from iterorder.kernels.algorithm import is_carried, work
 from iterorder.kernels.device import arrays
 from iterorder.kernels.device.arrays import xp
+from iterorder.kernels.device.long_states import is_long
 from iterorder.kernels.device.run import Packed, Run
 from iterorder.kernels.device.workspace import each_replica
 from iterorder.kernels.problem import Out, Problem
@@ -43,15 +44,14 @@ class Cuda:
 
     def backward(self, problem: Problem, report: Report | None = None, chosen: str | None = None) -> Out:
         """By "each", a row for each saved iterate of which neighbours meet a map together, or by "incremental"."""
-        chosen = chosen or ("incremental" if is_carried(problem.form, problem.saves) else "each")
+        chosen = chosen or _algorithm(problem)
         if chosen == "incremental":
             return self._run(problem, Run.incremental, problem.form.dim, report)
         return self._run(problem, Run.backward, len(problem.saves), report)
 
     def backward_work(self, problem: Problem) -> int:
         """That of the algorithm that `backward` chooses."""
-        carried = is_carried(problem.form, problem.saves)
-        return work("incremental" if carried else "each", problem.form, problem.saves)
+        return work(_algorithm(problem), problem.form, problem.saves)
 
     def window(self, problem: Problem, width: int, report: Report | None = None) -> Out:
         """Each replica goes forward once."""
@@ -94,6 +94,12 @@ class Cuda:
                 f"numbers), and {shown_bytes(arrays.free_bytes())} of the GPU's memory are free: lower n_replicas, or "
                 "give fewer save_steps"
             ) from error
+
+
+def _algorithm(problem: Problem) -> str:
+    """That of the processor, but where rows of P would be as long as states that stay in memory."""
+    carried = is_carried(problem.form, problem.saves) and not is_long(problem.form.dim, problem.x0.dtype)
+    return "incremental" if carried else "each"
 
 
 def _too_large(each: int, size: int) -> InvalidInputError:

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from iterorder.forms import Affine, Body, Form, Rows, Stateful
-from iterorder.kernels.bodies.steps import Slope, affine_added, position_moved, row_added, velocity_begun
+from iterorder.kernels.bodies.steps import Slope, affine_added, row_added, velocity_begun
 from iterorder.kernels.cpu.packing import lanes_of, padded
 from iterorder.kernels.cpu.profile import AVX512
 from iterorder.kernels.device.compilers import device_function, memory
+from iterorder.kernels.device.long_states import LongStates, is_long, long_states
 from iterorder.kernels.device.memory_states import MemoryStates, memory_states
 from iterorder.kernels.device.own_functions import attempted
 from iterorder.kernels.device.packing import in_threads
@@ -58,11 +59,13 @@ def _(form: Rows, dtype: np.dtype) -> Image:
     return rows_image(_states_of(form, dtype), slope_of(form.slope, dtype), bool(dtype.type(form.shrink) != 1.0))
 
 
-def _states_of(form: Rows, dtype: np.dtype) -> ThreadStates:
+def _states_of(form: Rows, dtype: np.dtype) -> ThreadStates | LongStates:
     """Those in which the processor's steps add the threads of a team in the same order (`kernels.cpu.steps`)."""
     if in_threads(form):
         return thread_states(form.dim, dtype)
     fits = padded(form.dim, dtype) <= AVX512.max_row_vectors * lanes_of(dtype)
+    if is_long(form.dim, dtype):
+        return long_states(form.dim, dtype)
     alone = form.slope.linear and form.batch_size == 1 and fits
     return team_states(form.dim, dtype, halves_first if alone else neighbours_first)
 
@@ -107,12 +110,13 @@ def affine_image(dim: int, single: bool, dtype: np.dtype) -> Image:
 @cache
 def matrix_image(dim: int, dtype: np.dtype) -> Image:
     """The same in many dimensions."""
-    states = team_states(dim, dtype)
+    states = long_states(dim, dtype) if is_long(dim, dtype) else team_states(dim, dtype)
     image, plus, multiple = states.matrix_image, states.plus, states.multiple
+    begun, settled = states.begun, states.settled
 
     @device_function
     def first(x, item, maps):
-        return image(maps, item, x)
+        return begun(image(maps, item, x))
 
     @device_function
     def more(total, x, item, maps):
@@ -120,15 +124,16 @@ def matrix_image(dim: int, dtype: np.dtype) -> Image:
 
     @device_function
     def finish(total, x, step, maps):
-        return multiple(maps.scale, total)
+        return settled(multiple(maps.scale, total))
 
     return Image(states, first, more, finish)
 
 
 @cache
-def rows_image(states: ThreadStates, slope: Slope, ridge: bool) -> Image:
+def rows_image(states: ThreadStates | LongStates, slope: Slope, ridge: bool) -> Image:
     """x → shrink·x − scale·Σ φ(aᵀx + c)·a over the rows of a batch."""
     added, multiple, row = row_added(states, states.dim, slope), states.multiple, states.row(states.dim + 1)
+    settled = states.settled
 
     @device_function
     def more(total, x, item, maps):
@@ -140,7 +145,7 @@ def rows_image(states: ThreadStates, slope: Slope, ridge: bool) -> Image:
 
     @device_function
     def finish(total, x, step, maps):
-        return total
+        return settled(total)
 
     return Image(states, first, more, finish)
 
@@ -149,7 +154,7 @@ def rows_image(states: ThreadStates, slope: Slope, ridge: bool) -> Image:
 def optimizer_image(dim: int, slope: Slope | None, momentum: bool, dtype: np.dtype) -> Image:
     """v → momentum·v + g(x), x → (1 − h·decay)·x − h·v; no slope: affine gradients."""
     parts, states = thread_states(dim, dtype), thread_states(2 * dim if momentum else dim, dtype)
-    begun, moved = velocity_begun(parts, momentum), position_moved(parts)
+    begun, moved = velocity_begun(parts, momentum), parts.moved
     with_gradient, halves, joined = _gradient_added(parts, slope), parts.halves, parts.joined
 
     @device_function
@@ -174,8 +179,10 @@ def optimizer_image(dim: int, slope: Slope | None, momentum: bool, dtype: np.dty
 @cache
 def team_optimizer_image(dim: int, slope: Slope | None, momentum: bool, dtype: np.dtype) -> Image:
     """The same in many dimensions, where the gradient is summed before it meets the velocity."""
-    states = team_states(dim, dtype, from_memory=True, parts=2 if momentum else 1)
-    with_gradient, moved, zeros = _gradient_added(states, slope), position_moved(states), states.zeros
+    size: dict = {"parts": 2 if momentum else 1}
+    long = is_long(dim, dtype)
+    states = long_states(dim, dtype, **size) if long else team_states(dim, dtype, from_memory=True, **size)
+    with_gradient, moved, zeros = _gradient_added(states, slope), states.moved, states.zeros
     halves, joined, plus_multiple = states.halves, states.joined, states.plus_multiple
 
     @device_function
@@ -221,27 +228,36 @@ def step_size(step, maps):
     return maps.optimizer[min(FIRST_STEP_SIZE + step, np.uint64(maps.optimizer.size) - ONE)]
 
 
-def _gradient_added(states: ThreadStates, slope: Slope | None):
+def _gradient_added(states: ThreadStates | LongStates, slope: Slope | None):
     """The total with the gradient of one item, times its weight in the mean."""
-    if slope is None and isinstance(states, TeamStates):
-        image, plus_multiple = states.matrix_image, states.plus_multiple
+    if slope is not None:
+        return _row_gradient(states, slope)
+    if isinstance(states, (TeamStates, LongStates)):
+        return _matrix_gradient(states)
+    affine, numbers = affine_added(states), states.row(states.dim * (states.dim + 1))
 
-        @device_function
-        def with_gradient(total, x, item, maps):
-            return plus_multiple(total, maps.optimizer[ITEM_WEIGHT], image(maps, item, x))
+    @device_function
+    def with_gradient(total, x, item, maps):
+        return affine(total, x, numbers(maps, item), maps.optimizer[ITEM_WEIGHT])
 
-    elif slope is None:
-        affine, numbers = affine_added(states), states.row(states.dim * (states.dim + 1))
+    return with_gradient
 
-        @device_function
-        def with_gradient(total, x, item, maps):
-            return affine(total, x, numbers(maps, item), maps.optimizer[ITEM_WEIGHT])
 
-    else:
-        added, row = row_added(states, states.dim, slope), states.row(states.dim + 1)
+def _row_gradient(states: ThreadStates | LongStates, slope: Slope):
+    added, row = row_added(states, states.dim, slope), states.row(states.dim + 1)
 
-        @device_function
-        def with_gradient(total, x, item, maps):
-            return added(total, x, row(maps, item), maps.optimizer[ITEM_WEIGHT], maps.given, maps.zero)
+    @device_function
+    def with_gradient(total, x, item, maps):
+        return added(total, x, row(maps, item), maps.optimizer[ITEM_WEIGHT], maps.given, maps.zero)
+
+    return with_gradient
+
+
+def _matrix_gradient(states: TeamStates | LongStates):
+    image, plus_multiple = states.matrix_image, states.plus_multiple
+
+    @device_function
+    def with_gradient(total, x, item, maps):
+        return plus_multiple(total, maps.optimizer[ITEM_WEIGHT], image(maps, item, x))
 
     return with_gradient

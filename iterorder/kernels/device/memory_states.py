@@ -16,7 +16,7 @@ from iterorder.kernels.device.compilers import device_function, isfinite
 class MemoryStates:
     """As `states.ThreadStates`, of which these are the parts that walks and kernels need."""
 
-    team = 1
+    team, columns_first = 1, True
 
     def __init__(self, dim: int) -> None:
         self.dim = self.spare = dim

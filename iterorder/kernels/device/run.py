@@ -154,9 +154,9 @@ class Run:
         return argument(Draws(*numbers, d.key_low, d.key_high, memory, epochs))
 
     def _room(self, states):
-        """A copy of states as kernels work on them; in columns, where they have spare numbers: neighbours share one."""
-        spare = self.image.states.spare
-        room = xp.zeros((len(states), self.dim + spare), self.packed.dtype, order="F" if spare else "C")
+        """A copy of states as kernels work on them, with spare numbers behind each where they stay in memory."""
+        of = self.image.states
+        room = xp.zeros((len(states), self.dim + of.spare), self.packed.dtype, order="F" if of.columns_first else "C")
         room[:, : self.dim] = states[:, : self.dim]
         return room
 

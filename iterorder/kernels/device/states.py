@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from iterorder.kernels.bodies import sums
+from iterorder.kernels.bodies.steps import position_moved
 from iterorder.kernels.device import compilers
 from iterorder.kernels.device.compilers import device_function
 
@@ -54,14 +55,20 @@ def written(name: str, arguments: str, lines: Sequence[str], **names) -> Callabl
     return device_function(space[name])
 
 
+@device_function
+def _itself(x):
+    return x
+
+
 class ThreadStates:
     """`bodies.steps.States` of `dim` numbers, with what moves them between registers and memory.
 
     Memory is addressed by unsigned integers: signed ones are tested for negative values each time.
     """
 
-    #: Threads that work on a state, and numbers of memory that it needs beside its own.
-    team, spare = 1, 0
+    #: Threads that work on a state, numbers of memory that it needs beside its own, and whether neighbours share a
+    #: column of that memory.
+    team, spare, columns_first = 1, 0, False
 
     def __init__(self, dim: int, dtype: np.dtype) -> None:
         self.dim, self.inline = dim, device_function
@@ -126,6 +133,21 @@ class ThreadStates:
     def all_finite(self):
         """Whether every number is finite."""
         return self._function("all_finite", "x", " and ".join(f"isfinite({x})" for x in of("x", self.dim)))
+
+    @cached_property
+    def moved(self):
+        """``(x, v, h, decay, one)``: the position after a move by −h·v."""
+        return position_moved(self)
+
+    @property
+    def begun(self):
+        """``(x)``: a total that begins with x; states in registers are in nobody's way."""
+        return _itself
+
+    @property
+    def settled(self):
+        """``(x)``: the state that a total has become."""
+        return _itself
 
     @cached_property
     def halves(self):

@@ -13,8 +13,8 @@ COPIES, MARKS = 4, 40
 def each_replica(problem: Problem, rows: int) -> int:
     """Bytes for each replica that has so many rows of states."""
     law, dim = problem.law, problem.x0.shape[1]
-    # Behind a state stands its image, or in a row of increments its entry of Q.
-    numbers = problem.x0.dtype.itemsize * 2 * (dim + 1)
+    # Behind a state stand its total and its image, or in a row of increments its entry of Q.
+    numbers = problem.x0.dtype.itemsize * 3 * (dim + 1)
     return rows * (COPIES * numbers + MARKS + kept_bytes(draw_tables.draws_of(problem.form, law, 0)))
 
 
