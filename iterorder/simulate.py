@@ -130,10 +130,10 @@ def simulate(
     return _checked(_execute(request))
 
 
-def simulated(maps: RandomMaps, x0, n_steps: int, **options) -> Trajectory:
+def simulated(maps: RandomMaps, x0, n_steps: int, *, backend: str, **options) -> Trajectory:
     """What `simulate` returns, with NumPy's states whatever computed them: for what goes on with them there."""
     try:
-        return simulate(maps, x0, n_steps, **options).to_numpy()
+        return simulate(maps, x0, n_steps, backend=backend, **options).to_numpy()
     except DivergenceError as error:
         error.trajectory = error.trajectory and error.trajectory.to_numpy()
         raise

@@ -19,7 +19,14 @@ settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
-@pytest.fixture(scope="session", params=["cpu"])
+def _backends() -> list:
+    """The processor; besides it a GPU where ITERORDER_TEST_GPU=1 asks for one, or its simulator where that runs."""
+    if os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
+        return ["cpu", pytest.param("cuda", id="simulator")]
+    return ["cpu", "cuda"] if os.environ.get("ITERORDER_TEST_GPU") == "1" else ["cpu"]
+
+
+@pytest.fixture(scope="session", params=_backends())
 def backend(request) -> str:
     """Every backend that runs here: the contract of maps, orders, cuts and splits holds on each."""
     return request.param

@@ -34,7 +34,7 @@ from iterorder.errors import BackendUnavailableError, InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.maps import LinearRegressionSGD, QuadraticSGD, gallery
 from iterorder.orders import FORWARD
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 from iterorder.wasserstein import wasserstein_1d_to
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -172,11 +172,11 @@ def test_parts_have_noise_of_their_own():
 # ------------------------------------------------------------------------------------------ wrong theory, wrong program
 
 
-def distorted(simulate):
+def distorted(simulated):
     """A simulator with a fault: forward states are stretched, those of the other orders shrunk."""
 
     def wrong(*arguments, **options):
-        trajectory = simulate(*arguments, **options)
+        trajectory = simulated(*arguments, **options)
         factor = 1.3 if options.get("order", FORWARD) == FORWARD else 0.8
         return dataclasses.replace(trajectory, states=factor * trajectory.states + 1e-4)
 
@@ -205,7 +205,7 @@ def failing_claims(module: str) -> list[ClaimRow]:
 )
 def test_a_faulty_simulator_is_found(module, monkeypatch):
     for target in (importlib.import_module(f"iterorder.claims.{module}"), ensembles):
-        monkeypatch.setattr(target, "simulate", distorted(simulate))
+        monkeypatch.setattr(target, "simulated", distorted(simulated))
     assert len(failing_claims(module)) >= 2
 
 
@@ -370,7 +370,9 @@ def test_statistics_do_not_depend_on_the_chunks(monkeypatch):
     whole = increments()
     monkeypatch.setattr(ensembles, "CHUNK_ENTRIES", 25)
     assert np.array_equal(increments(), whole)
-    states = simulate(gallery.barnsley_fern(), [0.0, 0.0], 7, n_replicas=7, seed=1, save_steps="all").states
+    states = simulated(
+        gallery.barnsley_fern(), [0.0, 0.0], 7, n_replicas=7, seed=1, save_steps="all", backend="cpu"
+    ).states
     np.testing.assert_allclose(whole, (np.diff(states[:, 3:], axis=1) ** 2).sum(axis=2).mean(axis=1))
 
 

@@ -17,6 +17,7 @@ LAYERS = (
         "orders",
         "roles",
         "shown",
+        "device_arrays",
         "arrays",
         "validation",
         "sampling",

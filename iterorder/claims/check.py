@@ -82,7 +82,7 @@ def check_theory(
     seed : int in [0, 2⁶⁴), SeedSequence or Generator
     effort : {"quick", "full"}
         Within a minute on two cores, or minutes with sixteen times the replicas.
-    backend : {"cpu"}
+    backend : {"cpu", "cuda"}
         Of all simulations.
     progress : bool or function
         True: show how many of the claims are done (a bar in a terminal or a notebook, sparse lines on standard error

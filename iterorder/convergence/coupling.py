@@ -98,7 +98,7 @@ def coupling_distance(
     p : float ≥ 1 or inf
         The power of the mean over the replicas, as in W_p.
     save_steps : "all", increasing ints in [0, n_steps], or None for the last
-    backend : {"cpu"}
+    backend : {"cpu", "cuda"}
     progress : bool or function
         True: show how far the simulation is (a bar in a terminal or a notebook, sparse lines on standard error
         elsewhere). A function is called with the finished share, up to 1; an exception that it raises ends the run.

@@ -133,7 +133,7 @@ def diagnose(
         At least 14 for the verdict "distribution" in one dimension, some thirty where diameters differ much from path
         to path, as those of normal laws do; a hundred or more to tell laws apart.
     seed : int in [0, 2⁶⁴), SeedSequence or Generator
-    backend : {"cpu"}
+    backend : {"cpu", "cuda"}
     progress : bool or function
         True: show how far the simulation is (a bar in a terminal or a notebook, sparse lines on standard error
         elsewhere). A function is called with the finished share, up to 1; an exception that it raises ends the run.

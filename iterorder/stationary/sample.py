@@ -89,7 +89,7 @@ def stationary_sample(
         δ of the certificate "probability", for each sample.
     max_steps : int
         The most steps of a sample.
-    backend : {"cpu"}
+    backend : {"cpu", "cuda"}
     progress : bool or function
         True: show how far the sample is (a bar in a terminal or a notebook, sparse lines on standard error elsewhere).
         A function is called with the finished share, up to 1; an exception that it raises ends the sampling. With a

@@ -10,6 +10,8 @@ from iterorder.lengths import euclidean_norm
 from iterorder.theory.tangent import Frames, orthonormalise
 
 EPS = float(np.finfo(np.float64).eps)
+#: The smallest positive float.
+LEAST = float(np.finfo(np.float64).smallest_subnormal)
 #: States and words of one step → images, as `kernels.images.images_of` returns it.
 Images = Callable[[np.ndarray, np.ndarray], np.ndarray]
 #: A step rounds like dim + 9 operations on numbers of the size of the state, as certificates assume.
@@ -184,8 +186,10 @@ def pushed_by_differences(
     best = changes.argmin(axis=0)
     chosen = np.take_along_axis(near, best[None, :, :, None], axis=0)[0]
     errors = np.take_along_axis(changes, best[None], axis=0)[0]
-    sizes = euclidean_norm(here) + euclidean_norm(chosen) * euclidean_norm(base)  # of what is rounded, (R, k)
-    return found[:, 0], chosen, errors + (states.shape[1] + OPERATIONS) * EPS * sizes / step[:, :, 0]
+    # Of what is rounded, (R, k): a state near the origin is nearer to it than the points around.
+    sizes = euclidean_norm(here) + euclidean_norm(chosen) * (euclidean_norm(base) + twice[:, :, 0])
+    rounded = EPS * sizes + LEAST  # which is what a product below all normal numbers loses
+    return found[:, 0], chosen, errors + (states.shape[1] + OPERATIONS) * rounded / step[:, :, 0]
 
 
 def _sizes(states) -> np.ndarray:

@@ -55,7 +55,7 @@ def stability_boundary(
         Where the spectral radius of C → E[A C Aᵀ], or the Lyapunov exponent, passes its bound.
     seed : int in [0, 2⁶⁴), SeedSequence or Generator
         Of Monte Carlo exponents: the same for all step sizes, so that they are coupled.
-    backend : {"cpu"}
+    backend : {"cpu", "cuda"}
         What simulates the paths along which exponents are measured.
     progress : bool or function
         True: show how far the search is (a bar in a terminal or a notebook, sparse lines on standard error elsewhere).

@@ -55,7 +55,7 @@ class Theory:
     maps : RandomMaps
     seed : int
     effort : {"quick", "full"}
-    backend : {"cpu"}
+    backend : {"cpu", "cuda"}
     """
 
     lipschitz_max: Estimate | None
@@ -182,7 +182,7 @@ def theory(maps: RandomMaps, *, seed=0, effort: str = "quick", backend: str = "c
         many batches.
     effort : {"quick", "full"}
         Monte Carlo within about a second, or with sixteen times the steps.
-    backend : {"cpu"}
+    backend : {"cpu", "cuda"}
         What simulates paths where a quantity is measured along them, as the exponents of `CustomMaps`.
 
     Returns
