@@ -69,7 +69,9 @@ class BackendUnavailableError(IterorderError, RuntimeError):
         - "cupy-broken": CuPy is installed and cannot be imported;
         - "libnvvm-missing": the library with which numba-cuda compiles is not found;
         - "no-driver", "driver-too-old": of NVIDIA's driver;
-        - "no-device": the driver shows no GPU to this process.
+        - "no-device": the driver shows no GPU to this process;
+        - "no-checks": numba-cuda does not check indices, which maps of users need;
+        - "forked": the GPU was used before this process was forked.
 
     Notes
     -----

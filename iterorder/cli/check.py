@@ -32,7 +32,7 @@ def add_to(commands) -> None:
     check.add_argument(
         "--systems", type=Path, metavar="FILE.py", help="check C1 to C5 on the SYSTEMS that a Python file defines"
     )
-    check.add_argument("--backend", default="cpu", metavar="NAME", help="what computes the simulations: cpu")
+    check.add_argument("--backend", default="cpu", metavar="NAME", help="what computes the simulations: cpu or cuda")
     check.add_argument(
         "--format", choices=output.FORMATS, default="table", help="github: a line for each failure in its own format"
     )

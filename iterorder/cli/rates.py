@@ -50,7 +50,7 @@ def add_to(commands) -> None:
     )
     rates.add_argument("--effort", choices=EFFORTS, default="quick", help="to find changes of 5 %%, or of 1.25 %%")
     rates.add_argument("--seed", type=int, default=None, help="default: 0, and one more than that of the baseline")
-    rates.add_argument("--backend", default="cpu", metavar="NAME", help="what computes the simulations: cpu")
+    rates.add_argument("--backend", default="cpu", metavar="NAME", help="what computes the simulations: cpu or cuda")
     rates.add_argument(
         "--format", choices=output.FORMATS, default="table", help="github: a line for each failure in its own format"
     )

@@ -56,10 +56,11 @@ class Ensemble:
         cls, maps, starts: dict[str, object], n_steps, *, order, n_replicas, seed, backend, least: int = 0
     ) -> Ensemble:
         """From what a user gave, starts by the names of their arguments; at least so many steps."""
+        backend = as_backend(backend)
         maps, n_replicas, seed = as_system(maps), as_replicas(n_replicas), as_seed(seed)
-        arrays = tuple(as_starts(name, value, n_replicas, maps.dim) for name, value in starts.items())
+        arrays = tuple(as_starts(name, value, n_replicas, maps.dim, backend) for name, value in starts.items())
         order, n_steps = as_order(order), as_int("n_steps", n_steps, low=least, high=MAX_STEPS)
-        return cls(maps, arrays, n_steps, order, seed, as_backend(backend))
+        return cls(maps, arrays, n_steps, order, seed, backend)
 
     @property
     def n_replicas(self) -> int:

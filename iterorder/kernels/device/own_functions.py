@@ -122,7 +122,7 @@ def for_device(function: Any, role: Role) -> Any:
         return made
     if not compilers.CHECKS:
         reason = "this version of numba-cuda does not check indices, and functions of users need it: use backend='cpu'"
-        raise BackendUnavailableError(f"backend is 'cuda': {reason}", reason)
+        raise BackendUnavailableError(f"backend is 'cuda': {reason}", "no-checks")
     return _refusing(function, role)
 
 
