@@ -1,4 +1,8 @@
-"""Forward iterates beside hand-written C, JAX and NumPy: the same maps, the same numbers of replicas and steps."""
+"""Forward iterates beside hand-written C, JAX and NumPy: the same maps, the same numbers of replicas and steps.
+
+Beside two kinds of C: "C limit" may add in any order and take any exp, "C, same bits" gives the library's states to the
+last bit, which is asserted. Where the first does that by itself, it is the second as well.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,8 @@ from measure import LIBRARY, compared
 
 import iterorder as ito
 
-ASKED = {
+SAME_BITS = "C, same bits"
+ASKED: dict[str, dict[str, float]] = {
     "two-point": {"C limit": 0.9, "JAX tuned": 4, "JAX plain": 100},
     "table of 1000 maps": {"C limit": 0.8},
     "linear regression d=10": {"C limit": 0.95, "JAX tuned": 10},
@@ -23,6 +28,8 @@ ASKED = {
     "logistic regression d=100": {"C limit": 0.85, "JAX tuned": 8},
     "linear regression d=100, float32": {"C limit": 0.85},
     "logistic regression d=100, float32": {"C limit": 0.85},
+    "linear regression d=1, one replica": {SAME_BITS: 0.85},
+    "linear regression d=10, one replica": {SAME_BITS: 0.85},
 }
 
 
@@ -48,19 +55,22 @@ def measure(rounds: int) -> list[dict]:
     """A row for each work; the library's states are compared with those of the C first."""
     threads = numba.get_num_threads()
     others, reason = _peers()
+    limits = {name: work for name, work in limit.standard_works().items() if "composed" not in name}  # breaks cuts
+    same_bits = limit.same_bits_works() if limit.available() else {}
     rows = []
-    for name, work in limit.standard_works().items():
-        if "composed" in name:  # a limit for last states only, which breaks bit-identical cuts
-            continue
+    for name, work in (same_bits | limits).items():
         run, skipped = library_run(name, work), {}
         variants: dict[str, Callable[[], object]] = {LIBRARY: run}
+        is_same = False
         if limit.available():
-            variants["C limit"] = partial(work.run, threads)
-            states, expected = run(), work.run(threads)
-            difference = float(np.abs(states - expected).max())
-            # The maps contract: rounding errors of some thousand steps do not add up to a thousand eps.
-            if not difference < 1000 * np.finfo(expected.dtype).eps:
-                raise RuntimeError(f"{name}: the states of the library and of the C differ by {difference:g}")
+            states = run()
+            if name in limits:
+                variants["C limit"] = partial(work.run, threads)
+                is_same = _is_near(name, states, work.run(threads))
+            if name in same_bits and not is_same:
+                variants[SAME_BITS] = partial(same_bits[name].run, threads)
+                if not np.array_equal(states, same_bits[name].run(threads)):
+                    raise RuntimeError(f"{name}: the states of the library and of the C with its bits differ")
         else:
             skipped["C limit"] = "needs gcc with OpenMP and a processor with AVX-512, or AVX2 and FMA"
         amounts = dict.fromkeys(variants, work.map_applications / 1e9)
@@ -70,10 +80,23 @@ def measure(rounds: int) -> list[dict]:
             skipped["JAX"] = reason
         if name not in others:
             skipped[f"JAX and NumPy on {name}"] = "no such variant is written"
-        rows.append(
-            compared(name, variants, amounts, unit="10⁹ maps/s", rounds=rounds, skipped=skipped, asked=ASKED[name])
-        )
-    return rows
+        row = compared(name, variants, amounts, unit="10⁹ maps/s", rounds=rounds, skipped=skipped, asked=ASKED[name])
+        if is_same:
+            row["ratios"][SAME_BITS] = row["ratios"]["C limit"]
+        rows.append(row)
+    order = list(ASKED)
+    return sorted(rows, key=lambda row: order.index(row["work"]))
+
+
+def _is_near(name: str, states: np.ndarray, expected: np.ndarray) -> bool:
+    """Whether states are the same to the bit; they are near at least.
+
+    The maps contract: rounding errors of some thousand steps do not add up to a thousand eps.
+    """
+    difference = float(np.abs(states - expected).max())
+    if not difference < 1000 * np.finfo(expected.dtype).eps:
+        raise RuntimeError(f"{name}: the states of the library and of the C differ by {difference:g}")
+    return bool(np.array_equal(states, expected))
 
 
 def _peers() -> tuple[dict, str]:

@@ -56,12 +56,12 @@ def benchmark_block(report: dict, narrow: dict | None) -> str:
     """Ratios of each comparison, then the times of a start; `narrow` is the report with AVX-512 switched off."""
     packages = ", ".join(f"{name} {version}" for name, version in report["packages"].items())
     lines = [f"{report['machine']}; {report['rounds']} rounds; {packages}.", ""]
-    forward = ("C limit", "JAX tuned", "JAX plain", "NumPy")
+    forward = ("C limit", "C, same bits", "JAX tuned", "JAX plain", "NumPy")
     backward = ("compiled loop", "own kernels, each n", "exact sweep")
     lines += _comparisons("forward, 10⁹ maps/s", report["forward"], forward)
     if narrow is not None:
         lines += [f"{narrow['machine']}; {narrow['rounds']} rounds.", ""]
-        lines += _comparisons("forward with AVX2, 10⁹ maps/s", narrow["forward"], ("C limit", "JAX tuned"))
+        lines += _comparisons("forward with AVX2, 10⁹ maps/s", narrow["forward"], forward[:3])
     lines += _comparisons("all backward iterates to 2000, trajectories/s", report["backward"], backward)
     lines += _comparisons("distances, 1/s", report["distances"], ("SciPy", "POT"))
     lines += ["| from the start of the process | seconds (least–largest) |", "|---|---|"]

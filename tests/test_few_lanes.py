@@ -114,6 +114,23 @@ def test_the_systems_of_the_tests_draw_in_every_way_for_few():
     assert drawn == {PACKED_BITS, INDEX, WEIGHTED, BATCH, UNIFORMS, NORMALS}
 
 
+@pytest.mark.parametrize("order", ["forward", "backward"])
+@pytest.mark.parametrize("name", ["table", "linear d=64", "weighted"])
+def test_long_runs_of_few_go_through_several_chunks(name, order):
+    """Whose chunks are longer than those of many replicas, and begin at other steps."""
+    maps = EVERY[name] if name in EVERY else weighted_table()
+    start = np.linspace(-1.0, 1.0, 9 * maps.dim).reshape(9, maps.dim)
+    run = {"order": order, "save_steps": [2045, 2046, 4500], "seed": 8, "first_step": 3}
+    many = ito.simulate(maps, start, 4500, n_replicas=9, **run).states
+    for n_replicas in (1, 2, 4):
+        few = ito.simulate(maps, start[:n_replicas], 4500, n_replicas=n_replicas, **run).states
+        np.testing.assert_array_equal(few, many[:n_replicas])
+
+
+def weighted_table():
+    return ito.AffineMaps([[[0.5]], [[-0.25]], [[0.75]]], [[1.0], [0.0], [-1.0]], probabilities=[0.2, 0.3, 0.5])
+
+
 def test_draws_of_few_need_whole_vectors_of_steps():
     draws = draws_of(EVERY["table"].form(), EVERY["table"].sampling_law, 0)
     assert few_draws.few_fill(draws, 1, 16) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -12,7 +13,7 @@ import iterorder as ito
 from iterorder.forms import Rows
 from iterorder.kernels.cpu import profile
 from iterorder.kernels.cpu.lanes import store
-from iterorder.kernels.cpu.passing_steps import moved_by_batch, moved_sums, sums_of_batch
+from iterorder.kernels.cpu.passing_steps import moved_by_batch, moved_by_eight, moved_sums, sums_of_batch
 from iterorder.kernels.cpu.profile import AVX512, NARROW, profile_for
 from iterorder.kernels.targets import jit_entry, processor_features
 from tests import naive
@@ -43,7 +44,7 @@ def moved_once(parts, width):
     def run(x, table, constants, drawn, moves, shrink, start, out):
         store(moved_sums(x, 1, shrink, moves[0, 1], table, 3, 0, start, parts, width, 1, 1), out, 0, 0)
         store(moved_sums(x, 1, shrink, shrink, table, 0, 2, start, parts, width, 0, 0), out, 1, 0)
-        sums_of_batch(x, 1, table, constants, drawn, 1, 2, 3, out[2:], parts, width)
+        sums_of_batch(x, 1, table, constants, drawn, 1, 2, 3, out[2:], parts, width, 2)
         moved_by_batch(x, 0, shrink, moves, 0, 0, table, drawn, 1, 2, 3, parts, width, 1)
         moved_by_batch(x, 2, shrink, moves, 2, 0, table, drawn, 1, 2, 3, parts, width, 0)
 
@@ -92,13 +93,45 @@ def test_rows_pass_through_registers_in_the_order_of_their_twins(dtype, vectors,
             assert abs(sums.astype(float).sum() - (begin + row.astype(float) @ x[1].astype(float))) <= bound
 
 
+@cache
+def moved_by_eight_once(parts, width):
+    @jit_entry
+    def run(x, table, constants, drawn, moves, shrink, out):
+        sums_of_batch(x, 1, table, constants, drawn, 1, 2, 8, out, parts, width, 8)
+        moved_by_eight(x, 0, shrink, moves, 2, 0, table, drawn, 1, 2, parts, width, 1)
+        moved_by_eight(x, 2, shrink, moves, 2, 0, table, drawn, 1, 2, parts, width, 0)
+
+    return run
+
+
+@pytest.mark.parametrize("register_bytes", [64, 32])
+@pytest.mark.parametrize("vectors", [1, 3, 6, 13])
+def test_eight_rows_at_once_are_added_in_the_order_of_their_twins(vectors, register_bytes):
+    width, fused = register_bytes // 8, is_fused()
+    size = vectors * 8 - (4 if vectors % 2 else 0)
+    x, table = np.zeros((3, vectors * 8)), np.zeros((5, vectors * 8))
+    x[:, :size], table[:, :size] = random(3, size), random(5, size)
+    moves, constants, out = random(3, 8), random(5, 1), np.zeros((8, 8))
+    drawn, before = RNG.integers(0, 5, (9, 3)).astype(np.uint64), x.copy()
+    moved_by_eight_once(-(-size // width), width)(x, table, constants, drawn, moves, 0.875, out)
+    rows = table[drawn[1:, 2].astype(np.int64)]
+    for sums, row, item in zip(out, rows, drawn[1:, 2], strict=True):
+        np.testing.assert_array_equal(sums, naive.partial_sums(row, x[1], constants[int(item), 0], 8, fused))
+    for lane, factor in ((0, 0.875), (2, 1.0)):
+        state = (factor * before[lane]).tolist()
+        for move, row in zip(moves[2].tolist(), rows.tolist(), strict=True):
+            state = [naive.madd(move, a, b, fused) for a, b in zip(row, state, strict=True)]
+        np.testing.assert_array_equal(x[lane], state)
+    np.testing.assert_array_equal(x[1], before[1])
+
+
 RUNS = {
     "forward": {"order": "forward", "save_steps": [0, 1, 40, 131], "first_step": 5},
     "backward": {"order": "backward", "save_steps": [3, 131]},
     "shared": {"order": "forward", "noise": "shared"},
     "sweep": {"order": "backward", "save_steps": [*range(20, 40), 131]},
 }
-BATCHES = {"one": logistic(100), "eight": logistic(57, batch_size=8), "nine": logistic(57, batch_size=9)}
+BATCHES = {"one": logistic(100)} | {f"{n}": logistic(57, batch_size=n) for n in (8, 9, 20)}
 SAME = [
     name
     for name, maps in EVERY.items()
@@ -150,6 +183,26 @@ def test_shorter_linear_rows_are_the_same_to_the_bit(states, ridge, kind, dim, d
     maps = regression(dim, ridge=ridge)
     wide, narrow = (states(chosen, maps, dtype, **RUNS[kind]) for chosen in PROFILES)
     np.testing.assert_array_equal(wide, narrow)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("dim", [9, 10, 16])
+@pytest.mark.parametrize("kind", RUNS)
+@pytest.mark.parametrize("ridge", [0.0, 0.1])
+def test_states_in_lanes_pass_through_registers_without_a_change(states, ridge, kind, dim, dtype):
+    maps = regression(dim, ridge=ridge)
+    wide, narrow = (states(chosen, maps, dtype, **RUNS[kind]) for chosen in PROFILES)
+    np.testing.assert_array_equal(wide, narrow)
+
+
+@pytest.mark.parametrize("chosen", PROFILES)
+def test_a_ridge_that_leaves_nothing_of_a_state_gives_numbers(states, chosen):
+    """Of x the factor 1 − h·ridge is zero, and a batch is more than eight rows."""
+    maps = regression(57, batch_size=20)
+    maps = replace(maps, ridge=1.0 / maps.step_size)
+    found = states(chosen, maps, "float64", **RUNS["forward"])
+    assert np.isfinite(found).all()
+    np.testing.assert_array_equal(found[:, -1], states(chosen, maps, "float64", save_steps=[131], first_step=5)[:, 0])
 
 
 @pytest.mark.parametrize("chosen", PROFILES)

@@ -3,6 +3,11 @@
 Each function runs the forward iterates of `n_replicas` independent replicas for `n_steps` steps and returns
 their last states, shape (n_replicas, dim). The noise, its counter layout and the data layout are described at
 the top of kernels.c; `_library` compiles it, or kernels_avx2.c where there is no AVX-512, on first use.
+
+There are two limits. `standard_works` takes any arithmetic that is right to rounding: sums in the order that is
+fastest, exp in float32, states kept scaled. `same_bits_works` computes the library's numbers to the last bit, in the
+order and with the roundings that the library promises to keep: what is possible with these bits. It has the rows in
+which the first one has other bits and is faster by a good deal, and chains of one replica, which latency bounds.
 """
 
 import ctypes
@@ -12,7 +17,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +34,13 @@ class Source:
     name: str
     needed: frozenset[str]
     strides: dict[int, int]
+    same_bits: str  # the text of the kernels that give the library's bits
     single: bool = False  # whether it has the kernels in float32
 
 
 SOURCES = (  # the first that runs here
-    Source("kernels.c", frozenset({"__AVX512F__", "__AVX512DQ__"}), {10: 16, 100: 104}),
-    Source("kernels_avx2.c", frozenset({"__AVX2__", "__FMA__"}), {10: 12, 100: 104}, single=True),
+    Source("kernels.c", frozenset({"__AVX512F__", "__AVX512DQ__"}), {10: 16, 100: 104}, "same_bits.c"),
+    Source("kernels_avx2.c", frozenset({"__AVX2__", "__FMA__"}), {10: 12, 100: 104}, "same_bits_avx2.c", single=True),
 )
 
 REAL, COUNT, ROWS = ctypes.c_double, ctypes.c_uint64, np.ctypeslib.ndpointer(np.float64, flags="C")
@@ -54,6 +60,17 @@ SINGLE_KERNELS = {
     "linear_regression_100_single": (SINGLE_ROWS, COUNT, REAL),
     "logistic_regression_100_single": (SINGLE_ROWS, COUNT, REAL, REAL),
 }
+#: A product and a sum are one rounding only where the text says so; a chain of one replica is as gcc finds it fastest.
+SAME_BITS_FLAGS = {
+    "same_bits.c": ["-ffp-contract=off"],
+    "same_bits_avx2.c": ["-ffp-contract=off", "-fno-tree-slp-vectorize"],
+}
+SAME_BITS_KERNELS = {
+    "linear_regression_1_one_replica": (ROWS, COUNT, REAL),
+    "linear_regression_10_one_replica": (ROWS, COUNT, REAL),
+    "linear_regression_100_batch_8_same_bits": (ROWS, COUNT, REAL),
+}
+SINGLE_SAME_BITS_KERNELS = {"logistic_regression_100_single_same_bits": (SINGLE_ROWS, COUNT, REAL, REAL)}
 STEPS_PER_BLOCK, BITS_PER_BLOCK = 4, 128  # steps that one Philox block feeds
 
 
@@ -72,26 +89,44 @@ def available() -> bool:
 
 @functools.cache
 def _library() -> ctypes.CDLL:
-    """The compiled kernels. The file is deleted once it is loaded: the next process compiles anew, in a second."""
+    """The compiled kernels."""
+    source = _source(_gcc())
+    library = _compiled(source.name, [], KERNELS, SINGLE_KERNELS if source.single else {})
+    library.philox_words.argtypes = (COUNT, COUNT, ctypes.c_uint32, ctypes.c_uint32, np.ctypeslib.ndpointer(np.uint32))
+    library.philox_words.restype = None
+    return library
+
+
+@functools.cache
+def _same_bits_library() -> ctypes.CDLL:
+    """Those that give the library's bits."""
+    source = _source(_gcc())
+    single = SINGLE_SAME_BITS_KERNELS if source.single else {}
+    return _compiled(source.same_bits, SAME_BITS_FLAGS[source.same_bits], SAME_BITS_KERNELS, single)
+
+
+def _gcc() -> str:
     gcc = shutil.which("gcc")
     if gcc is None:
         raise LimitUnavailableError("gcc is not on the PATH: install it to measure the C limits")
-    source = _source(gcc)
+    return gcc
+
+
+def _compiled(name, flags, kernels, single_kernels) -> ctypes.CDLL:
+    """A text of kernels. The file is deleted once it is loaded: the next process compiles anew, in a second."""
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # idle threads must not spin beside those of other variants
     with tempfile.TemporaryDirectory(prefix="iterorder-limits-") as folder:
-        compiled = Path(folder) / "kernels.so"
-        path = Path(__file__).with_name(source.name)
-        gcc_run = subprocess.run([gcc, *FLAGS, str(path), "-o", str(compiled)], capture_output=True, text=True)
+        compiled, path = Path(folder) / "kernels.so", Path(__file__).with_name(name)
+        command = [_gcc(), *FLAGS, *flags, str(path), "-o", str(compiled)]
+        gcc_run = subprocess.run(command, capture_output=True, text=True)
         if gcc_run.returncode != 0:
-            raise LimitUnavailableError(f"gcc could not compile {source.name}:\n{gcc_run.stderr}")
+            raise LimitUnavailableError(f"gcc could not compile {name}:\n{gcc_run.stderr}")
         library = ctypes.CDLL(str(compiled))
-    for name, arguments in (KERNELS | SINGLE_KERNELS if source.single else KERNELS).items():
-        kernel = getattr(library, name)
-        states = SINGLE_ROWS if name in SINGLE_KERNELS else ROWS
+    for kernel_name, arguments in (kernels | single_kernels).items():
+        kernel = getattr(library, kernel_name)
+        states = SINGLE_ROWS if kernel_name in single_kernels else ROWS
         kernel.argtypes = (COUNT, ctypes.c_long, ctypes.c_long, *arguments, states, ctypes.c_int)
         kernel.restype = None
-    library.philox_words.argtypes = (COUNT, COUNT, ctypes.c_uint32, ctypes.c_uint32, np.ctypeslib.ndpointer(np.uint32))
-    library.philox_words.restype = None
     return library
 
 
@@ -109,17 +144,21 @@ def _source(gcc) -> Source:
 def source() -> Source:
     """The text that is compiled here."""
     _library()
-    return _source(shutil.which("gcc"))
+    return _source(_gcc())
 
 
 def _run(kernel, arguments, n_steps, n_replicas, seed, threads, dim=1, dtype=np.float64):
+    same_bits = kernel in SAME_BITS_KERNELS | SINGLE_SAME_BITS_KERNELS
     steps_per_block = BITS_PER_BLOCK if kernel.startswith("two_point") else STEPS_PER_BLOCK
+    if kernel.endswith("one_replica"):
+        steps_per_block = 8 * STEPS_PER_BLOCK
     if n_steps <= 0 or n_steps % steps_per_block:
         raise ValueError(f"n_steps = {n_steps}: this kernel takes positive multiples of {steps_per_block}")
     if not 0 < n_replicas < 2**32:
         raise ValueError(f"n_replicas = {n_replicas}: the counter holds 1 to 2**32 - 1 replicas")
     states = np.empty((n_replicas, dim), dtype)
-    getattr(_library(), kernel)(seed, n_replicas, n_steps, *arguments, states, threads)
+    library = _same_bits_library() if same_bits else _library()
+    getattr(library, kernel)(seed, n_replicas, n_steps, *arguments, states, threads)
     return states
 
 
@@ -208,6 +247,30 @@ def logistic_regression_single(features, labels, step_size, ridge, n_steps, n_re
     return _single("logistic_regression_100_single", rows, 0, (step_size, ridge), n_steps, n_replicas, seed, threads)
 
 
+def linear_regression_batch_8_same_bits(features, targets, step_size, n_steps, n_replicas, seed, threads=2):
+    """`linear_regression_batch_8` for d = 100, with the library's bits."""
+    rows = np.column_stack([features, np.negative(targets)])
+    arguments = ((step_size,), n_steps, n_replicas, seed, threads, "_batch_8_same_bits")
+    return _regression("linear_regression", rows, np.shape(features)[1], *arguments)
+
+
+def logistic_regression_single_same_bits(features, labels, step_size, ridge, n_steps, n_replicas, seed, threads=2):
+    """`logistic_regression_single` with the library's bits."""
+    rows = np.multiply(features, np.reshape(labels, (-1, 1)))
+    kernel = "logistic_regression_100_single_same_bits"
+    return _single(kernel, rows, 0, (step_size, ridge), n_steps, n_replicas, seed, threads)
+
+
+def one_replica(features, targets, step_size, n_steps, n_replicas, seed, threads=1):
+    """`linear_regression` of replica 0 alone for d = 1 or 10, with the library's bits."""
+    dim = np.shape(features)[1]
+    if n_replicas != 1 or dim not in (1, 10):
+        raise ValueError(f"n_replicas = {n_replicas}, features of {dim} columns: this kernel takes 1, and 1 or 10")
+    rows = _aligned(np.column_stack([features, np.negative(targets)]), 2 if dim == 1 else 12)
+    kernel = f"linear_regression_{dim}_one_replica"
+    return _run(kernel, (rows, len(rows), step_size), n_steps, 1, seed, threads, dim)
+
+
 def _single(kernel, rows, constants, step_arguments, n_steps, n_replicas, seed, threads):
     if np.shape(rows)[1] != 100 or not source().single:
         raise ValueError(
@@ -267,4 +330,17 @@ def standard_works() -> dict[str, Work]:
                 logistic_regression_single, (a100, y100, 0.02, 0.1), 4_000, 4_096
             ),
         }
+    return works
+
+
+def same_bits_works() -> dict[str, Work]:
+    """Works of `standard_works` with the library's bits, by the same names, and chains of one replica."""
+    standard = standard_works()
+    kernels: dict[str, Callable] = {"linear regression d=100, batch 8": linear_regression_batch_8_same_bits}
+    if "logistic regression d=100, float32" in standard:
+        kernels["logistic regression d=100, float32"] = logistic_regression_single_same_bits
+    works = {name: replace(standard[name], kernel=kernel) for name, kernel in kernels.items()}
+    for dim, n_steps in ((1, 6_400_000), (10, 3_200_000)):
+        features, targets, _ = regression_data(dim)
+        works[f"linear regression d={dim}, one replica"] = Work(one_replica, (features, targets, 0.02), n_steps, 1)
     return works

@@ -13,7 +13,15 @@ from typing import Any, Protocol
 LANE_CHAINS, ROW_CHAINS = 2, 5
 
 
-class Arithmetic(Protocol):
+class Addition(Protocol):
+    """The sum of two numbers, or of whatever stands for them."""
+
+    def sum_of(self, a, b) -> Any:
+        """a + b."""
+        ...
+
+
+class Arithmetic(Addition, Protocol):
     """The three operations that sums are made of, on whatever stands for a number."""
 
     def product(self, a, b) -> Any:
@@ -22,10 +30,6 @@ class Arithmetic(Protocol):
 
     def product_added(self, a, b, c) -> Any:
         """a·b + c, one rounding where the target has the instruction."""
-        ...
-
-    def sum_of(self, a, b) -> Any:
-        """a + b."""
         ...
 
 
@@ -47,7 +51,7 @@ def add_product(write: Arithmetic, sums: list, k: int, factor, number) -> None:
     sums[chain] = write.product(factor, number) if known is None else write.product_added(factor, number, known)
 
 
-def added_inwards(write: Arithmetic, sums: list):
+def added_inwards(write: Addition, sums: list):
     """The sum of the chains that have begun: the last is added to the first, the one before to the second, …."""
     values = [value for value in sums if value is not None]
     while len(values) > 1:

@@ -118,13 +118,14 @@ class _RunInBlocks(_Run):
         few = few_of(self.n_replicas)
         if few and (few == 1 or not self.shared):
             self.shared = False  # of one replica, nothing is shared
-            self.code = few_code(problem.form, self.maps, self.draws, few)
+            self.code, self.noise_lanes = few_code(problem.form, self.maps, self.draws, few)
         else:
+            self.noise_lanes = 0
             self.code = compiled.code_for(problem.form, self.maps, self.draws, self.lanes, self.shared)
 
     def arguments(self) -> tuple:
         """The first arguments of a kernel, with memory for one thread."""
-        scratch = lane_blocks.new_scratch(self.maps, self.draws, self.lanes, self.shared)
+        scratch = lane_blocks.new_scratch(self.maps, self.draws, self.lanes, self.shared, self.noise_lanes)
         return self.code, self.maps, self.draws, scratch
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+from numba import types
+from numba.extending import intrinsic
 
 from iterorder.kernels.cpu.bodies import philox
 from iterorder.kernels.cpu.float_draws import normal_rows, uniform_rows
@@ -21,7 +23,8 @@ from iterorder.kernels.cpu.index_draws import (
     distinct_by_search,
     reached,
 )
-from iterorder.kernels.cpu.lanes import LANES, counting, splat, store
+from iterorder.kernels.cpu.lanes import LANES, Vector, counting, row_pointer, shuffle, splat, store, store_to
+from iterorder.kernels.cpu.loads import is_table
 from iterorder.kernels.draw_tables import BATCH, INDEX, NORMALS, PACKED_BITS, UNIFORMS, WEIGHTED, Draws
 from iterorder.kernels.targets import jit, jit_inline
 
@@ -58,6 +61,23 @@ def _words(draws, block, replica):
     return philox(counting(block, ONE, LANES), splat(replica, LANES), ZERO, draws.key_low, draws.key_high)
 
 
+@intrinsic
+def store_four_in_time(typing_context, w0, w1, w2, w3, drawn, row):
+    """drawn[row + 4·i + s, 0] ← w_s[i], for an array of one column."""
+    if not (isinstance(w0, Vector) and w0 == w1 == w2 == w3 and is_table(drawn)):
+        return None
+
+    def generate(context, builder, signature, arguments):
+        words, of_two, n = arguments[:4], 2 * w0.lanes, w0.lanes
+        order = [lane for i in range(n) for lane in (i, n + i)]
+        first, second = (shuffle(builder, words[k], words[k + 1], order) for k in (0, 2))
+        order = [lane for i in range(0, of_two, 2) for lane in (i, i + 1, of_two + i, of_two + i + 1)]
+        store_to(builder, shuffle(builder, first, second, order), row_pointer(context, builder, drawn, *arguments[4:]))
+        return context.get_dummy_value()
+
+    return types.void(w0, w1, w2, w3, drawn, types.intp), generate
+
+
 @jit_inline
 def _store_words(w0, w1, w2, w3, found, drawn, row, lane):
     """The words of eight blocks, or what was made of them, in rows `row` … `row` + 31."""
@@ -80,7 +100,10 @@ def words(few: int, steps: int, made):
             for lane in range(few):
                 w0, w1, w2, w3 = _words(draws, block, replica + np.uint64(lane) * stride)
                 w0, w1, w2, w3 = made(draws, w0), made(draws, w1), made(draws, w2), made(draws, w3)
-                _store_words(w0, w1, w2, w3, shuffle.workspace, drawn, row, lane)
+                if drawn.shape[1] == 1:
+                    store_four_in_time(w0, w1, w2, w3, drawn, row)
+                else:
+                    _store_words(w0, w1, w2, w3, shuffle.workspace, drawn, row, lane)
 
     return fill
 

@@ -9,7 +9,7 @@ from iterorder.kernels.cpu.lane_blocks import Code, chunk_of
 from iterorder.kernels.cpu.lanes import LANES
 from iterorder.kernels.cpu.packing import Packed
 from iterorder.kernels.cpu.steps import steps_of
-from iterorder.kernels.draw_tables import Draws
+from iterorder.kernels.draw_tables import PACKED_BITS, Draws
 
 #: Widths of the code for few lanes.
 WIDTHS = (1, 2, 4)
@@ -20,14 +20,21 @@ def few_of(n_replicas: int) -> int:
     return next((width for width in WIDTHS if n_replicas <= width), 0)
 
 
-def few_code(form: Form, packed: Packed, draws: Draws, few: int) -> Code:
-    """`compiled.code_for` of a block of eight lanes of which the first `few` are used."""
-    chunk = chunk_of(draws, LANES)
-    fill = few_fill(draws, few, chunk) or compiled.fill_of(draws)
-    if isinstance(form, Body) or _has_only_whole_vectors(form, packed):
-        return compiled.code_for(form, packed, draws, LANES, shared=False)._replace(fill=compiled.fill_address(fill))
-    steps = steps_of(form, packed, draws, False, few)
-    return Code(compiled.fill_address(fill), compiled.steps_address(steps, packed.table.dtype), chunk)
+def few_code(form: Form, packed: Packed, draws: Draws, few: int) -> tuple[Code, int]:
+    """`compiled.code_for` of eight lanes of which the first `few` are used, and of how many lanes draws are kept.
+
+    Where no vector of eight is filled or read, those of few lanes stand close together, and chunks are longer.
+    """
+    whole = isinstance(form, Body) or _has_only_whole_vectors(form, packed)
+    lanes = LANES if whole or draws.kind == PACKED_BITS else few
+    fill = few_fill(draws, few, chunk_of(draws, lanes))
+    if fill is None:
+        fill, lanes = compiled.fill_of(draws), LANES
+    if whole:
+        steps = compiled.code_for(form, packed, draws, LANES, shared=False).steps
+    else:
+        steps = compiled.steps_address(steps_of(form, packed, draws, False, few), packed.table.dtype)
+    return Code(compiled.fill_address(fill), steps, chunk_of(draws, lanes)), lanes
 
 
 def _has_only_whole_vectors(form: Form, packed: Packed) -> bool:

@@ -33,6 +33,7 @@ class Shuffle(NamedTuple):
 class Scratch(NamedTuple):
     """Memory of one block: its states and a copy, coefficients, sums and images of a step, the draws of a chunk.
 
+    In the lane layout `sums` has room for the states as well, one group of eight lanes behind the other.
     ``first_step[0]`` is the number of the step that row 0 of the chunk belongs to.
     """
 
@@ -64,9 +65,9 @@ class Control(NamedTuple):
 
 def lanes_for(packed: Packed, n: int, threads: int) -> int:
     """Lanes of blocks of equal size for n states, one at least for each thread; long states stay in the first cache."""
-    numbers = 1 if packed.lane_layout else packed.stride
+    size = packed.table.itemsize * (1 if packed.lane_layout else packed.stride)
     shape = profile.PROFILE
-    most = min(shape.max_lanes, max(LANES, shape.max_state_numbers // numbers // LANES * LANES))
+    most = min(shape.max_lanes, max(LANES, shape.max_state_bytes // size // LANES * LANES))
     groups = -(-n // LANES)
     blocks = max(-(-n // most), min(threads, groups))
     return -(-groups // blocks) * LANES
@@ -77,17 +78,20 @@ def chunk_of(draws: Draws, noise_lanes: int) -> int:
     shape = profile.PROFILE
     if draws.kind == PACKED_BITS:
         return shape.bit_chunk
-    chunk = shape.max_chunk
+    chunk = shape.max_chunk * max(1, LANES // noise_lanes)
     while chunk > shape.min_chunk and chunk * draws.batch_size * noise_lanes > shape.max_draws:
         chunk //= 2
     return chunk
 
 
-def new_scratch(packed: Packed, draws: Draws, lanes: int, shared: bool) -> Scratch:
-    """The memory of one block of `lanes` lanes; where the noise is shared, draws are those of one vector."""
+def new_scratch(packed: Packed, draws: Draws, lanes: int, shared: bool, noise_lanes: int = 0) -> Scratch:
+    """The memory of one block of `lanes` lanes; where the noise is shared, draws are those of one vector.
+
+    Or those of `noise_lanes`, where these are fewer.
+    """
     dtype = packed.table.dtype
     shape = (packed.dim, lanes) if packed.lane_layout else (lanes, packed.stride)
-    n, size, noise_lanes = int(draws.n_items), draws.batch_size, LANES if shared else lanes
+    n, size, noise_lanes = int(draws.n_items), draws.batch_size, noise_lanes or (LANES if shared else lanes)
     chunk = chunk_of(draws, noise_lanes)
     rows = chunk // 32 if draws.kind == PACKED_BITS else chunk * size
     shuffle = Shuffle(
@@ -101,7 +105,7 @@ def new_scratch(packed: Packed, draws: Draws, lanes: int, shared: bool) -> Scrat
         aligned_zeros(shape, dtype),
         aligned_zeros(shape, dtype),
         aligned_zeros((size, lanes), dtype),
-        aligned_zeros((size * LANES, LANES), dtype),
+        aligned_zeros((max(size * LANES, packed.dim * lanes // LANES * packed.lane_layout), LANES), dtype),
         aligned_zeros((1, packed.stride), dtype),
         aligned_zeros((rows, noise_lanes), np.uint64),
         np.zeros(1, np.uint64),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from iterorder.kernels.cpu.lanes import (
@@ -35,6 +36,21 @@ def row_lanes(kind) -> int:
 def padded_columns(count: int) -> int:
     """The numbers of a row of `count`, few, in a table: what `gather_columns` reads, and a stride that it knows."""
     return 2 if count <= 2 else -(-count // 4) * 4
+
+
+@intrinsic(prefer_literal=True)
+def with_columns(typing_context, array, count):
+    """The same array, of which the compiler learns that it has `count` (literal) columns: it need not multiply."""
+    if not (is_table(array) and isinstance(count, types.IntegerLiteral)):
+        return None
+
+    def generate(context, builder, signature, arguments):
+        view = context.make_array(array)(context, builder, arguments[0])
+        rows = builder.extract_value(view.shape, 0)
+        view.shape = cgutils.pack_array(builder, [rows, ir.Constant(rows.type, count.literal_value)])
+        return view._getvalue()
+
+    return array(array, count), generate
 
 
 def items_of(builder, value, count):
@@ -130,6 +146,24 @@ def load_row(typing_context, table, row, column, count):
 
 
 @intrinsic
+def prefetch_row(typing_context, table, row):
+    """Ask for the first cache line of table[row], which is read soon; the processor fetches what follows by itself."""
+    if not is_table(table):
+        return None
+
+    def generate(context, builder, signature, arguments):
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        pointer = builder.bitcast(row_pointer(context, builder, table, *arguments), byte)
+        to_read, into_first_cache, data = 0, 3, 1
+        builder.call(function, [pointer, *(ir.Constant(number, k) for k in (to_read, into_first_cache, data))])
+        return context.get_dummy_value()
+
+    return types.void(table, types.intp), generate
+
+
+@intrinsic
 def store_row(typing_context, x, table, row):
     """table[row] ← the vectors of x, one behind the other."""
     if not (is_table(table) and isinstance(x, types.UniTuple)):
@@ -196,7 +230,8 @@ def _gathered(table, drawn, kinds, count, width):
             if width >= LANES:
                 read = two_columns if kind.count - len(columns) <= 2 else four_columns
             else:
-                read = {1: _column_of_one, 2: _columns_of_two, 4: _columns_of_four}[width]
+                few = _two_columns_of_four if kind.count - len(columns) <= 2 else _four_columns_of_four
+                read = {1: _column_of_one, 2: _columns_of_two, 4: few}[width]
             groups = [read(builder, rows[i : i + LANES], len(columns)) for i in range(0, width, LANES)]
             columns += [joined(builder, vectors) for vectors in zip(*groups, strict=True)]
         return context.make_tuple(builder, kind, columns[: kind.count])
@@ -222,7 +257,16 @@ def _columns_of_two(builder, rows, first):
     return [shuffle(builder, pair[0], pair[1], order) for order in ((0, 2), (1, 3))]
 
 
-def _columns_of_four(builder, rows, first):
+def _four_columns_of_four(builder, rows, first):
+    """Neighbours exchanged, then halves."""
+    whole = [load_from(builder, row, 4, first) for row in rows]
+    even = [shuffle(builder, whole[i], whole[i + 1], (0, 4, 2, 6)) for i in (0, 2)]
+    odd = [shuffle(builder, whole[i], whole[i + 1], (1, 5, 3, 7)) for i in (0, 2)]
+    low, high = (0, 1, 4, 5), (2, 3, 6, 7)
+    return [shuffle(builder, pair[0], pair[1], order) for order in (low, high) for pair in (even, odd)]
+
+
+def _two_columns_of_four(builder, rows, first):
     """Two numbers of each of four rows: even rows in one vector, odd rows in another; then neighbours exchanged."""
     pairs = [load_from(builder, row, 2, first) for row in rows]
     even, odd = (shuffle(builder, pairs[i], pairs[i + 2], range(4)) for i in (0, 1))

@@ -28,6 +28,9 @@ class Profile(NamedTuple):
     few_row_vectors : int
         Up to this many vectors linear steps hold the states of four lanes at once; above, of two where registers allow.
         Where they do not, rows pass through them, but for few lanes.
+    max_held_dim : int
+        Up to this dimension cheap steps along rows hold the states of several groups of lanes; above, where lanes are
+        replicas, a state passes through registers once a step.
     pair_lanes : int
         Lanes that the steps of two maps on the line keep in flight: they hide the latency of a multiply-add.
     lane_groups : int
@@ -40,8 +43,8 @@ class Profile(NamedTuple):
     bit_chunk, max_chunk, min_chunk : int
         Steps drawn at once, of packed bits and of other draws: powers of two, as chunks begin at their multiples and
         hold whole Philox blocks.
-    max_draws, max_state_numbers : int
-        Draws of a chunk, and numbers of the states of a block, that should stay in the first-level cache.
+    max_draws, max_state_bytes : int
+        Draws of a chunk, and the size of the states of a block, that should stay in the first-level cache.
     """
 
     register_bytes: int
@@ -50,6 +53,7 @@ class Profile(NamedTuple):
     max_lane_dim_rows: int
     max_row_vectors: int
     few_row_vectors: int
+    max_held_dim: int
     pair_lanes: int
     lane_groups: int
     batch_groups: int
@@ -58,7 +62,7 @@ class Profile(NamedTuple):
     max_chunk: int
     min_chunk: int
     max_draws: int
-    max_state_numbers: int
+    max_state_bytes: int
 
 
 #: 32 registers of 64 bytes.
@@ -69,6 +73,7 @@ AVX512 = Profile(
     max_lane_dim_rows=16,
     max_row_vectors=13,
     few_row_vectors=7,
+    max_held_dim=16,
     pair_lanes=64,
     lane_groups=4,
     batch_groups=4,
@@ -77,10 +82,10 @@ AVX512 = Profile(
     max_chunk=256,
     min_chunk=4,
     max_draws=2**11,
-    max_state_numbers=2**10,
+    max_state_bytes=2**13,
 )
 #: 16 registers of 32 bytes (AVX2), eight of which hold 32 lanes; 32 of 16 (NEON) have not been measured.
-NARROW = AVX512._replace(register_bytes=32, rows_in_registers=False, pair_lanes=32, batch_groups=2)
+NARROW = AVX512._replace(register_bytes=32, rows_in_registers=False, max_held_dim=8, pair_lanes=32, batch_groups=2)
 
 
 def profile_for(features: frozenset[str]) -> Profile:

@@ -19,8 +19,10 @@ from iterorder.kernels.cpu.loads import (
     load_columns,
     load_few_columns,
     load_row,
+    prefetch_row,
     store_columns,
     store_row,
+    with_columns,
 )
 from iterorder.kernels.cpu.slopes import Move
 from iterorder.kernels.cpu.sums import (
@@ -59,6 +61,36 @@ def lane_steps(dim: int, single: bool, slope: Move, ridge: bool, few: int = 0, g
         return run
 
     return steps_over_lanes(run_of, few, groups)
+
+
+@cache
+def passing_lane_steps(dim: int, slope: Move, ridge: bool, width: int):
+    """`lane_steps` of batches of one that need more registers than there are: `width` lanes after the other.
+
+    A state is an operand in memory, read once for the product and, as if it were another one, once more for the move.
+    For a chunk of steps it stands in groups of eight lanes, so that its coordinates are at distances that are known.
+    """
+    numbers, added, parameters = dim + 1, row_added(LANE_STATES, dim, slope), slope.parameters
+
+    @jit
+    def steps(packed, scratch, start, stop, direction, first_lane):
+        table, drawn, states, block = packed.table, scratch.drawn, scratch.states, with_columns(scratch.sums, LANES)
+        factor, given = -packed.scale, parameters(packed.parameters)
+        zero, lanes = splat(packed.scale - packed.scale, width), states.shape[1]
+        for lane in range(first_lane, lanes, LANES):
+            store_columns(load_columns(states, 0, lane, dim), block, lane // LANES * dim, 0)
+        for row in range(start, stop, direction):
+            for lane in range(first_lane, lanes, width):
+                first, place = lane // LANES * dim, lane % LANES
+                x = load_few_columns(block, first, place, dim, width)
+                a = gather_few_columns(table, drawn, row, lane, numbers, width)
+                again = load_few_columns(block, unrelated(first), place, dim, width)
+                moved = multiple(packed.shrink, again) if ridge else again
+                store_columns(added(moved, x, a, factor, given, zero), block, first, place)
+        for lane in range(first_lane, lanes, LANES):
+            store_columns(load_columns(block, lane // LANES * dim, 0, dim), states, 0, lane)
+
+    return steps
 
 
 @cache
@@ -149,14 +181,15 @@ def row_steps(vectors: int, slope: Move, ridge: bool, shared: bool, few: int = 0
     """Batches in many dimensions: lanes are coordinates, and the slopes of eight rows of a batch are found at once.
 
     One state after the other, in registers for a chunk of steps: the rows of a batch are read again while they are
-    near. Behind whole groups of sums stand the targets of rows, if those are not folded, and then their moves.
+    near, and those of the next step are asked for. Behind whole groups of sums stand the targets of rows, if those are
+    not folded, and then their moves.
     """
     folded, move_along, parameters = slope.folded, slope.apply, slope.parameters
 
     @jit
     def steps(packed, scratch, start, stop, direction, first_lane):
-        states, sums, size = scratch.states, scratch.sums, packed.batch_size
-        table, constants, drawn = packed.table, packed.constants, scratch.drawn
+        states, sums, size = scratch.states, with_columns(scratch.sums, LANES), packed.batch_size
+        table, constants, drawn = packed.table, with_columns(packed.constants, 1), scratch.drawn
         factor, given, zero = -packed.scale, parameters(packed.parameters), packed.scale - packed.scale
         groups = (size + LANES - 1) // LANES
         targets = groups * LANES
@@ -172,6 +205,9 @@ def row_steps(vectors: int, slope: Move, ridge: bool, shared: bool, few: int = 0
                     store(products, sums, slot, 0)
                     if not folded:
                         sums[targets + slot // LANES, slot % LANES] = constant
+                following = row if row + direction == stop else row + direction
+                for slot in range(size):  # while these are summed and moved along
+                    prefetch_row(table, element(drawn, following * size + slot, noise_lane))
                 for group in range(groups):
                     z = sum_each(sums, group * LANES)
                     target = z if folded else load(sums, targets + group, 0, z)

@@ -68,7 +68,11 @@ def _(form: Rows, packed: Packed, draws: Draws, shared: bool, few: int = 0):
     if packed.lane_layout:
         if shared:
             return row_steps.shared_lane_steps(packed.dim, single, slope, ridge)
-        groups = profile.PROFILE.lane_groups if single and slope.lifts else 1
+        shape = profile.PROFILE
+        if single and not few and form.slope.exact and packed.dim > shape.max_held_dim:
+            width = shape.register_bytes // packed.table.itemsize
+            return row_steps.passing_lane_steps(packed.dim, slope, ridge, width)
+        groups = shape.lane_groups if single and slope.lifts else 1
         return row_steps.lane_steps(packed.dim, single, slope, ridge, few, groups)
     vectors, shape = packed.row_vectors, profile.PROFILE
     if vectors == 0:
@@ -90,7 +94,9 @@ def _(form: Rows, packed: Packed, draws: Draws, shared: bool, few: int = 0):
         return make(vectors, ridge, shared, few)
     if fits and few == 1 and slope.folded:
         return single_steps.single_row_steps(vectors, slope, ridge)
-    return passing_steps.passing_row_steps(parts, width, slope, ridge, shared, few)
+    state_bytes = LANES * packed.stride * packed.table.itemsize
+    groups = 2 if 2 * state_bytes <= shape.max_state_bytes else 1
+    return passing_steps.passing_row_steps(parts, width, slope, ridge, shared, few, groups)
 
 
 @steps_of.register
