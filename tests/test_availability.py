@@ -6,6 +6,8 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -225,6 +227,19 @@ def test_a_variable_set_after_the_first_simulation_is_too_late():
     command = [sys.executable, "-c", code]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert result.stdout.split() == ["simulator-too-late"]
+
+
+def test_what_is_advised_to_install_exists_and_has_a_ceiling():
+    """Kernels lean on inner parts of numba-cuda; CuPy is of the same CUDA."""
+    file = Path(__file__).parents[1] / "pyproject.toml"
+    extras = tomllib.loads(file.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    for version in ("12", "13"):
+        assert extras[f"cuda{version}"] == [
+            f"cupy-cuda{version}x>=14",
+            f"numba-cuda[cu{version}]>=0.30.4,<0.31",
+        ]
+    assert "cuda13" in availability.INSTALL
+    assert "cuda12" in availability.OLDER
 
 
 def test_other_packages_have_one_word():

@@ -113,12 +113,15 @@ def vocabulary() -> SimpleNamespace:
 
 def device_function(function: Callable) -> Callable:
     """What kernels call; in the simulator the function itself, as each call through a wrapper takes microseconds."""
-    return function if SIMULATED else cuda.jit(device=True)(function)
+    return function if SIMULATED else cuda.jit(device=True, lto=False)(function)
 
 
 def kernel(function: Callable) -> Callable:
-    """What is launched."""
-    return cuda.jit(function)
+    """What is launched.
+
+    Not optimised by the linker, as numba-cuda has it where it finds one: that would contract products and sums.
+    """
+    return cuda.jit(function) if SIMULATED else cuda.jit(function, lto=False)
 
 
 def of_constants(function: FunctionType, dtype: np.dtype) -> FunctionType:
