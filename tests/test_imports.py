@@ -30,7 +30,7 @@ LAYERS = (
     ("maps",),
     ("simulate", "request", "trajectory", "certificates", "bound_trials", "datasets"),
     ("wasserstein", "theory", "convergence", "stationary"),
-    ("claims", "gate", "plotting"),
+    ("claims", "gate", "networks", "plotting"),
     ("cli",),
 )
 

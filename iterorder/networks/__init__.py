@@ -1,0 +1,15 @@
+"""Networks trained in any order: forward, backward and along windows, as random-map systems.
+
+Array code for multilayer perceptrons, any PyTorch module, and whatever step function a user has. The optional
+libraries are imported when they are first needed.
+"""
+
+from __future__ import annotations
+
+from iterorder.networks.coupling import coupled_starts
+from iterorder.networks.mlp import MLP
+from iterorder.networks.model import StepModel
+from iterorder.networks.run import TrainingRun
+from iterorder.networks.train import train
+
+__all__ = ["MLP", "StepModel", "TrainingRun", "coupled_starts", "train"]
