@@ -7,9 +7,19 @@ libraries are imported when they are first needed.
 from __future__ import annotations
 
 from iterorder.networks.coupling import coupled_starts
+from iterorder.networks.curvature import hessian_ends, hessian_trace, step_lipschitz
 from iterorder.networks.mlp import MLP
 from iterorder.networks.model import StepModel
 from iterorder.networks.run import TrainingRun
 from iterorder.networks.train import train
 
-__all__ = ["MLP", "StepModel", "TrainingRun", "coupled_starts", "train"]
+__all__ = [
+    "MLP",
+    "StepModel",
+    "TrainingRun",
+    "coupled_starts",
+    "hessian_ends",
+    "hessian_trace",
+    "step_lipschitz",
+    "train",
+]

@@ -12,7 +12,7 @@ import numpy as np
 from iterorder import noise
 from iterorder.arrays import as_array
 from iterorder.errors import BackendUnavailableError, InvalidInputError
-from iterorder.networks.labels import as_labels, as_rows
+from iterorder.networks.data_arguments import as_labels, as_rows, as_step_sizes, as_test, as_widths, check_length
 from iterorder.networks.model import ArrayStates, State, n_replicas_of, on_host
 from iterorder.validation import as_choice, as_float, as_floats, as_int, as_seed
 
@@ -86,14 +86,14 @@ class MLP(ArrayStates):
     ) -> None:
         self.dtype = np.dtype(as_choice("dtype", dtype, ("float32", "float64")))
         features, labels = as_rows("features", features, self.dtype), as_labels("labels", labels)
-        _check_length("labels", labels, features)
+        check_length("labels", labels, features)
         self.n_items, width = features.shape
-        test_features, test_labels = _as_test(test, features, labels, self.dtype)
+        test_features, test_labels = as_test(test, features, labels, self.dtype)
         self.n_classes = 1 + int(max(labels.max(), test_labels.max()))
         if self.n_classes < 2:
             raise InvalidInputError("labels are all 0: give at least two classes, 0 and 1")
-        self.sizes = (width, *_as_widths(hidden), self.n_classes)
-        self.step_sizes = _as_step_sizes(step_size)
+        self.sizes = (width, *as_widths(hidden), self.n_classes)
+        self.step_sizes = as_step_sizes(step_size)
         self.weight_decay = as_float("weight_decay", weight_decay, low=0.0)
         self.momentum = as_float("momentum", momentum, low=0.0)
         if self.momentum >= 1.0:
@@ -316,6 +316,34 @@ class MLP(ArrayStates):
                 slope *= self._derivative(inputs[layer])
         return on_host(self.xp.concatenate([part.reshape(-1) for part in reversed(parts)]))
 
+    def hessian_products(self, position, directions, items=None) -> np.ndarray:
+        """H·v for each direction v, exactly, with H the Hessian of the mean loss of a batch, without decay.
+
+        Parameters
+        ----------
+        position : array_like, shape (P,)
+        directions : array_like, shape (P,) or (m, P)
+        items : array_like of int, shape (B,), optional
+            Default: all items.
+
+        Returns
+        -------
+        ndarray of float64, as `directions`
+            Of a ReLU network the Hessian inside the piece of the position: at kinks there is none.
+
+        Notes
+        -----
+        Pearlmutter's operator [1]_: derivatives along v of the forward and the backward pass. Differences of gradients
+        cross kinks and are off by orders of magnitude.
+
+        References
+        ----------
+        .. [1] Pearlmutter (1994), Fast exact multiplication by the Hessian, Neural Computation 6(1).
+        """
+        from iterorder.networks.mlp_hessian import hessian_products
+
+        return hessian_products(self, position, directions, items)
+
     def digest(self) -> str:
         """Of the data, the sizes and all settings."""
         return self._digest
@@ -324,41 +352,6 @@ class MLP(ArrayStates):
         """The state, and a gradient beside it."""
         arrays = 3 if self.momentum else 2
         return arrays * self.n_parameters * self.dtype.itemsize
-
-
-def _as_widths(hidden) -> tuple[int, ...]:
-    try:
-        widths = tuple(hidden)
-    except TypeError:
-        raise InvalidInputError(f"hidden is {hidden!r}: give a tuple of widths, such as (32,)") from None
-    return tuple(as_int(f"hidden[{i}]", width, low=1, high=2**20) for i, width in enumerate(widths))
-
-
-def _as_step_sizes(step_size) -> np.ndarray:
-    sizes = np.atleast_1d(as_floats("step_size", step_size, ndim=(0, 1)))
-    if (sizes <= 0.0).any():
-        worst = int(sizes.argmin())
-        name = f"step_size[{worst}]" if np.ndim(step_size) else "step_size"
-        raise InvalidInputError(f"{name} is {sizes[worst]!r}: give a number above 0")
-    sizes.setflags(write=False)
-    return sizes
-
-
-def _as_test(test, features: np.ndarray, labels: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
-    if test is None:
-        return features, labels
-    if not isinstance(test, (tuple, list)) or len(test) != 2:
-        raise InvalidInputError("test is no pair: give (features, labels), or None for the training set")
-    rows, classes = as_rows("test[0]", test[0], dtype), as_labels("test[1]", test[1])
-    _check_length("test[1]", classes, rows)
-    if rows.shape[1] != features.shape[1]:
-        raise InvalidInputError(f"test[0] has rows of {rows.shape[1]} numbers: features has {features.shape[1]}")
-    return rows, classes
-
-
-def _check_length(name: str, labels: np.ndarray, features: np.ndarray) -> None:
-    if len(labels) != len(features):
-        raise InvalidInputError(f"{name} has {len(labels)} entries: give one for each of the {len(features)} rows")
 
 
 def _digest(model: MLP, *arrays: np.ndarray) -> str:
