@@ -125,8 +125,8 @@ def step_lipschitz(model, position, items, *, k: int = 0, tol: float = 1e-6) -> 
     Notes
     -----
     For θ → (1 − h·decay)θ − h·g the largest |1 − h·decay − hλ| over the eigenvalues λ of the Hessian. With momentum μ
-    the map acts on (v, θ); its derivative falls apart into blocks of two, one for each λ, whose norm is convex in λ: the
-    largest is at one of the ends.
+    the map acts on (v, θ); its derivative falls apart into blocks of two, one for each λ, whose norm is convex in λ:
+    the largest is at one of the ends.
     """
     if not all(hasattr(model, name) for name in ("step_sizes", "weight_decay", "momentum")):
         raise InvalidInputError(f"model is {a_kind(model)}: the derivative of its step is not known, give one of SGD")
