@@ -22,6 +22,7 @@ purpose     what it feeds                     block    group              words 
 2 `FEISTEL` round keys, more than 4096 items  epoch    round // 4         word round mod 4
 3 `NORMALS` normals beside an index           t        pair               all four make a pair
 4 `START`   weights of start s (as replica)   j // 2   0                  words 2·(j mod 2) + 0, 1 make uniform j
+4 `START`   a seed for other initialisers     0        1                  words 0 (low) and 1 (high)
 =========== ================================= ======== ================== =========================================
 
 - index below n: the high half of word·n. Each probability is within 2⁻³² of 1/n (a relative bias below n·2⁻³²).
@@ -215,6 +216,18 @@ def start_uniforms(seed, start, count) -> np.ndarray:
     """
     blocks = np.arange((count + 1) // 2)
     return _uniform_pairs(words(seed, blocks, start, START << PURPOSE_SHIFT).reshape(-1))[:count]
+
+
+def start_seed(seed, start) -> int:
+    """The 64-bit seed of a start for initialisers that are not the package's own.
+
+    Examples
+    --------
+    >>> start_seed(0, 0) != start_seed(0, 1)
+    True
+    """
+    word = words(seed, 0, start, (START << PURPOSE_SHIFT) + 1)
+    return int(word[0]) | int(word[1]) << 32
 
 
 def _uniform_pairs(pair):

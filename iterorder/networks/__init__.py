@@ -6,8 +6,10 @@ libraries are imported when they are first needed.
 
 from __future__ import annotations
 
+from iterorder.networks.baselines import Baseline, linear_decay, tail_average
 from iterorder.networks.coupling import coupled_starts
 from iterorder.networks.curvature import hessian_ends, hessian_trace, step_lipschitz
+from iterorder.networks.lyapunov import lyapunov_exponent
 from iterorder.networks.mlp import MLP
 from iterorder.networks.model import StepModel
 from iterorder.networks.run import TrainingRun
@@ -15,11 +17,15 @@ from iterorder.networks.train import train
 
 __all__ = [
     "MLP",
+    "Baseline",
     "StepModel",
     "TrainingRun",
     "coupled_starts",
     "hessian_ends",
     "hessian_trace",
+    "linear_decay",
+    "lyapunov_exponent",
     "step_lipschitz",
+    "tail_average",
     "train",
 ]

@@ -7,6 +7,7 @@ import numpy as np
 from iterorder.convergence.coupling import CouplingDistance
 from iterorder.lengths import euclidean_norm
 from iterorder.networks.batches import Batches
+from iterorder.networks.blas import one_blas_thread
 from iterorder.networks.model import advancing, as_model, sampling_of
 from iterorder.networks.walk import distance
 from iterorder.progress import Progress, as_progress, reported
@@ -89,7 +90,7 @@ def coupled_starts(
     far = model.step(near, batches.at(n_steps), 0)
     state, rows = model.join(near, far), np.arange(n_replicas)
     gaps, sizes, saved = np.empty((n_replicas, len(saves))), np.empty((n_replicas, len(saves))), set(saves.tolist())
-    with reported(progress, "coupled starts") as report:
+    with one_blas_thread(model), reported(progress, "coupled starts") as report:
         for n in range(n_steps + 1):
             if n in saved:
                 positions, i = model.position(state), int(np.searchsorted(saves, n))

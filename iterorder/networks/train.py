@@ -6,9 +6,8 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from iterorder import resources
 from iterorder.errors import DivergenceError, InvalidInputError
 from iterorder.log import say
 from iterorder.networks.batches import Batches
+from iterorder.networks.blas import one_blas_thread
 from iterorder.networks.coupling import forecast
 from iterorder.networks.folder import Folder
 from iterorder.networks.model import StepModel, as_model, sampling_of
@@ -141,7 +141,7 @@ def train(
     begun = time.monotonic()
     _check_memory(request, memory, progress)
     where = None if folder is None else Folder(folder, request.digest, request.description())
-    with _one_blas_thread(request.model):
+    with one_blas_thread(request.model):
         told = _forecast(request, where)
         if limit is not None:
             limit = max(0.0, limit - (time.monotonic() - begun))
@@ -364,22 +364,11 @@ def _side_by_side(walk: Walk, units: list[Unit], workers: int, report: Callable 
     return results
 
 
-@contextmanager
-def _one_blas_thread(model: StepModel) -> Iterator[None]:
-    """Of models whose units run side by side: more threads in each product make it slower, eight times where seen."""
-    if not getattr(model, "side_by_side", False):
-        yield
-        return
-    import scipy.linalg.blas  # noqa: F401 - its library must be loaded to be told
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=1, user_api="blas"):
-        yield
-
-
 def _assembled(request: _Request, found: dict[Unit, Found], told: str) -> TrainingRun:
     shape = (request.n_runs, len(request.saves))
-    names = list(dict.fromkeys(name for part in found.values() for name in part.observables))
+    # A run without any finished unit has observables too, all of them NaN.
+    some = next(iter(found.values()), None)
+    names = some.observables if some else request.model.observe(request.model.start(1, seed=request.seed, start=0))
     observables = {name: np.full(shape, np.nan) for name in names}
     moves, done, states = np.full(shape, np.nan), np.zeros(shape, bool), None
     for unit, part in found.items():
