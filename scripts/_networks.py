@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from iterorder.networks.experiment import LEAST_SEQUENCES, Experiment
+from iterorder.networks.experiment import Experiment
 from iterorder.networks.run import TrainingRun
 from iterorder.networks.settings import Preset
 from iterorder.plotting import COLUMN, ORDER_COLORS, PAGE, house_style, panel_title, save_figure
@@ -134,6 +134,7 @@ def draw_spreads(axes: Axes, data: dict[str, np.ndarray], orders: list[str]) -> 
     shown = [name for name in orders if f"within_{name}" in data]
     if not shown:
         axes.set_axis_off()
+        axes.text(0.5, 0.5, "not finished", ha="center", transform=axes.transAxes)
         return
     rng = np.random.default_rng(SEED_OF_JITTER)
     for place, name in enumerate(shown):
@@ -157,8 +158,9 @@ def draw_experiment(found: Experiment, folder: str | Path) -> list[Path]:
     preset, data = found.preset, numbers(found)
     orders = list(found.runs)
     settings = preset.model
-    system = f"batch {preset.run['batch_size']}, $h={settings['step_size']:g}$"
-    count = preset.sequences.get("count", 0)
+    rate = settings["step_size"] if "step_size" in settings else settings["optimizer"]["lr"]
+    system = f"batch {preset.run['batch_size']}, $h={rate:g}$"
+    count = preset.sequences["count"]
     with house_style():
         figure = Figure(figsize=(PAGE, 0.82 * COLUMN))
         losses, moves, spreads = figure.subplots(1, 3, width_ratios=(1.1, 1.1, 1.0))
@@ -167,9 +169,8 @@ def draw_experiment(found: Experiment, folder: str | Path) -> list[Path]:
         draw_moves(moves, data, orders)
         control = "control: ridge softmax regression" if found.controls else "the step maps contract on average"
         panel_title(moves, "b", "distance of neighbours", control)
-        if count >= LEAST_SEQUENCES and found.sequences:
-            draw_spreads(spreads, data, orders)
-            panel_title(spreads, "c", "where the variance is", f"{count} sequences, last third")
+        draw_spreads(spreads, data, orders)
+        panel_title(spreads, "c", "where the variance is", f"{count} sequences, last third")
         parameters = {
             "preset": preset.name,
             "model": preset.model,

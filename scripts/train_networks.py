@@ -34,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
     parser.add_argument("--max-seconds", type=float, help="stop after so long, with a coarse figure")
     parser.add_argument("--data-dir", type=Path, help="where the files of the data set are")
+    parser.add_argument("--partial", action="store_true", help="take what is there of a data set in several files")
     parser.add_argument("--folder", type=Path, default=REPORTS, help="where runs are kept (default: reports/networks)")
     parser.add_argument("--figures", type=Path, default=FIGURES, help="where the figure goes (default: figures/)")
     options = parser.parse_args(arguments)
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> Experiment:
     settings = preset(options.name)
-    images = settings.images(options.data_dir)
+    images = settings.images(options.data_dir, whole=not options.partial)
     model = settings.make_model(images, device=options.device)
     for name, steps in planned_steps(settings, model).items():
         if options.order in (None, name):

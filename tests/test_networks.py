@@ -512,6 +512,12 @@ def test_progress_is_told_up_to_one():
     assert told[-1] == 1.0
 
 
+def test_a_run_whose_time_is_over_is_not_told_as_finished():
+    told = []
+    assert not run(model(), "backward", max_seconds=0, progress=told.append).complete
+    assert 1.0 not in told
+
+
 def test_a_run_of_which_nothing_is_finite_is_an_error():
     """Momentum of a large step on a quadratic-like bowl; one that stays finite is data."""
     of = model(step_size=1e200)

@@ -173,8 +173,8 @@ def test_every_preset_is_read_and_says_whose_values_it_has(name):
     found = preset(name)
     assert found.title
     assert "are ours" in (FOLDER / f"{name}.toml").read_text().replace("\n#", "")
-    if found.sequences:
-        assert found.sequences["count"] >= 12
+    assert found.sequences["count"] >= 12
+    assert found.control or not found.model["hidden"]
     assert saves_of(found)[-1] == found.run["n_steps"]
     assert set(orders_of(found)) >= {"forward", "backward"}
 
@@ -187,6 +187,8 @@ def test_every_preset_is_read_and_says_whose_values_it_has(name):
         (("seed = 3", "seed = 3\nspeed = 4"), r"has run.speed"),
         (('title = "small"', "title = "), "no TOML file"),
         (("[model]", "[mode]"), "lacks model"),
+        (("count = 12", "count = 11"), "sequences.count is 11: give at least 12"),
+        (("[sequences]", "[sequence]"), r"lacks sequences.count"),
         (("hidden = [4]", 'kind = "tree"'), "model.kind is 'tree'"),
     ],
 )
@@ -248,17 +250,6 @@ def test_the_figure_has_three_panels_and_a_sidecar(small, tmp_path, monkeypatch)
     assert len(figure.axes) == 3
     assert given["parameters"]["sequences"]["count"] >= 12
     assert "control_backward_move" in given["data"]
-
-
-def test_no_spread_of_few_sequences_is_shown(tmp_path, monkeypatch, capsys):
-    file = tmp_path / "few.toml"
-    file.write_text(SMALL.format(stride=10).replace("count = 12", "count = 11"))
-    found = experiment(preset(file))
-    assert "no spread between fewer than 12" in capsys.readouterr().err
-    seen = []
-    monkeypatch.setattr(_networks, "save_figure", lambda figure, *a, **b: seen.append(figure) or [])
-    _networks.draw_experiment(found, tmp_path)
-    assert not seen[0].axes[2].lines
 
 
 def test_the_script_runs_goes_on_and_says_its_steps(tmp_path, capsys):

@@ -133,6 +133,8 @@ def step_lipschitz(model, position, items, *, k: int = 0, tol: float = 1e-6) -> 
     h = float(model.step_sizes[min(as_int("k", k, low=0, high=2**62), len(model.step_sizes) - 1)])
     keep, mu = 1.0 - h * model.weight_decay, model.momentum
     ends = hessian_ends(model, position, items, tol=tol)
+    if getattr(model, "coupled_decay", False):  # decay is a part of the Hessian, and not of the parameters alone
+        keep, ends = 1.0, (ends[0] + model.weight_decay, ends[1] + model.weight_decay)
     if not mu:
         return max(abs(keep - h * value) for value in ends)
     # v' = μv + λθ, θ' = keep·θ − h·v'.

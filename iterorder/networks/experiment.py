@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from iterorder.errors import InvalidInputError
-from iterorder.log import say
 from iterorder.networks.baselines import Baseline, linear_decay, tail_average
 from iterorder.networks.data import ImageData
 from iterorder.networks.model import StepModel
@@ -20,9 +19,6 @@ from iterorder.networks.settings import Preset
 from iterorder.networks.train import train
 from iterorder.orders import BACKWARD, FORWARD, Order, Window
 from iterorder.progress import Progress, Report
-
-#: Sequences below which no spread between them is shown.
-LEAST_SEQUENCES = 12
 
 
 @dataclass(eq=False)
@@ -160,7 +156,7 @@ def experiment(
 
             stages.append(main)
     if order is None:
-        stages += _beside(preset, images, device, result, run, common)
+        stages += _beside(preset, images, result, run, common)
     for done, stage in enumerate(stages):
         stage()
         if report is not None:
@@ -169,12 +165,12 @@ def experiment(
     return result
 
 
-def _beside(preset: Preset, images, device, result: Experiment, run: Callable, common: dict) -> list[Callable]:
-    """The control, the sequences and the baselines."""
+def _beside(preset: Preset, images, result: Experiment, run: Callable, common: dict) -> list[Callable]:
+    """The control, on the processor, the sequences and the baselines."""
     stages: list[Callable[[], None]] = []
     n_steps = preset.run["n_steps"]
     if preset.control:
-        control = preset.make_model(images, preset.control, device)
+        control = preset.make_model(images, preset.control)
         result.control = control
         coarse = np.arange(0, n_steps, preset.control["stride"])
         for which in (FORWARD, BACKWARD):
@@ -186,8 +182,6 @@ def _beside(preset: Preset, images, device, result: Experiment, run: Callable, c
     if preset.sequences:
         late = np.arange(n_steps, 2 * n_steps // 3, -preset.sequences["stride"])[::-1]
         count = preset.sequences["count"]
-        if count < LEAST_SEQUENCES:
-            say(f"sequences.count is {count}: no spread between fewer than {LEAST_SEQUENCES} sequences is shown")
         for which in (FORWARD, BACKWARD):
 
             def many(which=which):

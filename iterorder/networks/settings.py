@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from iterorder.errors import InvalidInputError
-from iterorder.networks import data
+from iterorder.networks import data, optional
 from iterorder.networks.data import ImageData
 from iterorder.networks.mlp import MLP
 from iterorder.networks.model import StepModel
@@ -21,6 +21,10 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "sequences": (("count", "stride"), ()),
     "baselines": (("stride",), ()),
 }
+#: Sequences below which no spread between them is shown.
+LEAST_SEQUENCES = 12
+#: Kinds of models that are modules of PyTorch, functions of `iterorder.networks.resnet`.
+MODULES = ("small_cnn", "resnet18", "resnet50")
 SETS = {
     "digits": lambda folder, whole: data.digits(),
     "fashion-mnist": lambda folder, whole: data.fashion_mnist(folder),
@@ -63,7 +67,12 @@ class Preset:
         if kind == "mlp":
             chosen["hidden"] = tuple(chosen["hidden"])
             return MLP(images.features, images.labels, test=images.test, backend=backend, **chosen)
-        raise InvalidInputError(f"preset {self.name}: model.kind is {kind!r}: give 'mlp'")
+        if kind not in MODULES:
+            raise InvalidInputError(f"preset {self.name}: model.kind is {kind!r}: give 'mlp', {', '.join(MODULES)}")
+        optimizer = chosen.pop("optimizer")
+        module = getattr(optional.resnet(), kind)(1 + int(images.labels.max()), **chosen)
+        common = {"optimizer": optimizer, "test": images.test, "device": device}
+        return optional.torch_model().TorchModel(module, "cross-entropy", images.features, images.labels, **common)
 
 
 def preset_names() -> list[str]:
@@ -91,7 +100,7 @@ def preset(name) -> Preset:
     for table, (needed, allowed) in TABLES.items():
         found = content.get(table, {})
         for key in needed:
-            if key not in found and (found or table in ("data", "run")):
+            if key not in found and (found or table != "baselines"):
                 raise InvalidInputError(f"{path.name} lacks {table}.{key}: see those of {FOLDER.name}/ for an example")
         if unknown := set(found) - {*needed, *allowed}:
             raise InvalidInputError(
@@ -99,6 +108,11 @@ def preset(name) -> Preset:
             )
     if content["data"]["set"] not in SETS:
         raise InvalidInputError(f"{path.name}: data.set is {content['data']['set']!r}: give one of {', '.join(SETS)}")
+    if content["sequences"]["count"] < LEAST_SEQUENCES:
+        raise InvalidInputError(
+            f"{path.name}: sequences.count is {content['sequences']['count']}: give at least {LEAST_SEQUENCES}, as no "
+            "spread between fewer is worth showing"
+        )
     if "model" not in content:
         raise InvalidInputError(f"{path.name} lacks model: see those of {FOLDER.name}/ for an example")
     tables = {table: content.get(table, {}) for table in ("data", "model", "run", "sequences", "baselines", "control")}

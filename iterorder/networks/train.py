@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import suppress
 
 import numpy as np
 
@@ -33,7 +34,7 @@ from iterorder.validation import as_float, as_int, as_seed
 SCHEMA = "iterorder.training/1"
 #: A forecast is made where the run costs so many times as much.
 WORTH_A_FORECAST = 20
-#: Pairs of forward runs of a forecast.
+#: Pairs of forward runs of a forecast, as many as are worth it; it takes two at least.
 FORECAST_PAIRS = 8
 #: Seconds between two looks at the threads.
 NAP = 0.1
@@ -252,12 +253,12 @@ def _forecast(request: _Request, where: Folder | None) -> str:
     steps = int(request.saves[-1])
     if request.order != BACKWARD or request.law.kind != "iid" or not steps:
         return ""
-    cost = 2 * FORECAST_PAIRS * steps
-    if int(request.saves.sum()) * request.n_runs < WORTH_A_FORECAST * cost:
+    pairs = min(FORECAST_PAIRS, int(request.saves.sum()) * request.n_runs // (WORTH_A_FORECAST * 2 * steps))
+    if pairs < 2:
         return ""
     if where is not None and (kept := where.read("forecast")) is not None:
         return kept["text"].tobytes().decode()
-    told = forecast(request.model, steps, request.law.batch_size, FORECAST_PAIRS, request.seed)
+    told = forecast(request.model, steps, request.law.batch_size, pairs, request.seed)
     say(f"forecast: {told}")
     if where is not None:
         where.write("forecast", {"text": np.frombuffer(told.encode(), np.uint8)})
@@ -307,14 +308,13 @@ def _computed(request: _Request, where: Folder | None, limit: float | None, prog
             pace.add(steps_of(unit, order, request.saves))
     if not todo:
         return found
-    with reported(progress, f"{order} training") as report:
-        try:
-            walk.report = report
-            walk.lay_borders(borders)
-        except OutOfTime:
-            return found
+    with suppress(OutOfTime), reported(progress, f"{order} training") as report:
+        walk.report = report
+        walk.lay_borders(borders)
         workers = _workers(request, len(todo))
         found |= _alone(walk, todo) if workers == 1 else _side_by_side(walk, todo, workers, report)
+        if len(found) < len(units):
+            raise OutOfTime  # past the bar, which would tell that all is done
     return found
 
 
