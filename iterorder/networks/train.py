@@ -32,8 +32,8 @@ from iterorder.sampling import Sampling
 from iterorder.validation import as_float, as_int, as_seed
 
 SCHEMA = "iterorder.training/1"
-#: A forecast is made where the run costs so many times as much.
-WORTH_A_FORECAST = 20
+#: A forecast is made where the run costs so many times as much, and so many gradient steps.
+WORTH_A_FORECAST, LONG_RUN = 20, 100_000
 #: Pairs of forward runs of a forecast, as many as are worth it; it takes two at least.
 FORECAST_PAIRS = 8
 #: Seconds between two looks at the threads.
@@ -253,8 +253,9 @@ def _forecast(request: _Request, where: Folder | None) -> str:
     steps = int(request.saves[-1])
     if request.order != BACKWARD or request.law.kind != "iid" or not steps:
         return ""
-    pairs = min(FORECAST_PAIRS, int(request.saves.sum()) * request.n_runs // (WORTH_A_FORECAST * 2 * steps))
-    if pairs < 2:
+    cost = int(request.saves.sum()) * request.n_runs
+    pairs = min(FORECAST_PAIRS, cost // (WORTH_A_FORECAST * 2 * steps))
+    if pairs < 2 or cost < LONG_RUN:
         return ""
     if where is not None and (kept := where.read("forecast")) is not None:
         return kept["text"].tobytes().decode()
