@@ -53,6 +53,7 @@ from iterorder.wasserstein import (
 )
 
 if TYPE_CHECKING:
+    from iterorder import networks
     from iterorder.claims import ClaimRow, ClaimTable, check_theory
     from iterorder.convergence import CouplingDistance, Diagnosis, Rate, coupling_distance, diagnose, fit_rate
     from iterorder.installation import BackendInfo, backend_info
@@ -101,6 +102,7 @@ __all__ = [
     "load",
     "losses",
     "minimizer",
+    "networks",
     "simulate",
     "small_step_covariance",
     "stability_boundary",
@@ -115,6 +117,7 @@ __all__ = [
 
 # Half of the package, which a simulation does without: imported when it is first asked for.
 _LATER = {
+    "networks": "networks",
     **dict.fromkeys(("StationarySample", "stationary_sample"), "stationary"),
     **dict.fromkeys(("BackendInfo", "backend_info"), "installation"),
     **dict.fromkeys(("ClaimRow", "ClaimTable", "check_theory"), "claims"),

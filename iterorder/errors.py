@@ -28,7 +28,7 @@ class DivergenceError(IterorderError):
     Attributes
     ----------
     trajectory : Trajectory
-        What was computed; ``trajectory.diverged_at`` tells when each replica diverged.
+        What was computed; ``trajectory.diverged_at`` tells when each replica diverged. Of `networks.train`, the run.
     """
 
     def __init__(self, message: str, trajectory: Trajectory | None = None):

@@ -21,6 +21,8 @@ purpose     what it feeds                     block    group              words 
 1 `SHUFFLE` Fisher–Yates, at most 4096 items  epoch    swap // 4          word swap mod 4, swap 0 is the last item's
 2 `FEISTEL` round keys, more than 4096 items  epoch    round // 4         word round mod 4
 3 `NORMALS` normals beside an index           t        pair               all four make a pair
+4 `START`   weights of start s (as replica)   j // 2   0                  words 2·(j mod 2) + 0, 1 make uniform j
+4 `START`   a seed for other initialisers     0        1                  words 0 (low) and 1 (high)
 =========== ================================= ======== ================== =========================================
 
 - index below n: the high half of word·n. Each probability is within 2⁻³² of 1/n (a relative bias below n·2⁻³²).
@@ -51,7 +53,7 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.validation import MAX_STEPS, as_int, as_key
 
-DRAW, SHUFFLE, FEISTEL, NORMALS = 0, 1, 2, 3
+DRAW, SHUFFLE, FEISTEL, NORMALS, START = 0, 1, 2, 3, 4
 PURPOSE_SHIFT = 24
 MAX_WORDS_PER_STEP = 2 ** (PURPOSE_SHIFT + 2)
 FISHER_YATES_MAX = 4096
@@ -202,6 +204,30 @@ def uniforms(seed, replica, step, count=1) -> np.ndarray:
     [0.399046, 0.735713]
     """
     return _uniform_pairs(step_words(seed, replica, step, 2 * count))
+
+
+def start_uniforms(seed, start, count) -> np.ndarray:
+    """The uniforms in [0, 1) that start weights are made of, shape (count,); each start has its own.
+
+    Examples
+    --------
+    >>> start_uniforms(0, 0, 3).round(6).tolist()
+    [0.719251, 0.391494, 0.064602]
+    """
+    blocks = np.arange((count + 1) // 2)
+    return _uniform_pairs(words(seed, blocks, start, START << PURPOSE_SHIFT).reshape(-1))[:count]
+
+
+def start_seed(seed, start) -> int:
+    """The 64-bit seed of a start for initialisers that are not the package's own.
+
+    Examples
+    --------
+    >>> start_seed(0, 0) != start_seed(0, 1)
+    True
+    """
+    word = words(seed, 0, start, (START << PURPOSE_SHIFT) + 1)
+    return int(word[0]) | int(word[1]) << 32
 
 
 def _uniform_pairs(pair):

@@ -72,7 +72,7 @@ def checked_request(
         if save_steps != "all":
             raise InvalidInputError(f"save_steps is {save_steps!r}: give increasing integers, 'all' or None")
         _check_result(n_replicas, n_steps + 1, maps.dim, kind, backend)
-    saves = _as_save_steps(save_steps, n_steps)
+    saves = as_save_steps(save_steps, n_steps)
     _check_result(n_replicas, len(saves), maps.dim, kind, backend)
     return Request(
         maps=maps,
@@ -107,7 +107,7 @@ def _as_dtype(dtype) -> np.dtype:
     return kind
 
 
-def _as_save_steps(save_steps, n_steps: int) -> np.ndarray:
+def as_save_steps(save_steps, n_steps: int) -> np.ndarray:
     if save_steps is None:
         return np.array([n_steps], np.int64)
     if isinstance(save_steps, str):

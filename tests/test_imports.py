@@ -31,7 +31,7 @@ LAYERS = (
     ("maps",),
     ("simulate", "request", "trajectory", "certificates", "bound_trials", "datasets", "installation"),
     ("wasserstein", "theory", "convergence", "stationary"),
-    ("claims", "gate", "plotting"),
+    ("claims", "gate", "networks", "plotting"),
     ("cli",),
 )
 

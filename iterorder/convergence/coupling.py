@@ -52,6 +52,19 @@ class CouplingDistance:
     scale: np.ndarray
     p: float
 
+    @classmethod
+    def of_replicas(cls, steps: np.ndarray, per_replica: np.ndarray, sizes: np.ndarray, p: float) -> CouplingDistance:
+        """From the distance of each replica and the larger length of its two states, both (n_replicas, n_saved)."""
+        distance, variance = mean_and_variance(per_replica, p)
+        return cls(
+            steps=_frozen(steps.copy()),
+            distance=_frozen(distance),
+            standard_error=_frozen(_standard_error(distance, variance, p, len(per_replica))),
+            per_replica=_frozen(per_replica),
+            scale=_frozen(power_mean(sizes, p)),
+            p=p,
+        )
+
     def __repr__(self) -> str:
         facts = {
             "steps": span(self.steps),

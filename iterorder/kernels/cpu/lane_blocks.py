@@ -91,16 +91,9 @@ def new_scratch(packed: Packed, draws: Draws, lanes: int, shared: bool, noise_la
     """
     dtype = packed.table.dtype
     shape = (packed.dim, lanes) if packed.lane_layout else (lanes, packed.stride)
-    n, size, noise_lanes = int(draws.n_items), draws.batch_size, noise_lanes or (LANES if shared else lanes)
+    size, noise_lanes = draws.batch_size, noise_lanes or (LANES if shared else lanes)
     chunk = chunk_of(draws, noise_lanes)
     rows = chunk // 32 if draws.kind == PACKED_BITS else chunk * size
-    shuffle = Shuffle(
-        np.zeros(2, np.uint64),
-        np.zeros((noise_lanes // LANES * n if draws.kind == FISHER_YATES else 0, LANES), np.uint16),
-        aligned_zeros(((FEISTEL_ROUNDS + 3) // 4 * 4, noise_lanes if draws.kind == FEISTEL else 0), np.uint64),
-        np.zeros(n if draws.kind == BATCH and size > SMALL_BATCH else 0, np.uint8),
-        aligned_zeros((max(4, size), LANES), np.uint64),
-    )
     return Scratch(
         aligned_zeros(shape, dtype),
         aligned_zeros(shape, dtype),
@@ -109,7 +102,19 @@ def new_scratch(packed: Packed, draws: Draws, lanes: int, shared: bool, noise_la
         aligned_zeros((1, packed.stride), dtype),
         aligned_zeros((rows, noise_lanes), np.uint64),
         np.zeros(1, np.uint64),
-        shuffle,
+        new_shuffle(draws, noise_lanes),
+    )
+
+
+def new_shuffle(draws: Draws, noise_lanes: int) -> Shuffle:
+    """The permutations of so many lanes, of no epoch yet, and the marks of a batch."""
+    n, size = int(draws.n_items), draws.batch_size
+    return Shuffle(
+        np.zeros(2, np.uint64),
+        np.zeros((noise_lanes // LANES * n if draws.kind == FISHER_YATES else 0, LANES), np.uint16),
+        aligned_zeros(((FEISTEL_ROUNDS + 3) // 4 * 4, noise_lanes if draws.kind == FEISTEL else 0), np.uint64),
+        np.zeros(n if draws.kind == BATCH and size > SMALL_BATCH else 0, np.uint8),
+        aligned_zeros((max(4, size), LANES), np.uint64),
     )
 
 

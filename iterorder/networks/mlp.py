@@ -1,0 +1,388 @@
+"""`MLP`: a multilayer perceptron as array code, all replicas at once; without a hidden layer, softmax regression."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from typing import Any
+
+import numpy as np
+
+from iterorder import noise
+from iterorder.arrays import as_array
+from iterorder.errors import BackendUnavailableError, InvalidInputError
+from iterorder.networks.data_arguments import as_labels, as_rows, as_step_sizes, as_test, as_widths, check_length
+from iterorder.networks.model import ArrayStates, State, n_replicas_of, on_host
+from iterorder.validation import as_choice, as_float, as_floats, as_int, as_seed
+
+ACTIVATIONS = ("relu", "tanh")
+#: Numbers of the hidden layer that are held while replicas are observed (16 MiB in float32).
+OBSERVED_ENTRIES = 2**22
+
+
+class MLP(ArrayStates):
+    """SGD on the mean cross-entropy of a multilayer perceptron.
+
+    The step is v ← momentum·v + g, θ ← (1 − h·weight_decay)·θ − h·v with g the gradient of the batch, as in
+    `iterorder.Optimizer`; without momentum v is g. Weights and biases start uniform in ±1/√(inputs of the layer).
+
+    Parameters
+    ----------
+    features : array_like, shape (n, d) or (n, ...)
+        Flattened to rows.
+    labels : array_like of int, shape (n,)
+        Classes 0, 1, …, K − 1.
+    hidden : tuple of int
+        Widths of the hidden layers. With none this is softmax regression, whose loss is convex: with weight decay it
+        contracts for small steps, and is the control beside any network.
+    step_size : float > 0, or array_like, shape (N,)
+        h, or one for each step; later steps have the last.
+    weight_decay, momentum : float ≥ 0; momentum < 1
+    activation : {"relu", "tanh"}
+    test : (features, labels), optional
+        What `observe` evaluates; without it the training set.
+    dtype : {"float32", "float64"}
+    backend : {"cpu", "cuda"}
+        NumPy, or CuPy on a GPU.
+    stacked : bool
+        True: every replica has matrix products of its own, so that its bits do not depend on how many run beside it.
+        False: the first layers of all replicas that meet one batch are one product, which is faster.
+
+    Raises
+    ------
+    InvalidInputError
+        If an argument is not as described; the message shows it.
+    BackendUnavailableError
+        If backend is "cuda" and CuPy is missing.
+
+    Notes
+    -----
+    `observe` records ``loss`` and ``accuracy`` on the test set and ``norm``, the Euclidean norm of the parameters.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> model = MLP(rng.normal(size=(50, 4)), rng.integers(0, 3, 50), hidden=(8,), step_size=0.1)
+    >>> state = model.start(2, seed=1, start=0)
+    >>> model.position(model.step(state, [3, 5, 8], 0)).shape
+    (2, 67)
+    """
+
+    def __init__(
+        self,
+        features,
+        labels,
+        *,
+        hidden=(32,),
+        step_size,
+        weight_decay=0.0,
+        momentum=0.0,
+        activation="relu",
+        test=None,
+        dtype="float32",
+        backend="cpu",
+        stacked=True,
+    ) -> None:
+        self.dtype = np.dtype(as_choice("dtype", dtype, ("float32", "float64")))
+        features, labels = as_rows("features", features, self.dtype), as_labels("labels", labels)
+        check_length("labels", labels, features)
+        self.n_items, width = features.shape
+        test_features, test_labels = as_test(test, features, labels, self.dtype)
+        self.n_classes = 1 + int(max(labels.max(), test_labels.max()))
+        if self.n_classes < 2:
+            raise InvalidInputError("labels are all 0: give at least two classes, 0 and 1")
+        self.sizes = (width, *as_widths(hidden), self.n_classes)
+        self.step_sizes = as_step_sizes(step_size)
+        self.weight_decay = as_float("weight_decay", weight_decay, low=0.0)
+        self.momentum = as_float("momentum", momentum, low=0.0)
+        if self.momentum >= 1.0:
+            raise InvalidInputError(f"momentum is {self.momentum!r}: give a number in [0, 1)")
+        self.activation = as_choice("activation", activation, ACTIVATIONS)
+        self.backend = as_choice("backend", backend, ("cpu", "cuda"))
+        self.xp = np if self.backend == "cpu" else _cupy()
+        self.stacked = bool(stacked)
+        self.side_by_side = self.backend == "cpu"
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        for layer, (inputs, outputs) in enumerate(zip(self.sizes, self.sizes[1:], strict=False)):
+            self.shapes[f"weight{layer}"], self.shapes[f"bias{layer}"] = (outputs, inputs), (outputs,)
+        self.n_parameters = sum(math.prod(shape) for shape in self.shapes.values())
+        targets = np.eye(self.n_classes, dtype=self.dtype)
+        place = self.xp.asarray
+        self._features, self._targets = place(features), place(targets[labels])
+        self._test = place(np.ascontiguousarray(test_features.T)), place(test_labels)
+        self._digest = _digest(self, features, labels, test_features, test_labels)
+        self._gemm = _accumulating_product(self.dtype) if self.backend == "cpu" else None
+
+    def __repr__(self) -> str:
+        sizes = "-".join(map(str, self.sizes))
+        return f"MLP({sizes}, {self.n_parameters} parameters, {self.activation}, {self.dtype.name}, {self.backend})"
+
+    @property
+    def device(self) -> str:
+        """Where it runs: "cpu", or the name of the GPU."""
+        if self.backend == "cpu":
+            return "cpu"
+        return self.xp.cuda.runtime.getDeviceProperties(self.xp.cuda.Device().id)["name"].decode()
+
+    @property
+    def _layers(self) -> int:
+        return len(self.sizes) - 1
+
+    def start(self, n_replicas: int, *, seed, start: int = 0) -> State:
+        """`n_replicas` times the start of that number: a function of the seed and the number alone."""
+        n_replicas = as_int("n_replicas", n_replicas, low=1, high=2**31 - 1)
+        start = as_int("start", start, low=0, high=noise.MAX_REPLICAS - 1)
+        uniform = 2.0 * noise.start_uniforms(as_seed(seed), start, self.n_parameters) - 1.0
+        state, used = {}, 0
+        for i, (name, shape) in enumerate(self.shapes.items()):
+            size = math.prod(shape)
+            bound = self.sizes[i // 2] ** -0.5
+            one = (bound * uniform[used : used + size]).astype(self.dtype).reshape(shape)
+            state[name] = self.xp.asarray(np.repeat(one[None], n_replicas, axis=0))
+            used += size
+        if self.momentum:
+            state |= {f"velocity.{name}": self.xp.zeros_like(state[name]) for name in self.shapes}
+        return state
+
+    def step(self, state: State, items, k, factor=None) -> State:
+        """The map of step k; `factor`, a number or one for each replica, multiplies the step size."""
+        items = as_array("items", items)
+        if items.dtype.kind not in "iu" or items.ndim not in (1, 2) or items.size == 0:
+            raise InvalidInputError(
+                f"items has dtype {items.dtype} and shape {items.shape}: give indices, (batch,) or (replica, batch)"
+            )
+        if items.min() < 0 or items.max() >= self.n_items:
+            raise InvalidInputError(f"items holds {items.min()}…{items.max()}: give indices in [0, {self.n_items})")
+        if items.ndim == 2 and len(items) != (replicas := n_replicas_of(state)):
+            raise InvalidInputError(f"items has {len(items)} rows: give one for each of the {replicas} replicas")
+        return self.advance({name: array.copy() for name, array in state.items()}, items, k, factor)
+
+    def advance(self, state: State, items, k, factor=None) -> State:
+        """`step` that writes to the state it is given."""
+        h = self.step_sizes[np.minimum(k, len(self.step_sizes) - 1)] * (1.0 if factor is None else np.asarray(factor))
+        with np.errstate(over="ignore", invalid="ignore"):  # a replica that diverges is data
+            self._move(state, self.xp.asarray(items), h)
+        return state
+
+    def _move(self, state: State, items, h) -> None:
+        """θ ← (1 − h·weight_decay)·θ − h·v, layer by layer from the last one down."""
+        x, inputs, slope = self._forward(state, items)
+        scale = -1.0 / items.shape[-1] if self.momentum else self._of_replicas(-h / items.shape[-1], 3)
+        slope *= scale
+        for layer in range(self._layers - 1, -1, -1):
+            weight, bias = state[f"weight{layer}"], state[f"bias{layer}"]
+            below = None
+            if layer:
+                below = self.xp.matmul(weight.transpose(0, 2, 1), slope)
+                below *= self._derivative(inputs[layer])
+            if self.momentum:
+                self._move_with_velocity(state, layer, x, inputs[layer], slope, h)
+            else:
+                if self.weight_decay:
+                    weight *= self._of_replicas(1.0 - h * self.weight_decay, 3)
+                    bias *= self._of_replicas(1.0 - h * self.weight_decay, 2)
+                self._add_product(weight, slope, inputs[layer], x, layer)
+                bias += slope.sum(axis=2)
+            slope = below
+
+    def _move_with_velocity(self, state: State, layer: int, x, inputs, slope, h) -> None:
+        """The velocity holds −v: `slope` has the sign of a descent."""
+        for name in (f"weight{layer}", f"bias{layer}"):
+            velocity = state[f"velocity.{name}"]
+            velocity *= -self.momentum
+            if velocity.ndim == 3:
+                self._add_product(velocity, slope, inputs, x, layer)
+            else:
+                velocity += slope.sum(axis=2)
+            if self.weight_decay:
+                state[name] *= self._of_replicas(1.0 - h * self.weight_decay, velocity.ndim)
+            state[name] += velocity * self._of_replicas(h, velocity.ndim)
+            self.xp.negative(velocity, out=velocity)
+
+    def _of_replicas(self, numbers, ndim: int):
+        """A number, or one for each replica with axes to multiply an array of `ndim` axes, in the states' type."""
+        if np.ndim(numbers) == 0:
+            return self.dtype.type(numbers)
+        return self.xp.asarray(numbers.astype(self.dtype)).reshape(-1, *[1] * (ndim - 1))
+
+    def _add_product(self, target, slope, inputs, x, layer: int) -> None:
+        """target += slope @ inputsᵀ of each replica; of the first layer and one batch, in one product."""
+        xp = self.xp
+        if layer:
+            target += xp.matmul(slope, inputs.transpose(0, 2, 1))
+        elif x.ndim == 3 or self.stacked:
+            target += xp.matmul(slope, x)
+        elif self._gemm is None:
+            target += xp.matmul(slope.reshape(-1, slope.shape[2]), x).reshape(target.shape)
+        else:
+            # C ← AB + C in one pass over C. BLAS reads columns, so all are the transposes of what NumPy has in rows.
+            whole = target.reshape(-1, target.shape[2])
+            self._gemm(1.0, x.T, slope.reshape(-1, slope.shape[2]).T, beta=1.0, c=whole.T, overwrite_c=1)
+
+    def _forward(self, state: State, items):
+        """The batch, the inputs of each layer (replica, width, batch), and p − y before the mean."""
+        x, targets = self._features[items], self._targets[items]
+        inputs, z = self._layers_of(state, x)
+        z -= z.max(axis=1, keepdims=True)
+        self.xp.exp(z, out=z)
+        z /= z.sum(axis=1, keepdims=True)
+        z -= targets.swapaxes(-1, -2)
+        return x, inputs, z
+
+    def _layers_of(self, state: State, x) -> tuple[list, Any]:
+        """The inputs of each layer but the first, and the logits (replica, class, batch)."""
+        xp = self.xp
+        inputs: list[Any] = [None]
+        for layer in range(self._layers):
+            weight, bias = state[f"weight{layer}"], state[f"bias{layer}"]
+            if layer:
+                z = xp.matmul(weight, inputs[-1])
+            elif x.ndim == 2 and not self.stacked:
+                z = xp.matmul(weight.reshape(-1, weight.shape[2]), x.T).reshape(*weight.shape[:2], len(x))
+            else:
+                z = xp.matmul(weight, x.swapaxes(-1, -2))
+            z += bias[:, :, None]
+            if layer + 1 < self._layers:
+                inputs.append(xp.maximum(z, 0, out=z) if self.activation == "relu" else xp.tanh(z, out=z))
+        return inputs, z
+
+    def _derivative(self, output):
+        """Of the activation, from its output."""
+        return output > 0 if self.activation == "relu" else 1 - output * output
+
+    def position(self, state: State) -> np.ndarray:
+        """The parameters of each replica, layer by layer, weights before biases, shape (R, P)."""
+        rows = [state[name].reshape(n_replicas_of(state), -1) for name in self.shapes]
+        return on_host(self.xp.concatenate(rows, axis=1))
+
+    def at(self, positions) -> State:
+        """The state with these parameters, shape (P,) or (R, P), at rest where there is momentum."""
+        positions = np.atleast_2d(as_floats("positions", positions, ndim=(1, 2))).astype(self.dtype)
+        if positions.shape[1] != self.n_parameters:
+            raise InvalidInputError(
+                f"positions has shape {positions.shape}: give {self.n_parameters} parameters a replica"
+            )
+        ends = np.cumsum([math.prod(shape) for shape in self.shapes.values()])[:-1]
+        parts = zip(self.shapes.items(), np.split(positions, ends, axis=1), strict=True)
+        state = {name: self.xp.asarray(np.ascontiguousarray(part.reshape(-1, *shape))) for (name, shape), part in parts}
+        if self.momentum:
+            state |= {f"velocity.{name}": self.xp.zeros_like(state[name]) for name in self.shapes}
+        return state
+
+    def observe(self, state: State) -> dict[str, np.ndarray]:
+        """Loss and accuracy on the test set, and the norm of the parameters, each of shape (R,)."""
+        xp, (x, labels) = self.xp, self._test
+        replicas, count = n_replicas_of(state), x.shape[1]
+        loss, accuracy = np.empty(replicas), np.empty(replicas)
+        size = max(1, OBSERVED_ENTRIES // (max(self.sizes[1:]) * count))
+        columns = xp.arange(count)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for first in range(0, replicas, size):
+                part = slice(first, first + size)
+                z = self._test_logits({name: state[name][part] for name in self.shapes})
+                top = z.max(axis=1)
+                total = xp.log(xp.exp(z - top[:, None]).sum(axis=1, dtype=np.float64)) + top
+                loss[part] = on_host((total - z[:, labels, columns]).mean(axis=1))
+                accuracy[part] = on_host((z.argmax(axis=1) == labels).mean(axis=1))
+            squares = sum(
+                (state[name].astype(np.float64).reshape(replicas, -1) ** 2).sum(axis=1) for name in self.shapes
+            )
+            norm = on_host(xp.sqrt(squares))
+        return {"loss": loss, "accuracy": np.where(np.isfinite(loss), accuracy, np.nan), "norm": norm}
+
+    def _test_logits(self, state: State):
+        """Each replica by itself: what is observed of it does not depend on how many are."""
+        xp, h = self.xp, self._test[0]
+        for layer in range(self._layers):
+            h = xp.matmul(state[f"weight{layer}"], h)
+            h += state[f"bias{layer}"][:, :, None]
+            if layer + 1 < self._layers:
+                h = xp.maximum(h, 0, out=h) if self.activation == "relu" else xp.tanh(h, out=h)
+        return h
+
+    def gradient(self, position, items=None) -> np.ndarray:
+        """The gradient of the mean loss of a batch, of all items by default, at parameters (P,), without decay."""
+        state = self.at(position)
+        items = np.arange(self.n_items) if items is None else np.asarray(items)
+        x, inputs, slope = self._forward(state, self.xp.asarray(items))
+        slope /= items.shape[-1]
+        parts = []
+        for layer in range(self._layers - 1, -1, -1):
+            below = inputs[layer].transpose(0, 2, 1) if layer else x
+            parts += [slope.sum(axis=2), self.xp.matmul(slope, below)]
+            if layer:
+                slope = self.xp.matmul(state[f"weight{layer}"].transpose(0, 2, 1), slope)
+                slope *= self._derivative(inputs[layer])
+        return on_host(self.xp.concatenate([part.reshape(-1) for part in reversed(parts)]))
+
+    def hessian_products(self, position, directions, items=None) -> np.ndarray:
+        """H·v for each direction v, exactly, with H the Hessian of the mean loss of a batch, without decay.
+
+        Parameters
+        ----------
+        position : array_like, shape (P,)
+        directions : array_like, shape (P,) or (m, P)
+        items : array_like of int, shape (B,), optional
+            Default: all items.
+
+        Returns
+        -------
+        ndarray of float64, as `directions`
+            Of a ReLU network the Hessian inside the piece of the position: at kinks there is none.
+
+        Notes
+        -----
+        Pearlmutter's operator [1]_: derivatives along v of the forward and the backward pass. Differences of gradients
+        cross kinks and are off by orders of magnitude.
+
+        References
+        ----------
+        .. [1] Pearlmutter (1994), Fast exact multiplication by the Hessian, Neural Computation 6(1).
+        """
+        from iterorder.networks.mlp_hessian import hessian_products
+
+        return hessian_products(self, position, directions, items)
+
+    def digest(self) -> str:
+        """Of the data, the sizes and all settings."""
+        return self._digest
+
+    def bytes_per_replica(self) -> int:
+        """The state, and a gradient beside it."""
+        arrays = 3 if self.momentum else 2
+        return arrays * self.n_parameters * self.dtype.itemsize
+
+
+def _digest(model: MLP, *arrays: np.ndarray) -> str:
+    settings = [
+        "iterorder.mlp/1",
+        list(model.sizes),
+        model.step_sizes.tolist(),
+        model.weight_decay,
+        model.momentum,
+        model.activation,
+        model.dtype.name,
+        model.backend,
+        model.stacked,
+    ]
+    total = hashlib.sha256(json.dumps(settings).encode())
+    for array in arrays:
+        total.update(np.ascontiguousarray(array).tobytes())
+    return total.hexdigest()
+
+
+def _accumulating_product(dtype: np.dtype):
+    """SciPy's product that adds to its target: NumPy's makes a temporary of the size of all weights."""
+    from scipy.linalg import blas
+
+    return blas.sgemm if dtype == np.float32 else blas.dgemm
+
+
+def _cupy():
+    try:
+        import cupy
+    except ImportError as error:
+        reason = "CuPy is not installed: pip install iterorder[cuda]"
+        raise BackendUnavailableError(f"backend is 'cuda': {reason}", reason) from error
+    return cupy

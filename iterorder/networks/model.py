@@ -1,0 +1,133 @@
+"""`StepModel`: what a network must offer to be trained in any order, and what arrays give it for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from iterorder.errors import InvalidInputError
+from iterorder.sampling import Sampling
+from iterorder.shown import a_kind
+
+#: Everything that the map acts on, by name: parameters, velocity, moments, counters, running statistics. Each array has
+#: a leading axis of replicas; the arrays may be those of NumPy, CuPy or PyTorch.
+State = dict[str, Any]
+
+
+@runtime_checkable
+class StepModel(Protocol):
+    """One step of training for many replicas side by side: a random map on the whole state.
+
+    A state is a flat dict of arrays with a leading replica axis. Momentum, the moments and counter of Adam, and running
+    statistics are part of it: without them the map would not be a function of its state, and no order but the forward
+    one could be composed.
+
+    Attributes
+    ----------
+    n_items : int
+        Items of the training set, of which a batch holds some indices.
+
+    Notes
+    -----
+    Three methods more are used where a model has them: ``advance(state, items, k)``, which is `step` that may write to
+    the state it is given; ``placed(state)``, the state on the model's device from NumPy arrays; and
+    ``hessian_products``, for curvatures (`MLP.hessian_products`). An attribute ``side_by_side``, true where steps may
+    run in several threads at once, and one ``device``, its name, are looked for too.
+    """
+
+    n_items: int
+
+    def start(self, n_replicas: int, *, seed: int, start: int) -> State:
+        """`n_replicas` times θ_0 of start number `start`: a function of the seed and that number."""
+        ...
+
+    def step(self, state: State, items, k) -> State:
+        """The map of step k, which leaves `state` as it is.
+
+        `items` has shape (B,), one batch for all replicas, or (R, B); k is an int or has shape (R,), for schedules.
+        """
+        ...
+
+    def take(self, state: State, rows) -> State:
+        """A copy of some replicas, in the order of `rows`."""
+        ...
+
+    def join(self, first: State, second: State) -> State:
+        """The replicas of both, one after the other."""
+        ...
+
+    def position(self, state: State) -> np.ndarray:
+        """The parameters θ of each replica, without what else the state holds, shape (R, P)."""
+        ...
+
+    def observe(self, state: State) -> dict[str, np.ndarray]:
+        """What is recorded of each replica, by name, each of shape (R,)."""
+        ...
+
+    def digest(self) -> str:
+        """Of everything that changes the numbers: data, sizes, step size; the same in every process."""
+        ...
+
+    def bytes_per_replica(self) -> int:
+        """Bytes of one replica while it is stepped: its state, and what a step of it needs beside."""
+        ...
+
+
+class ArrayStates:
+    """`take` and `join` of states whose arrays are NumPy's or CuPy's, and the law of the batches."""
+
+    n_items: int
+    xp: Any = np
+
+    def take(self, state: State, rows) -> State:
+        """A copy of some replicas, in the order of `rows`."""
+        index = self.xp.asarray(np.asarray(rows, np.intp))
+        return {name: array[index] for name, array in state.items()}
+
+    def join(self, first: State, second: State) -> State:
+        """The replicas of both, one after the other."""
+        return {name: self.xp.concatenate([array, second[name]]) for name, array in first.items()}
+
+    def placed(self, state: Mapping[str, np.ndarray]) -> State:
+        """A state on the device of the model, from arrays of NumPy."""
+        return {name: self.xp.asarray(array) for name, array in state.items()}
+
+    def sampling(self, batch_size: int, sampling: str = "iid") -> Sampling:
+        """The law of the batches: its ``draw(seed, sequence, step)`` are the items of a step."""
+        return sampling_of(self, batch_size, sampling)
+
+
+def sampling_of(model: StepModel | ArrayStates, batch_size, sampling) -> Sampling:
+    """The law of the batches of any model."""
+    return Sampling.validated(model.n_items, batch_size=batch_size, kind=sampling)
+
+
+def as_model(model) -> StepModel:
+    """A model that has all that `StepModel` asks for."""
+    wanted = ("n_items", "start", "step", "take", "join", "position", "observe", "digest", "bytes_per_replica")
+    if isinstance(model, type) or (missing := [name for name in wanted if not hasattr(model, name)]):
+        lacks = "" if isinstance(model, type) else f" without {', '.join(missing)}"
+        raise InvalidInputError(
+            f"model is {a_kind(model)}{lacks}: give an MLP, a TorchModel, a PlainModel, or an object with all methods "
+            "of iterorder.networks.StepModel"
+        )
+    return model
+
+
+def advancing(model: StepModel):
+    """The step that may write to its state, where the model has one."""
+    return getattr(model, "advance", model.step)
+
+
+def on_host(array) -> np.ndarray:
+    """An array of NumPy, of what may lie on a device."""
+    if hasattr(array, "detach"):
+        array = array.detach().cpu()
+    return array.get() if hasattr(array, "get") else np.asarray(array)
+
+
+def n_replicas_of(state: State) -> int:
+    """The length of the leading axis."""
+    return len(next(iter(state.values())))

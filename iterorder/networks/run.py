@@ -1,0 +1,214 @@
+"""`TrainingRun`: what was observed along a run of training, and its file."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from iterorder._version import __version__
+from iterorder.errors import BackendUnavailableError, InvalidInputError
+from iterorder.files import as_path, whole_file
+from iterorder.networks.folder import prefixed, without_prefix
+from iterorder.orders import Order, Window, as_order
+from iterorder.shown import call, span
+from iterorder.validation import as_choice, as_seed
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.axes import Axes
+
+SCHEMA = "iterorder.training/1"
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRun:
+    """What `train` saw at the saved steps.
+
+    Attributes
+    ----------
+    save_steps : ndarray of int64, shape (n_saved,)
+        With ``pairs`` each step that was asked for and the next one.
+    observables : dict of str to ndarray, shape (n_starts, n_sequences, n_saved)
+        What the model observes of each iterate; NaN where it was not computed or is not finite.
+    gradients : ndarray of int64, shape (n_saved,)
+        Gradient steps that one start and sequence needs for all saved iterates up to this one.
+    moves : ndarray, shape (n_starts, n_sequences, n_saved)
+        ‖θ_(n+1) − θ_n‖ of the parameters, where n and n + 1 are both saved; NaN elsewhere.
+    states : ndarray, shape (n_starts, n_sequences, n_saved, n_parameters), or None
+        The parameters, where they were to be kept.
+    done : ndarray of bool, shape (n_starts, n_sequences, n_saved)
+        Which iterates were computed: all, unless the time was over.
+    order, seed, digest, device
+        Of the run; the digest is that of everything that changes its numbers.
+    forecast : str
+        What two forward runs said before a backward run (`coupled_starts`); empty where nothing was asked.
+    """
+
+    save_steps: np.ndarray
+    observables: dict[str, np.ndarray]
+    gradients: np.ndarray
+    moves: np.ndarray
+    states: np.ndarray | None
+    done: np.ndarray
+    order: Order
+    seed: int
+    digest: str
+    device: str
+    forecast: str = ""
+
+    def __repr__(self) -> str:
+        starts, sequences, _ = self.moves.shape
+        facts = {
+            "save_steps": span(self.save_steps),
+            "order": repr(self.order),
+            "starts": str(starts),
+            "sequences": str(sequences),
+            "observables": ", ".join(self.observables),
+            "seed": str(self.seed),
+            "device": repr(self.device),
+        }
+        if not self.complete:
+            facts["done"] = f"{int(self.done.sum())} of {self.done.size}"
+        return call("TrainingRun", facts)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every iterate was computed."""
+        return bool(self.done.all())
+
+    def __array__(self, dtype=None, copy: bool | None = None) -> np.ndarray:
+        """None of the arrays here is the run: NumPy is told so, as it would make an array of one object."""
+        raise InvalidInputError(
+            f"a TrainingRun holds several arrays: give one of its observables ({', '.join(self.observables)}), such as "
+            f"run.observables[{next(iter(self.observables))!r}]"
+        )
+
+    def to_xarray(self) -> xarray.Dataset:
+        """The same data with named axes (start, sequence, step).
+
+        Raises
+        ------
+        BackendUnavailableError
+            If xarray is not installed.
+        """
+        try:
+            import xarray
+        except ImportError as error:
+            reason = "xarray is not installed: pip install iterorder[store]"
+            raise BackendUnavailableError(f"to_xarray: {reason}", reason) from error
+        axes = ("start", "sequence", "step")
+        content = {name: (axes, values) for name, values in self.observables.items()}
+        content |= {"move": (axes, self.moves), "done": (axes, self.done)}
+        variables: dict = content | {"gradients": (("step",), self.gradients)}
+        if self.states is not None:
+            variables["states"] = ((*axes, "parameter"), self.states)
+        attributes = {name: str(getattr(self, name)) for name in ("order", "seed", "digest", "device", "forecast")}
+        return xarray.Dataset(variables, {"step": self.save_steps}, {**attributes, "version": __version__})
+
+    def save(self, path) -> None:
+        """Write everything to one .npz file (no pickle): first under a temporary name, then renamed.
+
+        Parameters
+        ----------
+        path : str or path-like
+            An existing file is replaced.
+        """
+        header = {
+            "schema": SCHEMA,
+            "version": __version__,
+            "order": self.order if isinstance(self.order, str) else dataclasses.asdict(self.order),
+            **{name: getattr(self, name) for name in ("seed", "digest", "device", "forecast")},
+        }
+        arrays = {name: getattr(self, name) for name in ("save_steps", "gradients", "moves", "done")}
+        arrays |= {} if self.states is None else {"states": self.states}
+        arrays |= prefixed("observable", self.observables)
+        text = np.frombuffer(json.dumps(header).encode(), np.uint8)
+        with whole_file(as_path(path)) as file:
+            np.savez(file, allow_pickle=False, header=text, **arrays)
+
+    @classmethod
+    def load(cls, path) -> TrainingRun:
+        """Read a run that `save` wrote.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        InvalidInputError
+            If the file is cut or holds something else.
+        """
+        path = as_path(path)
+        with open(path, "rb") as file:
+            try:
+                with np.load(file, allow_pickle=False) as content:
+                    arrays = {name: content[name] for name in content.files}
+                header = json.loads(arrays.pop("header").tobytes())
+                if header["schema"] != SCHEMA:
+                    raise ValueError(f"schema {header['schema']!r}, this version reads {SCHEMA!r}")
+                return cls._of_parts(header, arrays)
+            except Exception as error:  # damaged bytes make NumPy, zipfile and json raise nearly anything
+                reason = "it holds pickled objects, which are never loaded" if "allow_pickle" in str(error) else error
+                raise InvalidInputError(
+                    f"{path} is cut or no run of training ({reason}): give a file that TrainingRun.save wrote"
+                ) from error
+
+    @classmethod
+    def _of_parts(cls, header: dict, arrays: dict[str, np.ndarray]) -> TrainingRun:
+        order = header["order"] if isinstance(header["order"], str) else Window(**header["order"])
+        shape, saves = arrays["done"].shape, arrays["save_steps"]
+        observables = without_prefix("observable", arrays)
+        wanted = {"moves": arrays["moves"], **observables}
+        for name, array in wanted.items():
+            if len(shape) != 3 or array.shape != shape or shape[2] != len(saves):
+                raise ValueError(f"{name} has shape {array.shape} beside {shape} and {len(saves)} saved steps")
+        return cls(
+            saves,
+            observables,
+            arrays["gradients"],
+            arrays["moves"],
+            arrays.get("states"),
+            arrays["done"],
+            as_order(order),
+            as_seed(header["seed"]),
+            str(header["digest"]),
+            str(header["device"]),
+            str(header["forecast"]),
+        )
+
+    def plot(self, ax: Axes | None = None, *, observable: str = "loss") -> Axes:
+        """One observable over the step, a line for each start and sequence.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            Made by pyplot if none is given.
+        observable : str
+            One of `observables`, or "move" for ‖θ_(n+1) − θ_n‖.
+
+        Returns
+        -------
+        matplotlib Axes
+
+        Notes
+        -----
+        A smooth curve is no evidence that the network settles: look at "move" beside it.
+        """
+        from iterorder.plotting import order_color
+
+        name = as_choice("observable", observable, (*self.observables, "move"))
+        values = self.moves if name == "move" else self.observables[name]
+        if ax is None:
+            from matplotlib import pyplot
+
+            ax = pyplot.subplots()[1]
+        lines = values.reshape(-1, len(self.save_steps))
+        for i, line in enumerate(lines):
+            known = np.isfinite(line)
+            label = str(self.order) if i == 0 else None
+            ax.plot(self.save_steps[known], line[known], color=order_color(self.order), linewidth=0.8, label=label)
+        ax.set(xlabel="step $n$", ylabel=r"$\|\theta_{n+1}-\theta_n\|$" if name == "move" else name)
+        return ax

@@ -1,0 +1,119 @@
+"""Settings of the experiments that ship with the package, read from the TOML files of its folder ``presets``."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from iterorder.errors import InvalidInputError
+from iterorder.networks import data, optional
+from iterorder.networks.data import ImageData
+from iterorder.networks.mlp import MLP
+from iterorder.networks.model import StepModel
+
+FOLDER = Path(__file__).parent / "presets"
+#: Tables of a file, and the keys of each that must be there and that may be.
+TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "data": (("set",), ("test",)),
+    "run": (("batch_size", "n_steps", "stride", "seed"), ("anchor",)),
+    "sequences": (("count", "stride"), ()),
+    "baselines": (("stride",), ()),
+}
+#: Sequences below which no spread between them is shown.
+LEAST_SEQUENCES = 12
+#: Kinds of models that are modules of PyTorch, functions of `iterorder.networks.resnet`.
+MODULES = ("small_cnn", "resnet18", "resnet50")
+SETS = {
+    "digits": lambda folder, whole: data.digits(),
+    "fashion-mnist": lambda folder, whole: data.fashion_mnist(folder),
+    "cifar10": lambda folder, whole: data.cifar10(folder, whole=whole),
+    "cifar100": lambda folder, whole: data.cifar100(folder),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Preset:
+    """The settings of one experiment.
+
+    Attributes
+    ----------
+    name, title : str
+    data, model, run, sequences, baselines, control : dict
+        The tables of its file; those that it lacks are empty.
+    """
+
+    name: str
+    title: str
+    data: dict[str, Any]
+    model: dict[str, Any]
+    run: dict[str, Any]
+    sequences: dict[str, Any]
+    baselines: dict[str, Any]
+    control: dict[str, Any]
+
+    def images(self, folder=None, *, whole: bool = True) -> ImageData:
+        """The data set, from a folder or where it is found; `whole` as for `data.cifar10`."""
+        found = SETS[self.data["set"]](folder, whole)
+        return found.few_tests(min(self.data["test"], len(found.test_labels))) if "test" in self.data else found
+
+    def make_model(self, images: ImageData, settings: dict[str, Any] | None = None, device: str = "cpu") -> StepModel:
+        """The model of the settings, those of ``[model]`` by default."""
+        chosen = dict(self.model if settings is None else settings)
+        kind = chosen.pop("kind", "mlp")
+        chosen.pop("stride", None)
+        backend = "cpu" if device == "cpu" else "cuda"
+        if kind == "mlp":
+            chosen["hidden"] = tuple(chosen["hidden"])
+            return MLP(images.features, images.labels, test=images.test, backend=backend, **chosen)
+        if kind not in MODULES:
+            raise InvalidInputError(f"preset {self.name}: model.kind is {kind!r}: give 'mlp', {', '.join(MODULES)}")
+        optimizer = chosen.pop("optimizer")
+        module = getattr(optional.resnet(), kind)(1 + int(images.labels.max()), **chosen)
+        common = {"optimizer": optimizer, "test": images.test, "device": device}
+        return optional.torch_model().TorchModel(module, "cross-entropy", images.features, images.labels, **common)
+
+
+def preset_names() -> list[str]:
+    """The names of the presets, in alphabetical order."""
+    return sorted(file.stem for file in FOLDER.glob("*.toml"))
+
+
+def preset(name) -> Preset:
+    """The preset of a name, or of a TOML file of one's own.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such preset, or its file is not as described; the message says what is missing.
+    """
+    path = Path(name) if Path(name).suffix == ".toml" else FOLDER / f"{name}.toml"
+    if not path.is_file():
+        raise InvalidInputError(
+            f"preset is {str(name)!r}: give one of {', '.join(preset_names())}, or the name of a .toml file"
+        )
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InvalidInputError(f"{path.name} is no TOML file ({error})") from error
+    for table, (needed, allowed) in TABLES.items():
+        found = content.get(table, {})
+        for key in needed:
+            if key not in found and (found or table != "baselines"):
+                raise InvalidInputError(f"{path.name} lacks {table}.{key}: see those of {FOLDER.name}/ for an example")
+        if unknown := set(found) - {*needed, *allowed}:
+            raise InvalidInputError(
+                f"{path.name} has {table}.{min(unknown)}: give {', '.join((*needed, *allowed))}, and nothing else"
+            )
+    if content["data"]["set"] not in SETS:
+        raise InvalidInputError(f"{path.name}: data.set is {content['data']['set']!r}: give one of {', '.join(SETS)}")
+    if content["sequences"]["count"] < LEAST_SEQUENCES:
+        raise InvalidInputError(
+            f"{path.name}: sequences.count is {content['sequences']['count']}: give at least {LEAST_SEQUENCES}, as no "
+            "spread between fewer is worth showing"
+        )
+    if "model" not in content:
+        raise InvalidInputError(f"{path.name} lacks model: see those of {FOLDER.name}/ for an example")
+    tables = {table: content.get(table, {}) for table in ("data", "model", "run", "sequences", "baselines", "control")}
+    return Preset(path.stem, content.get("title", path.stem), **tables)

@@ -1,0 +1,430 @@
+"""`TorchModel`: any module of PyTorch as a random map on all of its state."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from iterorder import noise
+from iterorder.arrays import as_array
+from iterorder.errors import BackendUnavailableError, InvalidInputError
+from iterorder.networks.model import State, n_replicas_of
+from iterorder.networks.torch_optimizer import TorchOptimizer
+from iterorder.sampling import Sampling
+from iterorder.shown import a_kind
+from iterorder.validation import as_choice, as_floats, as_int, as_seed
+
+ENGINES = ("auto", "vmap", "loop")
+#: Items of the test set that are evaluated at once.
+TEST_CHUNK = 500
+PARAMETER, BUFFER = "parameter", "buffer"
+
+
+class TorchModel:
+    """A module, its optimiser and its data as a map on (parameters, buffers, state of the optimiser).
+
+    Running statistics of BatchNorm, velocities, moments and counters are part of the state, with a leading axis of
+    replicas like the parameters: without them the step would not be a function of its state.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Copied. Its training step must be a function of parameters, buffers and batch: what draws random numbers, such
+        as dropout, is refused, as these would not be functions of their index.
+    loss : callable or "cross-entropy"
+        ``loss(outputs, labels)``, the mean over the batch.
+    features, labels : array_like or Tensor, shape (n, ...)
+    optimizer : dict
+        ``{"name": "sgd", "lr": …, "momentum": 0, "nesterov": False, "weight_decay": 0}``, or "adam" or "adamw" with
+        lr, betas, eps, weight_decay: as the classes of `torch.optim`.
+    test : (features, labels), optional
+        What `observe` evaluates, in evaluation mode; without it the training set.
+    init : callable, optional
+        ``init(module)`` sets start weights in place, by PyTorch's generator, which is seeded for each start. Default:
+        ``reset_parameters`` of all submodules.
+    device : str
+    engine : {"auto", "vmap", "loop"}
+        All replicas at once by torch.func.vmap, or one after the other. By measurement on processors, vmap is many
+        times faster for dense layers and slower for convolutions: "auto" loops where there is one on the processor.
+
+    Raises
+    ------
+    InvalidInputError
+        If an argument is not as described, or the step draws random numbers.
+    BackendUnavailableError
+        If PyTorch is missing.
+
+    Notes
+    -----
+    `observe` records ``loss``, with labels of classes ``accuracy``, and ``norm`` of the parameters. Bits of a step by
+    vmap may depend on the number of replicas; those of the loop do not. On a GPU, cuDNN's deterministic algorithms are
+    used.
+    """
+
+    side_by_side = False
+
+    def __init__(
+        self,
+        module,
+        loss,
+        features,
+        labels,
+        *,
+        optimizer,
+        test=None,
+        init=None,
+        device: str = "cpu",
+        engine: str = "auto",
+    ) -> None:
+        if not isinstance(module, torch.nn.Module):
+            raise InvalidInputError(f"module is {a_kind(module)}: give a torch.nn.Module")
+        self._device = _as_device(device)
+        self._training = copy.deepcopy(module).to(self._device).train()
+        self._evaluated = copy.deepcopy(module).to(self._device).eval()
+        self._loss = _as_loss(loss)
+        self.optimizer = TorchOptimizer.of(optimizer)
+        self._features, self._labels = self._tensor("features", features), self._tensor("labels", labels)
+        if len(self._features) != len(self._labels):
+            raise InvalidInputError(
+                f"labels has {len(self._labels)} entries: give one for each of the {len(self._features)} features"
+            )
+        self.n_items = len(self._features)
+        if test is not None and (not isinstance(test, (tuple, list)) or len(test) != 2):
+            raise InvalidInputError("test is no pair: give (features, labels), or None for the training set")
+        self._test = (
+            (self._features, self._labels)
+            if test is None
+            else (self._tensor("test[0]", test[0]), self._tensor("test[1]", test[1]))
+        )
+        self.init = init
+        self.names = [name for name, _ in self._training.named_parameters()]
+        if not self.names:
+            raise InvalidInputError("module has no parameters: there is nothing to train")
+        self.engine = _engine(as_choice("engine", engine, ENGINES), module, self._device)
+        self._check_initialisers()
+        self._check_no_noise()
+        self._gradients = self._compiled()
+        self._digest = self._made_digest(module, loss)
+
+    def __repr__(self) -> str:
+        count = sum(p.numel() for p in self._training.parameters())
+        name = type(self._training).__name__
+        return f"TorchModel({name}, {count} parameters, {self.optimizer.name}, {self.engine}, {self.device})"
+
+    @property
+    def device(self) -> str:
+        """Where it runs: "cpu", or the name of the GPU."""
+        return torch.cuda.get_device_name(self._device) if self._device.type == "cuda" else str(self._device)
+
+    #: Weight decay is part of the gradient and so of the velocity, as in `torch.optim.SGD`.
+    coupled_decay = True
+
+    @property
+    def momentum(self) -> float:
+        """Of SGD, as `step_lipschitz` reads it."""
+        self._check_plain_sgd()
+        return float(self.optimizer.settings["momentum"])
+
+    @property
+    def weight_decay(self) -> float:
+        """Of SGD."""
+        return float(self.optimizer.settings["weight_decay"])
+
+    def _check_plain_sgd(self) -> None:
+        if self.optimizer.name != "sgd" or self.optimizer.settings["nesterov"]:
+            raise AttributeError("momentum")  # of another optimiser the derivative of the step is not known
+
+    @property
+    def step_sizes(self) -> np.ndarray:
+        """The step size, as `step_lipschitz` reads it."""
+        return np.array([self.optimizer.settings["lr"]])
+
+    def sampling(self, batch_size: int, sampling: str = "iid") -> Sampling:
+        """The law of the batches: its ``draw(seed, sequence, step)`` are the items of a step."""
+        return Sampling.validated(self.n_items, batch_size=batch_size, kind=sampling)
+
+    def start(self, n_replicas: int, *, seed, start: int = 0) -> State:
+        """`n_replicas` times the start of that number, by PyTorch's initialisers: a function of the seed and number."""
+        n_replicas = as_int("n_replicas", n_replicas, low=1, high=2**31 - 1)
+        start = as_int("start", start, low=0, high=noise.MAX_REPLICAS - 1)
+        fresh = copy.deepcopy(self._training).cpu()
+        with torch.random.fork_rng(devices=[]):  # on the processor, so that devices begin alike
+            torch.manual_seed(noise.start_seed(as_seed(seed), start) >> 1)
+            if self.init is not None:
+                self.init(fresh)
+            else:
+                for part in fresh.modules():
+                    if callable(reset := getattr(part, "reset_parameters", None)):
+                        reset()
+        state = {f"{PARAMETER}.{name}": value.detach() for name, value in fresh.named_parameters()}
+        state |= {f"{BUFFER}.{name}": value.detach() for name, value in fresh.named_buffers()}
+        rows = {name: torch.stack([value] * n_replicas).to(self._device) for name, value in state.items()}
+        parameters = {name: rows[f"{PARAMETER}.{name}"] for name in self.names}
+        return {**rows, **self.optimizer.start(parameters)}
+
+    def step(self, state: State, items, k, factor=None) -> State:
+        """The map of step k; `factor`, a number or one for each replica, multiplies the step size."""
+        items = as_array("items", items)
+        if items.dtype.kind not in "iu" or items.ndim not in (1, 2) or items.size == 0:
+            raise InvalidInputError(f"items has dtype {items.dtype} and shape {items.shape}: give indices")
+        if items.min() < 0 or items.max() >= self.n_items:
+            raise InvalidInputError(f"items holds {items.min()}…{items.max()}: give indices in [0, {self.n_items})")
+        return self.advance(state, items, k, factor)
+
+    def advance(self, state: State, items, k, factor=None) -> State:
+        """`step` without a check of the items; it writes to no state."""
+        index = torch.as_tensor(np.asarray(items, np.int64), device=self._device)
+        x, y = self._features[index], self._labels[index]
+        parameters, buffers = _part(state, PARAMETER), _part(state, BUFFER)
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False):
+            gradients, buffers = self._gradients(parameters, buffers, x, y, index.ndim == 2)
+        rest = {name: value for name, value in state.items() if not name.startswith((f"{PARAMETER}.", f"{BUFFER}."))}
+        parameters, rest = self.optimizer.step(parameters, gradients, rest, factor)
+        with_names = {f"{PARAMETER}.{name}": value for name, value in parameters.items()}
+        return {**with_names, **{f"{BUFFER}.{name}": value for name, value in buffers.items()}, **rest}
+
+    def take(self, state: State, rows) -> State:
+        """A copy of some replicas, in the order of `rows`."""
+        index = torch.as_tensor(np.array(rows, np.int64, order="C", copy=True), device=self._device)
+        return {name: value[index] for name, value in state.items()}
+
+    def join(self, first: State, second: State) -> State:
+        """The replicas of both, one after the other."""
+        return {name: torch.cat([value, second[name]]) for name, value in first.items()}
+
+    def placed(self, state: Mapping[str, np.ndarray]) -> State:
+        """A state on the device of the model, from arrays of NumPy."""
+        return {name: torch.as_tensor(np.array(value), device=self._device) for name, value in state.items()}
+
+    def position(self, state: State) -> np.ndarray:
+        """The parameters of each replica in the order of the module, shape (R, P)."""
+        rows = [state[f"{PARAMETER}.{name}"].reshape(n_replicas_of(state), -1) for name in self.names]
+        return torch.cat(rows, dim=1).cpu().numpy()
+
+    def at(self, positions) -> State:
+        """The state with these parameters, shape (P,) or (R, P), and the optimiser's state at its start.
+
+        Raises
+        ------
+        InvalidInputError
+            If the module has buffers: those that belong to the parameters are not known.
+        """
+        positions = np.atleast_2d(as_floats("positions", positions, ndim=(1, 2)))
+        state = self.start(len(positions), seed=0)
+        if any(name.startswith(f"{BUFFER}.") for name in state):
+            raise InvalidInputError("the module has buffers, such as those of BatchNorm: parameters are not all of it")
+        used = 0
+        for name in self.names:
+            target = state[f"{PARAMETER}.{name}"]
+            size = target[0].numel()
+            part = torch.as_tensor(positions[:, used : used + size], device=self._device)
+            target.copy_(part.reshape(target.shape))
+            used += size
+        if used != positions.shape[1]:
+            raise InvalidInputError(f"positions has shape {positions.shape}: give {used} parameters a replica")
+        return state
+
+    def observe(self, state: State) -> dict[str, np.ndarray]:
+        """Loss on the test set in evaluation mode, accuracy where labels are classes, the norm of the parameters."""
+        parameters, buffers = _part(state, PARAMETER), _part(state, BUFFER)
+        rows = [self._evaluate(_row(parameters, r), _row(buffers, r)) for r in range(n_replicas_of(state))]
+        found = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+        squares = sum((value.double().flatten(1) ** 2).sum(dim=1) for value in parameters.values())
+        return {**found, "norm": torch.sqrt(torch.as_tensor(squares)).cpu().numpy()}
+
+    @torch.no_grad()
+    def _evaluate(self, parameters, buffers) -> dict[str, float]:
+        x, y = self._test
+        classes = not y.is_floating_point()
+        loss = right = 0.0
+        for first in range(0, len(y), TEST_CHUNK):
+            part, labels = x[first : first + TEST_CHUNK], y[first : first + TEST_CHUNK]
+            outputs = torch.func.functional_call(self._evaluated, (parameters, buffers), (part,))
+            loss += float(self._loss(outputs, labels).double()) * len(labels)
+            if classes:
+                right += int((outputs.argmax(dim=1) == labels).sum())
+        found = {"loss": loss / len(y)}
+        if classes:
+            found["accuracy"] = right / len(y) if np.isfinite(loss) else np.nan
+        return found
+
+    def digest(self) -> str:
+        """Of the module's text, its shapes, the optimiser, the engine and the data; PyTorch's version included."""
+        return self._digest
+
+    def bytes_per_replica(self) -> int:
+        """The state and a gradient beside it; what the layers keep for the backward pass comes on top."""
+        parameters = sum(p.numel() * p.element_size() for p in self._training.parameters())
+        buffers = sum(b.numel() * b.element_size() for b in self._training.buffers())
+        return (2 + self.optimizer.copies) * parameters + buffers
+
+    def hessian_products(self, position, directions, items=None) -> np.ndarray:
+        """H·v for each direction v, exactly and in float64, of the mean loss of a batch in training mode.
+
+        As `MLP.hessian_products`, by a derivative of the gradient along v. Buffers are those of the module.
+        """
+        given = as_floats("directions", directions, ndim=(1, 2))
+        rows = np.atleast_2d(given)
+        module = copy.deepcopy(self._training).double()
+        index = torch.arange(self.n_items) if items is None else torch.as_tensor(np.asarray(items, np.int64))
+        x, y = self._features[index.to(self._device)], self._labels[index.to(self._device)]
+        x = x.double() if x.is_floating_point() else x
+        y = y.double() if y.is_floating_point() else y
+        buffers = dict(module.named_buffers())
+        shapes = {name: value.shape for name, value in module.named_parameters()}
+
+        def loss_at(parameters):
+            own = {name: value.clone() for name, value in buffers.items()}
+            return self._loss(torch.func.functional_call(module, (parameters, own), (x,)), y)
+
+        theta = _split(np.atleast_2d(as_floats("position", position, ndim=(1,))), shapes, self._device)
+        theta = {name: value[0] for name, value in theta.items()}
+        found = []
+        for row in rows:
+            v = {name: value[0] for name, value in _split(row[None], shapes, self._device).items()}
+            product = torch.func.jvp(torch.func.grad(loss_at), (theta,), (v,))[1]
+            found.append(torch.cat([product[name].reshape(-1) for name in shapes]).detach().cpu().numpy())
+        return np.array(found).reshape(given.shape)
+
+    # ----------------------------------------------------------------------------------------------------- internals
+
+    def _compiled(self) -> Callable:
+        """Gradients and new buffers of all replicas, by the engine."""
+
+        def loss_of(parameters, buffers, x, y):
+            own = {name: value.clone() for name, value in buffers.items()}  # which the call writes to
+            outputs = torch.func.functional_call(self._training, (parameters, own), (x,))
+            return self._loss(outputs, y), own
+
+        one = torch.func.grad(loss_of, has_aux=True)
+        if self.engine == "vmap":
+            shared, apart = (torch.func.vmap(one, in_dims=(0, 0, d, d)) for d in (None, 0))
+            return lambda p, b, x, y, each: (apart if each else shared)(p, b, x, y)
+
+        def looped(parameters, buffers, x, y, each):
+            found = [
+                one(_row(parameters, r), _row(buffers, r), x[r] if each else x, y[r] if each else y)
+                for r in range(len(next(iter(parameters.values()))))
+            ]
+            return _stack([gradients for gradients, _ in found]), _stack([new for _, new in found])
+
+        return looped
+
+    def _tensor(self, name: str, value) -> torch.Tensor:
+        tensor = value if isinstance(value, torch.Tensor) else torch.as_tensor(np.array(as_array(name, value)))
+        if tensor.ndim == 0 or len(tensor) == 0:
+            raise InvalidInputError(f"{name} has shape {tuple(tensor.shape)}: give a row for each item")
+        return tensor.detach().to(self._device)
+
+    def _check_initialisers(self) -> None:
+        if self.init is not None:
+            return
+        for where, part in self._training.named_modules():
+            own = [name for name, _ in part.named_parameters(recurse=False)]
+            if own and not hasattr(part, "reset_parameters"):
+                raise InvalidInputError(
+                    f"module {where or type(part).__name__} holds {own[0]} and has no reset_parameters: give init, a "
+                    "function of the module that sets its start weights"
+                )
+
+    def _check_no_noise(self) -> None:
+        """Two training passes under other seeds must give the same outputs."""
+        parameters: dict[str, Any] = dict(self._training.named_parameters())
+        x = self._features[: min(4, self.n_items)]
+        outputs = []
+        for seed in (1, 2):
+            with torch.random.fork_rng(), torch.no_grad():
+                torch.manual_seed(seed)
+                own = {name: value.clone() for name, value in self._training.named_buffers()}
+                outputs.append(torch.func.functional_call(self._training, (parameters, own), (x,)))
+        if not torch.equal(outputs[0], outputs[1]):
+            raise InvalidInputError(
+                "module draws random numbers in training, such as dropout does, which are no function of their index: "
+                "the orders would not meet the same maps; take them out"
+            )
+
+    def _made_digest(self, module, loss) -> str:
+        kinds = {type(part) for part in module.modules() if not type(part).__module__.startswith("torch.")}
+        texts = sorted(_text(kind) for kind in kinds)
+        names = [loss if isinstance(loss, str) else _text(loss), "" if self.init is None else _text(self.init)]
+        settings = [
+            "iterorder.torch/1",
+            torch.__version__,
+            repr(module),
+            {key: list(value.shape) for key, value in module.state_dict().items()},
+            str(next(iter(self._training.parameters())).dtype),
+            names,
+            texts,
+            self.optimizer.settings,
+            self.optimizer.name,
+            self.engine,
+            self._device.type,
+        ]
+        total = hashlib.sha256(json.dumps(settings).encode())
+        for tensor in (self._features, self._labels, *self._test):
+            total.update(tensor.cpu().numpy().tobytes())
+        return total.hexdigest()
+
+
+def _text(thing) -> str:
+    """The source of a class or a function; its name where there is none."""
+    try:
+        return inspect.getsource(thing)
+    except (OSError, TypeError):
+        return f"{getattr(thing, '__module__', '')}.{getattr(thing, '__qualname__', type(thing).__qualname__)}"
+
+
+def _as_device(device) -> torch.device:
+    try:
+        found = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise InvalidInputError(f"device is {device!r}: give 'cpu', or 'cuda'") from error
+    if found.type == "cuda" and not torch.cuda.is_available():
+        reason = "PyTorch sees no GPU: use device='cpu'"
+        raise BackendUnavailableError(f"device is {device!r}: {reason}", reason)
+    return found
+
+
+def _as_loss(loss) -> Callable:
+    if loss == "cross-entropy":
+        return torch.nn.functional.cross_entropy
+    if not callable(loss):
+        raise InvalidInputError(f"loss is {loss!r}: give 'cross-entropy', or a function of outputs and labels")
+    return loss
+
+
+def _engine(engine: str, module, device: torch.device) -> str:
+    if engine != "auto":
+        return engine
+    convolves = any(isinstance(part, torch.nn.modules.conv._ConvNd) for part in module.modules())
+    return "loop" if convolves and device.type == "cpu" else "vmap"
+
+
+def _part(state: State, kind: str) -> dict[str, Any]:
+    return {name.removeprefix(f"{kind}."): value for name, value in state.items() if name.startswith(f"{kind}.")}
+
+
+def _row(values: Mapping[str, Any], r: int) -> dict[str, Any]:
+    return {name: value[r] for name, value in values.items()}
+
+
+def _stack(rows) -> dict[str, Any]:
+    return {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
+
+
+def _split(rows: np.ndarray, shapes: Mapping[str, Any], device) -> dict[str, Any]:
+    sizes = [int(np.prod(shape)) for shape in shapes.values()]
+    if sum(sizes) != rows.shape[1]:
+        raise InvalidInputError(f"a row has {rows.shape[1]} numbers: give {sum(sizes)}, one a parameter")
+    parts = np.split(rows, np.cumsum(sizes)[:-1], axis=1)
+    return {
+        name: torch.as_tensor(part.reshape(-1, *shape), device=device)
+        for (name, shape), part in zip(shapes.items(), parts, strict=True)
+    }

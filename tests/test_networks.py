@@ -1,0 +1,663 @@
+"""Training of networks in every order: against literal twins, to the bit on the stacked path."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import iterorder as ito
+from iterorder import noise
+from iterorder.kernels.cpu.item_tables import item_table
+from iterorder.networks import MLP, StepModel, TrainingRun, coupled_starts, train
+from iterorder.networks import plan as plans
+from iterorder.networks.batches import Batches
+from iterorder.networks.plan import coarse_to_fine, gradients_of, planned, steps_of
+from iterorder.sampling import Sampling
+from tests import naive_networks
+
+RNG = np.random.default_rng(3)
+FEATURES, LABELS = RNG.normal(size=(40, 5)), RNG.integers(0, 3, 40)
+ORDERS = ["forward", "backward", ito.Window(4), ito.Window(start=6)]
+SEED = 0x9E3779B97F4A7C15
+
+
+def model(**options):
+    return MLP(FEATURES, LABELS, **{"hidden": (6,), "step_size": 0.2, "dtype": "float64"} | options)
+
+
+def run(of, order, **options):
+    common = {"batch_size": 3, "n_steps": 20, "seed": SEED, "save_steps": "all", "keep_states": True}
+    return train(of, order=order, **common | options)
+
+
+# ----------------------------------------------------------------------------------------------------------- one step
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("hidden", [(), (6,), (7, 4)])
+@pytest.mark.parametrize(
+    "extra", [{}, {"weight_decay": 0.1}, {"momentum": 0.9}, {"momentum": 0.5, "weight_decay": 0.1}]
+)
+@pytest.mark.parametrize("stacked", [True, False])
+def test_a_step_is_that_of_the_chain_rule_item_by_item(activation, hidden, extra, stacked):
+    of = model(hidden=hidden, activation=activation, stacked=stacked, **extra)
+    state = of.start(3, seed=1, start=0)
+    layers = range(len(hidden) + 1)
+    twin = naive_networks.Network(
+        [state[f"weight{k}"][0] for k in layers],
+        [state[f"bias{k}"][0] for k in layers],
+        activation,
+        0.2,
+        extra.get("weight_decay", 0.0),
+        extra.get("momentum", 0.0),
+    )
+    for k in range(5):
+        items = np.random.default_rng(k).integers(0, 40, 4)
+        state = of.step(state, items if k % 2 else np.tile(items, (3, 1)), k)
+        twin.step(FEATURES[items], LABELS[items])
+    # Five steps of sums of at most 64 products of numbers below eight; errors grow by less than two a step.
+    bound = 5 * 2**5 * 64 * 8 * np.finfo(float).eps
+    np.testing.assert_allclose(of.position(state), np.tile(twin.position(), (3, 1)), rtol=0, atol=bound)
+
+
+def test_a_wrong_gradient_would_be_seen():
+    """The control: without the bound on rounding the derivative at one half of the activation is far off."""
+    of = model(activation="tanh")
+    theta = of.position(of.start(1, seed=1, start=0))[0]
+    step = of.position(of.step(of.start(1, seed=1, start=0), [1, 2], 0))[0] - theta
+    assert np.abs(step + 0.2 * of.gradient(theta, [1, 2])).max() < 1e-14
+    assert np.abs(step + 0.2 * of.gradient(theta, [1, 3])).max() > 1e-3
+
+
+def test_the_loss_has_that_gradient():
+    of = model(activation="tanh")
+    theta = of.position(of.start(1, seed=1, start=0))[0]
+    loss = lambda position: of.observe(of.at(position))["loss"][0]  # noqa: E731
+    gradient, h = of.gradient(theta), 2.0**-17
+    for i in (0, 7, 29, 31, -1):
+        e = np.zeros_like(theta)
+        e[i] = h
+        # Central differences: h²/6 of a third derivative below 64, and rounding of the loss over h.
+        bound = 64 * h**2 / 6 + 8 * np.finfo(float).eps / h
+        assert abs((loss(theta + e) - loss(theta - e)) / (2 * h) - gradient[i]) < bound
+
+
+def test_step_leaves_its_state_and_advance_may_write():
+    of, items = model(momentum=0.5, weight_decay=0.1), [1, 2, 3]
+    state = of.start(2, seed=1, start=0)
+    before = {name: array.copy() for name, array in state.items()}
+    after = of.step(state, items, 0)
+    assert all((state[name] == before[name]).all() for name in state)
+    there = of.advance(of.take(state, [0, 1]), np.array(items), 0)
+    assert all((there[name] == after[name]).all() for name in state)
+
+
+def test_a_factor_is_a_smaller_step_of_each_replica():
+    of, small = model(weight_decay=0.1), model(weight_decay=0.1, step_size=0.05)
+    state = of.start(2, seed=1, start=0)
+    both = of.position(of.step(state, [1, 2], 0, factor=np.array([1.0, 0.25])))
+    assert (both[0] == of.position(of.step(state, [1, 2], 0))[0]).all()
+    assert (both[1] == small.position(small.step(state, [1, 2], 0))[0]).all()
+
+
+def test_a_schedule_reads_the_number_of_the_step():
+    of = model(step_size=[0.3, 0.2, 0.1])
+    for k, h in ((0, 0.3), (1, 0.2), (2, 0.1), (9, 0.1)):
+        other = model(step_size=h)
+        state = of.start(2, seed=1, start=0)
+        assert (of.position(of.step(state, [1, 2], k)) == other.position(other.step(state, [1, 2], 0))).all()
+    mixed = of.position(of.step(of.start(2, seed=1, start=0), [[1, 2], [1, 2]], np.array([0, 2])))
+    assert (mixed[0] == of.position(of.step(of.start(1, seed=1, start=0), [1, 2], 0))[0]).all()
+    assert (mixed[1] == of.position(of.step(of.start(1, seed=1, start=0), [1, 2], 2))[0]).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_bits_of_a_replica_do_not_depend_on_those_beside_it(dtype):
+    of = model(dtype=dtype, hidden=(30, 17), activation="tanh")
+    alone = together = None
+    for replicas in (1, 2, 5, 64):
+        state = of.start(replicas, seed=1, start=0)
+        for k in range(12):
+            items = np.random.default_rng(k).integers(0, 40, 13)
+            state = of.step(state, items if k % 2 else np.tile(items, (replicas, 1)), k)
+        together = of.position(state)
+        alone = together if alone is None else alone
+        assert (together == alone[0]).all()
+        assert len({*of.observe(state)["loss"].tolist(), of.observe(of.take(state, [0]))["loss"][0]}) == 1
+
+
+def test_start_weights_are_a_function_of_seed_and_start():
+    of = model()
+    first, same, other = (of.position(of.start(2, seed=s, start=a)) for s, a in ((1, 0), (1, 0), (1, 1)))
+    assert (first == same).all()
+    assert (first != other).mean() > 0.99
+    assert np.abs(of.start(1, seed=1, start=0)["weight0"]).max() <= 5**-0.5
+    uniforms = noise.start_uniforms(7, 3, 5)
+    words = [noise.words(7, block, 3, 4 << 24) for block in range(3)]
+    expected = [(int(w[2 * k]) >> 5) * 2**26 + (int(w[2 * k + 1]) >> 6) for w in words for k in (0, 1)]
+    assert uniforms.tolist() == [value * 2.0**-53 for value in expected][:5]
+
+
+def test_start_weights_do_not_read_the_words_of_draws():
+    draws = {tuple(noise.words(1, block, 0, 0)) for block in range(50)}
+    assert not draws & {tuple(noise.words(1, block, 0, noise.START << 24)) for block in range(50)}
+
+
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.9, "weight_decay": 0.1}])
+def test_the_way_without_blas_is_the_same_formula(options):
+    """A GPU has no product that adds to its target: the array code alone differs by rounding."""
+    own, plain = model(stacked=False, **options), model(stacked=False, **options)
+    plain._gemm = None
+    first, second = (of.start(3, seed=1, start=0) for of in (own, plain))
+    for k in range(5):
+        first, second = own.step(first, [k, k + 1], k), plain.step(second, [k, k + 1], k)
+    bound = 5 * 2**5 * 64 * 8 * np.finfo(float).eps  # as for the first test
+    np.testing.assert_allclose(own.position(first), plain.position(second), rtol=0, atol=bound)
+
+
+# ------------------------------------------------------------------------------------------------------------ batches
+
+
+@pytest.mark.parametrize(
+    ("n", "size", "kind"),
+    [
+        (2, 1, "iid"),
+        (7, 1, "iid"),
+        (50, 2, "iid"),
+        (50, 5, "iid"),
+        (60, 40, "iid"),
+        (30, 4, "reshuffle"),
+        (5000, 8, "reshuffle"),
+        (30, 4, "cyclic"),
+    ],
+)
+def test_tables_hold_the_draws(n, size, kind):
+    law = Sampling.validated(n, batch_size=size, kind=kind)
+    table = item_table(law, SEED, 3, 2, 256, 140)
+    for replica in range(2):
+        for step in (0, 1, 31, 127, 128, 139):
+            np.testing.assert_array_equal(table[step, replica], np.atleast_1d(law.draw(SEED, 3 + replica, 256 + step)))
+
+
+def test_batches_are_read_in_any_order(monkeypatch):
+    monkeypatch.setattr("iterorder.networks.batches.TABLE_ITEMS", 128 * 3 * 2)
+    law = Sampling.validated(40, batch_size=3)
+    batches = Batches(law, 5, 2, 700)
+    assert batches.rows == 128
+    for step in (699, 3, 512, 130, 699, 0):
+        for sequence in range(2):
+            np.testing.assert_array_equal(batches.at(step)[sequence], law.draw(5, sequence, step))
+    np.testing.assert_array_equal(batches.of(1, np.array([600, 2])), [law.draw(5, 1, 600), law.draw(5, 1, 2)])
+
+
+# ------------------------------------------------------------------------------------------------------------- orders
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.9, "weight_decay": 0.01}, {"step_size": [0.3, 0.2, 0.1, 0.05]}])
+def test_every_iterate_is_the_naive_one_to_the_bit(order, options, monkeypatch):
+    monkeypatch.setattr(plans, "MOST_ROWS", 5)
+    monkeypatch.setattr(plans, "LEAST_ROWS", 1)
+    of = model(**options)
+    found = run(of, order, n_starts=2, n_sequences=2)
+    for start in range(2):
+        for sequence in range(2):
+            positions = []
+            for n in range(21):
+                state = naive_networks.iterate(of, order, n, batch_size=3, seed=SEED, start=start, sequence=sequence)
+                positions.append(of.position(state)[0])
+                assert (found.states[start, sequence, n] == positions[-1]).all()
+                for name, values in of.observe(state).items():
+                    assert found.observables[name][start, sequence, n] == values[0]
+            moves = np.linalg.norm(np.diff(positions, axis=0), axis=1)
+            # Norms of 57 numbers, each rounded twice.
+            np.testing.assert_allclose(found.moves[start, sequence, :-1], moves, rtol=57 * np.finfo(float).eps)
+            assert np.isnan(found.moves[start, sequence, -1])
+
+
+@pytest.mark.parametrize("sampling", ["reshuffle", "cyclic"])
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+def test_other_samplings(order, sampling):
+    of = model()
+    found = run(of, order, sampling=sampling, n_steps=30)
+    for n in (0, 7, 30):
+        state = naive_networks.iterate(of, order, n, batch_size=3, sampling=sampling, seed=SEED)
+        assert (found.states[0, 0, n] == of.position(state)[0]).all()
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+def test_one_product_of_all_replicas_differs_by_rounding(order):
+    """A float64 path of 20 steps on which errors grow by less than two a step: see the first test."""
+    apart, together = run(model(), order), run(model(stacked=False), order)
+    bound = 20 * 2**20 * 64 * np.finfo(float).eps
+    np.testing.assert_allclose(together.states, apart.states, rtol=0, atol=bound)
+    assert together.digest != apart.digest
+
+
+def test_orders_differ():
+    """The control of all above: another order is seen at once."""
+    states = {str(order): run(model(), order).states[0, 0, 20] for order in ORDERS}
+    names = list(states)
+    for i, first in enumerate(names):
+        for second in names[i + 1 :]:
+            assert np.abs(states[first] - states[second]).max() > 1e-3
+
+
+@settings(max_examples=25)
+@given(
+    st.sampled_from(ORDERS),
+    st.sets(st.integers(0, 25), min_size=1),
+    st.integers(1, 4),
+    st.booleans(),
+)
+def test_what_is_saved_does_not_change_the_iterates(order, saves, sequences, pairs):
+    saves = sorted(saves)
+    of = model()
+    found = run(of, order, n_steps=26, save_steps=saves, n_sequences=sequences, pairs=pairs)
+    wanted = sorted({*saves, *(n + 1 for n in saves)}) if pairs else saves
+    assert found.save_steps.tolist() == wanted
+    for i in (0, len(wanted) - 1):
+        state = naive_networks.iterate(of, order, wanted[i], batch_size=3, seed=SEED, sequence=sequences - 1)
+        assert (found.states[0, -1, i] == of.position(state)[0]).all()
+    known = np.append(np.diff(wanted) == 1, False)
+    assert (np.isfinite(found.moves[0, 0]) == known).all()
+
+
+def test_gradients_count_the_steps():
+    saves = np.arange(21)
+    totals = {}
+    for order in ORDERS:
+        found, units = run(model(), order), planned(order, saves, 1, 8)
+        totals[str(order)] = found.gradients[-1]
+        assert found.gradients[-1] <= sum(steps_of(unit, order, saves) for unit in units)
+        assert (np.diff(found.gradients) >= 0).all()
+    assert totals == {
+        "forward": 20,
+        "backward": 210,
+        "Window(width=4)": 16 + 1 + 2 + 3 + 4 * 17,
+        "Window(start=6)": 6 + sum(range(15)),
+    }
+    assert gradients_of("backward", np.array([3, 10])).tolist() == [3, 13]
+
+
+# -------------------------------------------------------------------------------------------------------------- units
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+@pytest.mark.parametrize(
+    "saves", [np.arange(200), np.arange(0, 200, 7), np.array([5]), np.array([0, 1, 150, 151, 152])]
+)
+@pytest.mark.parametrize("each", [100, 2**26])
+def test_every_saved_step_belongs_to_one_unit(order, saves, each):
+    units = planned(order, saves, 3, each)
+    owned = np.zeros((3, len(saves)), int)
+    for unit in units:
+        for one in unit.runs:
+            owned[one, unit.first : unit.last] += 1
+        if unit.extra:
+            assert saves[unit.last] == saves[unit.last - 1] + 1
+    assert (owned == 1).all()
+    assert sorted(unit.number for unit in units) == list(range(len(units)))
+    assert {unit.number for unit in coarse_to_fine(units)} == {unit.number for unit in units}
+
+
+def test_large_networks_take_one_n_at_a_time_from_coarse_to_fine():
+    saves = np.arange(50, 801, 50)
+    units = planned("backward", np.union1d(saves, saves + 1), 1, 2**26)
+    assert [(unit.first, unit.last) for unit in units[:2]] == [(0, 2), (2, 4)]
+    numbers = [unit.number for unit in coarse_to_fine(units)]
+    assert numbers[:4] == [0, 15, 8, 4]
+    assert planned("backward", saves, 1, 100)[0].last == len(saves)
+
+
+def test_blocks_depend_on_the_model_and_on_nothing_else():
+    assert plans.rows_for(100) == 64
+    assert plans.rows_for(2**20) == 8
+    assert plans.rows_for(2**17) == 64
+    assert plans.rows_for(2**18) == 32
+    assert plans.rows_for(2**30) == 8
+
+
+# ------------------------------------------------------------------------------------------------- interrupted runs
+
+
+class Interrupt(Exception):
+    pass
+
+
+class Limited:
+    """A model that stops after so many steps, as if the process were killed."""
+
+    def __init__(self, of, steps):
+        self.of, self.left, self.side_by_side = of, steps, False
+
+    def __getattr__(self, name):
+        return getattr(self.of, name)
+
+    def advance(self, state, items, k):
+        if self.left == 0:
+            raise Interrupt
+        self.left -= 1
+        return self.of.advance(state, items, k)
+
+
+def same(first: TrainingRun, second: TrainingRun) -> bool:
+    pairs = [(first.observables[name], second.observables[name]) for name in first.observables]
+    pairs += [(first.moves, second.moves), (first.states, second.states)]
+    return first.digest == second.digest and all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+@pytest.mark.parametrize("often", [False, True])
+def test_a_run_that_was_killed_goes_on_with_the_same_bits(order, often, tmp_path, monkeypatch):
+    """With half a unit on disk after every step, and with finished units alone."""
+    monkeypatch.setattr(plans, "MOST_ROWS", 4)
+    monkeypatch.setattr(plans, "LEAST_ROWS", 1)
+    if often:
+        monkeypatch.setattr("iterorder.networks.walk.CHECKPOINT_SECONDS", 0.0)
+    of, options = model(momentum=0.5), {"n_sequences": 2}
+    whole = run(of, order, **options)
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            found = run(Limited(of, 60), order, folder=tmp_path, **options)
+            break
+        except Interrupt:
+            assert tries < 60
+    assert tries > 1 or order == "forward"
+    assert same(found, whole)
+    assert not list(tmp_path.glob("*.part"))
+    assert not list(tmp_path.glob("half-*"))
+    again = run(Limited(of, 0), order, folder=tmp_path, **options)  # all is there
+    assert same(again, whole)
+
+
+def test_forward_runs_keep_what_is_half_done(tmp_path, monkeypatch):
+    monkeypatch.setattr("iterorder.networks.walk.CHECKPOINT_SECONDS", 0.0)
+    of = model()
+    with pytest.raises(Interrupt):
+        run(Limited(of, 15), "forward", folder=tmp_path)
+    counter = Limited(of, 1000)
+    found = run(counter, "forward", folder=tmp_path)
+    assert 1000 - counter.left == 5
+    assert same(found, run(of, "forward"))
+
+
+def test_a_run_whose_time_is_over_returns_what_there_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(plans, "MOST_ROWS", 4)
+    monkeypatch.setattr(plans, "LEAST_ROWS", 1)
+    of = model()
+    nothing = run(of, "backward", max_seconds=0, folder=tmp_path)
+    assert not nothing.done.any()
+    assert not nothing.complete
+    with pytest.raises(Interrupt):
+        run(Limited(of, 40), "backward", folder=tmp_path)
+    part = run(of, "backward", max_seconds=0, folder=tmp_path)
+    assert part.done.any()
+    assert not part.done.all()
+    assert (np.isfinite(part.observables["loss"]) == part.done).all()
+    whole = run(of, "backward", folder=tmp_path)
+    assert whole.complete
+    assert (part.observables["loss"][part.done] == whole.observables["loss"][part.done]).all()
+    assert "done" in repr(part)
+
+
+def test_time_that_is_over_in_the_middle_of_a_unit_keeps_its_state(tmp_path):
+    class Slow(Limited):
+        def advance(self, state, items, k):
+            time.sleep(0.05)
+            return super().advance(state, items, k)
+
+    of = model()
+    part = run(Slow(of, 1000), "backward", max_seconds=0.2, folder=tmp_path, save_steps=[20])
+    assert not part.done.any()
+    assert list(tmp_path.glob("half-*"))
+    counter = Limited(of, 1000)
+    whole = run(counter, "backward", folder=tmp_path, save_steps=[20])
+    assert 1000 - counter.left < 20
+    assert same(whole, run(of, "backward", save_steps=[20]))
+
+
+def test_a_folder_of_another_run_is_refused(tmp_path):
+    run(model(), "backward", folder=tmp_path)
+    with pytest.raises(ito.InvalidInputError, match=r"batch_size was 3 and is 4"):
+        run(model(), "backward", folder=tmp_path, batch_size=4)
+    with pytest.raises(ito.InvalidInputError, match="model"):
+        run(model(step_size=0.25), "backward", folder=tmp_path)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "notes.txt").write_text("x")
+    with pytest.raises(ito.InvalidInputError, match=r"holds notes.txt"):
+        run(model(), "backward", folder=other)
+    with pytest.raises(ito.InvalidInputError, match="is a file"):
+        run(model(), "backward", folder=other / "notes.txt")
+
+
+def test_a_damaged_or_foreign_unit_is_refused(tmp_path):
+    run(model(), "backward", folder=tmp_path / "a")
+    run(model(), "backward", folder=tmp_path / "b", seed=2)
+    unit = tmp_path / "a" / "unit-00000.npz"
+    content = unit.read_bytes()
+    unit.write_bytes(content[:-30])
+    with pytest.raises(ito.InvalidInputError, match="unit-00000"):
+        run(model(), "backward", folder=tmp_path / "a")
+    unit.write_bytes((tmp_path / "b" / "unit-00000.npz").read_bytes())
+    with pytest.raises(ito.InvalidInputError, match="belongs to another run"):
+        run(model(), "backward", folder=tmp_path / "a")
+    (tmp_path / "a" / "run.json").write_text("{")
+    with pytest.raises(ito.InvalidInputError, match=r"run\.json"):
+        run(model(), "backward", folder=tmp_path / "a")
+
+
+def test_the_folder_says_what_it_is(tmp_path):
+    found = run(model(), "backward", folder=tmp_path)
+    described = json.loads((tmp_path / "run.json").read_text())
+    assert described["digest"] == found.digest
+    assert described["batch_size"] == 3
+
+
+# ------------------------------------------------------------------------------------------------------- the results
+
+
+def test_a_run_is_saved_and_loaded(tmp_path):
+    for order in ORDERS:
+        found = run(model(), order)
+        found.save(tmp_path / "run.npz")
+        loaded = TrainingRun.load(tmp_path / "run.npz")
+        assert same(loaded, found)
+        assert (loaded.order, loaded.seed, loaded.device) == (order, SEED, "cpu")
+        assert (loaded.gradients == found.gradients).all()
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "run.npz").read_bytes()[:-40])
+    with pytest.raises(ito.InvalidInputError, match="no run of training"):
+        TrainingRun.load(tmp_path / "cut.npz")
+    np.savez(tmp_path / "other.npz", header=np.array([object()]), allow_pickle=True)
+    with pytest.raises(ito.InvalidInputError, match="pickled objects"):
+        TrainingRun.load(tmp_path / "other.npz")
+    with pytest.raises(FileNotFoundError):
+        TrainingRun.load(tmp_path / "none.npz")
+
+
+def test_xarray_has_the_axes_by_name():
+    found = run(model(), "backward", n_starts=2, n_sequences=3)
+    data = found.to_xarray()
+    assert data["loss"].dims == ("start", "sequence", "step")
+    assert data["states"].shape == (2, 3, 21, 57)
+    assert float(data["loss"].sel(step=5)[1, 2]) == found.observables["loss"][1, 2, 5]
+
+
+def test_plot_draws_a_line_for_each_sequence():
+    found = run(model(), "backward", n_sequences=3)
+    axes = found.plot()
+    assert len(axes.lines) == 3
+    assert len(found.plot(axes, observable="move").lines) == 6
+    with pytest.raises(ito.InvalidInputError, match="observable"):
+        found.plot(observable="risk")
+
+
+def test_a_run_is_no_array():
+    with pytest.raises(ito.InvalidInputError, match="observables"):
+        np.asarray(run(model(), "forward"))
+
+
+def test_progress_is_told_up_to_one():
+    told = []
+    run(model(), "backward", progress=told.append)
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+
+
+def test_a_run_whose_time_is_over_is_not_told_as_finished():
+    told = []
+    assert not run(model(), "backward", max_seconds=0, progress=told.append).complete
+    assert 1.0 not in told
+
+
+def test_a_run_of_which_nothing_is_finite_is_an_error():
+    """Momentum of a large step on a quadratic-like bowl; one that stays finite is data."""
+    of = model(step_size=1e200)
+    with pytest.raises(ito.DivergenceError, match="step_size") as caught:
+        run(of, "forward", save_steps=[20])
+    assert isinstance(caught.value.trajectory, TrainingRun)
+
+
+# -------------------------------------------------------------------------------------------------- coupled starts
+
+
+def test_coupled_starts_are_two_forward_runs():
+    of, law = model(), Sampling.validated(40, batch_size=3)
+    found = coupled_starts(of, 12, batch_size=3, n_replicas=2, seed=5)
+    for replica in range(2):
+        near = of.start(1, seed=5, start=0)
+        far = of.step(near, law.draw(5, replica, 12), 0)
+        for n in range(13):
+            gap = np.linalg.norm(of.position(near) - of.position(far))
+            assert found.per_replica[replica, n] == pytest.approx(gap, rel=57 * np.finfo(float).eps)
+            near, far = (of.step(state, law.draw(5, replica, n), n) for state in (near, far))
+    np.testing.assert_allclose(found.distance, np.sqrt((found.per_replica**2).mean(axis=0)))
+
+
+def test_coupled_starts_have_the_law_of_backward_increments():
+    """Two-sample Kolmogorov–Smirnov at level 10⁻³, 300 sequences each; the forward increments are the wrong law."""
+    from scipy.stats import ks_2samp
+
+    of, n, count = model(step_size=0.5, weight_decay=0.2), 15, 300
+    coupled = coupled_starts(of, n, batch_size=3, n_replicas=count, seed=1).per_replica[:, -1]
+    options = {"batch_size": 3, "n_steps": n + 1, "save_steps": [n], "pairs": True, "n_sequences": count, "seed": 2}
+    backward, forward = (train(of, order=order, **options).moves[0, :, 0] for order in ("backward", "forward"))
+    assert ks_2samp(coupled, backward).pvalue > 1e-3
+    assert ks_2samp(coupled, forward).pvalue < 1e-3
+
+
+def test_a_softmax_regression_is_told_to_settle_and_a_network_not(capfd, tmp_path):
+    """Weight decay contracts the convex one by at least 1 − h·decay a step."""
+    options = {"batch_size": 3, "n_steps": 700, "order": "backward", "save_steps": "all", "seed": 1}
+    settles = train(model(hidden=(), step_size=0.2, weight_decay=0.2), folder=tmp_path, **options)
+    assert settles.forecast.startswith("settles by")
+    assert settles.forecast in capfd.readouterr().err
+    n = int(settles.forecast.split()[2].rstrip(":"))
+    moves = settles.moves[0, 0]
+    assert np.median(moves[n:-1]) < 0.02 * moves[0]
+    again = train(model(hidden=(), step_size=0.2, weight_decay=0.2), folder=tmp_path, **options)
+    assert again.forecast == settles.forecast
+    network = train(model(hidden=(16,), step_size=0.2), **options)
+    assert network.forecast.startswith("does not settle by 700")
+
+
+# ------------------------------------------------------------------------------------------------------ refused input
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"step_size": 0.0}, "step_size is"),
+        ({"step_size": [0.1, -1.0]}, r"step_size\[1\]"),
+        ({"hidden": 5}, "hidden is 5"),
+        ({"hidden": (0,)}, r"hidden\[0\]"),
+        ({"momentum": 1.0}, "momentum is 1.0"),
+        ({"activation": "gelu"}, "activation is 'gelu'"),
+        ({"dtype": "float16"}, "dtype is 'float16'"),
+        ({"test": 3}, "test is no pair"),
+        ({"test": (np.zeros((3, 4)), [0, 1, 2])}, r"test\[0\] has rows of 4"),
+        ({"backend": "tpu"}, "backend is 'tpu'"),
+    ],
+)
+def test_settings_of_a_model_are_checked(options, message):
+    with pytest.raises(ito.InvalidInputError, match=message):
+        model(**options)
+
+
+@pytest.mark.parametrize(
+    ("features", "labels", "message"),
+    [
+        (np.zeros(4), [0, 1, 2, 3], "features has"),
+        (np.zeros((2, 3)), [0, 1, 1], "labels has 3"),
+        (np.zeros((2, 3)), [0, -1], "labels holds -1"),
+        (np.zeros((2, 3)), [0.0, 1.0], "labels has dtype"),
+        (np.zeros((2, 3)), [0, 0], "at least two classes"),
+        (np.array([[0.0, np.nan], [1.0, 2.0]]), [0, 1], "features holds nan in row 0"),
+    ],
+)
+def test_data_are_checked(features, labels, message):
+    with pytest.raises(ito.InvalidInputError, match=message):
+        MLP(features, labels, step_size=0.1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch_size": 41}, "batch_size is 41"),
+        ({"sampling": "shuffle"}, "sampling is 'shuffle'"),
+        ({"order": "sideways"}, "order is 'sideways'"),
+        ({"save_steps": [3, 2]}, "save_steps has 3 before 2"),
+        ({"save_steps": [21]}, "save_steps holds 21"),
+        ({"n_steps": -1}, "n_steps is -1"),
+        ({"n_starts": 0}, "n_starts is 0"),
+        ({"memory": 10}, "needs .* of memory"),
+        ({"max_seconds": -1}, "max_seconds"),
+        ({"progress": 3}, "progress is 3"),
+        ({"folder": 3}, "folder is 3"),
+    ],
+)
+def test_arguments_of_train_are_checked(options, message):
+    order = options.pop("order", "forward")
+    with pytest.raises(ito.InvalidInputError, match=message):
+        run(model(), order, **options)
+
+
+def test_a_model_without_a_method_is_named():
+    with pytest.raises(ito.InvalidInputError, match="without n_items, start"):
+        run(object(), "forward")
+    with pytest.raises(ito.InvalidInputError, match="model is a"):
+        run(MLP, "forward")
+    assert isinstance(model(), StepModel)
+
+
+@pytest.mark.parametrize("items", [[0.5], [[[1]]], [], [40], [-1], [[1], [2], [3]]])
+def test_items_are_checked(items):
+    of = model()
+    with pytest.raises(ito.InvalidInputError, match="items"):
+        of.step(of.start(2, seed=1, start=0), np.array(items), 0)
+
+
+def test_a_missing_gpu_is_told():
+
+    try:
+        import cupy  # noqa: F401
+    except ImportError:
+        with pytest.raises(ito.BackendUnavailableError, match="CuPy is not installed"):
+            model(backend="cuda")
+    else:
+        pytest.skip("CuPy is installed")
+
+
+def test_the_memory_is_said_and_refused_with_advice(capfd):
+    run(model(), "backward", progress=True)
+    assert "gradient steps" in capfd.readouterr().err
+    with pytest.raises(ito.InvalidInputError, match="keep_states=False"):
+        run(model(), "backward", memory=2000, save_steps="all")
