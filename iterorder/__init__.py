@@ -11,8 +11,10 @@ from iterorder.errors import (
     AccuracyError,
     BackendUnavailableError,
     DivergenceError,
+    EngineError,
     InvalidInputError,
     IterorderError,
+    LedgerError,
     MapCompilationError,
     NotContractiveError,
 )
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from iterorder.claims import ClaimRow, ClaimTable, check_theory
     from iterorder.convergence import CouplingDistance, Diagnosis, Rate, coupling_distance, diagnose, fit_rate
     from iterorder.stationary import StationarySample, stationary_sample
+    from iterorder.sweeps import Sweep, open_sweep, sweep
 
 __all__ = [
     "AccuracyError",
@@ -68,10 +71,12 @@ __all__ = [
     "Diagnosis",
     "DistanceEstimate",
     "DivergenceError",
+    "EngineError",
     "Estimate",
     "GaussianRegressionSGD",
     "InvalidInputError",
     "IterorderError",
+    "LedgerError",
     "LinearModelSGD",
     "LinearRegressionSGD",
     "LogisticRegressionSGD",
@@ -83,6 +88,7 @@ __all__ = [
     "RandomMaps",
     "Rate",
     "StationarySample",
+    "Sweep",
     "Theory",
     "Trajectory",
     "Window",
@@ -98,10 +104,12 @@ __all__ = [
     "load",
     "losses",
     "minimizer",
+    "open_sweep",
     "simulate",
     "small_step_covariance",
     "stability_boundary",
     "stationary_sample",
+    "sweep",
     "theory",
     "wasserstein",
     "wasserstein_1d",
@@ -113,6 +121,7 @@ __all__ = [
 # Half of the package, which a simulation does without: imported when it is first asked for.
 _LATER = {
     **dict.fromkeys(("StationarySample", "stationary_sample"), "stationary"),
+    **dict.fromkeys(("Sweep", "open_sweep", "sweep"), "sweeps"),
     **dict.fromkeys(("ClaimRow", "ClaimTable", "check_theory"), "claims"),
     **dict.fromkeys(
         ("CouplingDistance", "Diagnosis", "Rate", "coupling_distance", "diagnose", "fit_rate"), "convergence"

@@ -31,6 +31,7 @@ LAYERS = (
     ("simulate", "request", "trajectory", "certificates", "bound_trials", "datasets"),
     ("wasserstein", "theory", "convergence", "stationary"),
     ("claims", "gate", "plotting"),
+    ("sweeps",),
     ("cli",),
 )
 

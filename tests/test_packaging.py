@@ -122,7 +122,7 @@ def test_oldest_versions_are_those_of_the_ranges():
     """What continuous integration installs as the oldest is the lower end of every range that its run installs."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["data"], *extras["transport"], *extras["test"]]
+    wanted = [*project["dependencies"], *extras["data"], *extras["transport"], *extras["sweep"], *extras["test"]]
     floors = dict(re.findall(r"^([\w-]+)>=([\d.]+)", "\n".join(wanted), re.MULTILINE))
     text = (ROOT / ".ci" / "oldest.txt").read_text(encoding="utf-8").partition("# ---")[0]
     listed = dict(re.findall(r"^([\w-]+)==([\d.]+)", text, re.MULTILINE))
