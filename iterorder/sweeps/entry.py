@@ -108,7 +108,7 @@ def sweep(
     --------
     >>> import tempfile
     >>> from iterorder import gallery
-    >>> grid = {"h": [0.1, 0.5], "order": ["forward", "backward"]}
+    >>> grid = {"h": [0.3, 0.5], "order": ["forward", "backward"]}
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     found = sweep(gallery.two_point_quadratic, grid, "diagnosis", seed=1, folder=folder)
     ...     print(found.to_xarray().verdict.values.tolist())  # 0 a point, 1 a distribution

@@ -42,8 +42,7 @@ def described_function(function) -> dict[str, str]:
 def _name(function) -> str:
     while isinstance(function, functools.partial):
         function = function.func
-    module = getattr(function, "__module__", "") or ""
-    return f"{module}.{getattr(function, '__qualname__', type(function).__name__)}".removeprefix("__main__.")
+    return getattr(function, "__qualname__", type(function).__name__)  # the same in a script and in a module
 
 
 def _told(value, seen: list, depth: int):

@@ -23,6 +23,8 @@ IN_FLIGHT = 2
 LOOK = 1.0
 #: Loopback: no other machine may reach a local cluster.
 HOST = "127.0.0.1"
+#: How often the workers are offered the cells.
+ATTEMPTS = 10
 
 
 class CellsPlugin(distributed.WorkerPlugin):
@@ -51,7 +53,7 @@ def compute_block(name: str, block: Block) -> list[Outcome]:
 
 def _local_cluster(workers: int):
     """Processes of one thread each on loopback, with no pages for a browser."""
-    nothing = {f"distributed.{part}.http.routes": [] for part in ("scheduler", "worker")}
+    nothing: dict[str, list] = {f"distributed.{part}.http.routes": [] for part in ("scheduler", "worker")}
     with dask.config.set(nothing):
         return distributed.LocalCluster(
             n_workers=workers,
@@ -61,6 +63,18 @@ def _local_cluster(workers: int):
             dashboard_address=None,
             silence_logs=logging.CRITICAL,
         )
+
+
+def _register(client, plugin: CellsPlugin) -> None:
+    """Give a plugin to all workers; one that dies meanwhile fails the call, not what others and later ones have got."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            client.register_plugin(plugin, name=plugin.name)
+            return
+        except OSError:
+            if attempt == ATTEMPTS or client.status != "running":
+                raise
+            time.sleep(LOOK)
 
 
 class Dask:
@@ -81,7 +95,7 @@ class Dask:
             client = self._client = distributed.Client(
                 scheduler if self._cluster is None else self._cluster, set_as_default=False
             )
-            client.register_plugin(CellsPlugin(self._name, carried(cells), threads), name=self._name)
+            _register(client, CellsPlugin(self._name, carried(cells), threads))
         except (OSError, TimeoutError) as error:
             self.close()
             raise EngineError(

@@ -15,7 +15,7 @@ from iterorder.sweeps.engines.base import Block, Finished, carried, quiet_enviro
 from iterorder.sweeps.engines.frames import receive, send
 
 #: Workers that die in a row before they have answered at all: then something else is wrong.
-STILLBORN = 5
+STILLBORN = 20
 
 
 class _Worker:
@@ -83,12 +83,15 @@ class Processes:
         return _Worker(self._payload, self._threads, self._events)
 
     def room(self) -> int:
-        """One block for each worker without one."""
-        return sum(worker.block is None for worker in self._workers)
+        """One block for each worker that is ready: no cell is to blame for one that dies while it starts."""
+        return len(self._ready())
+
+    def _ready(self) -> list[_Worker]:
+        return [worker for worker in self._workers if worker.answered and worker.block is None]
 
     def submit(self, block: Block) -> None:
         """Give a block to a worker without one."""
-        worker = next(worker for worker in self._workers if worker.block is None)
+        worker = self._ready()[0]
         worker.block = block
         worker.send(block)
 
