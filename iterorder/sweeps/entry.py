@@ -123,10 +123,10 @@ def sweep(
         folder=as_path(folder),
         engine=as_choice("engine", engine, ENGINES),
         workers=None if workers is None else as_int("workers", workers, low=1, high=MOST_WORKERS),
-        scheduler=_as_address(scheduler, engine),
+        scheduler=as_address(scheduler, engine),
         block_seconds=as_float("block_seconds", block_seconds, low=0.0, strict=True),
         split=None if split_replicas is None else as_int("split_replicas", split_replicas, low=1, high=2**32),
-        retry=_as_kinds(retry),
+        retry=as_kinds(retry),
         durable=bool(durable),
         progress=as_progress(progress),
     )
@@ -200,7 +200,8 @@ def _checked_grid(grid) -> Grid:
     return found
 
 
-def _as_address(scheduler, engine: str) -> str | None:
+def as_address(scheduler, engine: str) -> str | None:
+    """The address of a scheduler, which only one engine has."""
     if scheduler is None:
         return None
     if engine != "dask":
@@ -210,7 +211,8 @@ def _as_address(scheduler, engine: str) -> str | None:
     return scheduler
 
 
-def _as_kinds(retry) -> list[str] | bool:
+def as_kinds(retry) -> list[str] | bool:
+    """The kinds of errors that are tried again."""
     if isinstance(retry, bool):
         return retry
     kinds = [retry] if isinstance(retry, str) else list(retry)
