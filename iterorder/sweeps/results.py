@@ -159,6 +159,76 @@ class Sweep:
         data["done"] = (dims, done.reshape(shape), {"long_name": "whether the cell has a result"})
         return xarray.Dataset(data, self.coordinates(), self.attributes())
 
+    def to_parquet(self, path) -> None:
+        """Write a table with a row for each cell: parameters, ``done``, errors and variables, arrays as lists.
+
+        Written a part at a time under a temporary name, then renamed; its pages have checksums.
+
+        Parameters
+        ----------
+        path : path-like
+
+        Raises
+        ------
+        BackendUnavailableError
+            If pyarrow is not installed.
+        InvalidInputError
+            If there is no such folder, or a parameter has the name of a variable.
+        """
+        from iterorder.sweeps.exports import write_parquet
+
+        write_parquet(self, as_path(path))
+
+    def to_zarr(self, path) -> None:
+        """Write a Zarr group of version 3 with named dimensions, in large chunks with checksums.
+
+        One chunk is in memory at a time. Written to a temporary folder, then renamed. Words are codes, their meanings
+        an attribute, in JSON. Where nothing is done are fill values, as in `to_xarray`: the array ``done`` tells.
+        ``xarray.open_zarr(path, zarr_format=3, consolidated=False)`` reads it.
+
+        Parameters
+        ----------
+        path : path-like
+            Of a new folder.
+
+        Raises
+        ------
+        BackendUnavailableError
+            If zarr is not installed.
+        InvalidInputError
+            If the folder is there already, or a parameter has the name of a variable.
+        """
+        from iterorder.sweeps.exports import write_zarr
+
+        write_zarr(self, as_path(path))
+
+    def plot(self, x: str, y: str | None = None, *, color: str | None = None, facet: str | None = None, ax=None):
+        """Draw a variable over one or two parameters.
+
+        Parameters
+        ----------
+        x, y : str
+            Parameters of the grid. Without `y` a line of the variable over `x`.
+        color : str, optional
+            The variable, or "done"; the first one by default.
+        facet : str, optional
+            A parameter with a panel for each of its values.
+        ax : matplotlib Axes, or one for each panel, optional
+
+        Returns
+        -------
+        ndarray of Axes
+            A panel each. Cells without a result are grey; evenly spaced logarithms make a logarithmic axis.
+
+        Raises
+        ------
+        InvalidInputError
+            If a name is not known, or the variable depends on more parameters than are drawn.
+        """
+        from iterorder.sweeps.drawing import draw
+
+        return draw(self, x, y, color, facet, ax)
+
     def coordinates(self) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
         """The parameters along the axes."""
         return {name: ((axis.dim,), as_coordinate(axis.column(name))) for axis in self.grid.axes for name in axis.names}
