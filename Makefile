@@ -23,7 +23,7 @@ help: ## list the targets
 	@echo
 	@echo "Variables: EFFORT=full (reproduce), ARGS='...' (passed to pytest and to the benchmarks), PYTHON, VENV"
 
-reproduce: $(VENV)/installed-data.stamp ## check the theory and draw the figures; EFFORT=full for the long form
+reproduce: $(VENV)/installed-reproduce.stamp ## check the theory and draw the figures; EFFORT=full for the long form
 	mkdir -p reports
 	@# A claim that fails must not keep the figures from being drawn: its status comes last.
 	$(BIN)/iterorder check --effort $(EFFORT) --json reports/check.json; checked=$$?; \

@@ -79,7 +79,7 @@ class Killer(threading.Thread):
     ("engine", "words", "rounds", "pause"),
     [
         ("processes", "iterorder.sweeps.engines.worker", 20 if FULL else 2, 1.0),
-        ("dask", "multiprocessing.spawn", 4 if FULL else 1, 1.5),
+        ("dask", "multiprocessing.spawn", 4 if FULL else 1, 4.0 if FULL else 1.5),
     ],
 )
 def test_workers_killed_at_random(tmp_path, engine, words, rounds, pause, record_property):

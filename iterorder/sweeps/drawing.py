@@ -99,7 +99,7 @@ def _draw_image(axes: Axes, panel, variable: str, x: tuple[str, str], y: tuple[s
     (x_name, x_dim), (y_name, y_dim) = x, y
     values = panel[variable].transpose(y_dim, x_dim).values.astype(float)
     masked = np.ma.masked_where(~panel.done.transpose(y_dim, x_dim).values | ~np.isfinite(values), values)
-    edges = [_edges(panel[name].values) for name in (x_name, y_name)]
+    edges = [edges_of(panel[name].values) for name in (x_name, y_name)]
     meanings = panel[variable].attrs.get("flag_meanings")
     how: dict[str, Any] = _of_codes(meanings.split()) if meanings else {"vmin": limits[0], "vmax": limits[1]}
     axes.set_facecolor(MISSING_COLOR)
@@ -141,7 +141,7 @@ def is_geometric(values: np.ndarray) -> bool:
     return bool(abs(ratios.sum()) >= np.log(LOG_SPAN) and np.ptp(ratios) <= EVEN * abs(ratios).mean())
 
 
-def _edges(values: np.ndarray) -> np.ndarray:
+def edges_of(values: np.ndarray) -> np.ndarray:
     """Where cells begin and end: half way to the neighbours, on the axis as it is drawn; words by their places."""
     if values.dtype.kind not in "iuf":
         return np.arange(len(values) + 1) - 0.5

@@ -103,7 +103,8 @@ class Driver:
         before = self._in_flight
         self._hand_out()
         while self._engine.room() > 0:
-            claimed = self._ledger.claim(self._owner, self._sizes.cells(len(self._cells.grid)))
+            wanted = self._sizes.cells(len(self._cells.grid), self._engine.least_seconds)
+            claimed = self._ledger.claim(self._owner, wanted)
             if not claimed:
                 break
             self._enqueue(claimed)
@@ -183,11 +184,11 @@ class BlockSize:
         self._times.extend(max(outcome.seconds, 1e-6) for outcome in outcomes[-REMEMBERED:])
         self._allowed = min(max(self._allowed, GROWTH * len(outcomes)), MOST_CELLS)
 
-    def cells(self, total: int) -> int:
-        """The cells of the next block; the median, as the first cells of a family compile."""
+    def cells(self, total: int, least: float = 0.0) -> int:
+        """The cells of the next block, of `least` seconds or more; the median, as the first cells compile."""
         if not self._times:
             return 1
-        wanted = math.ceil(self._seconds / statistics.median(self._times))
+        wanted = math.ceil(max(self._seconds, least) / statistics.median(self._times))
         return max(1, min(wanted, self._allowed, MOST_CELLS, total))
 
 

@@ -24,6 +24,10 @@ class Finished(NamedTuple):
 class Engine(Protocol):
     """Computes blocks somewhere."""
 
+    @property
+    def least_seconds(self) -> float:
+        """The time that a task must have, so that handing out tasks is not what everything waits for."""
+
     def room(self) -> int:
         """How many more blocks it takes now."""
 

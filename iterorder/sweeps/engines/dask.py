@@ -23,6 +23,8 @@ IN_FLIGHT = 2
 LOOK = 1.0
 #: Loopback: no other machine may reach a local cluster.
 HOST = "127.0.0.1"
+#: Seconds that the scheduler and the client spend on a task, and as much again: 4 to 12 ms were measured.
+TASK_SECONDS = 0.02
 #: How often the workers are offered the cells.
 ATTEMPTS = 10
 
@@ -106,6 +108,11 @@ class Dask:
             self.close()
             raise
         self._looked, self._threads = float("-inf"), 0
+
+    @property
+    def least_seconds(self) -> float:
+        """As one scheduler and one client serve all workers."""
+        return TASK_SECONDS * self._threads
 
     def room(self) -> int:
         """A few blocks for each thread of the workers that there are now; one while there are none."""
