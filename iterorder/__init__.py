@@ -57,6 +57,7 @@ from iterorder.wasserstein import (
 if TYPE_CHECKING:
     from iterorder.claims import ClaimRow, ClaimTable, check_theory
     from iterorder.convergence import CouplingDistance, Diagnosis, Rate, coupling_distance, diagnose, fit_rate
+    from iterorder.cost import Cost, estimate_cost
     from iterorder.stationary import StationarySample, stationary_sample
     from iterorder.sweeps import Sweep, open_sweep, sweep
 
@@ -66,6 +67,7 @@ __all__ = [
     "BackendUnavailableError",
     "ClaimRow",
     "ClaimTable",
+    "Cost",
     "CouplingDistance",
     "CustomMaps",
     "Diagnosis",
@@ -97,6 +99,7 @@ __all__ = [
     "coupling_distance",
     "diagnose",
     "ergodic_intervals",
+    "estimate_cost",
     "estimate_lipschitz",
     "fit_rate",
     "gallery",
@@ -121,6 +124,7 @@ __all__ = [
 # Half of the package, which a simulation does without: imported when it is first asked for.
 _LATER = {
     **dict.fromkeys(("StationarySample", "stationary_sample"), "stationary"),
+    **dict.fromkeys(("Cost", "estimate_cost"), "cost"),
     **dict.fromkeys(("Sweep", "open_sweep", "sweep"), "sweeps"),
     **dict.fromkeys(("ClaimRow", "ClaimTable", "check_theory"), "claims"),
     **dict.fromkeys(

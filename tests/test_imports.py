@@ -28,7 +28,7 @@ LAYERS = (
     ("forms", "progress"),
     ("kernels",),
     ("maps",),
-    ("simulate", "request", "trajectory", "certificates", "bound_trials", "datasets"),
+    ("simulate", "request", "trajectory", "certificates", "bound_trials", "datasets", "checkpoint", "cost"),
     ("wasserstein", "theory", "convergence", "stationary"),
     ("claims", "gate", "plotting"),
     ("sweeps",),
