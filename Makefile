@@ -16,14 +16,14 @@ export MPLBACKEND = Agg
 .DELETE_ON_ERROR:
 # Two targets at once would install into one environment at once.
 .NOTPARALLEL:
-.PHONY: help reproduce test lint format docs benchmark clean
+.PHONY: help reproduce test test-faults lint format docs benchmark clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s  %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "Variables: EFFORT=full (reproduce), ARGS='...' (passed to pytest and to the benchmarks), PYTHON, VENV"
 
-reproduce: $(VENV)/installed-data.stamp ## check the theory and draw the figures; EFFORT=full for the long form
+reproduce: $(VENV)/installed-reproduce.stamp ## check the theory and draw the figures; EFFORT=full for the long form
 	mkdir -p reports
 	@# A claim that fails must not keep the figures from being drawn: its status comes last.
 	$(BIN)/iterorder check --effort $(EFFORT) --json reports/check.json; checked=$$?; \
@@ -31,6 +31,9 @@ reproduce: $(VENV)/installed-data.stamp ## check the theory and draw the figures
 
 test: $(VENV)/installed-test.stamp ## run the tests; ARGS="-k noise -x" is passed to pytest
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+test-faults: $(VENV)/installed-test.stamp ## kill, fill and flip what sweeps rest on, all rounds (minutes)
+	FAULTS=full $(BIN)/python -m pytest -q -s tests/test_sweeps_faults.py $(ARGS)
 
 lint: $(VENV)/installed-dev.stamp ## ruff, the format and the types
 	$(BIN)/python -m ruff check

@@ -11,8 +11,10 @@ from iterorder.errors import (
     AccuracyError,
     BackendUnavailableError,
     DivergenceError,
+    EngineError,
     InvalidInputError,
     IterorderError,
+    LedgerError,
     MapCompilationError,
     NotContractiveError,
 )
@@ -57,7 +59,9 @@ if TYPE_CHECKING:
     from iterorder.claims import ClaimRow, ClaimTable, check_theory
     from iterorder.convergence import CouplingDistance, Diagnosis, Rate, coupling_distance, diagnose, fit_rate
     from iterorder.installation import BackendInfo, backend_info
+    from iterorder.cost import Cost, estimate_cost
     from iterorder.stationary import StationarySample, stationary_sample
+    from iterorder.sweeps import Sweep, open_sweep, sweep
 
 __all__ = [
     "AccuracyError",
@@ -66,15 +70,18 @@ __all__ = [
     "BackendUnavailableError",
     "ClaimRow",
     "ClaimTable",
+    "Cost",
     "CouplingDistance",
     "CustomMaps",
     "Diagnosis",
     "DistanceEstimate",
     "DivergenceError",
+    "EngineError",
     "Estimate",
     "GaussianRegressionSGD",
     "InvalidInputError",
     "IterorderError",
+    "LedgerError",
     "LinearModelSGD",
     "LinearRegressionSGD",
     "LogisticRegressionSGD",
@@ -86,6 +93,7 @@ __all__ = [
     "RandomMaps",
     "Rate",
     "StationarySample",
+    "Sweep",
     "Theory",
     "Trajectory",
     "Window",
@@ -95,6 +103,7 @@ __all__ = [
     "coupling_distance",
     "diagnose",
     "ergodic_intervals",
+    "estimate_cost",
     "estimate_lipschitz",
     "fit_rate",
     "gallery",
@@ -103,10 +112,12 @@ __all__ = [
     "losses",
     "minimizer",
     "networks",
+    "open_sweep",
     "simulate",
     "small_step_covariance",
     "stability_boundary",
     "stationary_sample",
+    "sweep",
     "theory",
     "wasserstein",
     "wasserstein_1d",
@@ -120,6 +131,8 @@ _LATER = {
     "networks": "networks",
     **dict.fromkeys(("StationarySample", "stationary_sample"), "stationary"),
     **dict.fromkeys(("BackendInfo", "backend_info"), "installation"),
+    **dict.fromkeys(("Cost", "estimate_cost"), "cost"),
+    **dict.fromkeys(("Sweep", "open_sweep", "sweep"), "sweeps"),
     **dict.fromkeys(("ClaimRow", "ClaimTable", "check_theory"), "claims"),
     **dict.fromkeys(
         ("CouplingDistance", "Diagnosis", "Rate", "coupling_distance", "diagnose", "fit_rate"), "convergence"

@@ -40,6 +40,14 @@ class AccuracyError(IterorderError):
     """A number cannot be had as accurate as it is documented, or not within the time that it may take."""
 
 
+class LedgerError(IterorderError, RuntimeError):
+    """The file of a sweep cannot be read or written, or is damaged; the message says what to do."""
+
+
+class EngineError(IterorderError, RuntimeError):
+    """What computes a sweep has gone, such as a scheduler; what was finished is kept."""
+
+
 class MapCompilationError(IterorderError, TypeError):
     """A user's map, or the slope of a loss, could not be compiled for the target."""
 

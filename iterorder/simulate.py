@@ -34,6 +34,7 @@ def simulate(
     tol: float = 0.0,
     chunk: int | None = None,
     progress: Progress = False,
+    checkpoint=None,
 ) -> Trajectory:
     """Compose random maps in a given order, for many replicas at once.
 
@@ -68,6 +69,10 @@ def simulate(
     progress : bool or function
         True: show how far the run is (a bar in a terminal or a notebook, sparse lines on standard error elsewhere). A
         function is called with the finished share of the whole run, up to 1; an exception that it raises ends the run.
+    checkpoint : path-like, optional
+        A folder, made if it is not there, for a long run: what is computed is written some times a minute, and a run
+        that was interrupted or killed goes on from there when it is called again, with the same bits. A forward run is
+        cut into steps, the others into blocks of replicas. The folder belongs to one run: another is refused.
 
     Returns
     -------
@@ -127,6 +132,10 @@ def simulate(
         chunk=chunk,
         progress=progress,
     )
+    if checkpoint is not None:
+        from iterorder.checkpoint import in_pieces
+
+        return _checked(in_pieces(request, checkpoint, _execute))
     return _checked(_execute(request))
 
 

@@ -29,9 +29,20 @@ LAYERS = (
     ("forms", "progress"),
     ("kernels",),
     ("maps",),
-    ("simulate", "request", "trajectory", "certificates", "bound_trials", "datasets", "installation"),
+    (
+        "simulate",
+        "request",
+        "trajectory",
+        "certificates",
+        "bound_trials",
+        "datasets",
+        "checkpoint",
+        "cost",
+        "installation",
+    ),
     ("wasserstein", "theory", "convergence", "stationary"),
     ("claims", "gate", "networks", "plotting"),
+    ("sweeps",),
     ("cli",),
 )
 

@@ -22,7 +22,7 @@ FIGURES = sorted((ROOT / "figures").glob("*.png"))
 FIGURE_LIMIT_BYTES = 400_000
 # Each costs 0.1 s to 2 s at import and is not needed to name the library; loaded at first use.
 SLOW_MODULES = {"numba", "llvmlite", "scipy", "matplotlib", "sklearn", "ot", "rich"}
-TARGETS = ("help", "reproduce", "test", "lint", "format", "docs", "benchmark", "clean")
+TARGETS = ("help", "reproduce", "test", "test-faults", "lint", "format", "docs", "benchmark", "clean")
 # Of the words of the standard text, so that neither line ends nor indentation count.
 APACHE_2_SHA256 = "0ffddef9e48f8a09aed5caf2d44f7ba1c1be2d9b8e0a6f693b1635b2d5566645"
 
@@ -122,7 +122,7 @@ def test_oldest_versions_are_those_of_the_ranges():
     """What continuous integration installs as the oldest is the lower end of every range that its run installs."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["data"], *extras["transport"], *extras["test"]]
+    wanted = [*project["dependencies"], *extras["data"], *extras["transport"], *extras["sweep"], *extras["test"]]
     floors = dict(re.findall(r"^([\w-]+)>=([\d.]+)", "\n".join(wanted), re.MULTILINE))
     text = (ROOT / ".ci" / "oldest.txt").read_text(encoding="utf-8").partition("# ---")[0]
     listed = dict(re.findall(r"^([\w-]+)==([\d.]+)", text, re.MULTILINE))

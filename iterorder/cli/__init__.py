@@ -1,6 +1,6 @@
 """The `iterorder` command."""
 
 from iterorder.cli.command import main
-from iterorder.cli.output import FAILED, INTERRUPTED, OK, USAGE
+from iterorder.cli.output import FAILED, GONE, INTERRUPTED, OK, USAGE
 
-__all__ = ["FAILED", "INTERRUPTED", "OK", "USAGE", "main"]
+__all__ = ["FAILED", "GONE", "INTERRUPTED", "OK", "USAGE", "main"]

@@ -7,9 +7,9 @@ import os
 import sys
 
 from iterorder._version import __version__
-from iterorder.cli import check, doctor, rates
-from iterorder.cli.output import FAILED, INTERRUPTED, USAGE
-from iterorder.errors import IterorderError
+from iterorder.cli import check, doctor, rates, sweep
+from iterorder.cli.output import FAILED, GONE, INTERRUPTED, USAGE
+from iterorder.errors import EngineError, IterorderError
 
 
 def main(argv=None) -> int:
@@ -23,8 +23,9 @@ def main(argv=None) -> int:
     Returns
     -------
     int
-        Exit status: 0 when all is well, 1 when a claim failed, a rate changed, is gone or cannot be fitted, or a
-        backend cannot be used, 2 for wrong arguments and files, 130 after an interruption.
+        Exit status: 0 when all is well, 1 when a claim failed, a rate changed, is gone or cannot be fitted, cells of a
+        sweep ended with errors, or a backend cannot be used, 2 for wrong arguments and files, 3 when what computes a
+        sweep has gone, 130 after an interruption.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -35,6 +36,9 @@ def main(argv=None) -> int:
         return int(stop.code or 0)
     try:
         return arguments.run(arguments)
+    except EngineError as error:
+        print(f"iterorder: {error}", file=sys.stderr)
+        return GONE
     except IterorderError as error:
         print(f"iterorder: {error}", file=sys.stderr)
         return USAGE
@@ -55,5 +59,6 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     check.add_to(commands)
     rates.add_to(commands)
+    sweep.add_to(commands)
     doctor.add_to(commands)
     return parser

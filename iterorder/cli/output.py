@@ -9,7 +9,7 @@ from pathlib import Path
 from iterorder.errors import InvalidInputError
 from iterorder.files import is_stream
 
-OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, USAGE, GONE, INTERRUPTED = 0, 1, 2, 3, 130
 #: Columns of the table where the output is no terminal.
 PLAIN_WIDTH = 160
 #: How failures are told: in the table alone, or for the pages of a pull request as well.

@@ -1,0 +1,205 @@
+"""`iterorder sweep`: the sweep of a TOML file, how far one is, and going on with one."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from iterorder import files
+from iterorder.cli import output
+from iterorder.errors import BackendUnavailableError, InvalidInputError
+
+if TYPE_CHECKING:
+    from iterorder.sweeps.configuration import Configuration
+    from iterorder.sweeps.planning import Plan
+    from iterorder.sweeps.results import Sweep
+
+EXAMPLES = """examples:
+  iterorder sweep phase.toml --dry-run
+  iterorder sweep phase.toml --engine dask --workers 8
+  iterorder sweep phase.toml --engine dask --scheduler tcp://host:8786
+  iterorder sweep status phase
+  iterorder sweep resume phase --retry MemoryError
+"""
+#: Kinds of errors that `status` shows.
+SHOWN = 5
+
+
+def add_to(commands) -> None:
+    """The arguments of the command."""
+    sweep = commands.add_parser(
+        "sweep",
+        help="measure systems over a grid of parameters, and lose nothing",
+        description="Work off the sweep of a TOML file, tell how far one is, or go on with one. A sweep that was "
+        "interrupted goes on where it stopped. Exit status 1 when cells have ended with errors.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    sweep.add_argument(
+        "what", nargs="+", metavar="CONFIG.toml | status FOLDER | resume FOLDER", help="what to do, and with what"
+    )
+    sweep.add_argument("--out", type=Path, default=Path(), metavar="FOLDER", help="the folder below which a sweep lies")
+    sweep.add_argument("--engine", choices=("serial", "processes", "dask"), help="default: that of the file, or serial")
+    sweep.add_argument("--workers", type=int, metavar="N", help="processes on this machine; default: one a core")
+    sweep.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask scheduler, such as tcp://host:8786")
+    sweep.add_argument("--retry", action="append", metavar="KIND", help="errors to try again, or: all; may be repeated")
+    sweep.add_argument("--dry-run", action="store_true", help="check, time a few cells and tell what all will take")
+    sweep.add_argument("--json", type=Path, metavar="FILE", help="write what is printed to FILE")
+    sweep.add_argument("--quiet", action="store_true", help="no progress")
+    sweep.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what was asked; the exit status."""
+    output.check_targets(json=arguments.json)
+    word, *rest = arguments.what
+    try:
+        if word in ("status", "resume") and len(rest) == 1:
+            folder = Path(rest[0])
+            return _status(folder, arguments) if word == "status" else _resume(folder, arguments)
+        if rest:
+            raise InvalidInputError(
+                f"sweep has the words {' '.join(map(repr, arguments.what))}: give CONFIG.toml, status FOLDER or "
+                "resume FOLDER"
+            )
+        return _work(Path(word), arguments)
+    except FileNotFoundError as error:
+        if error.filename is not None:
+            raise InvalidInputError(f"no such file: {error.filename}; give the TOML file of a sweep") from None
+        raise InvalidInputError(str(error)) from None
+
+
+def _work(path: Path, arguments: argparse.Namespace) -> int:
+    configuration = _modules().read_configuration(path)
+    folder = configuration.folder_in(arguments.out)
+    if arguments.dry_run:
+        return _plan(configuration, folder, arguments)
+    return _run(configuration, folder, arguments)
+
+
+def _resume(folder: Path, arguments: argparse.Namespace) -> int:
+    _modules()
+    from iterorder.sweeps.from_file import kept_configuration
+
+    return _run(kept_configuration(folder), folder, arguments)
+
+
+def _modules():
+    try:
+        from iterorder.sweeps import configuration
+    except ImportError as error:
+        reason = "msgspec is not installed: pip install iterorder[sweep]"
+        raise BackendUnavailableError(f"iterorder sweep: {reason}", reason) from error
+    return configuration
+
+
+def _run(configuration: Configuration, folder: Path, arguments: argparse.Namespace) -> int:
+    from iterorder.sweeps.from_file import run_configuration
+
+    kinds = arguments.retry or []
+    found = run_configuration(
+        configuration,
+        folder,
+        engine=arguments.engine or ("dask" if arguments.scheduler else None),
+        workers=arguments.workers,
+        scheduler=arguments.scheduler,
+        retry="all" in kinds or kinds,
+        progress=not arguments.quiet,
+    )
+    return _tell(found, arguments.json)
+
+
+def _status(folder: Path, arguments: argparse.Namespace) -> int:
+    from iterorder.sweeps import open_sweep
+
+    return _tell(open_sweep(folder), arguments.json)
+
+
+def _tell(found: Sweep, target: Path | None) -> int:
+    """What has come of a sweep so far, as a table and as JSON."""
+    from iterorder.sweeps.ledger import Ledger
+
+    with Ledger.read(found.folder) as ledger:
+        counts = ledger.counts()
+    failed = found.failed
+    kinds = Counter(cell.kind for cell in failed)
+    firsts = {cell.kind: cell for cell in reversed(failed)}
+    content = {
+        "folder": str(found.folder),
+        "cells": counts.total,
+        "done": counts.done,
+        "failed": counts.failed,
+        "in_work": counts.leased,
+        "open": counts.open,
+        "cell_seconds": found.seconds,
+        "errors": dict(kinds),
+        "irreproducible": found.irreproducible,
+        "variables": [variable.name for variable in found.variables],
+        **found.provenance,
+    }
+    unwritten = output.try_to_write("--json", target, lambda path: files.write_json(path, content))
+    console = output.console()
+    shape = " × ".join(f"{dim} {n}" for dim, n in zip(found.grid.dims, found.grid.shape, strict=True))
+    console.print(f"{found.folder}: {counts.done} of {counts.total} cells are done ({shape})", markup=False)
+    if counts.open:
+        console.print(f"{counts.open} are open, {counts.leased} of them in work: iterorder sweep resume {found.folder}")
+    if found.irreproducible:
+        console.print(
+            f"{len(found.irreproducible)} cells had another result the second time: {found.irreproducible[:5]}"
+        )
+    for kind, count in kinds.most_common(SHOWN):
+        point = ", ".join(f"{name}={value}" for name, value in firsts[kind].point.items())
+        console.print(f"{count} × {kind}, the first at {point}: {firsts[kind].message}", markup=False, highlight=False)
+    console.print(f"{found.seconds:.1f} s of work in the cells", style="dim")
+    if unwritten:
+        raise InvalidInputError("; ".join(unwritten))
+    return output.FAILED if counts.failed else output.OK
+
+
+def _plan(configuration: Configuration, folder: Path, arguments: argparse.Namespace) -> int:
+    from iterorder import resources
+    from iterorder.sweeps.planning import planned
+
+    plan = planned(configuration.cells)
+    workers = arguments.workers or configuration.file.workers or resources.threads()
+    free = shutil.disk_usage(_existing(folder)).free
+    content = {
+        "folder": str(folder),
+        "cells": plan.cells,
+        "sampled": plan.sampled,
+        "failed_in_sample": plan.failed,
+        "seconds_each": plan.seconds_each,
+        "work_seconds": plan.seconds,
+        "workers": workers,
+        "result_bytes": plan.result_bytes,
+        "file_bytes": plan.file_bytes,
+        "free_bytes": free,
+        "peak_bytes": plan.peak_bytes,
+        "errors": list(plan.messages),
+    }
+    unwritten = output.try_to_write("--json", arguments.json, lambda path: files.write_json(path, content))
+    for line in _plan_lines(plan, folder, workers, free):
+        output.console().print(line, markup=False, highlight=False)
+    if unwritten:
+        raise InvalidInputError("; ".join(unwritten))
+    return output.OK
+
+
+def _plan_lines(plan: Plan, folder: Path, workers: int, free: int) -> list[str]:
+    lines = [
+        f"{plan.cells} cells, to be kept in {folder}",
+        f"work: {plan.seconds:.3g} s, from {plan.sampled} cells of {plan.seconds_each:.3g} s on average; "
+        f"{plan.seconds / workers:.3g} s on {workers} workers, at best",
+        f"file: {plan.file_bytes / 2**20:.3g} MiB of {free / 2**30:.3g} GiB that are free",
+    ]
+    if plan.peak_bytes:
+        lines.append(f"memory: {plan.peak_bytes / 2**20:.0f} MiB a worker, from these cells")
+    return [*lines, *(f"{plan.failed} of {plan.sampled} cells failed: {message}" for message in plan.messages)]
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
+    return next((place for place in (folder, *folder.parents) if place.exists()), Path())

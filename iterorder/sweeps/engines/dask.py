@@ -1,0 +1,192 @@
+"""The engine on Dask: a local cluster, or any scheduler by its address. A task is a block, never a single cell."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import time
+import uuid
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import dask
+import distributed
+
+from iterorder import resources
+from iterorder.errors import EngineError
+from iterorder.sweeps.cells import Cells, Outcome
+from iterorder.sweeps.engines.base import Block, Finished, carried, computed, limit_threads
+
+#: Blocks in flight for each thread of a worker: one that it computes, and one that waits.
+IN_FLIGHT = 2
+#: Seconds between two looks at how many workers there are.
+LOOK = 1.0
+#: Loopback: no other machine may reach a local cluster.
+HOST = "127.0.0.1"
+#: Seconds that the scheduler and the client spend on a task, and as much again: 4 to 12 ms were measured.
+TASK_SECONDS = 0.02
+#: How often the workers are offered the cells.
+ATTEMPTS = 10
+
+
+class CellsPlugin(distributed.WorkerPlugin):
+    """Gives the cells to every worker, also to those that come later."""
+
+    def __init__(self, name: str, payload: bytes, threads: int) -> None:
+        self.name, self.payload, self.threads = name, payload, threads
+        self.cells: Cells | None = None
+
+    def setup(self, worker) -> None:
+        """Nothing is read before the first block, whose error reaches the client."""
+
+    def compute(self, block: Block) -> list[Outcome]:
+        """The outcomes of a block."""
+        if self.cells is None:
+            self.cells = pickle.loads(self.payload)  # Dask's transport is trusted, as its own tasks are pickles
+        limit_threads(self.threads)
+        return computed(self.cells, block)
+
+
+def compute_block(name: str, block: Block) -> list[Outcome]:
+    """A task."""
+    plugin: Any = distributed.get_worker().plugins[name]
+    return plugin.compute(block)
+
+
+def _local_cluster(workers: int):
+    """Processes of one thread each on loopback, with no pages for a browser."""
+    nothing: dict[str, list] = {f"distributed.{part}.http.routes": [] for part in ("scheduler", "worker")}
+    with dask.config.set(nothing):
+        return distributed.LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            host=HOST,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+        )
+
+
+def _register(client, plugin: CellsPlugin) -> None:
+    """Give a plugin to all workers; one that dies meanwhile fails the call, not what others and later ones have got."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            client.register_plugin(plugin, name=plugin.name)
+            return
+        except OSError:
+            if attempt == ATTEMPTS or client.status != "running":
+                raise
+            time.sleep(LOOK)
+
+
+class Dask:
+    """Blocks as tasks of a Dask scheduler, in a bounded window."""
+
+    def __init__(self, cells: Cells, workers: int | None, scheduler: str | None) -> None:
+        self._cluster: Any = None
+        self._client: Any = None
+        self._address = scheduler or "the local cluster"
+        self._events: SimpleQueue = SimpleQueue()
+        self._futures: dict[str, tuple[distributed.Future, Block]] = {}
+        self._name, threads = f"iterorder-{uuid.uuid4().hex[:12]}", 1
+        try:
+            if scheduler is None:
+                count = resources.threads() if workers is None else workers
+                threads = max(1, resources.threads() // count)
+                self._cluster = _local_cluster(count)
+            client = self._client = distributed.Client(
+                scheduler if self._cluster is None else self._cluster, set_as_default=False
+            )
+            _register(client, CellsPlugin(self._name, carried(cells), threads))
+        except (OSError, TimeoutError) as error:
+            self.close()
+            raise EngineError(
+                f"no scheduler answers at {self._address} ({error}): give the address that `dask scheduler` prints, "
+                "such as tcp://HOST:8786"
+            ) from error
+        except BaseException:
+            self.close()
+            raise
+        self._looked, self._threads = float("-inf"), 0
+
+    @property
+    def least_seconds(self) -> float:
+        """As one scheduler and one client serve all workers."""
+        return TASK_SECONDS * self._threads
+
+    def room(self) -> int:
+        """A few blocks for each thread of the workers that there are now; one while there are none."""
+        now = time.monotonic()
+        if now - self._looked > LOOK:
+            self._looked = now
+            self._check_alive()
+            self._threads = sum(self._client.nthreads().values())
+        return max(1, IN_FLIGHT * self._threads) - len(self._futures)
+
+    def submit(self, block: Block) -> None:
+        """Send a block; Dask gives it to another worker where one dies."""
+        key = f"{self._name}-{uuid.uuid4().hex}"
+        future = self._client.submit(compute_block, self._name, block, key=key, pure=False)
+        self._futures[key] = future, block
+        future.add_done_callback(lambda done: self._events.put(done.key))
+
+    def collect(self, timeout: float) -> list[Finished]:
+        """The blocks of tasks that have ended."""
+        found: list[Finished] = []
+        try:
+            key = self._events.get(timeout=timeout)
+            while True:
+                if (entry := self._futures.pop(key, None)) is not None:
+                    found.append(self._result(*entry))
+                key = self._events.get_nowait()
+        except Empty:
+            self._check_alive()
+            return found
+
+    def _result(self, future, block: Block) -> Finished:
+        if future.status == "finished":
+            try:
+                return Finished(block, future.result(timeout=60))
+            except (TimeoutError, OSError, distributed.client.FutureCancelledError):
+                self._check_alive()
+                return Finished(block, None)  # its worker died with the result
+        self._check_alive()
+        if future.status != "error":
+            raise EngineError(f"{self._address} has dropped a block ({future.status}): start the sweep again")
+        error = future.exception()
+        if isinstance(error, distributed.scheduler.KilledWorker):
+            return Finished(block, None)
+        raise EngineError(
+            f"a worker of {self._address} cannot compute ({type(error).__name__}: {error}): iterorder, and the module "
+            "of make_maps and measure, must be installed where the workers are"
+        ) from error
+
+    def _check_alive(self) -> None:
+        if self._client.status != "running":
+            raise EngineError(f"{self._address} has gone: what was finished is kept; start the sweep again to go on")
+
+    def salvage(self) -> list[Outcome]:
+        """What has ended already; nothing where the scheduler has gone."""
+        try:
+            waiting = self.collect(0.0)
+        except EngineError:
+            return []
+        return [
+            outcome
+            for block, outcomes in waiting
+            if outcomes is not None
+            for part, outcome in zip(block, outcomes, strict=True)
+            if not part.replicas
+        ]
+
+    def close(self) -> None:
+        """Drop the tasks and leave the scheduler; a local cluster ends."""
+        client, self._client = self._client, None
+        if client is not None:
+            if client.status == "running":
+                client.cancel([future for future, _ in self._futures.values()], force=True)
+                if self._cluster is None:
+                    client.unregister_worker_plugin(self._name)
+            client.close(timeout=5)
+        if self._cluster is not None:
+            self._cluster.close(timeout=10)

@@ -1,0 +1,166 @@
+"""Exports and diagrams of sweeps, against the table that is read at once."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+import iterorder as ito
+from iterorder.errors import InvalidInputError
+from iterorder.sweeps import exports
+from iterorder.sweeps.drawing import MISSING_COLOR, is_geometric
+from tests.sweep_systems import GRID, moments, tiny, two_points
+
+QUIET = {"progress": False}
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    return ito.sweep(two_points, GRID, moments, seed=3, folder=tmp_path_factory.mktemp("swept"), **QUIET)
+
+
+@pytest.mark.parametrize("rows", [1, 5, 2**16])
+def test_parquet_has_the_table(swept, tmp_path, monkeypatch, rows):
+    import pyarrow.parquet as pq
+
+    monkeypatch.setattr(exports, "ROWS", rows)
+    swept.to_parquet(tmp_path / "x.parquet")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.parquet"]
+    found = pq.read_table(tmp_path / "x.parquet")
+    table = swept.to_xarray()
+    assert found.num_rows == 24
+    for row in found.to_pylist():
+        cell = table.sel(h=row["h"], order=row["order"], n_steps=row["n_steps"])
+        assert row["done"] == bool(cell.done)
+        if not row["done"]:
+            assert row["mean"] is None
+            assert row["levels"] is None
+            assert row["error"] == "ValueError"
+            continue
+        assert row["error"] is None
+        assert row["mean"] == float(cell["mean"])
+        assert row["above"] == int(cell.above)
+        assert row["low"] is bool(cell.low)
+        assert row["levels"] == cell["levels"].values.tolist()
+    assert found.schema.metadata[b"iterorder:seed"] == b"3"
+
+
+@pytest.mark.parametrize("chunk", [1, 30, 100, 2**22])
+def test_zarr_has_the_table_in_chunks_of_any_size(swept, tmp_path, monkeypatch, chunk):
+    import zarr
+
+    monkeypatch.setattr(exports, "CHUNK_BYTES", chunk)
+    swept.to_zarr(tmp_path / "x.zarr")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.zarr"]
+    group = zarr.open_group(tmp_path / "x.zarr", mode="r", zarr_format=3)
+    table = swept.to_xarray()
+    for name in table.data_vars:
+        array = group[name]
+        assert np.array_equal(array[:], table[name].values, equal_nan=array.dtype.kind == "f"), name
+        assert array.metadata.dimension_names == table[name].dims
+        assert array.dtype != object
+        codecs = json.loads((tmp_path / "x.zarr" / name / "zarr.json").read_text())["codecs"]
+        assert codecs[-1]["name"] == "crc32c"
+    words = json.loads(group["order"].attrs["flag_meanings"])
+    assert [words[k] for k in group["order"][:]] == ["forward", "backward"]
+    assert group.attrs["seed"] == "3"
+
+
+def test_a_flipped_bit_in_zarr_is_an_error(swept, tmp_path):
+    import zarr
+
+    swept.to_zarr(tmp_path / "x.zarr")
+    chunk = next(path for path in (tmp_path / "x.zarr" / "mean" / "c").rglob("*") if path.is_file())
+    content = bytearray(chunk.read_bytes())
+    content[len(content) // 2] ^= 1
+    chunk.write_bytes(content)
+    with pytest.raises(Exception, match="checksum"):
+        zarr.open_group(tmp_path / "x.zarr", mode="r", zarr_format=3)["mean"][:]
+
+
+def test_xarray_reads_the_group(swept, tmp_path):
+    import xarray
+
+    swept.to_zarr(tmp_path / "x.zarr")
+    found = xarray.open_zarr(tmp_path / "x.zarr", zarr_format=3, consolidated=False, chunks=None)
+    assert np.array_equal(found["mean"].values, swept.to_xarray()["mean"].values, equal_nan=True)
+    assert found["mean"].dims == ("h", "order", "n_steps")
+
+
+def test_an_interrupted_export_leaves_nothing(swept, tmp_path, monkeypatch):
+    def broken(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(exports, "slabs", broken)
+    for export, name in ((swept.to_zarr, "x.zarr"), (swept.to_parquet, "x.parquet")):
+        with pytest.raises(KeyboardInterrupt):
+            export(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_that_clash_and_folders_that_are_there(tmp_path):
+    found = ito.sweep(
+        two_points, {"h": [0.1]}, lambda maps, seed: {"h": 1.0}, seed=0, folder=tmp_path / "sweep", **QUIET
+    )
+    for export in (found.to_zarr, found.to_parquet):
+        with pytest.raises(InvalidInputError, match="both a parameter and a variable"):
+            export(tmp_path / "x")
+    found = ito.sweep(two_points, {"h": [0.1]}, tiny, seed=0, folder=tmp_path / "other", **QUIET)
+    with pytest.raises(InvalidInputError, match="is there already"):
+        found.to_zarr(tmp_path)
+    with pytest.raises(InvalidInputError, match="no folder"):
+        found.to_zarr(tmp_path / "no" / "x")
+
+
+def test_diagrams_show_the_cells(tmp_path):
+    grid = {"h": [0.01, 0.1, 0.9], "order": ["forward", "backward"], "n_steps": [100, 200]}
+    found = ito.sweep(
+        lambda h: two_points(h), grid, {"diagnosis": {"n_replicas": 30}}, seed=0, folder=tmp_path / "a", **QUIET
+    )
+    axes = found.plot("h", "order", color="verdict", facet="n_steps")
+    assert [panel.get_title() for panel in axes] == ["n_steps = 100", "n_steps = 200"]
+    for k, panel in enumerate(axes):
+        drawn = panel.collections[0].get_array()
+        expected = found.to_xarray().verdict.isel(n_steps=k).transpose("order", "h")
+        assert np.array_equal(np.asarray(drawn).reshape(2, 3), expected)
+        assert panel.get_xscale() == "log"
+    assert [label.get_text() for label in axes[0].get_yticklabels()] == ["forward", "backward"]
+    words = [label.get_text() for label in axes[-1].figure.axes[-1].get_yticklabels()]
+    assert words == ["point", "distribution", "diverges", "inconclusive"]
+
+
+def test_cells_without_a_result_are_masked(swept, tmp_path):
+    found = ito.sweep(two_points, {"h": GRID["h"], "n_steps": [1, 5]}, moments, seed=3, folder=tmp_path, **QUIET)
+    (axes,) = found.plot("h", "n_steps", color="mean")
+    mask = np.ma.getmaskarray(axes.collections[0].get_array()).reshape(2, 4)
+    assert mask.tolist() == [[False, False, False, True]] * 2
+    assert to_hex(axes.get_facecolor()) == MISSING_COLOR
+    (line,) = found.plot("h", color="mean", facet="n_steps")[0].lines
+    assert np.isnan(line.get_ydata()[-1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"x": "g", "y": "order"}, "'g' is no parameter"),
+        ({"x": "h", "y": "h"}, "twice"),
+        ({"x": "h", "y": "order"}, "also depends on 'n_steps'"),
+        ({"x": "h", "y": "order", "facet": "n_steps", "color": "levels"}, "also depends on 'levels_0'"),
+        ({"x": "h", "y": "order", "facet": "n_steps", "color": "nothing"}, "color is 'nothing'"),
+        ({"x": "h", "y": "order", "facet": "n_steps", "ax": np.empty(2, object)}, "3 panels"),
+    ],
+)
+def test_wrong_arguments_of_a_diagram(swept, arguments, told):
+    with pytest.raises(InvalidInputError, match=told):
+        swept.plot(**{"color": "mean", **arguments})
+
+
+def test_which_numbers_are_evenly_spaced_in_their_logarithms():
+    assert is_geometric(np.geomspace(0.01, 1, 7))
+    assert is_geometric(np.array([1, 2, 4, 8, 16]))
+    assert not is_geometric(np.linspace(0.01, 1, 7))
+    assert not is_geometric(np.geomspace(1, 2, 7))
+    assert not is_geometric(np.array([-1.0, 1.0, 2.0]))
