@@ -58,8 +58,8 @@ if TYPE_CHECKING:
     from iterorder import networks
     from iterorder.claims import ClaimRow, ClaimTable, check_theory
     from iterorder.convergence import CouplingDistance, Diagnosis, Rate, coupling_distance, diagnose, fit_rate
-    from iterorder.installation import BackendInfo, backend_info
     from iterorder.cost import Cost, estimate_cost
+    from iterorder.installation import BackendInfo, backend_info
     from iterorder.stationary import StationarySample, stationary_sample
     from iterorder.sweeps import Sweep, open_sweep, sweep
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from iterorder._version import __version__
+from iterorder.device_arrays import to_numpy
 from iterorder.errors import InvalidInputError
 from iterorder.files import as_path, whole_file, write_json
 from iterorder.maps.base import RandomMaps
@@ -36,12 +37,14 @@ Execute = Callable[[Request], Trajectory]
 def in_pieces(request: Request, folder, execute: Execute) -> Trajectory:
     """The trajectory of a request, from the pieces in a folder and those that it lacks, bit for bit that of one run.
 
+    Its states are in main memory, whatever computes them.
+
     Raises
     ------
     InvalidInputError
         If the folder has the pieces of another run; the message says what differs.
     """
-    folder = as_path(folder)
+    folder, request = as_path(folder), dataclasses.replace(request, x0=to_numpy(request.x0))
     _claim(folder, _description(request))
     with reported(request.progress, str(request.order)) as report:
         if request.order == FORWARD:
@@ -138,7 +141,7 @@ def _by_steps(request: Request, file: Path, execute: Execute, report: Report | N
             save_steps=np.unique(np.append(saves[inside] - done, end - done)),
             progress=part(report, done / max(1, n_steps), end / max(1, n_steps)),
         )
-        run = execute(piece)
+        run = execute(piece).to_numpy()
         gone = diverged >= 0
         # A start that is no number may come back as one, by a comparison in a map: it was lost for good.
         run_states = np.where(gone[:, None, None], np.nan, run.states)
@@ -175,7 +178,7 @@ def _by_replicas(request: Request, folder: Path, execute: Execute, report: Repor
                 first_replica=request.first_replica + moved,
                 progress=part(report, first / count, last / count),
             )
-            run = execute(piece)
+            run = execute(piece).to_numpy()
             kept = {"states": run.states, "diverged": run.diverged_at, "bounds": np.array(run.error_bound)}
             _write(file, **kept)
             size = _next_size(last - first, time.monotonic() - start)

@@ -94,6 +94,7 @@ def estimate_cost(
         backend=backend,
         dtype=dtype,
         tol=0.0,
+        chunk=None,
         progress=False,
     )
     replicas, saved = request.x0.shape[0], len(request.save_steps)

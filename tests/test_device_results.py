@@ -184,3 +184,13 @@ def test_chunk_is_checked_on_every_backend(wrong):
     for name in ("cpu", "cuda"):
         with pytest.raises(ito.InvalidInputError, match="chunk"):
             ito.simulate(TWO, [0.5], 3, seed=1, backend=name, chunk=wrong)
+
+
+@pytest.mark.parametrize("order", ["forward", "backward"])
+def test_a_checkpoint_keeps_what_the_gpu_computed(library, order, tmp_path):
+    how: dict = {"order": order, "n_replicas": 3, "seed": 5, "save_steps": [2, 9]}
+    given = np.array([0.25]) if library is np else StrictArray([0.25])
+    expected = ito.simulate(TWO, [0.25], 9, **how).states
+    for _ in range(2):  # the second finds the pieces of the first
+        found = ito.simulate(TWO, given, 9, backend="cuda", checkpoint=tmp_path / "run", **how)
+        np.testing.assert_array_equal(found.states, expected)
