@@ -72,7 +72,8 @@ def simulate(
     checkpoint : path-like, optional
         A folder, made if it is not there, for a long run: what is computed is written some times a minute, and a run
         that was interrupted or killed goes on from there when it is called again, with the same bits. A forward run is
-        cut into steps, the others into blocks of replicas. The folder belongs to one run: another is refused.
+        cut into steps, the others into blocks of replicas. The folder belongs to one run: another is refused. States
+        are then NumPy's on every backend.
 
     Returns
     -------
