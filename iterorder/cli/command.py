@@ -7,7 +7,7 @@ import os
 import sys
 
 from iterorder._version import __version__
-from iterorder.cli import check, rates
+from iterorder.cli import check, rates, train
 from iterorder.cli.output import FAILED, INTERRUPTED, USAGE
 from iterorder.errors import IterorderError
 
@@ -55,4 +55,5 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     check.add_to(commands)
     rates.add_to(commands)
+    train.add_to(commands)
     return parser
