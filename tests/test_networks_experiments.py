@@ -269,6 +269,20 @@ def test_the_script_runs_goes_on_and_says_its_steps(tmp_path, capsys):
     assert "digits-mlp" in capsys.readouterr().err
 
 
+def test_the_command_trains_without_a_figure(tmp_path, capsys):
+    from iterorder.cli import main
+
+    file = tmp_path / "small-three.toml"
+    file.write_text(SMALL.format(stride=1))
+    assert main(["train", str(file), "--order", "backward", "--folder", str(tmp_path / "runs")]) == 0
+    told = capsys.readouterr().out
+    assert "backward: 1,8" in told
+    assert "forward:" not in told
+    assert list((tmp_path / "runs" / "small-three" / "backward").glob("unit-*.npz"))
+    assert main(["train", "nothing"]) == 2
+    assert "digits-mlp" in capsys.readouterr().err
+
+
 def test_only_one_order_is_run_where_that_is_wished(small):
     found = experiment(small[0], order="backward")
     assert set(found.runs) == {"backward"}

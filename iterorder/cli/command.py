@@ -7,7 +7,7 @@ import os
 import sys
 
 from iterorder._version import __version__
-from iterorder.cli import check, doctor, rates, sweep
+from iterorder.cli import check, doctor, rates, sweep, train
 from iterorder.cli.output import FAILED, GONE, INTERRUPTED, USAGE
 from iterorder.errors import EngineError, IterorderError
 
@@ -61,4 +61,5 @@ def _parser() -> argparse.ArgumentParser:
     rates.add_to(commands)
     sweep.add_to(commands)
     doctor.add_to(commands)
+    train.add_to(commands)
     return parser

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import inspect
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,9 +13,10 @@ import torch
 
 from iterorder import noise
 from iterorder.arrays import as_array
-from iterorder.errors import BackendUnavailableError, InvalidInputError
+from iterorder.errors import InvalidInputError
 from iterorder.networks.model import State, n_replicas_of
 from iterorder.networks.torch_optimizer import TorchOptimizer
+from iterorder.networks.torch_parts import as_device, as_loss, engine_of, part_of, row_of, split_rows, stacked, text_of
 from iterorder.sampling import Sampling
 from iterorder.shown import a_kind
 from iterorder.validation import as_choice, as_floats, as_int, as_seed
@@ -85,10 +85,10 @@ class TorchModel:
     ) -> None:
         if not isinstance(module, torch.nn.Module):
             raise InvalidInputError(f"module is {a_kind(module)}: give a torch.nn.Module")
-        self._device = _as_device(device)
+        self._device = as_device(device)
         self._training = copy.deepcopy(module).to(self._device).train()
         self._evaluated = copy.deepcopy(module).to(self._device).eval()
-        self._loss = _as_loss(loss)
+        self._loss = as_loss(loss)
         self.optimizer = TorchOptimizer.of(optimizer)
         self._features, self._labels = self._tensor("features", features), self._tensor("labels", labels)
         if len(self._features) != len(self._labels):
@@ -107,7 +107,7 @@ class TorchModel:
         self.names = [name for name, _ in self._training.named_parameters()]
         if not self.names:
             raise InvalidInputError("module has no parameters: there is nothing to train")
-        self.engine = _engine(as_choice("engine", engine, ENGINES), module, self._device)
+        self.engine = engine_of(as_choice("engine", engine, ENGINES), module, self._device)
         self._check_initialisers()
         self._check_no_noise()
         self._gradients = self._compiled()
@@ -182,7 +182,7 @@ class TorchModel:
         """`step` without a check of the items; it writes to no state."""
         index = torch.as_tensor(np.asarray(items, np.int64), device=self._device)
         x, y = self._features[index], self._labels[index]
-        parameters, buffers = _part(state, PARAMETER), _part(state, BUFFER)
+        parameters, buffers = part_of(state, PARAMETER), part_of(state, BUFFER)
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False):
             gradients, buffers = self._gradients(parameters, buffers, x, y, index.ndim == 2)
         rest = {name: value for name, value in state.items() if not name.startswith((f"{PARAMETER}.", f"{BUFFER}."))}
@@ -233,8 +233,8 @@ class TorchModel:
 
     def observe(self, state: State) -> dict[str, np.ndarray]:
         """Loss on the test set in evaluation mode, accuracy where labels are classes, the norm of the parameters."""
-        parameters, buffers = _part(state, PARAMETER), _part(state, BUFFER)
-        rows = [self._evaluate(_row(parameters, r), _row(buffers, r)) for r in range(n_replicas_of(state))]
+        parameters, buffers = part_of(state, PARAMETER), part_of(state, BUFFER)
+        rows = [self._evaluate(row_of(parameters, r), row_of(buffers, r)) for r in range(n_replicas_of(state))]
         found = {name: np.array([row[name] for row in rows]) for name in rows[0]}
         squares = sum((value.double().flatten(1) ** 2).sum(dim=1) for value in parameters.values())
         return {**found, "norm": torch.sqrt(torch.as_tensor(squares)).cpu().numpy()}
@@ -284,11 +284,11 @@ class TorchModel:
             own = {name: value.clone() for name, value in buffers.items()}
             return self._loss(torch.func.functional_call(module, (parameters, own), (x,)), y)
 
-        theta = _split(np.atleast_2d(as_floats("position", position, ndim=(1,))), shapes, self._device)
+        theta = split_rows(np.atleast_2d(as_floats("position", position, ndim=(1,))), shapes, self._device)
         theta = {name: value[0] for name, value in theta.items()}
         found = []
         for row in rows:
-            v = {name: value[0] for name, value in _split(row[None], shapes, self._device).items()}
+            v = {name: value[0] for name, value in split_rows(row[None], shapes, self._device).items()}
             product = torch.func.jvp(torch.func.grad(loss_at), (theta,), (v,))[1]
             found.append(torch.cat([product[name].reshape(-1) for name in shapes]).detach().cpu().numpy())
         return np.array(found).reshape(given.shape)
@@ -310,10 +310,10 @@ class TorchModel:
 
         def looped(parameters, buffers, x, y, each):
             found = [
-                one(_row(parameters, r), _row(buffers, r), x[r] if each else x, y[r] if each else y)
+                one(row_of(parameters, r), row_of(buffers, r), x[r] if each else x, y[r] if each else y)
                 for r in range(len(next(iter(parameters.values()))))
             ]
-            return _stack([gradients for gradients, _ in found]), _stack([new for _, new in found])
+            return stacked([gradients for gradients, _ in found]), stacked([new for _, new in found])
 
         return looped
 
@@ -352,8 +352,8 @@ class TorchModel:
 
     def _made_digest(self, module, loss) -> str:
         kinds = {type(part) for part in module.modules() if not type(part).__module__.startswith("torch.")}
-        texts = sorted(_text(kind) for kind in kinds)
-        names = [loss if isinstance(loss, str) else _text(loss), "" if self.init is None else _text(self.init)]
+        texts = sorted(text_of(kind) for kind in kinds)
+        names = [loss if isinstance(loss, str) else text_of(loss), "" if self.init is None else text_of(self.init)]
         settings = [
             "iterorder.torch/1",
             torch.__version__,
@@ -371,60 +371,3 @@ class TorchModel:
         for tensor in (self._features, self._labels, *self._test):
             total.update(tensor.cpu().numpy().tobytes())
         return total.hexdigest()
-
-
-def _text(thing) -> str:
-    """The source of a class or a function; its name where there is none."""
-    try:
-        return inspect.getsource(thing)
-    except (OSError, TypeError):
-        return f"{getattr(thing, '__module__', '')}.{getattr(thing, '__qualname__', type(thing).__qualname__)}"
-
-
-def _as_device(device) -> torch.device:
-    try:
-        found = torch.device(device)
-    except (RuntimeError, TypeError) as error:
-        raise InvalidInputError(f"device is {device!r}: give 'cpu', or 'cuda'") from error
-    if found.type == "cuda" and not torch.cuda.is_available():
-        reason = "PyTorch sees no GPU: use device='cpu'"
-        raise BackendUnavailableError(f"device is {device!r}: {reason}", reason)
-    return found
-
-
-def _as_loss(loss) -> Callable:
-    if loss == "cross-entropy":
-        return torch.nn.functional.cross_entropy
-    if not callable(loss):
-        raise InvalidInputError(f"loss is {loss!r}: give 'cross-entropy', or a function of outputs and labels")
-    return loss
-
-
-def _engine(engine: str, module, device: torch.device) -> str:
-    if engine != "auto":
-        return engine
-    convolves = any(isinstance(part, torch.nn.modules.conv._ConvNd) for part in module.modules())
-    return "loop" if convolves and device.type == "cpu" else "vmap"
-
-
-def _part(state: State, kind: str) -> dict[str, Any]:
-    return {name.removeprefix(f"{kind}."): value for name, value in state.items() if name.startswith(f"{kind}.")}
-
-
-def _row(values: Mapping[str, Any], r: int) -> dict[str, Any]:
-    return {name: value[r] for name, value in values.items()}
-
-
-def _stack(rows) -> dict[str, Any]:
-    return {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
-
-
-def _split(rows: np.ndarray, shapes: Mapping[str, Any], device) -> dict[str, Any]:
-    sizes = [int(np.prod(shape)) for shape in shapes.values()]
-    if sum(sizes) != rows.shape[1]:
-        raise InvalidInputError(f"a row has {rows.shape[1]} numbers: give {sum(sizes)}, one a parameter")
-    parts = np.split(rows, np.cumsum(sizes)[:-1], axis=1)
-    return {
-        name: torch.as_tensor(part.reshape(-1, *shape), device=device)
-        for (name, shape), part in zip(shapes.items(), parts, strict=True)
-    }

@@ -2,42 +2,28 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
 import time
-from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from contextlib import suppress
 
 import numpy as np
 
-from iterorder import resources
-from iterorder.errors import DivergenceError, InvalidInputError
+from iterorder.errors import DivergenceError
 from iterorder.log import say
-from iterorder.networks.batches import Batches
 from iterorder.networks.blas import one_blas_thread
 from iterorder.networks.coupling import forecast
 from iterorder.networks.folder import Folder
-from iterorder.networks.model import StepModel, as_model, sampling_of
-from iterorder.networks.pace import OutOfTime, Pace
-from iterorder.networks.plan import Unit, anchor_of, coarse_to_fine, gradients_of, planned, rows_for, steps_of, width_of
+from iterorder.networks.plan import Unit, gradients_of
 from iterorder.networks.run import TrainingRun
-from iterorder.networks.walk import Found, Walk
-from iterorder.noise import MAX_REPLICAS
-from iterorder.orders import BACKWARD, FORWARD, Order, Window, as_order
-from iterorder.progress import Progress, as_progress, reported
-from iterorder.request import as_save_steps
-from iterorder.sampling import Sampling
-from iterorder.validation import as_float, as_int, as_seed
+from iterorder.networks.training_request import Request, check_memory, checked
+from iterorder.networks.walk import Found
+from iterorder.networks.work import computed
+from iterorder.orders import BACKWARD, FORWARD, Order
+from iterorder.progress import Progress, as_progress
+from iterorder.validation import as_float
 
-SCHEMA = "iterorder.training/1"
 #: A forecast is made where the run costs so many times as much, and so many gradient steps.
 WORTH_A_FORECAST, LONG_RUN = 20, 100_000
 #: Pairs of forward runs of a forecast, as many as are worth it; it takes two at least.
 FORECAST_PAIRS = 8
-#: Seconds between two looks at the threads.
-NAP = 0.1
 
 
 def train(
@@ -124,7 +110,7 @@ def train(
     >>> run.observables["loss"].shape
     (1, 1, 3)
     """
-    request = _checked(
+    request = checked(
         model=model,
         batch_size=batch_size,
         sampling=sampling,
@@ -140,115 +126,17 @@ def train(
     progress = as_progress(progress)
     limit = None if max_seconds is None else as_float("max_seconds", max_seconds, low=0.0)
     begun = time.monotonic()
-    _check_memory(request, memory, progress)
+    check_memory(request, memory, progress)
     where = None if folder is None else Folder(folder, request.digest, request.description())
     with one_blas_thread(request.model):
         told = _forecast(request, where)
         if limit is not None:
             limit = max(0.0, limit - (time.monotonic() - begun))
-        found = _computed(request, where, limit, progress)
+        found = computed(request, where, limit, progress)
     return _assembled(request, found, told)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Request:
-    """A checked request."""
-
-    model: StepModel
-    law: Sampling
-    n_steps: int
-    order: Order
-    saves: np.ndarray
-    n_starts: int
-    n_sequences: int
-    seed: int
-    keep_states: bool
-
-    @property
-    def n_runs(self) -> int:
-        return self.n_starts * self.n_sequences
-
-    def units(self) -> list[Unit]:
-        return planned(self.order, self.saves, self.n_runs, self.model.bytes_per_replica())
-
-    def description(self) -> dict:
-        """What the folder says of its run."""
-        saves = hashlib.sha256(self.saves.tobytes()).hexdigest()[:16]
-        return {
-            "model": self.model.digest(),
-            "batch_size": self.law.batch_size,
-            "sampling": self.law.kind,
-            "order": str(self.order),
-            "n_steps": self.n_steps,
-            "save_steps": f"{len(self.saves)} steps, {saves}",
-            "n_starts": self.n_starts,
-            "n_sequences": self.n_sequences,
-            "seed": self.seed,
-            "keep_states": self.keep_states,
-            "rows": rows_for(self.model.bytes_per_replica()),
-        }
-
-    @property
-    def digest(self) -> str:
-        """Of everything that changes the numbers, the size of a block included."""
-        return hashlib.sha256(json.dumps([SCHEMA, self.description()]).encode()).hexdigest()
-
-
-def _checked(
-    *, model, batch_size, sampling, n_steps, order, save_steps, pairs, n_starts, n_sequences, seed, keep_states
-) -> _Request:
-    model, order = as_model(model), as_order(order)
-    n_steps = as_int("n_steps", n_steps, low=0, high=2**40)
-    saves = as_save_steps(save_steps, n_steps)
-    if pairs:
-        saves = np.union1d(saves, saves[saves < n_steps] + 1)
-    n_starts = as_int("n_starts", n_starts, low=1, high=2**20)
-    n_sequences = as_int("n_sequences", n_sequences, low=1, high=min(MAX_REPLICAS, 2**20))
-    law = sampling_of(model, batch_size, sampling)
-    return _Request(model, law, n_steps, order, saves, n_starts, n_sequences, as_seed(seed), bool(keep_states))
-
-
-def _workers(request: _Request, units: int) -> int:
-    """Threads: each runs a unit of its own with one thread of BLAS."""
-    return max(1, min(resources.threads(), units)) if getattr(request.model, "side_by_side", False) else 1
-
-
-def _check_memory(request: _Request, memory, progress: Progress) -> None:
-    """Say what the run takes, and refuse what does not fit, before it begins."""
-    there = resources.memory() if memory is None else as_int("memory", memory, low=0, high=2**60)
-    units, each = request.units(), request.model.bytes_per_replica()
-    rows = max(
-        max(len(unit.runs), unit.last - unit.first + unit.extra if unit.kind != "forward" else 0) for unit in units
-    )
-    states = rows * each * _workers(request, len(units))
-    kept = 8 * request.n_runs * len(request.saves) * 4
-    if request.keep_states:
-        kept += request.n_runs * len(request.saves) * each
-    borders = each * sum(len(steps) for steps in _borders(request, units).values())
-    total = states + kept + borders
-    steps = sum(steps_of(unit, request.order, request.saves) for unit in units)
-    text = f"{request.order} order: {steps:,} gradient steps in {len(units):,} pieces, {_size(total)} of memory"
-    if total > there:
-        parts = (
-            f"{rows} states side by side {_size(states)}, results {_size(kept)}, states between pieces {_size(borders)}"
-        )
-        advice = "give keep_states=False or fewer save_steps" if request.keep_states else "give fewer save_steps"
-        if states > kept + borders:
-            advice = "take a smaller model" + (
-                ", or float32" if getattr(request.model, "dtype", None) == np.float64 else ""
-            )
-        raise InvalidInputError(
-            f"the run needs {_size(total)} of memory ({parts}), and there are {_size(there)}: {advice}, or raise memory"
-        )
-    if progress is True:
-        say(text)
-
-
-def _size(count: int) -> str:
-    return f"{count / 2**30:,.1f} GiB" if count >= 2**30 else f"{count / 2**20:,.1f} MiB"
-
-
-def _forecast(request: _Request, where: Folder | None) -> str:
+def _forecast(request: Request, where: Folder | None) -> str:
     """Whether backward increments will shrink, where that is much cheaper to ask than to see."""
     steps = int(request.saves[-1])
     if request.order != BACKWARD or request.law.kind != "iid" or not steps:
@@ -266,106 +154,7 @@ def _forecast(request: _Request, where: Folder | None) -> str:
     return told
 
 
-def _borders(request: _Request, units: list[Unit]) -> dict[int, list[int]]:
-    """For each run the steps whose forward iterates blocks begin from."""
-    if not isinstance(request.order, Window):
-        return {}
-    wanted: dict[int, set[int]] = {}
-    for unit in units:
-        if unit.kind == "forward":
-            continue
-        width = width_of(request.order)
-        n = max(0, int(request.saves[unit.first]) - width) if width else anchor_of(request.order)
-        wanted.setdefault(unit.runs[0], set()).add(n)
-    return {run: sorted(steps - {0}) for run, steps in wanted.items()}
-
-
-def _computed(request: _Request, where: Folder | None, limit: float | None, progress: Progress) -> dict[Unit, Found]:
-    """What every unit found, as far as the time allows."""
-    units = request.units()
-    borders = _borders(request, units)
-    total = sum(steps_of(unit, request.order, request.saves) for unit in units)
-    pace = Pace(total + sum(steps[-1] for steps in borders.values() if steps), limit)
-    order = request.order
-    walk = Walk(
-        request.model,
-        Batches(request.law, request.seed, request.n_sequences, max(1, request.n_steps)),
-        request.seed,
-        request.saves,
-        anchor=anchor_of(order),
-        width=width_of(order),
-        keep_states=request.keep_states,
-        pace=pace,
-        folder=where,
-    )
-    found: dict[Unit, Found] = {}
-    todo = []
-    for unit in coarse_to_fine(units):
-        arrays = None if where is None else where.read(_unit_name(unit))
-        if arrays is None:
-            todo.append(unit)
-        else:
-            found[unit] = Found.of_arrays(arrays)
-            pace.add(steps_of(unit, order, request.saves))
-    if not todo:
-        return found
-    with suppress(OutOfTime), reported(progress, f"{order} training") as report:
-        walk.report = report
-        walk.lay_borders(borders)
-        workers = _workers(request, len(todo))
-        found |= _alone(walk, todo) if workers == 1 else _side_by_side(walk, todo, workers, report)
-        if len(found) < len(units):
-            raise OutOfTime  # past the bar, which would tell that all is done
-    return found
-
-
-def _unit_name(unit: Unit) -> str:
-    return f"unit-{unit.number:05d}"
-
-
-def _one(walk: Walk, unit: Unit) -> Found | None:
-    """What a unit found, also on disk; None where the time was over."""
-    if walk.pace.is_over:
-        return None
-    try:
-        found = walk.found(unit)
-    except OutOfTime:
-        return None
-    if walk.folder is not None:
-        walk.folder.write(_unit_name(unit), found.arrays())
-        walk.folder.remove(f"half-{unit.number:05d}")
-    return found
-
-
-def _alone(walk: Walk, units: list[Unit]) -> dict[Unit, Found]:
-    results = {unit: _one(walk, unit) for unit in units}
-    return {unit: found for unit, found in results.items() if found is not None}
-
-
-def _side_by_side(walk: Walk, units: list[Unit], workers: int, report: Callable | None) -> dict[Unit, Found]:
-    """In threads: arrays are computed without the interpreter's lock. The main thread reports and hears Ctrl-C."""
-    walk.report = None
-    results: dict[Unit, Found] = {}
-    with ThreadPoolExecutor(workers, thread_name_prefix="iterorder-train") as pool:
-        waiting = {pool.submit(_one, walk, unit): unit for unit in units}
-        try:
-            while waiting:
-                ready, _ = wait(waiting, timeout=NAP, return_when=FIRST_COMPLETED)
-                for future in ready:
-                    unit = waiting.pop(future)
-                    if (found := future.result()) is not None:
-                        results[unit] = found
-                if report is not None:
-                    report(walk.pace.share)
-        except BaseException:
-            walk.pace.stop.set()
-            for future in waiting:
-                future.cancel()
-            raise
-    return results
-
-
-def _assembled(request: _Request, found: dict[Unit, Found], told: str) -> TrainingRun:
+def _assembled(request: Request, found: dict[Unit, Found], told: str) -> TrainingRun:
     shape = (request.n_runs, len(request.saves))
     # A run without any finished unit has observables too, all of them NaN.
     some = next(iter(found.values()), None)
