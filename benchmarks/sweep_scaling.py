@@ -107,8 +107,8 @@ def measured() -> dict:
                 list_of.append(seconds(measure, "processes", workers, block_seconds=0.1))
         medians = {str(workers): statistics.median(values) for workers, values in times.items()}
         found[name] = {**medians, "speedup": medians["1"] / medians["2"], "all": list(times.values())}
-    # As many tasks as cells, of ten milliseconds on two workers, which take them up as fast as one in five milliseconds:
-    # what is slower than that is the scheduler and the client, and else this is a bound for them.
+    # As many tasks as cells, of ten milliseconds: two workers could take one up every five milliseconds. What is slower
+    # than that is the time of the scheduler and the client; else this is a bound of it.
     each = [seconds(nap, "dask", 2, block_seconds=1e-9) / CELLS for _ in range(ROUNDS)]
     found["dask_block_seconds"] = statistics.median(each)
     found["load_after"] = os.getloadavg()
