@@ -123,7 +123,7 @@ class Trajectory:
             import xarray
         except ImportError as error:
             reason = "xarray is not installed: pip install iterorder[store]"
-            raise BackendUnavailableError(f"to_xarray: {reason}", reason) from error
+            raise BackendUnavailableError(f"to_xarray: {reason}") from error
         return xarray.Dataset(
             {
                 "states": (("replica", "step", "dim"), to_numpy(self.states)),

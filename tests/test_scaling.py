@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -36,6 +37,21 @@ def test_workers_compute_as_much_as_the_server_allows(workers, block, cost):
 def test_a_thousand_workers_need_blocks_of_many_seconds():
     assert efficiency(1000, 0.5, 0.01) < 0.06
     assert efficiency(1000, 2.0 * 1000 * 0.01, 0.01) > 0.95
+
+
+def test_the_page_has_the_numbers_that_were_measured():
+    """Those of the committed file, and of the simulation with its cost."""
+    held = json.loads((ROOT / "benchmarks" / "sweep_scaling.json").read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
+    for name, cells in (("compute", "that compute for some 10 ms"), ("nap", "that sleep for 10 ms")):
+        times = held[name]
+        assert f"| {cells} | {times['1']:.2f} | {times['2']:.2f} | {times['speedup']:.2f} |" in page
+    assert f"load average {held['load_before'][0]:.1f} before, {held['load_after'][0]:.1f} after" in page
+    cost = held["dask_block_seconds"]
+    assert f"cost {1000 * cost:.1f} ms" in page
+    for workers in (10, 100, 1000):
+        shares = [efficiency(workers, block, cost) for block in (0.5, 2.0, 10.0, 30.0)]
+        assert f"| {workers} | {' | '.join(f'{100 * share:.0f} %' for share in shares)} |" in page
 
 
 def test_dask_makes_blocks_longer_with_its_workers():

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 import urllib.error
 import urllib.request
 
@@ -158,6 +159,32 @@ def test_the_local_cluster_is_on_loopback_without_a_dashboard(tmp_path):
         threads = engine._client.run(lambda: __import__("os").environ.get("OMP_NUM_THREADS"))
         assert set(threads.values()) == {"1"}
         assert engine.room() == 2
+    finally:
+        engine.close()
+
+
+def test_a_local_cluster_that_lost_its_workers_is_started_anew(monkeypatch):
+    from iterorder.sweeps.cells import Cells
+    from iterorder.sweeps.engines import dask as module
+    from iterorder.sweeps.grid import Grid
+    from iterorder.sweeps.measures import as_measures
+
+    monkeypatch.setattr(module, "FORSAKEN", 1.5)
+    engine = module.Dask(Cells(two_points, Grid.of({"h": [0.1]}), as_measures(tiny), 0), 1, None)
+    try:
+        engine._cluster.scale(0)
+        deadline, lost = time.monotonic() + 60, []
+        while engine._client.nthreads() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        engine.submit((Part(0),))
+        while not lost and time.monotonic() < deadline:
+            lost = engine.collect(0.2)
+        assert [(found.block, found.outcomes) for found in lost] == [((Part(0),), None)]
+        engine.submit((Part(0),))
+        found = []
+        while not found and time.monotonic() < deadline:
+            found = engine.collect(0.2)
+        assert found[0].outcomes[0].error == ""
     finally:
         engine.close()
 

@@ -102,7 +102,7 @@ def digits() -> ImageData:
         from sklearn.datasets import load_digits
     except ImportError as error:
         reason = "scikit-learn is not installed: pip install iterorder[data]"
-        raise BackendUnavailableError(f"digits: {reason}", reason) from error
+        raise BackendUnavailableError(f"digits: {reason}") from error
     features, labels = load_digits(return_X_y=True)
     order = noise.permutation(0, 0, 0, len(labels))
     features, labels = (features[order] / 16.0).astype(np.float32), labels[order].astype(np.int64)
@@ -255,7 +255,7 @@ def _fetched(url: str, known_hash: str | None, folder: Path) -> Path:
     except ImportError as error:
         reason = "pooch is not installed: pip install iterorder[data]"
         name = url.rpartition("/")[2]
-        raise BackendUnavailableError(f"{name}: {reason}, or put the file into {folder}", reason) from error
+        raise BackendUnavailableError(f"{name}: {reason}, or put the file into {folder}") from error
     try:
         return Path(pooch.retrieve(url, known_hash, fname=url.rpartition("/")[2], path=folder))
     except (OSError, ValueError) as error:

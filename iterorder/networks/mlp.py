@@ -383,6 +383,6 @@ def _cupy():
     try:
         import cupy
     except ImportError as error:
-        reason = "CuPy is not installed: pip install iterorder[cuda]"
-        raise BackendUnavailableError(f"backend is 'cuda': {reason}", reason) from error
+        reason = "CuPy is not installed: pip install 'iterorder[cuda13]'"
+        raise BackendUnavailableError(f"backend is 'cuda': {reason}", "cupy-missing") from error
     return cupy

@@ -25,4 +25,4 @@ def _needs_torch(name: str) -> ModuleType:
         if (error.name or "").partition(".")[0] != "torch":
             raise
         reason = "PyTorch is not installed: pip install iterorder[torch]"
-        raise BackendUnavailableError(f"networks of modules: {reason}", reason) from error
+        raise BackendUnavailableError(f"networks of modules: {reason}") from error

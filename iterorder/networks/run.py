@@ -99,7 +99,7 @@ class TrainingRun:
             import xarray
         except ImportError as error:
             reason = "xarray is not installed: pip install iterorder[store]"
-            raise BackendUnavailableError(f"to_xarray: {reason}", reason) from error
+            raise BackendUnavailableError(f"to_xarray: {reason}") from error
         axes = ("start", "sequence", "step")
         content = {name: (axes, values) for name, values in self.observables.items()}
         content |= {"move": (axes, self.moves), "done": (axes, self.done)}

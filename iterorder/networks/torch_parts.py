@@ -29,7 +29,7 @@ def as_device(device) -> torch.device:
         raise InvalidInputError(f"device is {device!r}: give 'cpu', or 'cuda'") from error
     if found.type == "cuda" and not torch.cuda.is_available():
         reason = "PyTorch sees no GPU: use device='cpu'"
-        raise BackendUnavailableError(f"device is {device!r}: {reason}", reason)
+        raise BackendUnavailableError(f"device is {device!r}: {reason}", "no-device")
     return found
 
 

@@ -189,7 +189,7 @@ def _started(engine: str, cells: Cells, workers: int | None, scheduler: str | No
         from iterorder.sweeps.engines.dask import Dask
     except ImportError as error:
         reason = "Dask is not installed: pip install iterorder[sweep]"
-        raise BackendUnavailableError(f"engine='dask': {reason}", reason) from error
+        raise BackendUnavailableError(f"engine='dask': {reason}") from error
     return Dask(cells, workers, scheduler)
 
 

@@ -207,4 +207,4 @@ def _check_names(sweep: Sweep, variables: tuple[Variable, ...], own: tuple[str, 
 
 def _missing(what: str, package: str) -> BackendUnavailableError:
     reason = f"{package} is not installed: pip install iterorder[sweep]"
-    return BackendUnavailableError(f"{what}: {reason}", reason)
+    return BackendUnavailableError(f"{what}: {reason}")

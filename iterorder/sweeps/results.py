@@ -142,7 +142,7 @@ class Sweep:
             import xarray
         except ImportError as error:
             reason = "xarray is not installed: pip install iterorder[sweep]"
-            raise BackendUnavailableError(f"to_xarray: {reason}", reason) from error
+            raise BackendUnavailableError(f"to_xarray: {reason}") from error
         variables, total = self.variables, len(self.grid)
         each = sum(v.dtype.itemsize * int(np.prod(v.shape)) for v in variables)
         check_memory(total * (each + 1), f"{total} cells × {each} bytes; to_zarr and to_parquet write larger ones")

@@ -23,6 +23,8 @@ IN_FLIGHT = 2
 LOOK = 1.0
 #: Loopback: no other machine may reach a local cluster.
 HOST = "127.0.0.1"
+#: Seconds without any worker after which a local cluster is started anew.
+FORSAKEN = 20.0
 #: Seconds that the scheduler and the client spend on a task, and as much again: 4 to 12 ms were measured.
 TASK_SECONDS = 0.02
 #: How often the workers are offered the cells.
@@ -83,21 +85,25 @@ class Dask:
     """Blocks as tasks of a Dask scheduler, in a bounded window."""
 
     def __init__(self, cells: Cells, workers: int | None, scheduler: str | None) -> None:
+        self._cells, self._workers, self._scheduler = cells, workers, scheduler
+        self._address = scheduler or "the local cluster"
+        self._connect()
+
+    def _connect(self) -> None:
+        """Start a local cluster or find a scheduler, and give the cells to its workers."""
         self._cluster: Any = None
         self._client: Any = None
-        self._address = scheduler or "the local cluster"
         self._events: SimpleQueue = SimpleQueue()
         self._futures: dict[str, tuple[distributed.Future, Block]] = {}
         self._name, threads = f"iterorder-{uuid.uuid4().hex[:12]}", 1
         try:
-            if scheduler is None:
-                count = resources.threads() if workers is None else workers
+            if self._scheduler is None:
+                count = resources.threads() if self._workers is None else self._workers
                 threads = max(1, resources.threads() // count)
                 self._cluster = _local_cluster(count)
-            client = self._client = distributed.Client(
-                scheduler if self._cluster is None else self._cluster, set_as_default=False
-            )
-            _register(client, CellsPlugin(self._name, carried(cells), threads))
+            address = self._scheduler if self._cluster is None else self._cluster
+            client = self._client = distributed.Client(address, set_as_default=False)
+            _register(client, CellsPlugin(self._name, carried(self._cells), threads))
         except (OSError, TimeoutError) as error:
             self.close()
             raise EngineError(
@@ -107,7 +113,7 @@ class Dask:
         except BaseException:
             self.close()
             raise
-        self._looked, self._threads = float("-inf"), 0
+        self._looked, self._threads, self._alive = float("-inf"), 0, time.monotonic()
 
     @property
     def least_seconds(self) -> float:
@@ -116,12 +122,32 @@ class Dask:
 
     def room(self) -> int:
         """A few blocks for each thread of the workers that there are now; one while there are none."""
-        now = time.monotonic()
-        if now - self._looked > LOOK:
-            self._looked = now
-            self._check_alive()
-            self._threads = sum(self._client.nthreads().values())
+        self._look()
         return max(1, IN_FLIGHT * self._threads) - len(self._futures)
+
+    def _look(self) -> None:
+        """How many workers there are, from time to time."""
+        now = time.monotonic()
+        if now - self._looked <= LOOK:
+            return
+        self._looked = now
+        self._check_alive()
+        self._threads = sum(self._client.nthreads().values())
+        if self._threads:
+            self._alive = now
+
+    def _lost_cluster(self) -> list[Finished]:
+        """The blocks in flight, if a local cluster has lost all workers for good: then there is a new one.
+
+        Dask starts workers anew that die, but not where one dies while it starts; tasks would wait for ever.
+        """
+        self._look()
+        if self._cluster is None or time.monotonic() - self._alive < FORSAKEN:
+            return []
+        blocks = [block for _, block in self._futures.values()]
+        self.close()
+        self._connect()
+        return [Finished(block, None) for block in blocks]
 
     def submit(self, block: Block) -> None:
         """Send a block; Dask gives it to another worker where one dies."""
@@ -140,8 +166,7 @@ class Dask:
                     found.append(self._result(*entry))
                 key = self._events.get_nowait()
         except Empty:
-            self._check_alive()
-            return found
+            return found or self._lost_cluster()
 
     def _result(self, future, block: Block) -> Finished:
         if future.status == "finished":
