@@ -16,10 +16,10 @@ export MPLBACKEND = Agg
 .DELETE_ON_ERROR:
 # Two targets at once would install into one environment at once.
 .NOTPARALLEL:
-.PHONY: help reproduce test test-faults lint format docs benchmark clean
+.PHONY: help reproduce test test-faults lint format docs benchmark machine-code test-gpu benchmark-gpu clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s  %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s  %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "Variables: EFFORT=full (reproduce), ARGS='...' (passed to pytest and to the benchmarks), PYTHON, VENV"
 
@@ -50,6 +50,18 @@ docs: $(VENV)/installed-docs.stamp ## build the documentation into site/
 
 benchmark: $(VENV)/installed-benchmark.stamp ## measure side by side with the peers
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+machine-code: $(VENV)/installed-cuda13.stamp $(VENV)/installed-test.stamp ## compile the kernels for GPUs, without one; best with VENV=.venv-cuda
+	$(BIN)/python benchmarks/machine_code.py $(ARGS)
+	$(BIN)/python -m pytest -q tests/test_machine_code.py
+
+# Of what a machine with a GPU has: nothing is installed or fetched. The driver's libraries may be where the toolkit is.
+GPU_PYTHON = python3
+test-gpu: ## hold the GPU against the processor, bit for bit; GPU_PYTHON=... with CuPy and numba-cuda
+	$(GPU_PYTHON) benchmarks/gpu.py --equality $(ARGS)
+
+benchmark-gpu: ## the same, then measure beside JAX and the processor, into benchmarks/gpu.json
+	$(GPU_PYTHON) benchmarks/gpu.py $(ARGS)
 
 # The stamps go too, so that the next target installs again; the environment itself is left, as others may be at work in it.
 clean: ## remove reports, caches and build products

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +18,9 @@ import numpy as np
 # ruff: noqa: E402
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-sys.modules["cupy"] = np
+_stand_in = ModuleType("cupy")
+vars(_stand_in).update(vars(np), cuda=SimpleNamespace(memory=SimpleNamespace(OutOfMemoryError=MemoryError)))
+sys.modules["cupy"] = _stand_in
 
 import numba.cuda.codegen
 import numba.cuda.dispatcher
@@ -30,11 +32,10 @@ from iterorder.kernels.cpu.profile import AVX512
 from iterorder.kernels.device import arrays, launches
 from iterorder.kernels.device.backend import Cuda
 from iterorder.kernels.problem import Place, Problem
-from tests.systems import EVERY, affine, logistic, model, quadratic, regression
+from tests.systems import EVERY, FEW, affine, logistic, model, quadratic, regression
 
 #: Compute capabilities: A100, and H100 or H200.
 CAPABILITIES = ((8, 0), (9, 0))
-DTYPES = ("float64", "float32")
 LANES, ROWS = AVX512.max_lane_dim_affine, AVX512.max_lane_dim_rows
 #: What needs the most registers: the widest states of a thread, alone and with a velocity; and the sizes of benchmarks.
 WIDEST = {
@@ -58,24 +59,28 @@ class DeviceKernel(NamedTuple):
     """A kernel with the types of its arguments, by the name of the first system for which it is launched."""
 
     system: str
+    order: str
     dtype: str
     dim: int
+    own_functions: bool
     dispatcher: Any
     types: tuple
 
     @property
     def name(self) -> str:
         """That of its line."""
-        return f"{self.system}, {self.dispatcher.py_func.__name__}, {self.dtype}"
+        kernel = self.dispatcher.py_func.__name__
+        return f"{self.system}, {self.order if kernel in ('forward', 'backward') else kernel}, {self.dtype}"
 
 
 #: How each order is run; `locate` follows where a state leaves the finite numbers, of which it is told here.
-ORDERS: tuple[Callable[[Problem], Any], ...] = (
-    lambda problem: Cuda().forward(problem),
-    lambda problem: Cuda().backward(problem),
-    lambda problem: Cuda().window(problem, 3),
-    lambda problem: Cuda().backward_to(problem, np.array([2, 5])),
-)
+ORDERS: dict[str, Callable[[Problem], Any]] = {
+    "forward": lambda problem: Cuda().forward(problem),
+    "backward": lambda problem: Cuda().backward(problem),
+    "all backward": lambda problem: Cuda().backward(problem.saving(np.arange(200))),
+    "window": lambda problem: Cuda().window(problem, 3),
+    "backward_to": lambda problem: Cuda().backward_to(problem, np.array([2, 5])),
+}
 
 
 def without_device() -> None:
@@ -85,22 +90,23 @@ def without_device() -> None:
     numba.cuda.codegen.devices = SimpleNamespace(get_context=lambda: SimpleNamespace(device=device))
 
 
-def systems() -> dict[str, Any]:
-    """Those of the tests, and the widest."""
-    return {**EVERY, **{name: make() for name, make in WIDEST.items()}}
+def systems() -> Iterator[tuple[str, Any, str]]:
+    """Those of the tests, and the widest, by name and type of float: in float32 one for each path through the code."""
+    widest = {name: make() for name, make in WIDEST.items()}
+    yield from ((name, maps, "float64") for name, maps in (EVERY | widest).items())
+    yield from ((name, maps, "float32") for name, maps in ({name: EVERY[name] for name in FEW} | widest).items())
 
 
 def every_kernel(missing: dict[str, str] | None = None) -> list[DeviceKernel]:
     """All kernels for `systems`, each once; `missing` gets the systems that have none, with the reason."""
     found: dict[tuple, DeviceKernel] = {}
     missing = {} if missing is None else missing
-    for dtype in DTYPES:
-        for name, maps in systems().items():
-            try:
-                for kernel in _launched(name, maps, dtype):
-                    found.setdefault((kernel.dispatcher, kernel.types), kernel)
-            except (TypeError, ValueError, MapCompilationError) as error:
-                missing[name] = str(error).splitlines()[0]
+    for name, maps, dtype in systems():
+        try:
+            for kernel in _launched(name, maps, dtype):
+                found.setdefault((kernel.dispatcher, kernel.types), kernel)
+        except (TypeError, ValueError, MapCompilationError) as error:
+            missing[name] = str(error).splitlines()[0]
     return list(found.values())
 
 
@@ -115,11 +121,11 @@ def _launched(name: str, maps, dtype: str) -> Iterator[DeviceKernel]:
             if isinstance(flags, np.ndarray) and flags.dtype == bool:
                 flags[:] = True
         types = tuple(typeof(argument) for argument in arguments)
-        written.append(DeviceKernel(name, dtype, maps.dim, dispatcher, types))
+        written.append(DeviceKernel(name, order, dtype, maps.dim, maps.holds_functions, dispatcher, types))
 
     # The three places at which the backend meets a device.
     launches.launch, launches.tell = launch, lambda report, share: None
     arrays.free_bytes = lambda: 2**30
-    for run in ORDERS:
+    for order, run in ORDERS.items():  # noqa: B007  (`launch` reads it)
         run(problem)
     yield from written

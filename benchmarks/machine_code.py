@@ -3,9 +3,9 @@
     python benchmarks/machine_code.py             compares with benchmarks/machine_code.txt
     python benchmarks/machine_code.py --write     writes that file, which reviews compare
 
-numba-cuda compiles to PTX as for a launch, and nvJitLink to machine code. The exit status is 1 where a kernel with a
-state of one thread a replica uses the stack, or where the file does not say what was found with the versions
-that it names. Other versions of the compilers give other numbers, and those are shown alone.
+numba-cuda compiles to PTX as for a launch, and nvJitLink to machine code. The exit status is 1 where a kernel in up to
+16 dimensions uses the stack, or where the file does not say what was found with the versions that it names.
+Other versions of the compilers give other numbers, and those are shown alone.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ from typing import NamedTuple
 FILE = Path(__file__).with_suffix(".txt")
 #: Versions that decide what comes out.
 DECIDING = ("numba-cuda", "numba", "llvmlite", "numpy", "nvidia-nvvm", "nvidia-nvjitlink")
-#: Up to this dimension a state is in registers and nothing may be on the stack.
+#: Up to this dimension nothing may be on the stack, but arrays that functions of users index.
 IN_REGISTERS = 16
+#: Kernels that spill and are known to: a mean of matrices of 156 numbers does not fit into 255 registers of four bytes.
+KNOWN = {"quadratic d=12 batch, all backward, float64"}
 USED = re.compile(r"Used (\d+) registers")
 STACK = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")
 LABEL = re.compile(r"(\$\w+):")
@@ -114,8 +116,28 @@ def longest_loop(ptx: str) -> int:
 # ---------------------------------------------------------------------------------------------------------- all of them
 
 
-def _share(number: int, of: int) -> list[tuple[int, str, int, list[Code]]]:
-    """Of every `of`-th system, as its kernels call the same functions: place in the list, name, dimension, numbers."""
+class Line(NamedTuple):
+    """A kernel: its place in the list, whether it may use the stack, and spill, and its numbers by capability."""
+
+    place: int
+    name: str
+    may_stack: bool
+    may_spill: bool
+    codes: list[Code]
+
+    @property
+    def wrong(self) -> str:
+        """What it does and may not; empty where all is well."""
+        stack, spills = max(code.stack for code in self.codes), max(code.spills for code in self.codes)
+        if self.name in KNOWN:
+            return "" if spills else "does not spill any more: take it from KNOWN"
+        if (stack and not self.may_stack) or (spills and not self.may_spill):
+            return f"{stack} bytes of stack, {spills} of spills"
+        return ""
+
+
+def _share(number: int, of: int) -> list[Line]:
+    """Every `of`-th system, as its kernels call the same functions."""
     from device_kernels import CAPABILITIES, every_kernel, without_device
 
     without_device()
@@ -126,15 +148,16 @@ def _share(number: int, of: int) -> list[tuple[int, str, int, list[Code]]]:
     for place, kernel in enumerate(kernels):
         if (kernel.system, kernel.dtype) in own:
             ptx = ptx_of(kernel)
-            found.append((place, kernel.name, kernel.dim, [code_of(ptx, capability) for capability in CAPABILITIES]))
+            codes, wide = [code_of(ptx, capability) for capability in CAPABILITIES], kernel.dim > IN_REGISTERS
+            found.append(Line(place, kernel.name, wide or kernel.own_functions, wide, codes))
     return found
 
 
-def every_code(processes: int) -> list[tuple[str, int, list[Code]]]:
+def every_code(processes: int) -> list[Line]:
     """All kernels, in the order of the list."""
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         shares = pool.map(_share, range(processes), [processes] * processes)
-        return [tuple(rest) for _, *rest in sorted(item for share in shares for item in share)]  # type: ignore[misc]
+        return sorted(line for share in shares for line in share)
 
 
 def versions() -> str:
@@ -143,7 +166,7 @@ def versions() -> str:
     return ", ".join([python, *(f"{name} {importlib.metadata.version(name)}" for name in DECIDING)])
 
 
-def lines(codes: list[tuple[str, int, list[Code]]], missing: dict[str, str]) -> Iterator[str]:
+def text_of(found: list[Line], missing: dict[str, str]) -> Iterator[str]:
     """The file: a head, a line for each kernel, and the systems that have none."""
     from device_kernels import CAPABILITIES
 
@@ -151,10 +174,10 @@ def lines(codes: list[tuple[str, int, list[Code]]], missing: dict[str, str]) -> 
     yield "# Kernels for GPUs as machine code: benchmarks/machine_code.py --write"
     yield f"# {versions()}"
     yield f"# {' | '.join(arches)}: {', '.join(Code._fields)}"
-    width = max(len(name) for name, _, _ in codes)
-    for name, _, numbers in codes:
-        cells = (" ".join(f"{value:5d}" for value in code) for code in numbers)
-        yield f"{name:<{width}} | {' | '.join(cells)}"
+    width = max(len(line.name) for line in found)
+    for line in found:
+        cells = (" ".join(f"{value:5d}" for value in code) for code in line.codes)
+        yield f"{line.name:<{width}} | {' | '.join(cells)}"
     for name, reason in missing.items():
         yield f"# none for {name}: {reason}"
 
@@ -169,17 +192,12 @@ def main(argv=None) -> int:
 
     missing: dict[str, str] = {}
     every_kernel(missing)
-    codes = every_code(arguments.processes)
-    text = "".join(f"{line}\n" for line in lines(codes, missing))
+    found = every_code(arguments.processes)
+    text = "".join(f"{line}\n" for line in text_of(found, missing))
     print(text, end="")
-    wrong = [
-        f"{name}: {code.stack} bytes of stack, {code.spills} of spills"
-        for name, dim, numbers in codes
-        for code in numbers
-        if dim <= IN_REGISTERS and (code.stack or code.spills)
-    ]
-    for line in wrong:
-        print(f"on the stack: {line}", file=sys.stderr)
+    wrong = [f"{line.name}: {line.wrong}" for line in found if line.wrong]
+    for message in wrong:
+        print(message, file=sys.stderr)
     if arguments.write:
         FILE.write_text(text, encoding="utf-8")
     return 1 if wrong or _differs(text) else 0

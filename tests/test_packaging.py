@@ -22,7 +22,20 @@ FIGURES = sorted((ROOT / "figures").glob("*.png"))
 FIGURE_LIMIT_BYTES = 400_000
 # Each costs 0.1 s to 2 s at import and is not needed to name the library; loaded at first use.
 SLOW_MODULES = {"numba", "llvmlite", "scipy", "matplotlib", "sklearn", "ot", "rich"}
-TARGETS = ("help", "reproduce", "test", "test-faults", "lint", "format", "docs", "benchmark", "clean")
+TARGETS = (
+    "help",
+    "reproduce",
+    "test",
+    "test-faults",
+    "lint",
+    "format",
+    "docs",
+    "benchmark",
+    "machine-code",
+    "test-gpu",
+    "benchmark-gpu",
+    "clean",
+)
 # Of the words of the standard text, so that neither line ends nor indentation count.
 APACHE_2_SHA256 = "0ffddef9e48f8a09aed5caf2d44f7ba1c1be2d9b8e0a6f693b1635b2d5566645"
 
