@@ -50,10 +50,12 @@ class Killer(threading.Thread):
     def __init__(self, words: str, seed: int, pause: float) -> None:
         super().__init__(daemon=True)
         self.words, self.random, self.pause = words, random.Random(seed), pause
-        self.ended, self.kills = threading.Event(), 0
+        self.begun, self.ended, self.kills = threading.Event(), threading.Event(), 0
 
     def run(self) -> None:
-        """Until the block ends."""
+        """From the first result until the block ends."""
+        while not self.begun.wait(0.05) and not self.ended.is_set():
+            continue
         while not self.ended.wait(self.pause * self.random.uniform(0.5, 1.5)):
             victims = []
             for process in psutil.Process().children(recursive=True):
@@ -79,7 +81,7 @@ class Killer(threading.Thread):
     ("engine", "words", "rounds", "pause"),
     [
         ("processes", "iterorder.sweeps.engines.worker", 20 if FULL else 2, 1.0),
-        ("dask", "multiprocessing.spawn", 4 if FULL else 1, 4.0 if FULL else 1.5),
+        ("dask", "multiprocessing.spawn", 4 if FULL else 1, 4.0 if FULL else 2.0),
     ],
 )
 def test_workers_killed_at_random(tmp_path, engine, words, rounds, pause, record_property):
@@ -97,7 +99,7 @@ def test_workers_killed_at_random(tmp_path, engine, words, rounds, pause, record
                 engine=engine,
                 workers=2,
                 block_seconds=0.2,
-                **QUIET,
+                progress=lambda share, begun=killer.begun: begun.set() if share > 0 else None,
             )
         kills += killer.kills
         assert same(found, whole)

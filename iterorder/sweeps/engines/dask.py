@@ -6,6 +6,7 @@ import logging
 import pickle
 import time
 import uuid
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -27,6 +28,8 @@ HOST = "127.0.0.1"
 FORSAKEN = 20.0
 #: Seconds that the scheduler and the client spend on a task, and as much again: 4 to 12 ms were measured.
 TASK_SECONDS = 0.02
+#: How often a local cluster is started that fails.
+STARTS = 4
 #: How often the workers are offered the cells.
 ATTEMPTS = 10
 
@@ -69,6 +72,21 @@ def _local_cluster(workers: int):
         )
 
 
+def _started_cluster(workers: int):
+    """A local cluster; one whose worker dies while it starts is none, and another one is tried."""
+    for _ in range(STARTS - 1):
+        with suppress(RuntimeError):
+            return _local_cluster(workers)
+        time.sleep(LOOK)
+    try:
+        return _local_cluster(workers)
+    except RuntimeError as error:
+        raise EngineError(
+            f"Dask's local cluster does not start ({error}): look at what its workers wrote to standard error, guard "
+            "the script by `if __name__ == '__main__':`, or give engine='processes'"
+        ) from error
+
+
 def _register(client, plugin: CellsPlugin) -> None:
     """Give a plugin to all workers; one that dies meanwhile fails the call, not what others and later ones have got."""
     for attempt in range(1, ATTEMPTS + 1):
@@ -100,7 +118,7 @@ class Dask:
             if self._scheduler is None:
                 count = resources.threads() if self._workers is None else self._workers
                 threads = max(1, resources.threads() // count)
-                self._cluster = _local_cluster(count)
+                self._cluster = _started_cluster(count)
             address = self._scheduler if self._cluster is None else self._cluster
             client = self._client = distributed.Client(address, set_as_default=False)
             _register(client, CellsPlugin(self._name, carried(self._cells), threads))
@@ -172,7 +190,7 @@ class Dask:
         if future.status == "finished":
             try:
                 return Finished(block, future.result(timeout=60))
-            except (TimeoutError, OSError, distributed.client.FutureCancelledError):
+            except (TimeoutError, OSError, distributed.client.FutureCancelledError, distributed.scheduler.KilledWorker):
                 self._check_alive()
                 return Finished(block, None)  # its worker died with the result
         self._check_alive()
