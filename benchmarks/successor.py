@@ -13,6 +13,7 @@ import importlib
 import sys
 from collections import Counter
 from types import ModuleType
+from typing import Any
 
 #: Modules of numba-cuda that the hub and the list of kernels import, by the successor's two layers.
 UPPER, LOWER = "numba_cuda_mlir.cuda", "numba_cuda_mlir.numba_cuda"
@@ -44,7 +45,7 @@ def stand_in() -> None:
 def main() -> int:
     """The exit status."""
     stand_in()
-    tools = importlib.import_module("numba_cuda_mlir.tools")
+    tools: Any = importlib.import_module("numba_cuda_mlir.tools")
     tools._cached_cc = (9, 0)
     import device_kernels
 

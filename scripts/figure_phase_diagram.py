@@ -23,7 +23,7 @@ from iterorder.progress import Report, part
 from iterorder.sweeps.cells import Cells
 from iterorder.sweeps.configuration import Configuration, read_configuration
 from iterorder.sweeps.drawing import edges_of
-from iterorder.sweeps.entry import run
+from iterorder.sweeps.entry import work_off
 from iterorder.sweeps.grid import Axis, Grid
 from iterorder.sweeps.registered import VERDICTS
 from iterorder.sweeps.results import Sweep
@@ -52,9 +52,9 @@ def swept(configuration: Configuration, effort: str, temporary: Path, report: Re
     if effort == "full":
         folder = configuration.folder_in(ROOT / "reports")
         how |= {"engine": "processes", "workers": None, "folder": folder, "progress": report}
-        return run(configuration.cells, configuration.system, **how)
+        return work_off(configuration.cells, configuration.system, **how)
     how |= {"engine": "serial", "workers": None, "folder": temporary / "sweep", "progress": report}
-    return run(thinned(configuration.cells), configuration.system, **how)
+    return work_off(thinned(configuration.cells), configuration.system, **how)
 
 
 def thinned(cells: Cells) -> Cells:
@@ -91,7 +91,7 @@ def boundaries(configuration: Configuration, sizes: np.ndarray, kind: str) -> np
     return np.array([boundary(int(size)) for size in sizes])
 
 
-def draw(effort: str, folder: str | Path, report: Report | None = None) -> list[Path]:
+def draw(effort: str, folder: str | Path, *, report: Report | None = None) -> list[Path]:
     """Draw the figure and return its files."""
     data = numbers(effort, report)
     with house_style():

@@ -247,6 +247,8 @@ def test_an_unknown_way_to_draw_is_refused():
 TOLD_BY_CLASS = {
     "stationary/probability.py": ["CustomMaps"],  # asserted: no other fresh maps have bounds
     "stationary/products.py": ["CustomMaps"],
+    "sweeps/registered.py": ["Optimizer", "Optimizer", "RowMaps", "SGDMaps"],  # starts of an optimiser; losses of SGD
+    "sweeps/systems.py": ["SGDMaps", "SGDMaps"],  # guards: options of an optimiser
     "theory/affine/critical_step.py": ["SGDMaps"],  # a guard: quadratics of any family, with their step size
     "theory/brackets.py": ["SGDMaps"],  # the argument of a user
     "theory/lyapunov.py": ["RowMaps"],  # the losses of an optimiser

@@ -117,7 +117,7 @@ def sweep(
     if not callable(make_maps):
         raise InvalidInputError(f"make_maps is {a_kind(make_maps)}: give a function that returns maps")
     cells = Cells(make_maps, _checked_grid(grid), as_measures(measure), as_seed(seed))
-    return run(
+    return work_off(
         cells,
         {"maps": described_function(make_maps)},
         folder=as_path(folder),
@@ -132,7 +132,7 @@ def sweep(
     )
 
 
-def run(
+def work_off(
     cells: Cells,
     system: dict,
     *,

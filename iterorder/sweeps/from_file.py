@@ -7,7 +7,7 @@ from pathlib import Path
 from iterorder.errors import InvalidInputError
 from iterorder.progress import Progress
 from iterorder.sweeps.configuration import Configuration, parsed
-from iterorder.sweeps.entry import as_address, as_kinds, run
+from iterorder.sweeps.entry import as_address, as_kinds, work_off
 from iterorder.sweeps.ledger import Ledger
 from iterorder.sweeps.results import Sweep
 from iterorder.validation import as_choice, as_float, as_int
@@ -34,7 +34,7 @@ def run_configuration(
     engine = as_choice("engine", engine or file.engine, ENGINES)
     workers = file.workers if workers is None else workers
     split = file.split_replicas
-    return run(
+    return work_off(
         configuration.cells,
         configuration.system,
         folder=folder,

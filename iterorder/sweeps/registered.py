@@ -16,7 +16,7 @@ from iterorder.maps.descent import SGDMaps
 from iterorder.maps.optimizer import Optimizer
 from iterorder.maps.rows import RowMaps
 from iterorder.orders import BACKWARD, FORWARD, Order
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 from iterorder.stationary import stationary_sample
 from iterorder.sweeps.measures import ByReplicas
 from iterorder.theory import minimizer, theory
@@ -53,11 +53,12 @@ def final_states(
     order: Order = FORWARD,
     n_steps: int = 1000,
     x0: float = 0.0,
+    backend: str = "cpu",
 ) -> dict[str, np.ndarray]:
     """The states of some replicas after `n_steps`, NaN where they left the finite numbers."""
     how: dict[str, Any] = {"order": order, "n_replicas": count, "first_replica": first, "seed": seed}
     try:
-        run = simulate(maps, starts_at(maps, x0), n_steps, **how)
+        run = simulated(maps, starts_at(maps, x0), n_steps, backend=backend, **how)
     except DivergenceError as error:  # here that is data
         if error.trajectory is None:
             raise
@@ -79,7 +80,9 @@ def law_of_states(maps: RandomMaps, seed: int, arrays: dict[str, np.ndarray], *,
     }
 
 
-def distance_to_theory(maps: RandomMaps, seed: int, arrays: dict[str, np.ndarray], *, p: float = 2.0) -> dict[str, Any]:
+def distance_to_theory(
+    maps: RandomMaps, seed: int, arrays: dict[str, np.ndarray], *, p: float = 2.0, backend: str = "cpu"
+) -> dict[str, Any]:
     """W_p to the exact law where the maps know it, else W_2 of Gaussians with the moments of both.
 
     The floor is the mean distance of as large samples from that very law.
@@ -94,7 +97,7 @@ def distance_to_theory(maps: RandomMaps, seed: int, arrays: dict[str, np.ndarray
         return {"wasserstein": distance, "noise_floor": float(np.mean(wasserstein_1d_to(samples, law, p)))}
     if p != 2.0:
         raise InvalidInputError(f"p is {p:g}: without an exact law only p = 2 has a formula")
-    known = theory(maps)
+    known = theory(maps, seed=seed, backend=backend)
     if known.mean is None or known.covariance is None:
         missing = "mean" if known.mean is None else "covariance"
         raise InvalidInputError(f"the maps have no stationary {missing}: {known.reasons.get(missing, '')}")
@@ -124,10 +127,12 @@ def rate(
     x0: float = 0.0,
     y0: float = 1.0,
     p: float = 1.0,
+    backend: str = "cpu",
 ) -> dict[str, Any]:
     """The rate per step at which two starts approach each other."""
     starts = starts_at(maps, x0), starts_at(maps, y0)
-    found = fit_rate(coupling_distance(maps, *starts, n_steps, order=order, n_replicas=n_replicas, seed=seed, p=p))
+    how: dict[str, Any] = {"order": order, "n_replicas": n_replicas, "seed": seed}
+    found = fit_rate(coupling_distance(maps, *starts, n_steps, p=p, backend=backend, **how))
     return {"rate": found.rate, "rate_low": found.low, "rate_high": found.high, "rate_curved": found.curved}
 
 
@@ -139,9 +144,11 @@ def diagnosis(
     n_steps: int = 1000,
     n_replicas: int = 50,
     x0: float = 0.0,
+    backend: str = "cpu",
 ) -> dict[str, Any]:
     """Whether paths settle on a point, keep moving in a steady law, or diverge."""
-    found = diagnose(maps, starts_at(maps, x0), n_steps, order=order, n_replicas=n_replicas, seed=seed)
+    how: dict[str, Any] = {"order": order, "n_replicas": n_replicas, "seed": seed}
+    found = diagnose(maps, starts_at(maps, x0), n_steps, backend=backend, **how)
     return {
         "verdict": VERDICTS.index(found.verdict),
         "diameter_ratio": found.evidence.ratio,
@@ -151,17 +158,17 @@ def diagnosis(
     }
 
 
-def stability(maps: RandomMaps, seed: int, *, effort: str = "quick") -> dict[str, Any]:
+def stability(maps: RandomMaps, seed: int, *, effort: str = "quick", backend: str = "cpu") -> dict[str, Any]:
     """What bounds the moments: NaN where a number does not exist or is not known."""
-    known = theory(maps, seed=seed, effort=effort)
+    known = theory(maps, seed=seed, effort=effort, backend=backend)
     radius = math.nan if known.mean_square_radius is None else known.mean_square_radius.value
     lipschitz = math.nan if known.lipschitz_max is None else known.lipschitz_max.value
     return {"mean_square_radius": radius, "mean_square_stable": radius < 1.0, "lipschitz_max": lipschitz}
 
 
-def lyapunov(maps: RandomMaps, seed: int, *, effort: str = "quick") -> dict[str, Any]:
+def lyapunov(maps: RandomMaps, seed: int, *, effort: str = "quick", backend: str = "cpu") -> dict[str, Any]:
     """The growth rate per step of a small difference."""
-    known = theory(maps, seed=seed, effort=effort)
+    known = theory(maps, seed=seed, effort=effort, backend=backend)
     if known.lyapunov_exponent is None:
         raise InvalidInputError(f"no Lyapunov exponent is known: {known.reasons.get('lyapunov_exponent', '')}")
     return {"lyapunov_exponent": known.lyapunov_exponent}
@@ -196,9 +203,11 @@ def _mean_loss(maps: RowMaps, x: np.ndarray) -> float:
         return float(maps.loss.values(margins, maps.outcomes).mean() + 0.5 * maps.ridge * (x @ x))
 
 
-def stationary(maps: RandomMaps, seed: int, *, n_samples: int = 1000, tol: float = 1e-6) -> dict[str, Any]:
+def stationary(
+    maps: RandomMaps, seed: int, *, n_samples: int = 1000, tol: float = 1e-6, backend: str = "cpu"
+) -> dict[str, Any]:
     """Moments of a certified sample of the stationary law, and how far it had to look back."""
-    sample = stationary_sample(maps, n_samples, seed=seed, tol=tol)
+    sample = stationary_sample(maps, n_samples, seed=seed, tol=tol, backend=backend).to_numpy()
     return {
         "stationary_mean": sample.points.mean(axis=0),
         "stationary_variance": sample.points.var(axis=0),
