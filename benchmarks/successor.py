@@ -13,7 +13,6 @@ import importlib
 import sys
 from collections import Counter
 from types import ModuleType
-from typing import Any
 
 #: Modules of numba-cuda that the hub and the list of kernels import, by the successor's two layers.
 UPPER, LOWER = "numba_cuda_mlir.cuda", "numba_cuda_mlir.numba_cuda"
@@ -45,8 +44,8 @@ def stand_in() -> None:
 def main() -> int:
     """The exit status."""
     stand_in()
-    tools: Any = importlib.import_module("numba_cuda_mlir.tools")
-    tools._cached_cc = (9, 0)
+    tools = importlib.import_module("numba_cuda_mlir.tools")
+    vars(tools)["_cached_cc"] = (9, 0)  # what it would ask a driver for
     import device_kernels
 
     cuda, types = importlib.import_module(UPPER), importlib.import_module("numba_cuda_mlir.types")

@@ -1,7 +1,8 @@
 """What other libraries do on the same works: NumPy, plain and tuned JAX, and for distances SciPy and POT.
 
 Every function takes the work and returns a callable without arguments that does it once and returns only when it is
-done. A library is imported when its function is called. All run on the CPU in float64, each with its own generator.
+done. A library is imported when its function is called. All run on the CPU in float64, each with its own generator;
+JAX on a GPU where JAX_PLATFORMS says so, and `collect` is then what waits for its states, which may stay there.
 """
 
 import os
@@ -64,7 +65,7 @@ def jax_two_point_plain(step_size, x0, n_steps, n_replicas, seed=0):
     return lambda: np.asarray(simulate(seed))
 
 
-def jax_two_point_tuned(step_size, x0, n_steps, n_replicas, seed=0):
+def jax_two_point_tuned(step_size, x0, n_steps, n_replicas, seed=0, collect=np.asarray):
     """All replicas in one array, 64 steps unrolled from each random word, the bit moved into the offset's sign."""
     jax = _jax()
     n_blocks = _whole_blocks(n_steps, 64)
@@ -83,7 +84,27 @@ def jax_two_point_tuned(step_size, x0, n_steps, n_replicas, seed=0):
         start = jax.numpy.full(n_replicas, x0 - 0.5)
         return 0.5 + jax.lax.scan(steps, start, jax.random.split(jax.random.key(seed), n_blocks))[0]
 
-    return lambda: np.asarray(simulate(seed))
+    return lambda: collect(simulate(seed))
+
+
+def jax_table_tuned(slopes, offsets, x0, n_steps, n_replicas, seed=0, collect=np.asarray):
+    """All replicas in one array, indices as the high half of a product, four steps unrolled."""
+    jax = _jax()
+    jnp = jax.numpy
+    n_maps = len(slopes)
+
+    @jax.jit
+    def simulate(slopes, offsets, seed):
+        def step(x, key):
+            words = jax.random.bits(key, (n_replicas,), np.uint32).astype(np.uint64)
+            i = (words * np.uint64(n_maps) >> np.uint64(32)).astype(np.int32)
+            return slopes[i] * x + offsets[i], None
+
+        keys = jax.random.split(jax.random.key(seed), n_steps)
+        return jax.lax.scan(step, jnp.full(n_replicas, x0), keys, unroll=4)[0]
+
+    slopes, offsets = jnp.asarray(slopes), jnp.asarray(offsets)
+    return lambda: collect(simulate(slopes, offsets, seed))
 
 
 def _whole_blocks(n_steps, steps_per_block):
@@ -154,7 +175,7 @@ def jax_regression_plain(regression, n_steps, n_replicas, seed=0):
     return lambda: np.asarray(simulate(rows, targets, seed))
 
 
-def jax_regression_tuned(regression, n_steps, n_replicas, seed=0):
+def jax_regression_tuned(regression, n_steps, n_replicas, seed=0, collect=np.asarray):
     """All replicas in one array, indices as the high half of a product, four steps unrolled."""
     jax = _jax()
     jnp = jax.numpy
@@ -172,7 +193,7 @@ def jax_regression_tuned(regression, n_steps, n_replicas, seed=0):
         return jax.lax.scan(step, jnp.zeros((n_replicas, dim)), keys, unroll=4)[0]
 
     rows, targets = jnp.asarray(regression.rows), jnp.asarray(regression.targets)
-    return lambda: np.asarray(simulate(rows, targets, seed))
+    return lambda: collect(simulate(rows, targets, seed))
 
 
 def _jax():

@@ -1,0 +1,120 @@
+"""On a machine with a GPU: bits beside the processor's, then speed beside JAX and the processor. One command.
+
+    make test-gpu              every system of the tests, in every order, bit by bit
+    make benchmark-gpu         some of them, then speed; into benchmarks/gpu.json
+
+Nothing is built, installed or fetched, and each takes less than ten minutes: what does not fit into the time is said to
+be left out. The file is written anew after each row, so that a run that is cut off leaves what it had. The exit
+status is 0 where all went well, 1 where bits differ or were not compared or a row failed, and 3, after one line, where
+there is no GPU to be used. With NUMBA_ENABLE_CUDASIM=1 everything runs at toy sizes in the simulator, whose times say
+nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+#: Where the toolkit is by custom: numba-cuda looks for its library there if pip has not brought it.
+TOOLKIT = Path("/usr/local/cuda")
+if TOOLKIT.is_dir():
+    os.environ.setdefault("CUDA_HOME", str(TOOLKIT))
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # the memory is for both
+sys.path.insert(0, str(ROOT))
+
+from iterorder.kernels.device import availability  # noqa: E402
+
+OK, FAILED, NO_GPU = 0, 1, 3
+#: Seconds after which nothing new is begun, of the ten minutes of one command.
+LIMIT = 500.0
+
+
+class Report:
+    """What is found, written to the file after each row."""
+
+    def __init__(self, file: Path, seconds: float) -> None:
+        from machine_of_gpu import machine
+
+        self.file, self.end = file, time.monotonic() + seconds
+        self.content: dict[str, Any] = {"machine": machine(), "equality": [], "speed": [], "failed": [], "left out": []}
+
+    def row(self, section: str, name: str, make: Callable[[], dict]) -> None:
+        """One row; what goes wrong with it is written down, and the next may still work."""
+        if time.monotonic() > self.end:
+            self.content["left out"].append(name)
+            return
+        start = time.perf_counter()
+        try:
+            row = {"work": name, **make(), "took": round(time.perf_counter() - start, 3)}
+        except Exception as error:  # whatever a driver, a compiler or JAX raises
+            self.content["failed"].append({"work": name, "error": f"{type(error).__name__}: {error}"[:2000]})
+            print(f"{name}: {type(error).__name__}: {error}", flush=True)
+        else:
+            self.content[section].append(row)
+            print(f"{name}: {shown(row)}", flush=True)
+        self.write()
+
+    def write(self) -> None:
+        """To a temporary name, then in the place of the file."""
+        from iterorder.files import write_json
+
+        write_json(self.file, self.content)
+
+    @property
+    def is_well(self) -> bool:
+        """Whether bits were compared, none differs where none may, and no row failed."""
+        compared = self.content["equality"]
+        return bool(compared) and not self.content["failed"] and all(row["as expected"] for row in compared)
+
+
+def shown(row: dict) -> str:
+    """A row in a line."""
+    if "identical" in row:
+        return "identical" if row["identical"] else f"differs by {row['largest difference']}"
+    speeds = (f"{name} {value['median']:.4g}" for name, value in row["speeds"].items())
+    return f"{', '.join(speeds)} {row['unit']}"
+
+
+def main(argv=None) -> int:
+    """The exit status."""
+    parser = argparse.ArgumentParser(description="Bits and speed of the kernels for GPUs, on a GPU.")
+    parser.add_argument("--equality", action="store_true", help="bits alone, of every system")
+    parser.add_argument("--out", type=Path, default=None, metavar="FILE")
+    parser.add_argument("--seconds", type=float, default=LIMIT, help="after which nothing new is begun")
+    parser.add_argument("--only", default="", metavar="TEXT", help="works whose names hold it")
+    arguments = parser.parse_args(argv)
+    if (found := availability.obstacle()) is not None:
+        print(f"no GPU to be used, {found.reason}: {found.message}: {found.remedy}", file=sys.stderr)
+        return NO_GPU
+    simulated = availability.is_simulated()
+    os.environ.setdefault("JAX_PLATFORMS", "cpu" if simulated else "cuda")
+    import gpu_equality
+    import gpu_speed
+
+    name = "gpu-equality.json" if arguments.equality else "gpu.json"
+    # Only a run on a GPU is a result to keep.
+    default = ROOT / ("reports" if simulated or arguments.equality else "benchmarks") / name
+    file = arguments.out or default
+    file.parent.mkdir(exist_ok=True)
+    report = Report(file, arguments.seconds)
+    report.write()
+    rows = [("equality", *row) for row in gpu_equality.rows(everything=arguments.equality, toy=simulated)]
+    if not arguments.equality:
+        rows += [("speed", *row) for row in gpu_speed.rows(toy=simulated)]
+    for section, work, make in rows:
+        if arguments.only in work:
+            report.row(section, work, make)
+    if report.content["left out"]:
+        print(f"left out for want of time: {', '.join(report.content['left out'])}")
+    print(f"{'all is well' if report.is_well else 'NOT WELL'}: {file}")
+    return OK if report.is_well else FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
