@@ -75,3 +75,15 @@ def test_every_kernel_of_the_package_is_reached(as_it_is):
     }
     assert launched
     assert launched <= set(as_it_is["names"])
+
+
+def test_the_longest_loop_is_one_without_another_inside():
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    try:
+        from machine_code import longest_loop
+    finally:
+        sys.path.pop(0)
+    text = "\tmov.u64 %a, 1;\n$L__1:\n\tadd.s64 %a, %a, 1;\n$L__2:\n\t.reg .b64 %x;\n\tmul.f64 %f, %f, %f;\n"
+    text += "\t@%p1 bra $L__2;\n\t@%p2 bra $L__1;\n$L__3:\n\tbra.uni $L__3;\n\tret;\n"
+    assert longest_loop(text) == 2
+    assert longest_loop("\tret;\n") == 0
