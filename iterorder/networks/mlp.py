@@ -11,6 +11,7 @@ import numpy as np
 
 from iterorder import noise
 from iterorder.arrays import as_array
+from iterorder.device_arrays import cupy
 from iterorder.errors import BackendUnavailableError, InvalidInputError
 from iterorder.networks.data_arguments import as_labels, as_rows, as_step_sizes, as_test, as_widths, check_length
 from iterorder.networks.model import ArrayStates, State, n_replicas_of, on_host
@@ -381,8 +382,7 @@ def _accumulating_product(dtype: np.dtype):
 
 def _cupy():
     try:
-        import cupy
+        return cupy()
     except ImportError as error:
         reason = "CuPy is not installed: pip install 'iterorder[cuda13]'"
         raise BackendUnavailableError(f"backend is 'cuda': {reason}", "cupy-missing") from error
-    return cupy
