@@ -68,9 +68,9 @@ class Report:
 
     @property
     def is_well(self) -> bool:
-        """Whether bits were compared, none differs where none may, and no row failed."""
-        compared = self.content["equality"]
-        return bool(compared) and not self.content["failed"] and all(row["as expected"] for row in compared)
+        """Whether bits were compared, of all systems, none differs where none may, and no row failed."""
+        compared, missing = self.content["equality"], self.content["failed"] or self.content["left out"]
+        return bool(compared) and not missing and all(row["as expected"] for row in compared)
 
 
 def shown(row: dict) -> str:

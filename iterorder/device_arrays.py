@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from iterorder.errors import InvalidInputError
+from iterorder.shown import a_kind
 
-#: DLPack's number of the main memory.
-MAIN_MEMORY = 1
+#: DLPack's numbers of the main memory: any, and that which CUDA has pinned.
+MAIN_MEMORY = (1, 3)
 #: Numbers that keep a GPU busy and take a small part of its memory.
 DEVICE_NUMBERS = 2**24
 
@@ -23,10 +24,10 @@ def is_on_device(value) -> bool:
     """Whether these are numbers in the memory of a GPU, of whatever library."""
     if isinstance(value, (np.ndarray, np.generic, list, tuple, int, float)):
         return False
-    if hasattr(value, "__cuda_array_interface__"):
-        return True
     try:
-        return value.__dlpack_device__()[0] != MAIN_MEMORY
+        if hasattr(value, "__cuda_array_interface__"):  # PyTorch raises where a tensor belongs to a graph
+            return True
+        return value.__dlpack_device__()[0] not in MAIN_MEMORY
     except Exception:  # no such method, or one that raises what its library likes
         return False
 
@@ -47,7 +48,14 @@ def received(name: str, value, ndim: tuple[int, ...] | None = None) -> Any:
     Taken is whatever DLPack moves without a copy: arrays of CuPy, PyTorch, JAX and others.
     """
     xp = cupy()
-    array = value if isinstance(value, xp.ndarray) else xp.from_dlpack(value)
+    try:
+        array = value if isinstance(value, xp.ndarray) else _without_a_copy(xp, value)
+    except (TypeError, ValueError, AttributeError, RuntimeError, BufferError) as error:
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        raise InvalidInputError(
+            f"{name} is {a_kind(value)} that CuPy cannot take over ({said[0]}): give an array of CuPy, a tensor "
+            "without the graph of its gradient, or a copy in main memory"
+        ) from error
     here, there = int(xp.cuda.runtime.getDevice()), int(array.device.id)
     if there != here:
         raise InvalidInputError(
@@ -67,6 +75,11 @@ def received(name: str, value, ndim: tuple[int, ...] | None = None) -> Any:
         place = f"{name}[{', '.join(map(str, where))}]"
         raise InvalidInputError(f"{place} is {float(array[where])}: every value must be finite")
     return array
+
+
+def _without_a_copy(xp, value) -> Any:
+    """An array of CuPy on the same memory."""
+    return xp.from_dlpack(value) if hasattr(value, "__dlpack__") else xp.asarray(value)
 
 
 def to_numpy(array) -> np.ndarray:

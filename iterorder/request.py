@@ -93,8 +93,8 @@ def checked_request(
 def _check_result(n_replicas: int, n_saves: int, dim: int, kind: np.dtype, backend: str) -> None:
     """Whether the result fits into memory; that of a GPU says so itself, when it is asked for the room."""
     parts = f"{n_replicas} replicas × {n_saves} saved steps × {dim} numbers"
-    here = dim * kind.itemsize if backend == "cpu" else 8  # error bounds
-    check_memory(n_saves * (8 + n_replicas * here), parts)
+    here = n_saves * dim * kind.itemsize if backend == "cpu" else 8  # the step at which a replica diverged
+    check_memory(8 * n_saves + n_replicas * here, parts)
 
 
 def _as_dtype(dtype) -> np.dtype:

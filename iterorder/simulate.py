@@ -88,14 +88,16 @@ def simulate(
     NotContractiveError
         If tol > 0 and the maps have no sure certificate.
     BackendUnavailableError
-        If the backend is not installed.
+        If the backend cannot be used; its ``reason`` is one word.
+    MapCompilationError
+        If a GPU cannot run a function that the user gave.
 
     Notes
     -----
     Cost of n steps: forward n maps; a backward iterate n maps; all backward iterates n incremental steps for affine
     maps, otherwise one sweep of at most n²/2 maps, as iterates that have met go on as one; a sliding window its width
-    for each saved step. Memory: the saved states and one block of replicas a core; during a sweep also the saved states
-    of one replica a core.
+    for each saved step. Memory: the saved states and, on the processor, one block of replicas a core; during a sweep
+    also the saved states of one replica a core.
 
     Rounding: an iterate of `AffineMaps` in d dimensions, however it is computed, is off by at most
     (d + 2)(n + 1)·eps·(Π_n |x0| + Σ_k Π_(k−1) |b_k|), entry by entry and to first order in eps. Here x → A_k x + b_k

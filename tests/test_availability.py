@@ -160,6 +160,7 @@ def test_nothing_is_imported_before_all_of_it_is_there(monkeypatch):
         (DeviceError("cudaErrorInsufficientDriver: driver is insufficient", 35), "driver-too-old", "up to 13.0"),
         (DeviceError("cudaErrorNoDevice: no CUDA-capable device", 100), "no-device", "shows no GPU"),
         (DeviceError("cudaErrorSystemNotReady: system not yet initialized", 802), "no-device", "SystemNotReady"),
+        (DeviceError("cudaErrorInitializationError: initialization error", 3), "forked", "forked"),
     ],
 )
 def test_what_the_runtime_answers_is_told(error, reason, said, monkeypatch):

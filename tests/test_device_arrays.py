@@ -90,6 +90,45 @@ def test_samples_that_cannot_be_used_are_named(value, message):
         ito.wasserstein_1d(value, StrictArray(np.ones(2)))
 
 
+class Pinned:
+    """A tensor in main memory that CUDA has pinned."""
+
+    def __dlpack_device__(self):
+        return (3, 0)
+
+    def __dlpack__(self, **options):
+        return np.ones(2).__dlpack__()
+
+
+class OfAGraph:
+    """A tensor of PyTorch on a GPU that belongs to the graph of a gradient: its interface raises."""
+
+    @property
+    def __cuda_array_interface__(self):
+        raise RuntimeError("Can't get __cuda_array_interface__ on Variable that requires grad.")
+
+    def __dlpack_device__(self):
+        return (2, 0)
+
+    def __dlpack__(self, **options):
+        raise BufferError("Can't export tensors that require gradient")
+
+
+def test_what_is_no_array_of_a_gpu_is_none():
+    assert not device_arrays.is_on_device(Pinned())
+    assert device_arrays.is_on_device(StrictArray([1.0]))
+    assert device_arrays.is_on_device(OfAGraph())
+
+
+def test_what_cupy_cannot_take_over_is_named(monkeypatch):
+    def refuse(value):
+        return value.__dlpack__()
+
+    monkeypatch.setattr(strict, "from_dlpack", refuse)
+    with pytest.raises(ito.InvalidInputError, match=r"u is an? OfAGraph that CuPy cannot take over .Can't export"):
+        ito.wasserstein_1d(OfAGraph(), StrictArray([1.0]))
+
+
 def test_a_start_on_a_gpu_is_no_start_for_the_processor():
     maps = ito.gallery.two_point_quadratic(0.3)
     for start in (lambda: ito.simulate(maps, StrictArray([0.0]), 3, seed=1),):

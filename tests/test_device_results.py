@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -164,19 +165,15 @@ def test_a_fork_of_a_process_that_used_the_gpu_is_told_so():
 
 
 def test_a_destroyed_stream_is_an_error(monkeypatch):
-    class Stream:
-        ptr = 7
-
-        @property
-        def done(self):
-            raise strict.cuda.runtime.CUDARuntimeError("cudaErrorInvalidResourceHandle: invalid resource handle")
-
-    monkeypatch.setattr(strict.cuda, "get_current_stream", Stream, raising=False)
+    """CuPy gives CUDA's number back and raises nothing: 400 is an invalid handle, 600 a stream that works."""
+    monkeypatch.setattr(strict.cuda, "get_current_stream", lambda: SimpleNamespace(ptr=7), raising=False)
     monkeypatch.setattr(arrays, "xp", strict)
-    with pytest.raises(ito.InvalidInputError, match="stream cannot be used"):
+    for status in (0, 600):
+        monkeypatch.setattr(strict.cuda.runtime, "streamQuery", lambda stream, status=status: status, raising=False)
+        assert arrays.current_stream() == 7
+    monkeypatch.setattr(strict.cuda.runtime, "streamQuery", lambda stream: 400, raising=False)
+    with pytest.raises(ito.InvalidInputError, match=r"stream cannot be used .CUDA.s error 400"):
         arrays.current_stream()
-    monkeypatch.setattr(Stream, "done", True)
-    assert arrays.current_stream() == 7
 
 
 @pytest.mark.parametrize("wrong", [0, -3, 1.5, "many"])

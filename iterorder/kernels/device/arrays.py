@@ -14,6 +14,8 @@ from iterorder.kernels.device.compilers import SIMULATED, cuda
 xp: Any = np if SIMULATED else importlib.import_module("cupy")
 
 
+#: What CUDA answers of a stream that is at rest, and of one that works.
+SUCCESS, NOT_READY = 0, 600
 #: What its allocator raises where no memory is left.
 OutOfMemory: type[Exception] = MemoryError if SIMULATED else xp.cuda.memory.OutOfMemoryError
 
@@ -34,12 +36,12 @@ def release() -> None:
 def current_stream() -> int:
     """CuPy's, on which its own work on the same arrays goes on; an error where it cannot be used any more."""
     stream = xp.cuda.get_current_stream()
-    try:
-        stream.done  # noqa: B018  (asks the driver)
-    except xp.cuda.runtime.CUDARuntimeError as error:
+    status = int(xp.cuda.runtime.streamQuery(stream.ptr))  # a number, not an error of Python
+    if status not in (SUCCESS, NOT_READY):
         raise InvalidInputError(
-            f"CuPy's current stream cannot be used ({error}): leave the `with` of a stream before it is destroyed"
-        ) from error
+            f"CuPy's current stream cannot be used (CUDA's error {status}): leave the `with` of a stream before it is "
+            "destroyed; an earlier kernel that failed is told here as well"
+        )
     return int(stream.ptr)
 
 

@@ -20,6 +20,8 @@ SIMULATOR = "NUMBA_ENABLE_CUDASIM"
 HUB = "iterorder.kernels.device.compilers"
 #: CUDA's numbers of "no device" and "the driver is older than the libraries", as its runtime counts errors.
 NO_DEVICE, OLD_DRIVER = 100, 35
+#: What it answers in the fork of a process that has started it.
+NOT_INITIALIZED = 3
 
 INSTALL = "pip install 'iterorder[cuda13]'"
 #: Of the other extra: CUDA 13 runs on drivers from 580 on.
@@ -189,6 +191,9 @@ def _driver() -> Obstacle | None:
     except DeviceError as error:
         if error.status == OLD_DRIVER:
             return _old_driver(driver, runtime)
+        if error.status == NOT_INITIALIZED:
+            what = "CUDA was started before this process was forked, and is of no use in a fork"
+            return Obstacle("forked", what, "start processes by multiprocessing.get_context('spawn')")
         said = "" if error.status == NO_DEVICE else f" ({_line(error)})"
         return _no_device(said)
     return None if count > 0 else _no_device("")

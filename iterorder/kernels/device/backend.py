@@ -55,7 +55,7 @@ class Cuda:
 
     def window(self, problem: Problem, width: int, report: Report | None = None) -> Out:
         """Each replica goes forward once."""
-        return self._run(problem, lambda run, report: run.window(width, report), 1, report)
+        return self._run(problem, lambda run, report: run.window(width, report), 1, report, len(problem.saves))
 
     def backward_to(self, problem: Problem, lengths: np.ndarray, report: Report | None = None) -> Any:
         """Bit for bit what `backward` saves after so many steps."""
@@ -63,23 +63,21 @@ class Cuda:
         method = lambda run, report: run.backward_to(lengths[run.part], report)  # noqa: E731
         return self._run(last, method, 1, report).states[:, 0]
 
-    def _run(self, problem: Problem, method: Callable, rows: int, report: Report | None) -> Out:
-        """A method for some replicas at a time, with `rows` rows of states for each; its results are in one place."""
+    def _run(self, problem: Problem, method: Callable, rows: int, report: Report | None, states: int = 0) -> Out:
+        """A method for some replicas at a time, with `rows` rows for each and `states` more; results in one place."""
         total = len(problem.x0)
-        out, packed, each = self._room_for_results(problem), Packed(problem), each_replica(problem, rows)
+        out, packed, each = self._room_for_results(problem), Packed(problem), each_replica(problem, rows, states)
         size = self.chunk or max(1, int(USABLE * arrays.free_bytes()) // each)
         first = 0
         while first < total:
             last = min(first + size, total)
-            try:
-                method(Run(packed, slice(first, last), out), part(report, first / total, last / total))
-            except arrays.OutOfMemory as error:
-                if self.chunk or size == 1:
-                    raise _too_large(each, min(size, total)) from error
-                arrays.release()
-                size = max(1, min(size, total) // 2)
+            if _fits(method, packed, slice(first, last), out, part(report, first / total, last / total)):
+                first = last
                 continue
-            first = last
+            arrays.release()
+            if self.chunk or size == 1:
+                raise _too_large(each, min(size, total))
+            size = max(1, min(size, total) // 2)
         return Out(out.states, to_numpy(out.diverged))
 
     def _room_for_results(self, problem: Problem) -> Out:
@@ -96,6 +94,15 @@ class Cuda:
             ) from error
 
 
+def _fits(method: Callable, packed: Packed, part: slice, out: Out, report: Report | None) -> bool:
+    """Run a method for some replicas; whether there was memory for it. What it had is free when this returns."""
+    try:
+        method(Run(packed, part, out), report)
+    except arrays.OutOfMemory:
+        return False
+    return True
+
+
 def _algorithm(problem: Problem) -> str:
     """That of the processor, but where rows of P would be as long as states that stay in memory."""
     carried = is_carried(problem.form, problem.saves) and not is_long(problem.form.dim, problem.x0.dtype)
@@ -104,8 +111,8 @@ def _algorithm(problem: Problem) -> str:
 
 def _too_large(each: int, size: int) -> InvalidInputError:
     free = arrays.free_bytes()
-    fits = int(USABLE * free) // each
-    advice = f"give chunk={fits}" if fits else "free memory of the GPU, or give fewer save_steps"
+    fits = min(int(USABLE * free) // each, size // 2)
+    advice = f"give chunk={fits}" if fits else "free memory of the GPU, or give fewer save_steps or items"
     return InvalidInputError(
         f"chunk of {size} replicas takes about {shown_bytes(size * each)} of the GPU's memory beside its results, and "
         f"{shown_bytes(free)} are free: {advice}"

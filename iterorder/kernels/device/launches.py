@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -15,8 +16,10 @@ from iterorder.progress import Report
 
 #: Threads of a block; in the simulator, where each is a thread of Python, those of one team.
 THREADS = 128
-#: Numbers moved by a launch, so that one ends within about a second and Ctrl-C and progress are heard.
+#: Numbers moved by a launch: they keep a full GPU busy for about a second, after which Ctrl-C and progress are heard.
 WORK_OF_LAUNCH = 2**36
+#: Rows that a GPU works on at the same time: fewer are not faster.
+FULL_GPU = 2**17
 
 
 class Piece(NamedTuple):
@@ -31,14 +34,14 @@ class Piece(NamedTuple):
     saved: int
 
 
-def steps_at_once(numbers: int) -> int:
-    """Steps of a launch in which a step moves so many numbers."""
-    return max(64, WORK_OF_LAUNCH // max(1, numbers))
+def steps_at_once(rows: int, numbers: int) -> int:
+    """Steps of a launch of so many rows, in which a step of one reads so many numbers."""
+    return max(64, WORK_OF_LAUNCH // (max(rows, FULL_GPU) * numbers))
 
 
-def pieces(saves: np.ndarray, numbers: int) -> Iterator[Piece]:
+def pieces(saves: np.ndarray, rows: int, numbers: int) -> Iterator[Piece]:
     """The pieces of a forward run."""
-    most, reached, saved, steps = steps_at_once(numbers), 0, 0, saves.tolist()
+    most, reached, saved, steps = steps_at_once(rows, numbers), 0, 0, saves.tolist()
     while saved < len(steps):
         last = saved
         while last < len(steps) and steps[last] <= reached + most:
@@ -56,7 +59,9 @@ def launch(kernel, n_threads: int, team: int, *arguments) -> None:
             kernel[-(-n_threads // team), team](*arguments)
         return
     stream = cuda.external_stream(arrays.current_stream())
-    kernel[-(-n_threads // THREADS), THREADS, stream](*arguments)
+    with warnings.catch_warnings():  # that so few replicas leave a GPU idle
+        warnings.filterwarnings("ignore", message="Grid size")
+        kernel[-(-n_threads // THREADS), THREADS, stream](*arguments)
 
 
 @contextmanager

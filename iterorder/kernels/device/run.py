@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from iterorder.forms import Affine, Stateful
 from iterorder.kernels import draw_tables
 from iterorder.kernels.device import arrays, launches
 from iterorder.kernels.device.arrays import argument, xp
@@ -25,6 +26,10 @@ class Packed:
         self.draws = draw_tables.draws_of(problem.form, problem.law, problem.seed)
         self.image = image_of(problem.form, self.dtype)
         self.maps = argument(pack(problem.form, self.dtype))
+        # What a step of one row reads: a row of data, or a matrix, for each item of a batch.
+        dim, form = problem.form.dim, problem.form
+        matrix = isinstance(form.gradient if isinstance(form, Stateful) else form, Affine)
+        self.numbers = self.draws.batch_size * (dim * (dim + 1) if matrix else dim + 1)
 
 
 class Run:
@@ -50,7 +55,7 @@ class Run:
         diverged[:] = -1
         current, draws = self._room(self.starts), self._draws_for(self.n)
         kernel = forward_kernel(self.image, self._walk(self.image, descending=False))
-        for piece in launches.pieces(saves, self.n * self.dim):
+        for piece in launches.pieces(saves, self.n, self.packed.numbers):
             before, left = self._room(current), xp.zeros(self.n, bool)
             targets = argument(np.array(piece.targets or [piece.end], np.int64))
             steps = (np.uint64(piece.begin), targets, np.int64(len(piece.targets)), np.int64(piece.saved))
@@ -90,7 +95,7 @@ class Run:
         each = xp.arange(rows)
         current[each, each % self.dim] = 1
         kernel, left = forward_kernel(image, self._walk(image, descending=False)), xp.zeros(rows, bool)
-        for piece in launches.pieces(self.saves, rows * self.dim):
+        for piece in launches.pieces(self.saves, rows, self.packed.numbers):
             targets = argument(np.array(piece.targets or [piece.end], np.int64))
             steps = (np.uint64(piece.begin), targets, np.int64(len(piece.targets)), np.int64(piece.saved))
             given, into = (argument(self.starts), argument(current)), (argument(self.states), argument(left))
@@ -127,7 +132,7 @@ class Run:
         kernel, rows = backward_kernel(self.image, self._walk(self.image, descending=True)), len(current)
         lengths, total = argument(lengths), end - begin
         while end > begin:
-            low = max(begin, end - launches.steps_at_once(rows * self.dim))
+            low = max(begin, end - launches.steps_at_once(rows, self.packed.numbers))
             parts = (argument(current), lengths, np.uint64(low), np.uint64(end))
             self._launch(kernel, self.image, rows, self._rows(share), draws, *parts)
             end = low
@@ -174,5 +179,7 @@ class Run:
 
 def _forget(states, diverged, saves: np.ndarray) -> None:
     """What was saved after a divergence becomes NaN."""
+    if not bool((diverged >= 0).any()):
+        return
     gone = (diverged[:, None] >= 0) & (xp.asarray(saves)[None, :] >= diverged[:, None])
     states[gone] = np.nan

@@ -10,12 +10,14 @@ from iterorder.kernels.problem import Problem
 COPIES, MARKS = 4, 40
 
 
-def each_replica(problem: Problem, rows: int) -> int:
-    """Bytes for each replica that has so many rows of states."""
-    law, dim = problem.law, problem.x0.shape[1]
+def each_replica(problem: Problem, rows: int, states: int = 0) -> int:
+    """Bytes for each replica that has so many rows of states, and so many saved states beside its results."""
+    law, dim, saved = problem.law, problem.x0.shape[1], len(problem.saves)
     # Behind a state stand its total and its image, or in a row of increments its entry of Q.
     numbers = problem.x0.dtype.itemsize * 3 * (dim + 1)
-    return rows * (COPIES * numbers + MARKS + kept_bytes(draw_tables.draws_of(problem.form, law, 0)))
+    # What is looked through at the end: of each saved state whether it is finite, and where it is not.
+    kept = states * dim * problem.x0.dtype.itemsize + saved * (2 * dim + 7)
+    return kept + rows * (COPIES * numbers + MARKS + kept_bytes(draw_tables.draws_of(problem.form, law, 0)))
 
 
 def kept_bytes(draws: draw_tables.Draws) -> int:
