@@ -25,10 +25,12 @@ def is_on_device(value) -> bool:
     if isinstance(value, (np.ndarray, np.generic, list, tuple, int, float)):
         return False
     try:
-        if hasattr(value, "__cuda_array_interface__"):  # PyTorch raises where a tensor belongs to a graph
-            return True
         return value.__dlpack_device__()[0] not in MAIN_MEMORY
     except Exception:  # no such method, or one that raises what its library likes
+        pass
+    try:
+        return hasattr(value, "__cuda_array_interface__")
+    except Exception:  # PyTorch raises where a tensor belongs to a graph
         return False
 
 
