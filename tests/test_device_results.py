@@ -143,6 +143,15 @@ def test_a_result_that_does_not_fit_says_how_large_it_is(monkeypatch):
         ito.simulate(TWO, [0.5], 7, n_replicas=2, seed=1, backend="cuda")
 
 
+def test_data_that_do_not_fit_are_named(monkeypatch):
+    def exhausted(problem):
+        raise OutOfMemoryError
+
+    monkeypatch.setattr(backend, "Packed", exhausted)
+    with pytest.raises(ito.InvalidInputError, match=r"maps have more data .* are free"):
+        ito.simulate(TWO, [0.5], 7, n_replicas=2, seed=1, backend="cuda")
+
+
 def _forked(queue) -> None:
     try:
         ito.simulate(TWO, [0.5], 3, seed=1, backend="cuda")

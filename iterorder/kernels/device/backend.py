@@ -66,7 +66,7 @@ class Cuda:
     def _run(self, problem: Problem, method: Callable, rows: int, report: Report | None, states: int = 0) -> Out:
         """A method for some replicas at a time, with `rows` rows for each and `states` more; results in one place."""
         total = len(problem.x0)
-        out, packed, each = self._room_for_results(problem), Packed(problem), each_replica(problem, rows, states)
+        out, packed, each = self._room_for_results(problem), _packed(problem), each_replica(problem, rows, states)
         size = self.chunk or max(1, int(USABLE * arrays.free_bytes()) // each)
         first = 0
         while first < total:
@@ -92,6 +92,17 @@ class Cuda:
                 f"numbers), and {shown_bytes(arrays.free_bytes())} of the GPU's memory are free: lower n_replicas, or "
                 "give fewer save_steps"
             ) from error
+
+
+def _packed(problem: Problem) -> Packed:
+    """The problem with the tables of its maps on the device."""
+    try:
+        return Packed(problem)
+    except arrays.OutOfMemory as error:
+        raise InvalidInputError(
+            f"maps have more data than the GPU's memory holds, of which {shown_bytes(arrays.free_bytes())} are free: "
+            "free some of it, or give backend='cpu'"
+        ) from error
 
 
 def _fits(method: Callable, packed: Packed, part: slice, out: Out, report: Report | None) -> bool:
