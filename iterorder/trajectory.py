@@ -12,11 +12,12 @@ import numpy as np
 from iterorder._version import __version__
 from iterorder.arrays import own_array
 from iterorder.device_arrays import to_numpy
-from iterorder.errors import BackendUnavailableError, InvalidInputError
+from iterorder.errors import InvalidInputError
 from iterorder.files import as_path, whole_file
 from iterorder.maps import RandomMaps
 from iterorder.maps.described import described, rebuilt
 from iterorder.noise import MAX_REPLICAS
+from iterorder.optional import imported
 from iterorder.orders import Order, Window, as_order
 from iterorder.shown import call, shown, span
 from iterorder.validation import MAX_STEPS, as_choice, as_int, as_seed
@@ -119,11 +120,7 @@ class Trajectory:
         BackendUnavailableError
             If xarray is not installed.
         """
-        try:
-            import xarray
-        except ImportError as error:
-            reason = "xarray is not installed: pip install iterorder[store]"
-            raise BackendUnavailableError(f"to_xarray: {reason}") from error
+        xarray = imported("xarray", extra="store", use="to_xarray")
         return xarray.Dataset(
             {
                 "states": (("replica", "step", "dim"), to_numpy(self.states)),

@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from iterorder.device_arrays import to_numpy
 from iterorder.errors import InvalidInputError
 from iterorder.sampling import Sampling
 from iterorder.shown import a_kind
@@ -123,9 +124,7 @@ def advancing(model: StepModel):
 
 def on_host(array) -> np.ndarray:
     """An array of NumPy, of what may lie on a device."""
-    if hasattr(array, "detach"):
-        array = array.detach().cpu()
-    return array.get() if hasattr(array, "get") else np.asarray(array)
+    return to_numpy(array.detach() if hasattr(array, "detach") else array)
 
 
 def n_replicas_of(state: State) -> int:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iterorder._version import __version__
-from iterorder.errors import BackendUnavailableError, InvalidInputError
+from iterorder.errors import InvalidInputError
 from iterorder.files import as_path, whole_file
 from iterorder.networks.folder import prefixed, without_prefix
+from iterorder.optional import imported
 from iterorder.orders import Order, Window, as_order
 from iterorder.shown import call, span
 from iterorder.validation import as_choice, as_seed
@@ -95,11 +96,7 @@ class TrainingRun:
         BackendUnavailableError
             If xarray is not installed.
         """
-        try:
-            import xarray
-        except ImportError as error:
-            reason = "xarray is not installed: pip install iterorder[store]"
-            raise BackendUnavailableError(f"to_xarray: {reason}") from error
+        xarray = imported("xarray", extra="store", use="to_xarray")
         axes = ("start", "sequence", "step")
         content = {name: (axes, values) for name, values in self.observables.items()}
         content |= {"move": (axes, self.moves), "done": (axes, self.done)}

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from iterorder.errors import BackendUnavailableError, InvalidInputError
+from iterorder.errors import InvalidInputError
 from iterorder.files import as_path
+from iterorder.optional import imported
 from iterorder.orders import Window
 from iterorder.request import check_memory
 from iterorder.shown import call
@@ -138,11 +139,7 @@ class Sweep:
         InvalidInputError
             If it would not fit into half of the memory: `to_zarr` and `to_parquet` need no more than a chunk.
         """
-        try:
-            import xarray
-        except ImportError as error:
-            reason = "xarray is not installed: pip install iterorder[sweep]"
-            raise BackendUnavailableError(f"to_xarray: {reason}") from error
+        xarray = imported("xarray", extra="sweep", use="to_xarray")
         variables, total = self.variables, len(self.grid)
         each = sum(v.dtype.itemsize * int(np.prod(v.shape)) for v in variables)
         check_memory(total * (each + 1), f"{total} cells × {each} bytes; to_zarr and to_parquet write larger ones")

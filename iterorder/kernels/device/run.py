@@ -54,18 +54,23 @@ class Run:
         """Fill the states after these steps, and the steps at which replicas left."""
         diverged[:] = -1
         current, draws = self._room(self.starts), self._draws_for(self.n)
-        kernel = forward_kernel(self.image, self._walk(self.image, descending=False))
         for piece in launches.pieces(saves, self.n, self.packed.numbers):
-            before, left = self._room(current), xp.zeros(self.n, bool)
-            targets = argument(np.array(piece.targets or [piece.end], np.int64))
-            steps = (np.uint64(piece.begin), targets, np.int64(len(piece.targets)), np.int64(piece.saved))
-            given, into = (argument(self.starts), argument(current)), (argument(states), argument(left))
-            self._launch(kernel, self.image, self.n, self._rows(), draws, *given, *steps, *into)
+            before = self._room(current)
+            left = self._through(piece, self.image, current, draws, states)
             newly = left & (diverged < 0)
             if bool(newly.any()):
                 self._locate(before, newly, piece.begin, piece.end, diverged)
             launches.tell(report, piece.end / max(1, int(saves[-1])))
         _forget(states, diverged, saves)
+
+    def _through(self, piece: launches.Piece, image: Image, current, draws: Draws, states, share: int = 1):
+        """Take rows, `share` for each replica, through a piece; which of them left the finite numbers."""
+        kernel, left = forward_kernel(image, self._walk(image, descending=False)), xp.zeros(len(current), bool)
+        targets = argument(np.array(piece.targets or [piece.end], np.int64))
+        steps = (np.uint64(piece.begin), targets, np.int64(len(piece.targets)), np.int64(piece.saved))
+        given, into = (argument(self.starts), argument(current)), (argument(states), argument(left))
+        self._launch(kernel, image, len(current), self._rows(share), draws, *given, *steps, *into)
+        return left
 
     def _locate(self, before, newly, begin: int, end: int, diverged) -> None:
         """Note the first step at which each of these replicas is not finite."""
@@ -94,12 +99,8 @@ class Run:
         current, draws = xp.zeros((rows, self.dim + 1), self.packed.dtype), self._draws_for(rows)
         each = xp.arange(rows)
         current[each, each % self.dim] = 1
-        kernel, left = forward_kernel(image, self._walk(image, descending=False)), xp.zeros(rows, bool)
         for piece in launches.pieces(self.saves, rows, self.packed.numbers):
-            targets = argument(np.array(piece.targets or [piece.end], np.int64))
-            steps = (np.uint64(piece.begin), targets, np.int64(len(piece.targets)), np.int64(piece.saved))
-            given, into = (argument(self.starts), argument(current)), (argument(self.states), argument(left))
-            self._launch(kernel, image, rows, self._rows(self.dim), draws, *given, *steps, *into)
+            self._through(piece, image, current, draws, self.states, self.dim)
             launches.tell(report, piece.end / max(1, int(self.saves[-1])))
         self._mark()
 
