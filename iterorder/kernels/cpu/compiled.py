@@ -79,7 +79,7 @@ def _example(dtype: np.dtype) -> _Example:
 
 def code_for(form: Form, packed: Packed, draws: Draws, lanes: int, shared: bool) -> Code:
     """The functions that draw a chunk of steps and apply it."""
-    return _code(_address_of_steps(form, packed, draws, shared), draws, LANES if shared else lanes)
+    return _code(address_of_steps(form, packed, draws, shared), draws, LANES if shared else lanes)
 
 
 def sweep_code(form: Form, packed: Packed, draws: Draws) -> Code:
@@ -105,7 +105,8 @@ def fill_of(draws: Draws):
     return FILL[draws.kind]
 
 
-def _address_of_steps(form: Form, packed: Packed, draws: Draws, shared: bool) -> int:
+def address_of_steps(form: Form, packed: Packed, draws: Draws, shared: bool) -> int:
+    """The function that applies a chunk of steps to a block of eight lanes."""
     dtype = packed.table.dtype
     if isinstance(form, Body):
         kinds = form.dim, form.noise, form.noise_dim, layout_of(form.params)

@@ -31,7 +31,7 @@ def few_code(form: Form, packed: Packed, draws: Draws, few: int) -> tuple[Code, 
     if fill is None:
         fill, lanes = compiled.fill_of(draws), LANES
     if whole:
-        steps = compiled.code_for(form, packed, draws, LANES, shared=False).steps
+        steps = compiled.address_of_steps(form, packed, draws, shared=False)
     else:
         steps = compiled.steps_address(steps_of(form, packed, draws, False, few), packed.table.dtype)
     return Code(compiled.fill_address(fill), steps, chunk_of(draws, lanes)), lanes

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from iterorder.kernels.cpu.lanes import LANES, with_aligned_stack
 from iterorder.kernels.targets import jit
 
 #: Groups that are drawn for together, where a draw needs few registers.
 FILL_GROUPS = 4
+#: Of its type: a zero in the text would be a literal at first, and all that takes it compiled for that and again.
+FIRST_LANE = np.intp(0)
 
 
 def steps_over_lanes(run_of: Callable, few: int, groups: int):
@@ -74,7 +78,7 @@ def fill_over_lanes(draw_of: Callable, groups: int = FILL_GROUPS):
     @jit
     def fill(draws, drawn, shuffle, replica, stride, base, first, last):
         with_aligned_stack()
-        lane, lanes = 0, drawn.shape[1]
+        lane, lanes = FIRST_LANE, drawn.shape[1]
         while lane + wide <= lanes:
             draw_wide(draws, drawn, replica, stride, base, first, last, lane)
             lane += wide
