@@ -28,8 +28,6 @@ FILE = Path(__file__).with_suffix(".txt")
 DECIDING = ("numba-cuda", "numba", "llvmlite", "numpy", "nvidia-nvvm", "nvidia-nvjitlink")
 #: Up to this dimension nothing may be on the stack, but arrays that functions of users index.
 IN_REGISTERS = 16
-#: Kernels that spill and are known to: a mean of matrices of 156 numbers does not fit into 255 registers of four bytes.
-KNOWN = {"quadratic d=12 batch, all backward, float64"}
 USED = re.compile(r"Used (\d+) registers")
 STACK = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")
 LABEL = re.compile(r"(\$\w+):")
@@ -129,8 +127,6 @@ class Line(NamedTuple):
     def wrong(self) -> str:
         """What it does and may not; empty where all is well."""
         stack, spills = max(code.stack for code in self.codes), max(code.spills for code in self.codes)
-        if self.name in KNOWN:
-            return "" if spills else "does not spill any more: take it from KNOWN"
         if (stack and not self.may_stack) or (spills and not self.may_spill):
             return f"{stack} bytes of stack, {spills} of spills"
         return ""

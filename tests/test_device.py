@@ -20,7 +20,7 @@ from iterorder.kernels.problem import Place, Problem
 from iterorder.progress import Report
 from iterorder.sampling import FreshNoise
 from tests import naive
-from tests.systems import EVERY
+from tests.systems import EVERY, quadratic
 
 if os.environ.get("NUMBA_ENABLE_CUDASIM") != "1":
     pytest.skip("needs NUMBA_ENABLE_CUDASIM=1", allow_module_level=True)
@@ -28,6 +28,7 @@ if os.environ.get("NUMBA_ENABLE_CUDASIM") != "1":
 from iterorder.kernels.device import arrays, compilers, launches, long_states, walks
 from iterorder.kernels.device.backend import Cuda
 from iterorder.kernels.device.images import image_of
+from iterorder.kernels.device.increments import increment_of
 from iterorder.kernels.device.states import thread_states
 from iterorder.kernels.device.team_states import halves_first, team_states
 
@@ -82,6 +83,18 @@ def test_increments_have_the_bits_of_the_processor(name, dtype):
     found, expected = (backend.backward(given, None, "incremental") for backend in (Cuda(), Cpu()))
     np.testing.assert_array_equal(found.states, expected.states)
     np.testing.assert_array_equal(found.diverged, expected.diverged)
+
+
+@pytest.mark.parametrize("options", [{"batch_size": 3}, {"batch_size": 17}, {"batch_size": 2, "sampling": "reshuffle"}])
+def test_a_mean_of_matrices_that_registers_do_not_hold_is_made_in_halves(options):
+    """Points of a batch in registers, in memory, and of a permutation; a batch of one more has other bits."""
+    maps, other = quadratic(12, 18, **options), quadratic(12, 18, batch_size=options["batch_size"] + 1)
+    assert increment_of(maps.form(), np.dtype(np.float64)).rest is not None
+    assert increment_of(maps.form(), np.dtype(np.float32)).rest is None
+    given = problem(maps)
+    found = Cuda().backward(given, None, "incremental").states
+    np.testing.assert_array_equal(found, Cpu().backward(given, None, "incremental").states)
+    assert (found != Cpu().backward(problem(other), None, "incremental").states).any()
 
 
 @pytest.mark.parametrize("name", ["two-point", "linear d=2 large batch", "affine feistel", "linear of two points"])

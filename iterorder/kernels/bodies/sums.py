@@ -87,7 +87,11 @@ def affine_image(write: Arithmetic, augmented: Sequence, x: Sequence) -> list:
 def linear_image(write: Arithmetic, row: Sequence, augmented: Sequence) -> list:
     """row·A, `augmented` the rows of (A | b), of which b is left out."""
     d = len(row)
-    columns = [[augmented[m * (d + 1) + k] for m in range(d)] for k in range(d)]
+    return by_columns(write, row, [augmented[k :: d + 1] for k in range(d)])
+
+
+def by_columns(write: Arithmetic, row: Sequence, columns: Sequence[Sequence]) -> list:
+    """row·A for some columns of A."""
     return [chained(write, row[1:], column[1:], write.product(row[0], column[0]), 1) for column in columns]
 
 

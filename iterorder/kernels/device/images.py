@@ -31,7 +31,8 @@ class Image(NamedTuple):
     ``first(x, item, maps)`` is the total with the first item of a batch, ``more(total, x, item, maps)`` that with
     another one, and ``finish(total, x, step, maps)`` the image. Of functions that take their draw as an array,
     ``under(x, draw, maps)`` is the image. `states` are those that these work on, with `load`, `keep`, `save` and
-    `all_finite`.
+    `all_finite`. Where registers do not hold the total at once, `rest` goes over the batch a second time, and
+    ``joined(made, rest_made)`` is the image.
     """
 
     states: Any
@@ -39,6 +40,8 @@ class Image(NamedTuple):
     more: Any = None
     finish: Any = None
     under: Any = None
+    rest: Any = None
+    joined: Any = None
 
 
 @singledispatch

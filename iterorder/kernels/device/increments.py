@@ -20,6 +20,14 @@ from iterorder.kernels.device.packing import in_threads
 from iterorder.kernels.device.states import WRITE, ThreadStates, of, thread_states, tuple_of, written
 from iterorder.kernels.device.team_states import TEAM, TeamStates, team_states
 
+#: Registers, of 255, that the mean of a batch of matrices may take beside all else; a larger one is made in halves.
+MEAN_REGISTERS = 160
+
+
+def _registers(numbers: int, dtype: np.dtype) -> int:
+    """Of four bytes each."""
+    return numbers * dtype.itemsize // 4
+
 
 @singledispatch
 def increment_of(form: Form, dtype: np.dtype) -> Image:
@@ -30,6 +38,8 @@ def increment_of(form: Form, dtype: np.dtype) -> Image:
 @increment_of.register
 def _(form: Affine, dtype: np.dtype) -> Image:
     if in_threads(form):
+        if form.batch_size > 1 and _registers(form.dim * (form.dim + 1), dtype) > MEAN_REGISTERS:
+            return _affine_in_halves(form.dim, dtype)
         return _affine_in_threads(form.dim, form.batch_size == 1, dtype)
     return _affine_in_teams(form.dim, dtype)
 
@@ -104,6 +114,44 @@ def _affine_in_threads(dim: int, single: bool, dtype: np.dtype) -> Image:
     def finish(total, x, step, maps):
         mean = total if single else multiple(maps.scale, total)
         return joined(extended(x, mean), dot(x, offset(mean), x[dim]))
+
+    return Image(states, first, more, finish)
+
+
+@lru_cache(maxsize=256)
+def _affine_in_halves(dim: int, dtype: np.dtype) -> Image:
+    """The same of a batch, with half of the columns of the mean at a time."""
+    half, states = (dim + 1) // 2, ThreadRows(dim, dtype)
+    left, right = (_columns_in_threads(states, dim, columns, dtype) for columns in (range(half), range(half, dim + 1)))
+    whole = [*of("made", half), *of("rest_made", dim + 1 - half)]
+    return left._replace(rest=right, joined=written("joined", "made, rest_made", [f"return {tuple_of(whole)}"]))
+
+
+def _columns_in_threads(states: ThreadRows, dim: int, columns: range, dtype: np.dtype) -> Image:
+    """Some numbers of a row of (P | Q): those of P in some columns and, where column `dim` is among them, that of Q."""
+    numbers, dot = thread_states(dim * len(columns), dtype), states.parts.dot
+    plus, multiple = numbers.plus, numbers.multiple
+    read = [f"maps.table[item, np.uint64({m * (dim + 1) + k})]" for k in columns for m in range(dim)]
+    row = written("columns_of_item", "maps, item", [f"return {tuple_of(read)}"])
+    of_p = [of("a", dim * len(columns))[at * dim : (at + 1) * dim] for at, k in enumerate(columns) if k < dim]
+    made = sums.by_columns(WRITE, of("x", dim), of_p)
+    if dim in columns:
+        offset = tuple_of(of("a", dim * len(columns))[-dim:])
+        made.append(f"dot(x, {offset}, x[{dim}])")
+    names: dict = {"madd": states.madd, "dot": dot}
+    extended = written("columns_extended", "x, a", [f"return {tuple_of(made)}"], **names)
+
+    @device_function
+    def first(x, item, maps):
+        return row(maps, item)
+
+    @device_function
+    def more(total, x, item, maps):
+        return plus(total, row(maps, item))
+
+    @device_function
+    def finish(total, x, step, maps):
+        return extended(x, multiple(maps.scale, total))
 
     return Image(states, first, more, finish)
 

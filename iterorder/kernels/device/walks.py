@@ -213,12 +213,15 @@ def _few_points(size: int, image: Image):
         taken = " or ".join(f"p{slot} == p{earlier}" for earlier in range(slot))
         if taken:
             lines.append(f"p{slot} = last if {taken} else p{slot}")
-    lines.append("total = first(x, p0, maps)")
-    lines += [f"total = more(total, x, p{slot}, maps)" for slot in range(1, size)]
-    lines.append("return finish(total, x, step, maps)")
-    names: dict = {"philox": philox, "floyd": floyd, "ZERO": ZERO, "ONE": ONE}
-    parts: dict = {"first": image.first, "more": image.more, "finish": image.finish}
-    return written(f"batch_of_{size}", "x, step, row, replica, draws, maps", lines, **names, **parts)
+    names: dict = {"philox": philox, "floyd": floyd, "ZERO": ZERO, "ONE": ONE, "joined": image.joined}
+    rounds = [image] if image.rest is None else [image, image.rest]
+    for k, part in enumerate(rounds):
+        lines.append(f"total = first{k}(x, p0, maps)")
+        lines += [f"total = more{k}(total, x, p{slot}, maps)" for slot in range(1, size)]
+        lines.append(f"made{k} = finish{k}(total, x, step, maps)")
+        names |= {f"first{k}": part.first, f"more{k}": part.more, f"finish{k}": part.finish}
+    lines.append("return made0" if image.rest is None else "return joined(made0, made1)")
+    return written(f"batch_of_{size}", "x, step, row, replica, draws, maps", lines, **names)
 
 
 def _in_turns(image: Image, made):
@@ -251,6 +254,8 @@ def points_in_memory(row, step, replica, draws):
 
 def _over_batch(image: Image, item_of):
     """A step over a batch whose items are found one by one: ``item_of(position, where, draws)``."""
+    if image.rest is not None:
+        return _in_two_rounds(_over_batch(image._replace(rest=None), item_of), _over_batch(image.rest, item_of), image)
     begun, more, finish = image.first, image.more, image.finish
 
     @device_function
@@ -259,6 +264,17 @@ def _over_batch(image: Image, item_of):
         for slot in range(ONE, draws.batch_size):
             total = more(total, x, item_of(start + np.uint64(slot), where, draws), maps)
         return finish(total, x, step, maps)
+
+    return apply
+
+
+def _in_two_rounds(begin, end, image: Image):
+    joined = image.joined
+
+    @device_function
+    def apply(x, start, where, step, draws, maps):
+        made = begin(x, start, where, step, draws, maps)
+        return joined(made, end(x, start, where, step, draws, maps))
 
     return apply
 
