@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import iterorder as ito
 from iterorder.kernels.device import availability
+from tests import systems
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "benchmarks" / "gpu.py"
@@ -61,3 +66,42 @@ def test_what_there_is_no_time_for_is_said(tmp_path):
     assert result.returncode == 1
     assert "left out for want of time: two-point, forward, float64" in result.stdout
     assert json.loads(file.read_text(encoding="utf-8"))["equality"] == []
+
+
+@pytest.mark.parametrize("name", ["bent d=3", "bent d=20 batch", "optimizer bent d=18 batch"])
+def test_functions_of_another_library_differ_by_less_than_is_allowed(name, monkeypatch):
+    """Three units more in each arctangent; the bound refuses one that is right in single precision alone."""
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    import gpu_equality
+
+    maps, n = systems.EVERY[name], 12
+    units = gpu_equality.units_of_a_step(maps)
+    assert units > 0
+    allowed = gpu_equality.allowed_difference(units, maps.lipschitz_max, n) * np.finfo(float).eps
+    states = [moved(maps, eps, n) for eps in (0.0, 3 * np.finfo(float).eps, np.finfo(np.float32).eps)]
+    scale = max(1.0, np.abs(states[0]).max())
+    assert 0.0 < np.abs(states[1] - states[0]).max() <= allowed * scale
+    assert np.abs(states[2] - states[0]).max() > allowed * scale
+
+
+def moved(maps, eps, n):
+    """Iterates where each arctangent is off by a relative eps."""
+
+    def slope(z, target, params):
+        u = z - target
+        return params[0] + math.atan(u - params[0]) * (1.0 + params[1]) if u > params[0] else max(u, -params[0])
+
+    def off(inner):
+        return dataclasses.replace(inner, loss=ito.Loss(slope, curvature_range=(0.0, 1.0), params=(0.5, eps)))
+
+    given = dataclasses.replace(maps, maps=off(maps.maps)) if isinstance(maps, ito.Optimizer) else off(maps)
+    return ito.simulate(given, np.zeros(maps.dim), n, n_replicas=200, seed=3).states
+
+
+def test_systems_whose_functions_are_the_packages_own_must_be_identical(monkeypatch):
+    """Sines, exponentials and whatever calls nothing have the same bits."""
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    import gpu_equality
+
+    called = {name for name, maps in systems.EVERY.items() if gpu_equality.units_of_a_step(maps)}
+    assert called == {name for name in systems.EVERY if "bent" in name}
