@@ -221,7 +221,7 @@ def _anchored(anchor: int, backend: Backend, problem: Problem, report: Report | 
     # Found at any step before the anchor, told of the next saved one like everywhere but in the forward order.
     gone = diverged >= 0
     diverged[gone] = saves[np.minimum(np.searchsorted(saves, diverged[gone]), len(saves) - 1)]
-    return Out(np.concatenate([forward.states[:, :-1], backward.states], axis=1), diverged)
+    return Out(backend.joined(forward.states[:, :-1], backward.states), diverged)
 
 
 def _checked(trajectory: Trajectory) -> Trajectory:

@@ -201,6 +201,18 @@ def test_the_simulator_is_chosen_before_numba_is_imported(variables, modules, si
     assert (found is not None and found.reason == "simulator-too-late") == late
 
 
+def test_a_machine_that_can_be_used_is_asked_once_and_one_that_cannot_each_time(monkeypatch):
+    asked = []
+    machine = on(monkeypatch, driver=0)
+    monkeypatch.setattr(machine, "driver_version", lambda: asked.append(1) or (0 if len(asked) < 3 else 13000))
+    for _ in range(2):
+        with pytest.raises(BackendUnavailableError, match="no NVIDIA driver"):
+            require()
+    for _ in range(4):
+        require()
+    assert len(asked) == 3
+
+
 def test_the_simulator_needs_nothing_else(monkeypatch):
     on(monkeypatch, variables=ASKED, missing=("cupy", "numba_cuda", "nvvm"), numpy=(3, 0), driver=0)
     require()

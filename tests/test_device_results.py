@@ -143,6 +143,21 @@ def test_a_result_that_does_not_fit_says_how_large_it_is(monkeypatch):
         ito.simulate(TWO, [0.5], 7, n_replicas=2, seed=1, backend="cuda")
 
 
+def test_an_anchored_run_that_does_not_fit_is_no_error_of_the_library(monkeypatch):
+    """Its two runs fit, and both together do not."""
+    whole = np.concatenate
+
+    def exhausted(arrays, axis=0):
+        if axis == 1 and arrays[0].ndim == 3:
+            raise OutOfMemoryError
+        return whole(arrays, axis=axis)
+
+    monkeypatch.setattr(backend.xp, "concatenate", exhausted)
+    how: dict = {"order": ito.Window(start=3), "save_steps": [1, 4, 7], "n_replicas": 2}
+    with pytest.raises(ito.InvalidInputError, match=r"the result takes .* \(2 replicas × 3 saved steps × 1 numbers\)"):
+        ito.simulate(TWO, [0.5], 7, seed=1, backend="cuda", **how)
+
+
 def test_data_that_do_not_fit_are_named(monkeypatch):
     def exhausted(problem):
         raise OutOfMemoryError

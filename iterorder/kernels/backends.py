@@ -39,6 +39,10 @@ class Backend(Protocol):
         """The backward iterate of replica r after lengths[r] steps, shape (replicas, dim), NaN where not finite."""
         ...
 
+    def joined(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """States saved by two runs of the same replicas, those of the first run first."""
+        ...
+
 
 def as_backend(name) -> str:
     """The name of a backend that can be used here; a `BackendUnavailableError` says why another cannot."""

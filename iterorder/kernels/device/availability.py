@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import os
 import sys
+from functools import cache
 from typing import Any, NamedTuple
 
 from iterorder.errors import BackendUnavailableError
@@ -138,6 +139,12 @@ def driver_and_devices() -> tuple[str | None, list[Device]]:
 
 def require() -> None:
     """Raise a `BackendUnavailableError` where ``backend="cuda"`` cannot be had, and otherwise do nothing."""
+    _require(MACHINE, os.getpid())
+
+
+@cache
+def _require(machine: Machine, process: int) -> None:
+    """A machine is asked until nothing is in the way, and then no more: a fork is another process."""
     found = obstacle()
     if found is not None:
         raise BackendUnavailableError(f"backend is 'cuda': {found.message}: {found.remedy}", found.reason)

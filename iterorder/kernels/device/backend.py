@@ -63,6 +63,14 @@ class Cuda:
         method = lambda run, report: run.backward_to(lengths[run.part], report)  # noqa: E731
         return self._run(last, method, 1, report).states[:, 0]
 
+    def joined(self, first: Any, second: Any) -> Any:
+        """In memory of its own, for which both are kept."""
+        try:
+            return xp.concatenate([first, second], axis=1)
+        except arrays.OutOfMemory as error:
+            n, dim = first.shape[::2]
+            raise _no_room(n, first.shape[1] + second.shape[1], dim, first.dtype.itemsize) from error
+
     def _run(self, problem: Problem, method: Callable, rows: int, report: Report | None, states: int = 0) -> Out:
         """A method for some replicas at a time, with `rows` rows for each and `states` more; results in one place."""
         total = len(problem.x0)
@@ -82,16 +90,19 @@ class Cuda:
 
     def _room_for_results(self, problem: Problem) -> Out:
         n, dim = problem.x0.shape
-        shape, kind = (n, len(problem.saves), dim), problem.x0.dtype
+        saved, kind = len(problem.saves), problem.x0.dtype
         try:
-            return Out(xp.empty(shape, kind), xp.full(n, -1, np.int64))
+            return Out(xp.empty((n, saved, dim), kind), xp.full(n, -1, np.int64))
         except arrays.OutOfMemory as error:
-            needed = kind.itemsize * n * len(problem.saves) * dim + 8 * n
-            raise InvalidInputError(
-                f"the result takes {shown_bytes(needed)} ({n} replicas × {len(problem.saves)} saved steps × {dim} "
-                f"numbers), and {shown_bytes(arrays.free_bytes())} of the GPU's memory are free: lower n_replicas, or "
-                "give fewer save_steps"
-            ) from error
+            raise _no_room(n, saved, dim, kind.itemsize) from error
+
+
+def _no_room(n: int, saved: int, dim: int, number: int) -> InvalidInputError:
+    needed = number * n * saved * dim + 8 * n
+    return InvalidInputError(
+        f"the result takes {shown_bytes(needed)} ({n} replicas × {saved} saved steps × {dim} numbers), and "
+        f"{shown_bytes(arrays.free_bytes())} of the GPU's memory are free: lower n_replicas, or give fewer save_steps"
+    )
 
 
 def _packed(problem: Problem) -> Packed:
