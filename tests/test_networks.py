@@ -402,7 +402,10 @@ def test_a_run_whose_time_is_over_returns_what_there_is(tmp_path, monkeypatch):
     assert part.done.any()
     assert not part.done.all()
     assert (np.isfinite(part.observables["loss"]) == part.done).all()
+    kept = ito.networks.TrainingRun.load(tmp_path / "result.npz")
+    np.testing.assert_array_equal(kept.observables["loss"], part.observables["loss"])
     whole = run(of, "backward", folder=tmp_path)
+    assert ito.networks.TrainingRun.load(tmp_path / "result.npz").complete
     assert whole.complete
     assert (part.observables["loss"][part.done] == whole.observables["loss"][part.done]).all()
     assert "done" in repr(part)

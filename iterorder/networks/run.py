@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SCHEMA = "iterorder.training/1"
+#: The file of a run in its folder.
+RESULT = "result.npz"
 
 
 @dataclass(frozen=True, eq=False)

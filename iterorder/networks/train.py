@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 import numpy as np
@@ -12,7 +13,7 @@ from iterorder.networks.blas import one_blas_thread
 from iterorder.networks.coupling import forecast
 from iterorder.networks.folder import Folder
 from iterorder.networks.plan import Unit, gradients_of
-from iterorder.networks.run import TrainingRun
+from iterorder.networks.run import RESULT, TrainingRun
 from iterorder.networks.training_request import Request, check_memory, checked
 from iterorder.networks.walk import Found
 from iterorder.networks.work import computed
@@ -69,7 +70,7 @@ def train(
         Bytes that the run may take; by default those of the machine.
     folder : path-like, optional
         Where finished pieces are kept. The same call with the same folder goes on where it was interrupted, with
-        the same bits.
+        the same bits. ``result.npz`` in it is the run so far, without states (`TrainingRun.load`).
     max_seconds : float, optional
         Stop after so long and return what there is, a coarse run before a fine one (`TrainingRun.done`).
     progress : bool or function
@@ -133,7 +134,10 @@ def train(
         if limit is not None:
             limit = max(0.0, limit - (time.monotonic() - begun))
         found = computed(request, where, limit, progress)
-    return _assembled(request, found, told)
+    run = _assembled(request, found, told)
+    if where is not None:
+        dataclasses.replace(run, states=None).save(where.path / RESULT)
+    return run
 
 
 def _forecast(request: Request, where: Folder | None) -> str:
