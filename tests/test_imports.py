@@ -44,6 +44,7 @@ LAYERS = (
     ("wasserstein", "theory", "convergence", "stationary"),
     ("claims", "gate", "networks", "plotting"),
     ("sweeps",),
+    ("report",),
     ("cli",),
 )
 

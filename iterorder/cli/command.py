@@ -7,7 +7,7 @@ import os
 import sys
 
 from iterorder._version import __version__
-from iterorder.cli import check, doctor, rates, sweep, train
+from iterorder.cli import check, doctor, rates, report, sweep, train
 from iterorder.cli.output import FAILED, GONE, INTERRUPTED, USAGE
 from iterorder.errors import EngineError, IterorderError
 
@@ -62,4 +62,5 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_to(commands)
     doctor.add_to(commands)
     train.add_to(commands)
+    report.add_to(commands)
     return parser

@@ -1,0 +1,93 @@
+"""Runs of training: the loss and how far neighbours are apart, never one without the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from iterorder.report.document import Code, Part, Picture, Section, Table, Text, drawn
+
+if TYPE_CHECKING:
+    from iterorder.networks.run import TrainingRun
+
+HEADS = (
+    "run",
+    "steps",
+    "gradient steps",
+    "done",
+    "loss, last third",
+    "std over n",
+    "sd between sequences",
+    "median move",
+)
+CAUTION = (
+    "A backward loss curve is smooth because neighbours share their last batches, whether or not the network settles: "
+    "the distance between neighbours and the spread between sequences tell."
+)
+
+
+def training(folder: Path) -> Iterator[Section]:
+    """The runs in a folder, or in folders one below."""
+    from iterorder.networks.run import RESULT, TrainingRun
+
+    files = [folder / RESULT, *sorted(folder.glob(f"*/{RESULT}"), key=_place)]
+    runs = {path.parent.name: TrainingRun.load(path) for path in files if path.is_file()}
+    if not runs:
+        return
+    parts: list[Part] = [Text(CAUTION)]
+    if alone := {name: run for name, run in runs.items() if "loss" in run.observables and run.moves.shape[1] == 1}:
+        parts.append(_picture(alone))
+    parts.append(Table(HEADS, [_row(name, run) for name, run in runs.items()]))
+    parts += [Text(f"{name}, forecast: {run.forecast}.") for name, run in runs.items() if run.forecast]
+    again = _again(folder, next(iter(runs.values())))
+    yield Section("Training", [*parts, *([Code(again)] if again else [])])
+
+
+def _place(path: Path) -> tuple[bool, int, str]:
+    """The runs of one sequence first, and forward before backward, as everywhere."""
+    name = path.parent.name
+    return "-" in name, ("forward" not in name) + ("anchored" in name), name
+
+
+def _picture(runs: dict[str, TrainingRun]) -> Picture:
+    from matplotlib.figure import Figure
+
+    from iterorder.plotting import PAGE, house_style
+
+    with house_style():
+        figure = Figure(figsize=(PAGE, 0.42 * PAGE))
+        for axes, observable in zip(figure.subplots(1, 2), ("loss", "move"), strict=True):
+            for run in runs.values():
+                run.plot(axes, observable=observable)
+            if observable == "move":
+                axes.set_yscale("log")
+            for line, name in zip(axes.lines, runs, strict=False):
+                line.set_label(name)
+            axes.legend()
+        return drawn(figure, "The loss and the distance between neighbouring iterates over the step")
+
+
+def _row(name: str, run: TrainingRun) -> list[object]:
+    late = run.save_steps > 2 * int(run.save_steps[-1]) // 3
+    loss = run.observables["loss"][0][:, late] if "loss" in run.observables else np.full((1, 1), np.nan)
+    moves = run.moves[..., late]
+    share = f"{run.done.mean():.0%}"
+    means = loss.mean(axis=1)
+    between: object = float(means.std(ddof=1)) if len(means) > 1 and np.isfinite(means).all() else ""
+    known = np.isfinite(loss).any()
+    found: list[object] = [float(np.nanmean(loss)), float(np.nanstd(loss, axis=1).mean())] if known else ["", ""]
+    move: object = float(np.nanmedian(moves)) if np.isfinite(moves).any() else ""
+    gradients = int(run.gradients[-1]) * run.moves.shape[0] * run.moves.shape[1]
+    return [name, int(run.save_steps[-1]), gradients, share, *found, between, move]
+
+
+def _again(folder: Path, run: TrainingRun) -> str:
+    """The command of a preset, where the folder is that of one."""
+    from iterorder.networks.settings import preset_names
+
+    name = folder.resolve().name
+    device = "" if run.device == "cpu" else f" --device {run.device}"
+    return f"iterorder train {name}{device} --folder {folder.parent}" if name in preset_names() else ""

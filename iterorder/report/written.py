@@ -1,0 +1,72 @@
+"""`write_report`: the page of a folder, written beside what it tells of."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from iterorder._version import __version__
+from iterorder.errors import InvalidInputError
+from iterorder.files import as_path, whole_file
+from iterorder.report.document import Document, Section
+from iterorder.report.reproduced import claims, figures
+from iterorder.report.sweeps import sweep
+from iterorder.report.training import training
+
+#: The name of the page in its folder.
+PAGE = "report.html"
+#: What looks at a folder, and the sections that each finds there.
+READERS = (claims, sweep, training, figures)
+
+
+def write_report(folder, out=None) -> Path:
+    """Tell what a folder holds in one HTML file that opens without a network.
+
+    Parameters
+    ----------
+    folder : path-like
+        Of a sweep, of runs of training, or ``reports`` of ``make reproduce``.
+    out : path-like, optional
+        The file; ``report.html`` in the folder by default. It is written under another name and renamed.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    InvalidInputError
+        If it holds nothing that is known, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with (folder / "check.json").open("w") as file:
+    ...     _ = file.write('{"seed": 0, "effort": "quick", "rows": []}')
+    >>> write_report(folder).name
+    'report.html'
+    """
+    folder = as_path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no such folder: {folder}")
+    out = folder / PAGE if out is None else as_path(out)
+    page = document(folder).html()
+    with whole_file(out) as file:
+        file.write(page.encode())
+    return out
+
+
+def document(folder: Path) -> Document:
+    """What `write_report` writes."""
+    sections: list[Section] = [section for reader in READERS for section in reader(folder)]
+    if not sections:
+        raise InvalidInputError(
+            f"folder {folder} holds nothing that a report can tell: give that of a sweep (sweep.sqlite), of training "
+            "(result.npz), or the one that make reproduce wrote (check.json)"
+        )
+    when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return Document(folder.resolve().name, f"iterorder {__version__}, report of {when}", sections)

@@ -1,0 +1,222 @@
+"""`iterorder report`: one file, whole, that runs and injects nothing."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from html.parser import HTMLParser
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import iterorder as ito
+from iterorder import cli
+from iterorder.networks import MLP, train
+from iterorder.plotting import save_figure
+from iterorder.report import write_report
+from iterorder.report.document import Code, Document, Folded, Picture, Section, Table, Text, facts
+
+VOID = {"meta", "img"}
+#: What a folder, a parameter or a message may be called.
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+
+
+class Page(HTMLParser):
+    """The tags of a page with their attributes, its text, and whether every tag is closed."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags, self.open, self.words = [], [], []
+        self.feed(path.read_text(encoding="utf-8"))
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.words)
+
+    def of(self, tag) -> list[dict]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def check_harmless(page: Page) -> None:
+    """No script, no handler of an event, nothing from elsewhere; every picture is a PNG with words."""
+    assert not {"script", "iframe", "object", "embed", "link", "form"} & {tag for tag, _ in page.tags}
+    for tag, attributes in page.tags:
+        assert not [name for name in attributes if name.startswith("on")], (tag, attributes)
+        for name in ("src", "href"):
+            assert attributes.get(name, "#").startswith(("#", "data:image/png;base64,")), (tag, attributes)
+    for image in page.of("img"):
+        assert image["alt"]
+        data = base64.b64decode(image["src"].removeprefix("data:image/png;base64,"), validate=True)
+        assert data.startswith(b"\x89PNG")
+    assert "default-src 'none'" in page.of("meta")[1]["content"]
+    assert "url(" not in page.text
+
+
+@pytest.fixture
+def page(tmp_path):
+    def written(folder, out=None) -> Page:
+        found = Page(write_report(folder, out))
+        check_harmless(found)
+        return found
+
+    return written
+
+
+def least_squares(step_size, batch_size):
+    if step_size > 1.0:
+        raise ValueError(HOSTILE)
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(20, 2))
+    return ito.LinearRegressionSGD(features, rng.normal(size=20), step_size, batch_size=batch_size)
+
+
+def test_a_sweep_shows_its_diagrams_ranges_errors_and_where_it_comes_from(tmp_path, page):
+    grid = {"step_size": [0.01, 0.1, 2.0], "batch_size": [1, 4]}
+    sweep = ito.sweep(least_squares, grid, "stability", seed=7, folder=tmp_path / "sw", progress=False)
+    found = page(tmp_path / "sw")
+    assert "4 of 6 cells are done (step_size 3 × batch_size 2), 2 ended with an error." in found.text
+    assert "mean_square_radius over step_size and batch_size" in found.text
+    radius = np.asarray(sweep.to_xarray()["mean_square_radius"])[np.asarray(sweep.done)]
+    for value in (radius.min(), np.median(radius), radius.max()):
+        assert f"{value:.6g}" in found.text
+    assert HOSTILE in found.text
+    assert sweep.provenance["digest"] in found.text
+    assert "the same call of ito.sweep repeats it" in found.text
+
+
+def test_a_sweep_of_a_file_shows_the_file(tmp_path, page):
+    text = (
+        'seed = 3\nfolder = "own"\nmeasure = "stability"\n\n'
+        '[maps]\nfamily = "LinearRegressionSGD"\ndata = "normal"\nn_points = 8\ndim = 2\n\n'
+        "[grid]\nstep_size = [0.1, 0.2]\n"
+    )
+    (tmp_path / "own.toml").write_text(text, encoding="utf-8")
+    assert cli.main(["sweep", str(tmp_path / "own.toml"), "--out", str(tmp_path), "--quiet"]) == cli.OK
+    assert text.strip() in page(tmp_path / "own").text
+
+
+def training(folder, **options):
+    rng = np.random.default_rng(0)
+    model = MLP(rng.normal(size=(40, 3)), rng.integers(0, 2, 40), hidden=(4,), step_size=0.1)
+    folder.mkdir(parents=True)
+    return train(model, batch_size=4, n_steps=30, save_steps="all", seed=1, folder=folder, **options)
+
+
+def test_training_shows_losses_and_moves_and_the_spread_between_sequences(tmp_path, page):
+    runs = {order: training(tmp_path / "net" / order, order=order) for order in ("backward", "forward")}
+    many = training(tmp_path / "net" / "sequences-forward", n_sequences=3)
+    found = page(tmp_path / "net")
+    assert found.text.index("forward 30") < found.text.index("backward 30") < found.text.index("sequences-forward 30")
+    late = runs["forward"].save_steps > 20
+    for run in runs.values():
+        assert f"{run.observables['loss'][0, 0, late].mean():.6g}" in found.text
+        assert f"{np.nanmedian(run.moves[0, 0, late]):.6g}" in found.text
+    assert f"{many.observables['loss'][0][:, late].mean(axis=1).std(ddof=1):.6g}" in found.text
+    assert "neighbours share their last batches" in found.text
+    assert len(found.of("img")) == 1
+
+
+def test_a_run_that_has_just_begun_is_told_as_it_is(tmp_path, page):
+    assert "0%" in page(training_of_no_time(tmp_path / "net")).text
+
+
+def training_of_no_time(folder):
+    training(folder, order="backward", max_seconds=0)
+    return folder
+
+
+ROW = {
+    "claim": "C1",
+    "system": "a system",
+    "quantity": "E|x|",
+    "relation": "=",
+    "predicted": 1.0,
+    "measured": 1.25,
+    "uncertainty": 0.125,
+}
+
+
+def test_claims_that_fail_come_first_and_figures_with_their_parameters(tmp_path, page):
+    from matplotlib.figure import Figure
+
+    rows = [{**ROW, "verdict": "pass"}, {**ROW, "claim": "C2", "verdict": "fail", "system": HOSTILE}]
+    content = {"version": "0.1.0", "seed": 5, "effort": "quick", "level": 1e-4, "rows": rows}
+    (tmp_path / "check.json").write_text(json.dumps(content), encoding="utf-8")
+    figure = Figure()
+    figure.subplots().plot([1, 2])
+    parameters = {"system": {"step_size": 0.3}, HOSTILE: 1}
+    save_figure(figure, tmp_path / "figures", "clouds", parameters=parameters, seed=9, data={"x": [1.0]})
+    found = page(tmp_path)
+    assert found.text.index("C2") < found.text.index("C1")
+    assert found.of("tr").count({"class": "bad"}) == 1
+    assert "1 of 2 rows fail." in found.text
+    assert "iterorder check --effort quick --seed 5" in found.text
+    assert "system: step_size" in found.text
+    assert HOSTILE in found.text
+
+
+def test_names_of_folders_are_shown_and_not_obeyed(tmp_path, page):
+    folder = tmp_path / "<b onclick=x>a & b"
+    folder.mkdir()
+    (folder / "check.json").write_text('{"rows": []}', encoding="utf-8")
+    assert "<b onclick=x>a & b" in page(folder).text
+
+
+def test_what_is_no_report_is_told(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        write_report(tmp_path / "nowhere")
+    (tmp_path / "check.json").write_text("{", encoding="utf-8")
+    with pytest.raises(ito.InvalidInputError, match="holds nothing that a report can tell"):
+        write_report(tmp_path)
+    (tmp_path / "check.json").write_text('{"rows": []}', encoding="utf-8")
+    with pytest.raises(ito.InvalidInputError, match="which is no folder"):
+        write_report(tmp_path, tmp_path / "nowhere" / "x.html")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["check.json"]
+
+
+def test_the_command_writes_where_it_is_told(tmp_path, capsys):
+    (tmp_path / "check.json").write_text('{"rows": []}', encoding="utf-8")
+    out = tmp_path / "theory.html"
+    assert cli.main(["report", str(tmp_path), "--out", str(out)]) == cli.OK
+    assert str(out) in capsys.readouterr().out.replace("\n", "")
+    check_harmless(Page(out))
+    assert cli.main(["report", str(tmp_path / "nowhere")]) == cli.USAGE
+    assert "no such folder" in capsys.readouterr().err
+
+
+def test_every_part_closes_what_it_opens(tmp_path):
+    picture = BytesIO()
+    from matplotlib.figure import Figure
+
+    Figure(figsize=(1, 1)).savefig(picture)
+    parts = [
+        Text(HOSTILE),
+        Code(HOSTILE),
+        Table((HOSTILE, ""), [(HOSTILE, 1.5), (None, True), ("", 10**6)], frozenset({1})),
+        Picture(picture.getvalue(), HOSTILE),
+        Folded(HOSTILE, facts({HOSTILE: HOSTILE, "left out": None, "zero": 0})),
+    ]
+    path = tmp_path / "page.html"
+    sections = [Section(HOSTILE, parts)] * 3
+    path.write_text(Document(HOSTILE, HOSTILE, sections).html(), encoding="utf-8")
+    found = Page(path)
+    check_harmless(found)
+    assert "1,000,000" in found.text
+    assert "left out" not in found.text
+    assert re.search(r"zero\s+0", found.text)
+    assert len(found.of("a")) == len(sections)
