@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from iterorder import files
 from iterorder.cli import output
 from iterorder.errors import BackendUnavailableError, InvalidInputError
+from iterorder.presets import preset_names, preset_path, preset_title
 
 if TYPE_CHECKING:
     from iterorder.sweeps.configuration import Configuration
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """examples:
   iterorder sweep phase.toml --dry-run
+  iterorder sweep paired_reversal --out reports
   iterorder sweep phase.toml --engine dask --workers 8
   iterorder sweep phase.toml --engine dask --scheduler tcp://host:8786
   iterorder sweep status phase
@@ -35,11 +37,14 @@ def add_to(commands) -> None:
         help="measure systems over a grid of parameters, and lose nothing",
         description="Work off the sweep of a TOML file, tell how far one is, or go on with one. A sweep that was "
         "interrupted goes on where it stopped. Exit status 1 when cells have ended with errors.",
-        epilog=EXAMPLES,
+        epilog=f"{EXAMPLES}\npresets:\n{listed_presets()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     sweep.add_argument(
-        "what", nargs="+", metavar="CONFIG.toml | status FOLDER | resume FOLDER", help="what to do, and with what"
+        "what",
+        nargs="+",
+        metavar="CONFIG.toml | PRESET | status FOLDER | resume FOLDER",
+        help="what to do, and with what",
     )
     sweep.add_argument("--out", type=Path, default=Path(), metavar="FOLDER", help="the folder below which a sweep lies")
     sweep.add_argument("--engine", choices=("serial", "processes", "dask"), help="default: that of the file, or serial")
@@ -52,6 +57,12 @@ def add_to(commands) -> None:
     sweep.set_defaults(run=run)
 
 
+def listed_presets() -> str:
+    """A line for each preset: its name and what it is."""
+    width = max(map(len, preset_names()), default=0)
+    return "\n".join(f"  {name:<{width}}  {preset_title(name)}" for name in preset_names())
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Do what was asked; the exit status."""
     output.check_targets(json=arguments.json)
@@ -62,14 +73,20 @@ def run(arguments: argparse.Namespace) -> int:
             return _status(folder, arguments) if word == "status" else _resume(folder, arguments)
         if rest:
             raise InvalidInputError(
-                f"sweep has the words {' '.join(map(repr, arguments.what))}: give CONFIG.toml, status FOLDER or "
-                "resume FOLDER"
+                f"sweep has the words {' '.join(map(repr, arguments.what))}: give CONFIG.toml, a preset, status FOLDER "
+                "or resume FOLDER"
             )
-        return _work(Path(word), arguments)
+        return _work(_file_of(word), arguments)
     except FileNotFoundError as error:
         if error.filename is not None:
             raise InvalidInputError(f"no such file: {error.filename}; give the TOML file of a sweep") from None
         raise InvalidInputError(str(error)) from None
+
+
+def _file_of(word: str) -> Path:
+    """A file of one's own, or that of a preset; a name without .toml that is neither is told the presets."""
+    path = Path(word)
+    return path if path.suffix == ".toml" or path.is_file() else preset_path(word)
 
 
 def _work(path: Path, arguments: argparse.Namespace) -> int:

@@ -24,6 +24,7 @@ from iterorder.maps import (
     gallery,
 )
 from iterorder.maps.descent import SGDMaps
+from iterorder.neighbours import SYSTEMS
 from iterorder.validation import as_float, as_int
 
 FAMILIES: Mapping[str, Callable[..., RandomMaps]] = MappingProxyType(
@@ -49,6 +50,7 @@ FAMILIES: Mapping[str, Callable[..., RandomMaps]] = MappingProxyType(
                 "double_well",
             )
         },
+        **{f"neighbours.{name}": made for name, made in SYSTEMS.items()},
     }
 )
 #: Families whose items are rows of a data set.
