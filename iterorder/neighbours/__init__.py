@@ -10,11 +10,19 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from iterorder.maps import RandomMaps
-from iterorder.neighbours import paired_reversal
+from iterorder.neighbours import federated, gossip, memory, paired_reversal, zeroth_order
 from iterorder.neighbours.notes import Entry
 
 #: Systems by their names, to which a configuration puts ``neighbours.``.
-SYSTEMS: Mapping[str, Callable[..., RandomMaps]] = MappingProxyType({})
+SYSTEMS: Mapping[str, Callable[..., RandomMaps]] = MappingProxyType(
+    {
+        "gossip": gossip.gossip,
+        "local_steps": federated.local_steps,
+        "stale_gradients": federated.stale_gradients,
+        "zeroth_order": zeroth_order.zeroth_order,
+        "compressed": memory.compressed,
+    }
+)
 #: Measures by their names: the function, and for each number what it is, its units and dimensions.
 MEASURES: Mapping[str, Entry] = MappingProxyType({"order_sensitivity": paired_reversal.MEASURE})
 
