@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from iterorder.maps import RandomMaps
-from iterorder.neighbours import federated, gossip, memory, paired_reversal, zeroth_order
+from iterorder.neighbours import error_feedback, federated, gossip, paired_reversal, second_moments, zeroth_order
 from iterorder.neighbours.notes import Entry
 
 #: Systems by their names, to which a configuration puts ``neighbours.``.
@@ -20,10 +20,12 @@ SYSTEMS: Mapping[str, Callable[..., RandomMaps]] = MappingProxyType(
         "local_steps": federated.local_steps,
         "stale_gradients": federated.stale_gradients,
         "zeroth_order": zeroth_order.zeroth_order,
-        "compressed": memory.compressed,
+        "compressed": error_feedback.compressed,
     }
 )
 #: Measures by their names: the function, and for each number what it is, its units and dimensions.
-MEASURES: Mapping[str, Entry] = MappingProxyType({"order_sensitivity": paired_reversal.MEASURE})
+MEASURES: Mapping[str, Entry] = MappingProxyType(
+    {"order_sensitivity": paired_reversal.MEASURE, "second_moments": second_moments.MEASURE}
+)
 
 __all__ = ["MEASURES", "SYSTEMS"]

@@ -1,10 +1,6 @@
-"""Memory as extra state: momentum, and what a compressor leaves of a gradient.
+"""Error feedback: what a compressor leaves of a gradient is kept and sent later.
 
-**Momentum.** On the loss ½λx² the step v ← βv − hλx, x ← x + v has the matrix [[1 − hλ, β], [−hλ, β]] on (x, v). Its
-eigenvalues solve z² − (1 + β − hλ)z + β = 0: a complex pair of modulus √β where (1 − √β)² ≤ hλ ≤ (1 + √β)², real ones
-outside. It is stable iff 0 < hλ < 2(1 + β), and at fixed hλ ≤ 1 the rate is best with β = (1 − √(hλ))².
-
-**Error feedback.** Item i is sent through a linear compressor C_i, and what was not sent is kept:
+Item i is sent through a linear compressor C_i, and what was not sent is kept:
 
     p = h H_i(x − m_i) + e,        x ← x − C_i p,        e ← p − C_i p.
 
@@ -18,8 +14,6 @@ The virtual iterate is the usual argument on error feedback; these lines derive 
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from iterorder.maps import AffineMaps
@@ -27,31 +21,6 @@ from iterorder.neighbours.federated import clients
 from iterorder.validation import as_choice, as_float
 
 MEMORIES = ("none", "error-feedback")
-
-
-def momentum_matrix(step: float, momentum: float) -> np.ndarray:
-    """The step on (x, v) for the product `step` of step size and curvature, shape (2, 2)."""
-    return np.array([[1.0 - step, momentum], [-step, momentum]])
-
-
-def momentum_radius(step: float, momentum: float) -> float:
-    """Its spectral radius.
-
-    Examples
-    --------
-    >>> momentum_radius(0.25, 0.25)
-    0.5
-    """
-    trace = 1.0 + momentum - step
-    discriminant = trace**2 - 4.0 * momentum
-    if discriminant <= 0.0:
-        return math.sqrt(momentum)
-    return 0.5 * (abs(trace) + math.sqrt(discriminant))
-
-
-def best_momentum(step: float) -> float:
-    """The momentum with the least radius for a product of step size and curvature up to 1: (1 − √step)²."""
-    return (1.0 - math.sqrt(step)) ** 2
 
 
 def compressors() -> np.ndarray:
@@ -72,14 +41,14 @@ def compressed(*, step_size: float = 0.1, memory: str = "error-feedback", spread
     ----------
     step_size : float > 0
     memory : {"none", "error-feedback"}
-        With error feedback the state is (x, e), shape (4,); without x alone, shape (2,).
+        The state is (x, e), shape (4,); without memory what is not sent is lost, and e is zero.
     spread : float ≥ 0
         How much the clients' curvatures differ.
 
     Examples
     --------
     >>> compressed(memory="none").dim, compressed().dim
-    (2, 4)
+    (4, 4)
     """
     step_size = as_float("step_size", step_size, low=0.0, strict=True)
     memory = as_choice("memory", memory, MEMORIES)
@@ -87,8 +56,9 @@ def compressed(*, step_size: float = 0.1, memory: str = "error-feedback", spread
     sent, slopes = compressors(), step_size * curvatures
     pull = np.einsum("cij,cj->ci", slopes, minimizers)
     if memory == "none":
-        return AffineMaps(np.eye(2) - sent @ slopes, np.einsum("cij,cj->ci", sent, pull))
-    left = np.eye(2) - sent
-    matrices = np.block([[np.eye(2) - sent @ slopes, -sent], [left @ slopes, left]])
+        left, spent = np.zeros_like(sent), np.zeros_like(sent)
+    else:
+        left, spent = np.eye(2) - sent, sent
+    matrices = np.block([[np.eye(2) - sent @ slopes, -spent], [left @ slopes, left]])
     offsets = np.concatenate([np.einsum("cij,cj->ci", sent, pull), -np.einsum("cij,cj->ci", left, pull)], axis=1)
     return AffineMaps(matrices, offsets)
