@@ -10,12 +10,18 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from iterorder.maps import RandomMaps
-from iterorder.neighbours import paired_reversal
+from iterorder.neighbours import deep_linear, paired_reversal, temperature
 from iterorder.neighbours.notes import Entry
 
 #: Systems by their names, to which a configuration puts ``neighbours.``.
-SYSTEMS: Mapping[str, Callable[..., RandomMaps]] = MappingProxyType({})
+SYSTEMS: Mapping[str, Callable[..., RandomMaps]] = MappingProxyType({"deep_linear": deep_linear.deep_linear})
 #: Measures by their names: the function, and for each number what it is, its units and dimensions.
-MEASURES: Mapping[str, Entry] = MappingProxyType({"order_sensitivity": paired_reversal.MEASURE})
+MEASURES: Mapping[str, Entry] = MappingProxyType(
+    {
+        "flow_gap": deep_linear.MEASURE,
+        "order_sensitivity": paired_reversal.MEASURE,
+        "temperature_collapse": temperature.MEASURE,
+    }
+)
 
 __all__ = ["MEASURES", "SYSTEMS"]
