@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from iterorder.maps import RandomMaps
-from iterorder.neighbours import deep_linear, paired_reversal, temperature
+from iterorder.neighbours import deep_linear, linear_decay, paired_reversal, temperature
 from iterorder.neighbours.notes import Entry
 
 #: Systems by their names, to which a configuration puts ``neighbours.``.
@@ -20,6 +20,7 @@ MEASURES: Mapping[str, Entry] = MappingProxyType(
     {
         "flow_gap": deep_linear.MEASURE,
         "order_sensitivity": paired_reversal.MEASURE,
+        "schedule_risk": linear_decay.MEASURE,
         "temperature_collapse": temperature.MEASURE,
     }
 )
