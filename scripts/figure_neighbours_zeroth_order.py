@@ -21,7 +21,7 @@ from iterorder.progress import Report
 
 NAME = "zeroth_order"
 COLORS = ("floor", "forward", "anchored", "decay", "backward")
-CONDITIONS = {1.0: "forward", 30.0: "backward"}
+CONDITIONS = {1.0: ("forward", "equal curvatures"), 30.0: ("backward", "curvatures from 1 to 1/30")}
 
 
 def boundaries(dims: np.ndarray, condition: float) -> np.ndarray:
@@ -43,7 +43,7 @@ def draw(effort: str, folder: str | Path, *, report: Report | None = None) -> li
     with house_style():
         figure = Figure(figsize=(PAGE, 2.9))
         left, right = figure.subplots(1, 2)
-        for condition, name in CONDITIONS.items():
+        for condition, (name, label) in CONDITIONS.items():
             data[f"boundary_{condition:g}"] = boundaries(dims, condition)
             exact = [zeroth.boundary(zeroth.eigenvalues(int(d), condition)) for d in dims]
             left.loglog(dims, exact, color=ORDER_COLORS[name])
@@ -53,7 +53,7 @@ def draw(effort: str, folder: str | Path, *, report: Report | None = None) -> li
                 "o",
                 color=ORDER_COLORS[name],
                 ms=4.0,
-                label=f"curvatures from 1 to {'1' if condition == 1 else '1/30'}",
+                label=label,
             )
         left.axhline(2.0, color=ORDER_COLORS["theory"], ls="--", lw=1.0, label="gradient descent")
         left.set(xlabel="dimension $d$", ylabel="largest stable step size $h$")

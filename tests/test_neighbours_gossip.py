@@ -71,6 +71,8 @@ def test_the_almost_sure_rate_stays_below_the_gap(graph):
     # Jensen: 2γ ≤ log ρ(E[W⊗W]) ≤ log of the second eigenvalue of E[WᵀW]; four standard errors for the estimate.
     assert 2 * (rate.value - 4 * rate.standard_error) <= math.log(radius)
     assert radius <= gossip.bound(graph, 5, 0.4) * (1 + 5**4 * EPS)
+    # No mean square shrinks faster than the square of the mean.
+    assert radius >= (1 - 0.4 * gossip.spectral_gap(graph, 5) / len(gossip.edges(graph, 5))) ** 2 - 5**4 * EPS
     # A wrong target: the rate of the mean, which is no bound of γ from below either.
     mean = math.log(1 - 0.4 * gossip.spectral_gap(graph, 5) / len(gossip.edges(graph, 5)))
     assert abs(rate.value - mean) > 4 * rate.standard_error
