@@ -55,7 +55,7 @@ from iterorder.wasserstein import (
 )
 
 if TYPE_CHECKING:
-    from iterorder import networks
+    from iterorder import networks, plot
     from iterorder.claims import ClaimRow, ClaimTable, check_theory
     from iterorder.convergence import CouplingDistance, Diagnosis, Rate, coupling_distance, diagnose, fit_rate
     from iterorder.cost import Cost, estimate_cost
@@ -113,6 +113,7 @@ __all__ = [
     "minimizer",
     "networks",
     "open_sweep",
+    "plot",
     "simulate",
     "small_step_covariance",
     "stability_boundary",
@@ -129,6 +130,7 @@ __all__ = [
 # Half of the package, which a simulation does without: imported when it is first asked for.
 _LATER = {
     "networks": "networks",
+    "plot": "plot",
     **dict.fromkeys(("StationarySample", "stationary_sample"), "stationary"),
     **dict.fromkeys(("BackendInfo", "backend_info"), "installation"),
     **dict.fromkeys(("Cost", "estimate_cost"), "cost"),

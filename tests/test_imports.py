@@ -25,6 +25,7 @@ LAYERS = (
         "estimate",
         "files",
         "resources",
+        "drawn",
     ),
     ("log", "lengths", "chunks"),
     ("forms", "progress"),
@@ -43,7 +44,7 @@ LAYERS = (
     ),
     ("wasserstein", "theory", "convergence", "stationary"),
     ("claims", "gate", "networks", "plotting"),
-    ("sweeps",),
+    ("sweeps", "plot"),
     ("report",),
     ("cli",),
 )

@@ -20,7 +20,7 @@ def add_to(commands) -> None:
         "report",
         help="tell what a folder holds in one HTML file",
         description="Write one HTML file, which opens without a network, with the figures, tables, parameters, "
-        "versions and the command to repeat it: of a sweep, of runs of training, or of what "
+        "versions and the command to repeat it: of a sweep, of runs of training, of saved trajectories, or of what "
         "make reproduce left in reports.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
