@@ -72,11 +72,12 @@ def main(argv=None) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     """The command with as many threads and words as were asked for."""
-    if arguments.quiet and arguments.verbose:
+    quiet, verbose = (getattr(arguments, name, False) for name in ("quiet", "verbose"))
+    if quiet and verbose:
         print("iterorder: --quiet is given beside --verbose: give one of them", file=sys.stderr)
         return USAGE
-    level = log.QUIET if arguments.quiet else log.VERBOSE if arguments.verbose else log.USUAL
-    with log.speaking(level), resources.limited_to(arguments.threads):
+    level = log.QUIET if quiet else log.VERBOSE if verbose else log.USUAL
+    with log.speaking(level), resources.limited_to(getattr(arguments, "threads", None)):
         start = time.perf_counter()
         log.detail(f"version {__version__}, {resources.threads()} threads, {resources.memory() / 1e9:.1f} GB")
         status = arguments.run(arguments)
