@@ -121,6 +121,19 @@ def test_an_estimate_grows_with_the_samples_alone(monkeypatch):
     assert estimate_sample_cost(ito.gallery.sierpinski(), 10, seed=0).seconds == pytest.approx(1.02, rel=1e-9)
 
 
+def test_an_interruption_while_writing_leaves_the_old_file(folder, monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    Path("a.npz").write_text("old")
+    monkeypatch.setattr(np, "savez", interrupted)
+    before = set(folder.iterdir())
+    assert cli.main([*AR1, "--out", "a.npz"]) == cli.INTERRUPTED
+    assert "interrupted" in capsys.readouterr().err
+    assert set(folder.iterdir()) == before
+    assert Path("a.npz").read_text() == "old"
+
+
 # -------------------------------------------------------------------------------------------------------------- figures
 
 

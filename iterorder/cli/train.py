@@ -113,7 +113,7 @@ def _plan(arguments: argparse.Namespace) -> int:
     from iterorder.networks.cost import estimate_experiment
 
     settings, images, model = _asked(arguments, arguments.seed)
-    stages, size = estimate_experiment(settings, model, images, order=arguments.order)
+    stages, size = estimate_experiment(settings, model, images, order=arguments.order, progress=True)
     seconds = sum(stage.seconds for stage in stages)
     parts = [{"name": stage.name, "gradient_steps": stage.steps, "seconds": stage.seconds} for stage in stages]
     lines = [f"{stage.name}: {stage.steps:,} gradient steps, {spoken(stage.seconds)}" for stage in stages]

@@ -17,9 +17,10 @@ from iterorder.networks.settings import Preset
 from iterorder.networks.train import train
 from iterorder.networks.training_request import checked, memory_of
 from iterorder.orders import BACKWARD, FORWARD, Order, Window
+from iterorder.progress import Progress, reported
 
 #: Seconds of a timed piece, about, and the steps of the first one.
-SAMPLE_SECONDS, FIRST = 0.3, 16
+SAMPLE_SECONDS, FIRST = 0.3, 1
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Stage:
 
 
 def estimate_experiment(
-    preset: Preset, model: StepModel, images: ImageData, *, order: str | None = None
+    preset: Preset, model: StepModel, images: ImageData, *, order: str | None = None, progress: Progress = False
 ) -> tuple[list[Stage], int]:
     """The stages of `experiment` with the same arguments, and the bytes of the largest of them.
 
@@ -58,6 +59,7 @@ def estimate_experiment(
         Those of the preset.
     order : {"forward", "backward", "anchored"}, optional
         This order alone, without control, sequences and baselines.
+    progress : bool or function
     """
     saves = saves_of(preset)
     common = {name: preset.run[name] for name in ("batch_size", "n_steps", "seed")}
@@ -69,14 +71,17 @@ def estimate_experiment(
     ]
     runs += _beside(preset, model, images) if order is None else []
     stages, rates, largest = [], {}, 0
-    for name, of, which, more in runs:
-        request = _request(of, which, {**common, **more})
-        steps = sum(steps_of(unit, which, request.saves) for unit in request.units())
-        key = (id(of), isinstance(which, Window) or which)
-        if key not in rates:
-            rates[key] = _seconds_each(of, which, preset.run, pairs)
-        stages.append(Stage(name, steps, steps * rates[key]))
-        largest = max(largest, sum(memory_of(request)[:3]))
+    with reported(progress, "timing") as report:
+        for done, (name, of, which, more) in enumerate(runs, start=1):
+            request = _request(of, which, {**common, **more})
+            steps = sum(steps_of(unit, which, request.saves) for unit in request.units())
+            key = (id(of), isinstance(which, Window) or which)
+            if key not in rates:
+                rates[key] = _seconds_each(of, which, preset.run, pairs)
+            stages.append(Stage(name, steps, steps * rates[key]))
+            largest = max(largest, sum(memory_of(request)[:3]))
+            if report is not None:
+                report(done / len(runs))
     if order is None and preset.baselines:
         each, stride, n_steps = rates[id(model), FORWARD], preset.baselines["stride"], preset.run["n_steps"]
         decays = int(np.arange(stride, n_steps + 1, stride).sum())
