@@ -10,7 +10,7 @@ import argparse
 import importlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parent
@@ -44,18 +44,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def draw_all(chosen: Sequence[str], effort: str, folder: Path) -> None:
-    """Draw figures one after the other, with a line for each, and progress on standard error while it is drawn."""
+def say(line: str) -> None:
+    """Print a line at once."""
+    print(line, flush=True)
+
+
+def draw_all(
+    chosen: Sequence[str], effort: str, folder: Path, tell: Callable[[str], object] = say
+) -> dict[str, list[Path]]:
+    """Draw figures one after the other, with a line for each, and progress on standard error while it is drawn.
+
+    Returns the files by the names of the figures.
+    """
+    drawn_files: dict[str, list[Path]] = {}
     width, begin = max(map(len, chosen)), time.perf_counter()
     for number, name in enumerate(chosen, 1):
         start, place = time.perf_counter(), f"[{number}/{len(chosen)}]"
         files = drawn(importlib.import_module(PREFIX + name).draw, f"{place} {name}", effort, folder)
+        drawn_files[name] = files
         sizes = dict.fromkeys((file.suffix for file in files), 0)  # a script may draw several figures
         for file in files:
             sizes[file.suffix] += file.stat().st_size
         written = ", ".join(f"{suffix[1:]} {size / 1000:.0f} kB" for suffix, size in sizes.items())
-        print(f"{place} {name:<{width}} {time.perf_counter() - start:6.1f} s  ({written})", flush=True)
-    print(f"{len(chosen)} figures in {time.perf_counter() - begin:.1f} s", flush=True)
+        tell(f"{place} {name:<{width}} {time.perf_counter() - start:6.1f} s  ({written})")
+    tell(f"{len(chosen)} figures in {time.perf_counter() - begin:.1f} s")
+    return drawn_files
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     add_options(parser)
     parser.add_argument("--figures", type=Path, default=FIGURES, help="where the figure goes (default: figures/)")
-    parser.set_defaults(folder=FIGURES.parent / RUNS)
+    parser.set_defaults(out=FIGURES.parent / RUNS)
     options = parser.parse_args(arguments)
     try:
         found = trained(options)
