@@ -25,6 +25,7 @@ SLOW_MODULES = {"numba", "llvmlite", "scipy", "matplotlib", "sklearn", "ot", "ri
 TARGETS = (
     "help",
     "reproduce",
+    "figures",
     "test",
     "test-faults",
     "lint",

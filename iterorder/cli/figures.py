@@ -17,6 +17,8 @@ from iterorder.validation import did_you_mean
 #: The scripts lie beside the package in a clone of the repository, and are not installed with it.
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 ENTRY = "make_figures"
+#: As `make reproduce`, which leaves the files of the repository alone.
+FOLDER = Path("reports/figures")
 EXAMPLES = (
     "iterorder figures --list",
     "iterorder figures one_path --effort quick --out drawn",
@@ -38,9 +40,7 @@ def add_to(commands) -> None:
     )
     parser.add_argument("names", nargs="*", metavar="FIGURE", help="figures to draw; default: all")
     parser.add_argument("--list", action="store_true", help="print the names of the figures and stop")
-    add_out(
-        parser, "the folder of the files; default: figures", metavar="FOLDER", default=Path("figures"), old=["--folder"]
-    )
+    add_out(parser, f"the folder of the files; default: {FOLDER}", metavar="FOLDER", default=FOLDER, old=["--folder"])
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
             )
     arguments.out.mkdir(parents=True, exist_ok=True)
     chosen = list(dict.fromkeys(arguments.names)) or known
-    written = scripts.draw_all(chosen, arguments.effort, arguments.out, tell=output.teller(arguments))
+    written = scripts.draw_all(dict.fromkeys(chosen, arguments.effort), arguments.out, tell=output.teller(arguments))
     content = {"effort": arguments.effort, "files": {name: list(files) for name, files in written.items()}}
     output.deliver(arguments, content, lambda: None)
     return output.OK
