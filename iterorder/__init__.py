@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from iterorder.claims import ClaimRow, ClaimTable, check_theory
     from iterorder.convergence import CouplingDistance, Diagnosis, Rate, coupling_distance, diagnose, fit_rate
     from iterorder.cost import Cost, estimate_cost
+    from iterorder.dimensions import dimension, lyapunov_dimension
     from iterorder.installation import BackendInfo, backend_info
     from iterorder.stationary import StationarySample, stationary_sample
     from iterorder.sweeps import Sweep, open_sweep, sweep
@@ -102,6 +103,7 @@ __all__ = [
     "check_theory",
     "coupling_distance",
     "diagnose",
+    "dimension",
     "ergodic_intervals",
     "estimate_cost",
     "estimate_lipschitz",
@@ -110,6 +112,7 @@ __all__ = [
     "lie_bracket",
     "load",
     "losses",
+    "lyapunov_dimension",
     "minimizer",
     "networks",
     "open_sweep",
@@ -132,6 +135,7 @@ _LATER = {
     "networks": "networks",
     "plot": "plot",
     **dict.fromkeys(("StationarySample", "stationary_sample"), "stationary"),
+    **dict.fromkeys(("dimension", "lyapunov_dimension"), "dimensions"),
     **dict.fromkeys(("BackendInfo", "backend_info"), "installation"),
     **dict.fromkeys(("Cost", "estimate_cost"), "cost"),
     **dict.fromkeys(("Sweep", "open_sweep", "sweep"), "sweeps"),

@@ -43,6 +43,7 @@ LAYERS = (
         "installation",
     ),
     ("wasserstein", "theory", "convergence", "stationary"),
+    ("dimensions",),
     ("claims", "gate", "networks", "plotting"),
     ("sweeps", "plot"),
     ("report",),
