@@ -29,11 +29,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pictures and MathJax to the site."""
     from mkdocs.structure.files import File
 
-    where = {"dest_dir": config.site_dir, "use_directory_urls": config.use_directory_urls}
-    for picture in sorted(FIGURES.glob("*.png")):
-        files.append(File(f"figures/{picture.name}", src_dir=str(FIGURES.parent), **where))
-    script = mathjax()
-    files.append(File.generated(config, f"javascripts/{script.name}", abs_src_path=str(script)))
+    for path in (*sorted(FIGURES.glob("*.png")), mathjax()):
+        folder = "javascripts" if path.suffix == ".js" else "figures"
+        files.append(File.generated(config, f"{folder}/{path.name}", abs_src_path=str(path)))
     return files
 
 
