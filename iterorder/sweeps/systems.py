@@ -24,6 +24,7 @@ from iterorder.maps import (
     gallery,
 )
 from iterorder.maps.descent import SGDMaps
+from iterorder.sweeps.training import network
 from iterorder.validation import as_float, as_int, did_you_mean
 
 FAMILIES: Mapping[str, Callable[..., RandomMaps]] = MappingProxyType(
@@ -51,6 +52,8 @@ FAMILIES: Mapping[str, Callable[..., RandomMaps]] = MappingProxyType(
         },
     }
 )
+#: What a sweep can be of: random maps, and networks, which are trained by the measure `training` alone.
+SYSTEMS: Mapping[str, Callable[..., Any]] = MappingProxyType({**FAMILIES, "network": network})
 #: Families whose items are rows of a data set.
 OF_ROWS = ("LinearModelSGD", "LinearRegressionSGD", "LogisticRegressionSGD")
 DATA_ARGUMENTS = ("features", "targets", "labels")
@@ -60,13 +63,13 @@ OF_NORMAL = ("n_points", "dim", "noise_std", "condition", "data_seed")
 DATA = ("breast_cancer", "diabetes", "normal")
 
 
-def make_system(family: str, **parameters) -> RandomMaps:
+def make_system(family: str, **parameters) -> Any:
     """The maps of a family by its name.
 
     Parameters
     ----------
     family : str
-        A key of `FAMILIES`: a family of the library, or a gallery system such as "gallery.ar1".
+        A key of `SYSTEMS`: a family of the library, a gallery system such as "gallery.ar1", or "network".
     **parameters
         Arguments of the family; ``data`` instead of features and targets, with the options of the data set; and those
         of `Optimizer`, around SGD.
@@ -87,7 +90,7 @@ def make_system(family: str, **parameters) -> RandomMaps:
     return made(family, rows, given)
 
 
-def made(family: str, rows: tuple[np.ndarray, np.ndarray] | None, parameters: Mapping[str, Any]) -> RandomMaps:
+def made(family: str, rows: tuple[np.ndarray, np.ndarray] | None, parameters: Mapping[str, Any]) -> Any:
     """The maps of a family from checked names; those `OF_ROWS` take features (n, d) and targets (n,)."""
     given = dict(parameters)
     outer = {name: given.pop(name) for name in OPTIMIZER if name in given}
@@ -96,7 +99,7 @@ def made(family: str, rows: tuple[np.ndarray, np.ndarray] | None, parameters: Ma
         if family == "LogisticRegressionSGD":
             given["labels"] = np.where(given.pop("targets") > 0, 1.0, -1.0)
     try:
-        maps = FAMILIES[family](**given)
+        maps = SYSTEMS[family](**given)
     except TypeError as error:
         raise InvalidInputError(f"{family} cannot be made: {error}") from None
     if outer:
@@ -115,19 +118,19 @@ def needed_by(family: str) -> tuple[str, ...]:
 
 def names_of(family: str) -> frozenset[str]:
     """The parameters that a family takes in a configuration."""
-    names = set(inspect.signature(FAMILIES[family]).parameters)
+    names = set(inspect.signature(SYSTEMS[family]).parameters)
     if family in OF_ROWS:
         names -= set(DATA_ARGUMENTS)
         names |= {"data", *OF_NORMAL}
-    if isinstance(FAMILIES[family], type) and issubclass(FAMILIES[family], SGDMaps):  # type: ignore[arg-type]
+    if isinstance(SYSTEMS[family], type) and issubclass(SYSTEMS[family], SGDMaps):  # type: ignore[arg-type]
         names |= set(OPTIMIZER)
     return frozenset(names)
 
 
 def _check(family, names) -> None:
-    if family not in FAMILIES:
-        meant = did_you_mean(family, FAMILIES)
-        raise InvalidInputError(f"family is {family!r}: give one of {', '.join(FAMILIES)}{meant}")
+    if family not in SYSTEMS:
+        meant = did_you_mean(family, SYSTEMS)
+        raise InvalidInputError(f"family is {family!r}: give one of {', '.join(SYSTEMS)}{meant}")
     known = names_of(family)
     for name in names:
         if name not in known:
