@@ -16,18 +16,21 @@ export MPLBACKEND = Agg
 .DELETE_ON_ERROR:
 # Two targets at once would install into one environment at once.
 .NOTPARALLEL:
-.PHONY: help reproduce test test-faults lint format docs benchmark machine-code test-gpu benchmark-gpu clean
+.PHONY: help reproduce figures test test-faults lint format docs benchmark machine-code test-gpu benchmark-gpu clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s  %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo "Variables: EFFORT=full (reproduce), ARGS='...' (passed to pytest and to the benchmarks), PYTHON, VENV"
+	@echo "Variables: EFFORT=full (reproduce), ARGS='...' (passed to pytest, figures and the benchmarks), PYTHON, VENV"
 
-reproduce: $(VENV)/installed-reproduce.stamp ## check the theory and draw the figures; EFFORT=full for the long form
+reproduce: $(VENV)/installed-reproduce.stamp ## check the theory and draw the figures, all into reports/; EFFORT=full for the long form
 	mkdir -p reports
 	@# A claim that fails must not keep the figures from being drawn: its status comes last.
 	$(BIN)/iterorder check --effort $(EFFORT) --json reports/check.json; checked=$$?; \
 	    $(BIN)/python scripts/make_figures.py --effort $(EFFORT) && exit $$checked
+
+figures: $(VENV)/installed-reproduce.stamp ## draw those of figures/ again, as they were drawn; ARGS="clouds risk" for some
+	$(BIN)/python scripts/make_figures.py --committed $(ARGS)
 
 test: $(VENV)/installed-test.stamp ## run the tests; ARGS="-k noise -x" is passed to pytest
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)

@@ -1,97 +1,130 @@
-"""The figure of a benchmark report."""
+"""The figure of a benchmark report: dots with what the rounds spread over, as speeds have no zero to start from."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
 from measure import LIBRARY
 
-from iterorder.plotting import house_style, panel_title, save_figure
+from iterorder.plotting import PAGE, house_style, panel_title, save_figure
+
+#: Where it goes unless it is to be committed: scripts/update_readme.py gives figures/.
+REPORTS = Path(__file__).resolve().parents[1] / "reports" / "figures"
+#: Marker and place in the colour map of each peer; the library is black.
+PEERS = {
+    "C limit": ("|", 0.0),
+    "C, same bits": ("s", 0.25),
+    "JAX tuned": ("^", 0.5),
+    "JAX plain": ("v", 0.65),
+    "NumPy": ("x", 0.85),
+    "compiled loop": ("o", 0.0),
+    "own kernels, each n": ("^", 0.45),
+    "exact sweep": ("s", 0.8),
+}
 
 
-def draw(report: dict, folder: str = "figures") -> None:
+def numbers(report: dict) -> dict[str, object]:
+    """What is plotted: medians with the least and the largest of the rounds."""
+    return {
+        "forward": {row["work"]: row["speeds"] for row in report["forward"]},
+        "backward": {row["work"].removeprefix("backward, "): row["ratios"] for row in report["backward"]},
+        "grid": report["scaling"]["grid"],
+        "lengths": {key: [row[key] for row in report["scaling"]["lengths"]] for key in report["scaling"]["lengths"][0]},
+    }
+
+
+def draw(report: dict, folder: str | Path = REPORTS) -> list[Path]:
     """Speeds beside the peers, the grid of replicas and dimensions, backward ratios, and time and memory over steps."""
-    import matplotlib.pyplot as plt
-
+    parameters = {key: report[key] for key in ("machine", "rounds", "packages")}
+    data = numbers(report)
     with house_style():
-        figure, axes = plt.subplots(2, 2, figsize=(10, 7.6), layout="constrained")
-        _forward(axes[0, 0], report["forward"])
-        _grid(figure, axes[0, 1], report["scaling"]["grid"])
-        _backward(axes[1, 0], report["backward"])
-        _lengths(axes[1, 1], report["scaling"]["lengths"])
-        parameters = {key: report[key] for key in ("machine", "rounds", "packages")}
-        data = {
-            "forward": {r["work"]: {name: s["median"] for name, s in r["speeds"].items()} for r in report["forward"]},
-            "backward": {r["work"]: r["ratios"] for r in report["backward"]},
-            "grid": report["scaling"]["grid"],
-            "lengths": _columns(report["scaling"]["lengths"]),
-        }
-        save_figure(figure, folder, "benchmark", parameters=parameters, seed=0, data=data)
-        plt.close(figure)
+        figure = figure_of(data, report["rounds"])
+        return save_figure(figure, folder, "benchmark", parameters=parameters, seed=0, data=data)
 
 
-def _columns(rows: list[dict]) -> dict[str, list]:
-    return {key: [row[key] for row in rows] for key in rows[0]}
+def figure_of(data: Mapping, rounds: int) -> Figure:
+    """The five panels, from what is kept beside them; inside the house style."""
+    figure = Figure(figsize=(PAGE, 8.8))
+    # Apart, so that the long names of systems above take no room below.
+    top, bottom = np.ravel(np.asarray(figure.subfigures(2, 1, height_ratios=[1.35, 1.0])))
+    forward, backward = top.subplots(2, 1, height_ratios=[1.0, 1.1])
+    _forward(forward, data["forward"])
+    panel_title(forward, "a", f"forward iterates beside the peers; bars: least to largest of {rounds} rounds")
+    _backward(backward, data["backward"])
+    panel_title(backward, "b", "all backward iterates $Z_1,\\ldots,Z_{2000}$; bars as in (a)")
+    grid = bottom.add_gridspec(2, 2, width_ratios=[1.9, 1.0])
+    table, seconds, memory = (bottom.add_subplot(place) for place in (grid[:, 0], grid[0, 1], grid[1, 1]))
+    _grid(table, data["grid"])
+    panel_title(table, "c", "linear regression: time over replicas and dimension")
+    _lengths(seconds, data["lengths"], "seconds", "seconds")
+    panel_title(seconds, "d", "$10^4$ replicas, $d=10$: time")
+    seconds.legend(title="threads", title_fontsize=7, loc="upper left")
+    _lengths(memory, data["lengths"], "peak_megabytes", "peak memory, MB")
+    panel_title(memory, "e", "the same: memory")
+    memory.set(yscale="linear", ylim=(0.0, 1.4 * max(data["lengths"]["peak_megabytes"])))
+    return figure
 
 
-def _forward(axes, rows: list[dict]) -> None:
-    names = list(dict.fromkeys(name for row in rows for name in row["speeds"]))
-    places = np.arange(len(rows))[::-1]
+def _dots(axes: Axes, rows: Mapping[str, Mapping[str, Mapping[str, float]]], names: list[str]) -> None:
+    """Medians of each row with the range of the rounds, one marker a name, a little apart."""
+    places = dict(zip(rows, np.arange(len(rows))[::-1], strict=True))
     for k, name in enumerate(names):
-        have = [
-            (p, row["speeds"][name]["median"]) for p, row in zip(places, rows, strict=True) if name in row["speeds"]
-        ]
-        where, speeds = zip(*have, strict=True)
-        height = 0.8 / len(names)
-        axes.barh(np.array(where) + 0.4 - (k + 0.5) * height, speeds, height, label=name)
-    axes.set(yticks=places, yticklabels=[row["work"] for row in rows], xscale="log", xlabel="10⁹ maps per second")
-    axes.legend(fontsize="small")
-    panel_title(axes, "a", "forward iterates beside the peers")
+        have = [(places[work], values[name]) for work, values in rows.items() if name in values]
+        shift = 0.5 * (0.5 - (k + 0.5) / len(names))
+        middle = np.array([spread["median"] for _, spread in have])
+        ends = np.array([[v["median"] - v["low"] for _, v in have], [v["high"] - v["median"] for _, v in have]])
+        marker, shade = PEERS.get(name, ("o", None))
+        color = "black" if shade is None else colormaps["viridis"](shade)
+        how: dict[str, Any] = {"fmt": marker, "ms": 4.5, "mew": 1.0, "elinewidth": 0.9, "color": color}
+        heights = np.array([place for place, _ in have]) + shift
+        axes.errorbar(middle, heights, xerr=np.maximum(ends, 0.0), label=name, **how)  # the median may be an end
+    axes.set(yticks=list(places.values()), yticklabels=list(places), xscale="log", ylabel="system")
+    axes.grid(axis="x", color="0.9", lw=0.6)
+    axes.set_axisbelow(True)
 
 
-def _grid(figure, axes, grid: dict) -> None:
+def _forward(axes: Axes, rows: Mapping) -> None:
+    names = [name for name in (*PEERS, LIBRARY) if any(name in speeds for speeds in rows.values())]
+    _dots(axes, rows, names)
+    axes.set(xlabel="$10^9$ maps per second")
+    axes.legend(loc="lower right")
+
+
+def _backward(axes: Axes, rows: Mapping) -> None:
+    names = [name for name in PEERS if any(name in ratios for ratios in rows.values())]
+    _dots(axes, rows, names)
+    axes.axvline(1.0, color="0.4", linewidth=0.8)
+    axes.set(xlabel=f"speed of {LIBRARY} over that of each peer")
+    axes.legend(loc="lower right")
+
+
+def _grid(axes: Axes, grid: Mapping) -> None:
+    """Nanoseconds a map and dimension, with their numbers."""
     time = np.array(grid["nanoseconds"]) / np.array(grid["dimensions"])[:, None]
-    image = axes.imshow(np.log10(time), aspect="auto", origin="lower", cmap="viridis_r")
-    axes.set(
-        xticks=range(len(grid["replicas"])),
-        xticklabels=grid["replicas"],
-        yticks=range(len(grid["dimensions"])),
-        yticklabels=grid["dimensions"],
-        xlabel="replicas",
-        ylabel="dimension",
-    )
+    image = axes.imshow(time, aspect="auto", origin="lower", cmap="viridis_r", norm=LogNorm())
+    axes.set(xticks=range(len(grid["replicas"])), yticks=range(len(grid["dimensions"])))
+    axes.set_xticklabels(grid["replicas"])
+    axes.set_yticklabels(grid["dimensions"])
+    axes.set(xlabel="replicas", ylabel="dimension $d$")
     middle = np.log10(time).mean()
     for i, row in enumerate(time):
         for j, value in enumerate(row):
             color = "black" if np.log10(value) < middle else "white"
             axes.text(j, i, f"{value:.2g}", ha="center", va="center", fontsize=6, color=color)
-    figure.colorbar(image, ax=axes, label="log₁₀ (ns per map and dimension)")
-    panel_title(axes, "b", "linear regression: time over replicas and dimension")
+    axes.figure.colorbar(image, ax=axes, label="ns per map and dimension")
 
 
-def _backward(axes, rows: list[dict]) -> None:
-    peers = list(dict.fromkeys(peer for row in rows for peer in row["ratios"]))
-    places = np.arange(len(rows))[::-1]
-    for k, peer in enumerate(peers):
-        have = [(p, row["ratios"][peer]) for p, row in zip(places, rows, strict=True) if peer in row["ratios"]]
-        where = np.array([p for p, _ in have]) + 0.25 - 0.25 * k
-        medians = np.array([ratio["median"] for _, ratio in have])
-        ends = [medians - [ratio["low"] for _, ratio in have], [ratio["high"] for _, ratio in have] - medians]
-        axes.errorbar(medians, where, xerr=ends, fmt="o", markersize=4, label=peer)
-    labels = [row["work"].removeprefix("backward, ") for row in rows]
-    axes.axvline(1.0, color="0.6", linewidth=0.8)
-    axes.set(yticks=places, yticklabels=labels, xscale="log", xlabel=f"speed of {LIBRARY} in units of …")
-    axes.legend(fontsize="small", loc="lower right")
-    panel_title(axes, "c", "all backward iterates Z₁ … Z₂₀₀₀")
-
-
-def _lengths(axes, rows: list[dict]) -> None:
-    for threads in sorted({row["threads"] for row in rows}):
-        mine = [row for row in rows if row["threads"] == threads]
-        axes.plot([r["steps"] for r in mine], [r["seconds"] for r in mine], "o-", label=f"seconds, threads: {threads}")
-    mine = [row for row in rows if row["threads"] == max(r["threads"] for r in rows)]
-    axes.plot(
-        [r["steps"] for r in mine], [r["peak_megabytes"] for r in mine], "s--", color="0.5", label="peak memory: MB"
-    )
-    axes.set(xscale="log", yscale="log", xlabel="steps", ylabel="seconds, or MB")
-    axes.legend(fontsize="small")
-    panel_title(axes, "d", "10⁴ replicas, d = 10")
+def _lengths(axes: Axes, lengths: Mapping, quantity: str, label: str) -> None:
+    """One quantity over steps, a line for each number of threads."""
+    threads, steps, values = (np.array(lengths[key]) for key in ("threads", "steps", quantity))
+    for count, color, marker in zip(sorted(set(threads.tolist())), ("black", "0.55", "0.75"), "os^", strict=False):
+        mine = threads == count
+        axes.plot(steps[mine], values[mine], marker=marker, ms=3.5, color=color, label=f"{count}")
+    axes.set(xscale="log", yscale="log", xlabel="steps", ylabel=label)

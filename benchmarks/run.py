@@ -1,7 +1,7 @@
 """Time the library beside its peers in one process, in turn, and print ratios: `make benchmark`.
 
 Absolute times mean little on a shared machine; ratios of interleaved rounds mean more. Writes reports/benchmark.json
-and figures/benchmark.png; scripts/update_readme.py puts the table into the README.
+and reports/figures/benchmark.png; scripts/update_readme.py puts the table into the README and the figure into figures/.
 """
 
 from __future__ import annotations

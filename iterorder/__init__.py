@@ -55,10 +55,11 @@ from iterorder.wasserstein import (
 )
 
 if TYPE_CHECKING:
-    from iterorder import networks
+    from iterorder import networks, plot
     from iterorder.claims import ClaimRow, ClaimTable, check_theory
     from iterorder.convergence import CouplingDistance, Diagnosis, Rate, coupling_distance, diagnose, fit_rate
     from iterorder.cost import Cost, estimate_cost
+    from iterorder.dimensions import dimension, lyapunov_dimension
     from iterorder.installation import BackendInfo, backend_info
     from iterorder.stationary import StationarySample, stationary_sample
     from iterorder.sweeps import Sweep, open_sweep, sweep
@@ -102,6 +103,7 @@ __all__ = [
     "check_theory",
     "coupling_distance",
     "diagnose",
+    "dimension",
     "ergodic_intervals",
     "estimate_cost",
     "estimate_lipschitz",
@@ -110,9 +112,11 @@ __all__ = [
     "lie_bracket",
     "load",
     "losses",
+    "lyapunov_dimension",
     "minimizer",
     "networks",
     "open_sweep",
+    "plot",
     "simulate",
     "small_step_covariance",
     "stability_boundary",
@@ -129,7 +133,9 @@ __all__ = [
 # Half of the package, which a simulation does without: imported when it is first asked for.
 _LATER = {
     "networks": "networks",
+    "plot": "plot",
     **dict.fromkeys(("StationarySample", "stationary_sample"), "stationary"),
+    **dict.fromkeys(("dimension", "lyapunov_dimension"), "dimensions"),
     **dict.fromkeys(("BackendInfo", "backend_info"), "installation"),
     **dict.fromkeys(("Cost", "estimate_cost"), "cost"),
     **dict.fromkeys(("Sweep", "open_sweep", "sweep"), "sweeps"),

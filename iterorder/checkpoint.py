@@ -17,6 +17,7 @@ from iterorder._version import __version__
 from iterorder.device_arrays import to_numpy
 from iterorder.errors import InvalidInputError
 from iterorder.files import as_path, whole_file, write_json
+from iterorder.log import detail
 from iterorder.maps.base import RandomMaps
 from iterorder.orders import FORWARD
 from iterorder.progress import Report, part, reported
@@ -130,6 +131,7 @@ def _by_steps(request: Request, file: Path, execute: Execute, report: Report | N
     if (kept := _read(file)) is not None:
         done, current, diverged = int(kept["done"]), kept["current"], kept["diverged"].copy()
         states[:, : int(kept["saved"])] = kept["states"]
+        detail(f"checkpoint {file}: goes on after step {done:,}")
     size = max(1, math.ceil(n_steps * FIRST))
     while done < n_steps or (done == 0 and not file.exists()):
         begin, end, start = done, min(done + size, n_steps), time.monotonic()
@@ -150,6 +152,7 @@ def _by_steps(request: Request, file: Path, execute: Execute, report: Report | N
         current, done = np.ascontiguousarray(run_states[:, -1]), end
         saved = int((saves <= done).sum())
         _write(file, done=done, saved=saved, current=current, diverged=diverged, states=states[:, :saved])
+        detail(f"checkpoint {file}: {done:,} of {n_steps:,} steps")
         size = _next_size(max(1, end - begin), time.monotonic() - start)
     return _trajectory(request, states, diverged, np.zeros(states.shape[:2]))
 
@@ -182,6 +185,9 @@ def _by_replicas(request: Request, folder: Path, execute: Execute, report: Repor
             kept = {"states": run.states, "diverged": run.diverged_at, "bounds": np.array(run.error_bound)}
             _write(file, **kept)
             size = _next_size(last - first, time.monotonic() - start)
+            detail(f"checkpoint {file}: replicas to {last:,} of {count:,}")
+        else:
+            detail(f"checkpoint {file}: was there")
         block = slice(first, first + len(kept["states"]))
         states[block], diverged[block], bounds[block] = kept["states"], kept["diverged"], kept["bounds"]
         first = block.stop

@@ -3,8 +3,29 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import TextIO
+
+#: How much is said: results and errors alone; progress too; details too.
+QUIET, USUAL, VERBOSE = range(3)
+_LEVEL: ContextVar[int] = ContextVar("iterorder_log_level", default=USUAL)
+
+
+@contextmanager
+def speaking(level: int) -> Iterator[None]:
+    """Say so much in the block: in this thread, whatever others do."""
+    token = _LEVEL.set(level)
+    try:
+        yield
+    finally:
+        _LEVEL.reset(token)
+
+
+def is_quiet() -> bool:
+    """Whether no progress is wanted."""
+    return _LEVEL.get() == QUIET
 
 
 def standard_error() -> TextIO | None:
@@ -19,7 +40,13 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def say(text: str, *, end: str = "\n") -> None:
-    """Write a text, if it can be written: a log on a full disk is no reason to stop."""
-    if (stream := standard_error()) is not None:
+    """Write a text, if it is wanted and can be written: a log on a full disk is no reason to stop."""
+    if not is_quiet() and (stream := standard_error()) is not None:
         with suppress(OSError):
             print(text, end=end, file=stream, flush=True)
+
+
+def detail(text: str) -> None:
+    """Write what few want to know: a line of the log that ``--verbose`` asks for."""
+    if _LEVEL.get() == VERBOSE:
+        say(f"iterorder: {text}")

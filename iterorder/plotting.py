@@ -120,12 +120,25 @@ def save_figure(
         with whole_file(path) as file:
             if path.suffix == ".json":
                 file.write(f"{text}\n".encode())
-            else:
+            elif path.suffix == ".pdf":
                 # Without dates the same numbers give the same files.
-                metadata = {"CreationDate": None} if path.suffix == ".pdf" else {"Software": None}
                 with _quiet_fonts():
-                    figure.savefig(file, format=path.suffix[1:], metadata=metadata)
+                    figure.savefig(file, format="pdf", metadata={"CreationDate": None})
+            else:
+                _write_png(figure, file)
     return files
+
+
+def _write_png(figure: Figure, file) -> None:
+    """The picture without the channel of transparency, which is the same everywhere and a tenth of the file."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    drawn = BytesIO()
+    figure.savefig(drawn, format="png", metadata={"Software": None})
+    with Image.open(drawn) as image:
+        image.convert("RGB").save(file, format="png", dpi=image.info.get("dpi"))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from iterorder.errors import InvalidInputError
-from iterorder.log import is_terminal, say, standard_error
+from iterorder.log import is_quiet, is_terminal, say, standard_error
 
 #: What `progress=` takes: whether to show anything, or a function of the finished share.
 Progress = bool | Callable[[float], object] | None
@@ -62,7 +62,7 @@ def reported(progress: Progress, title: str) -> Iterator[Report | None]:
     With True: a bar on standard error in a terminal, a bar in a notebook, sparse lines elsewhere (a log of a batch
     system, say). A function is called with the share, from 0 to 1; an exception that it raises ends the computation.
     """
-    if progress is None or progress is False:
+    if progress is None or progress is False or (progress is True and is_quiet()):
         yield None
         return
     with _shown(progress, title) as tell:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+
+from iterorder.validation import as_int
 
 #: Assumed where the system does not say how much memory it has.
 UNKNOWN_MEMORY = 2**36
@@ -28,6 +32,49 @@ def threads() -> int:
     elif os.environ.get("NUMBA_NUM_THREADS", "").isdigit():
         return max(1, int(os.environ["NUMBA_NUM_THREADS"]))
     return min(_processors(), _quota())
+
+
+@contextmanager
+def limited_to(count) -> Iterator[None]:
+    """Use no more than `count` threads in the block, also in BLAS; None leaves everything as it is.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no integer from 1 to the number of processors that this process may use.
+    """
+    if count is None:
+        yield
+        return
+    import threadpoolctl
+
+    numba = sys.modules.get("numba")
+    most = _processors() if numba is None else int(numba.config.NUMBA_NUM_THREADS)
+    count = as_int("--threads", count, low=1, high=most)
+    with threadpoolctl.threadpool_limits(count):
+        if numba is None:  # which reads the variable when it is imported
+            with _variable("NUMBA_NUM_THREADS", str(count)):
+                yield
+            return
+        before = numba.get_num_threads()
+        numba.set_num_threads(count)
+        try:
+            yield
+        finally:
+            numba.set_num_threads(before)
+
+
+@contextmanager
+def _variable(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 @cache

@@ -12,6 +12,7 @@ import numpy as np
 from iterorder._version import __version__
 from iterorder.arrays import own_array
 from iterorder.device_arrays import to_numpy
+from iterorder.drawn import drawn_by
 from iterorder.errors import InvalidInputError
 from iterorder.files import as_path, whole_file
 from iterorder.maps import RandomMaps
@@ -24,6 +25,7 @@ from iterorder.validation import MAX_STEPS, as_choice, as_int, as_seed
 
 if TYPE_CHECKING:
     import xarray
+    from matplotlib.axes import Axes
 
 SCHEMA = "iterorder.trajectory/1"
 #: How a file of another kind begins, and what it is.
@@ -133,6 +135,46 @@ class Trajectory:
             },
             attrs={"order": str(self.order), "seed": str(self.seed), "noise": self.noise, "version": __version__},
         )
+
+    def plot(
+        self, ax: Axes | None = None, *, kind: str | None = None, coordinate: int = 0, replicas=None, bins=None
+    ) -> Axes:
+        """Draw the states.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            New ones by pyplot if there are none.
+        kind : {"paths", "cloud", "increments", "density", "scatter"}, optional
+            A coordinate of each replica over the step; bands that hold half and nine tenths of the replicas; the length
+            of each move, which needs saved steps that follow each other; a histogram of the last saved step beside
+            the stationary law, where that is known; the first two coordinates of the last saved step. By default paths
+            of few replicas and the cloud of many; of one saved step its density or, in the plane, its points.
+        coordinate : int
+            Of the states, counted from 0.
+        replicas : int, optional
+            How many paths are drawn: at most 50 by default.
+        bins : int or sequence, optional
+            Of the histogram, as NumPy takes them.
+
+        Returns
+        -------
+        matplotlib Axes
+
+        Raises
+        ------
+        InvalidInputError
+            If the trajectory does not have what the kind needs; the message says what to give to `simulate`.
+
+        Examples
+        --------
+        >>> import iterorder as ito
+        >>> run = ito.simulate(ito.gallery.ar1(0.9, 1.0), [5.0], 40, n_replicas=10, save_steps="all", seed=0)
+        >>> run.plot().get_xlabel()
+        'step $n$'
+        """
+        options: dict = {"kind": kind, "coordinate": coordinate, "replicas": replicas, "bins": bins}
+        return drawn_by("trajectories", self, ax, **options)
 
     def save(self, path) -> None:
         """Write everything to one .npz file (no pickle): first under a temporary name, then renamed.

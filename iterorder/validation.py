@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import operator
+from collections.abc import Collection
 
 import numpy as np
 
@@ -148,8 +149,27 @@ def as_key(seed) -> int:
 def as_choice(name: str, value, choices: tuple[str, ...]) -> str:
     """One of the words in `choices`."""
     if not isinstance(value, str) or value not in choices:
-        raise InvalidInputError(f"{name} is {value!r}: give one of {', '.join(repr(c) for c in choices)}")
+        raise InvalidInputError(
+            f"{name} is {value!r}: give one of {', '.join(map(repr, choices))}{did_you_mean(value, choices)}"
+        )
     return value
+
+
+def did_you_mean(value, names: Collection[str]) -> str:
+    """The end of a message about a word that is not known; empty where none of the `names` is near it.
+
+    Examples
+    --------
+    >>> did_you_mean("reshufle", ("iid", "reshuffle", "cyclic")), did_you_mean("gpu", ("cpu", "cuda"))
+    ("; did you mean 'reshuffle'?", '')
+    """
+    from difflib import get_close_matches  # which nobody needs who makes no mistake
+
+    if not isinstance(value, str) or len(value) < 3:
+        return ""
+    # At .6, the usual border, three letters of which two are others' are near: cpu for gpu.
+    near = [name for name in names if name.startswith(value)] or get_close_matches(value, list(names), n=1, cutoff=0.7)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def as_effort(value) -> str:

@@ -1,4 +1,4 @@
-"""What the figure scripts share: the logistic regression, a projection, and the command line of a single script."""
+"""What the figure scripts share: the logistic regression, a projection, the last look, and the command line."""
 
 from __future__ import annotations
 
@@ -6,19 +6,24 @@ import argparse
 import dataclasses
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+from _referee import faults
+from matplotlib.figure import Figure
 
-from iterorder import Estimate, LogisticRegressionSGD
+from iterorder import Estimate, LogisticRegressionSGD, plotting
 from iterorder.datasets import breast_cancer
 from iterorder.maps.descent import SGDMaps
 from iterorder.progress import reported
 from iterorder.validation import EFFORTS
 
-#: Where figures go unless another folder is given: beside scripts/, wherever the command is run from.
-FIGURES = Path(__file__).resolve().parents[1] / "figures"
+ROOT = Path(__file__).resolve().parents[1]
+#: Where figures go unless another folder is given, wherever the command is run from: git does not see it.
+REPORTS = ROOT / "reports" / "figures"
+#: The figures of the README and of the documentation, which `make figures` draws again.
+COMMITTED = ROOT / "figures"
 
 
 def cancer_logistic() -> LogisticRegressionSGD:
@@ -67,17 +72,26 @@ def principal_direction(points: np.ndarray) -> np.ndarray:
     return direction * np.sign(direction[np.abs(direction).argmax()])
 
 
+def save_figure(
+    figure: Figure, folder: str | Path, name: str, *, parameters: Mapping, seed: int, data: Mapping[str, object]
+) -> list[Path]:
+    """As `iterorder.plotting.save_figure`, after a last look: a figure that a referee would send back is an error."""
+    if found := faults(figure):
+        raise ValueError("\n  ".join([f"the figure {name} is not fit to be printed:", *found]))
+    return plotting.save_figure(figure, folder, name, parameters=parameters, seed=seed, data=data)
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of every script that draws."""
     parser.add_argument("--effort", choices=EFFORTS, default="quick", help="full: more replicas (default: quick)")
-    parser.add_argument("--folder", type=Path, default=FIGURES, help="where the files go (default: figures/)")
+    parser.add_argument("--folder", type=Path, default=REPORTS, help="where the files go (default: reports/figures/)")
 
 
 def drawn(draw: Callable[..., list[Path]], title: str, effort: str, folder: Path) -> list[Path]:
     """The files of one figure; a script that takes `report` tells how far it is, in a terminal and in a log."""
     with reported(True, title) as report:
-        assert report is not None
-        report(0.0)  # a bar is there from the start
+        if report is not None:  # a bar is there from the start
+            report(0.0)
         more = {"report": report} if "report" in inspect.signature(draw).parameters else {}
         return draw(effort, folder, **more)
 

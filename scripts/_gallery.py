@@ -69,6 +69,11 @@ class System:
     directions: np.ndarray | None = None
     lattice: bool = False
 
+    @property
+    def fractal(self) -> bool:
+        """Whether the law is a set of the plane, shown with all of its points."""
+        return len(self.x0) == 2
+
 
 # -------------------------------------------------------------------------------------------------------------- samples
 
@@ -233,6 +238,7 @@ def other_systems() -> list[System]:
     fresh = GaussianRegressionSGD([1.0], noise_std=1.0, step_size=1.0)
     features, targets = diabetes()
     data = LinearRegressionSGD(features, targets, 0.05, ridge=0.1)
+    of_fern, of_data = (number(theory(maps).contraction(1)) for maps in (fern, data))
     low, contraction = well_interval()
     covariance = np.asarray(theory(data).covariance)
     return [
@@ -260,8 +266,8 @@ def other_systems() -> list[System]:
             160,
             certified(),
             exponent=number(theory(fern).lyapunov_exponent),
-            mean=equality(number(theory(fern).contraction(1)), math.sqrt(2.0)),
-            mean_label=r"$r_1^n\sqrt{2}$, bound",
+            mean=equality(of_fern, math.sqrt(2.0)),
+            mean_label=rf"${of_fern:.3f}^n\sqrt{{2}}$, bound",
             directions=np.eye(2),
         ),
         System(
@@ -275,7 +281,7 @@ def other_systems() -> list[System]:
             iterates(BACKWARD, 400, lambda count: np.resize([-1.0, 1.0], count)[:, None]),
             np.linspace(-1.2, 1.2, 97),
             mean=equality(contraction, low[1] - low[0]),
-            mean_label=r"$c^n\,\mathrm{diam}\,K$, bound",
+            mean_label=rf"${contraction:.3f}^n\cdot{low[1] - low[0]:.3f}$, bound",
         ),
         System(
             "gaussian_regression",
@@ -298,8 +304,8 @@ def other_systems() -> list[System]:
             6000,
             certified(),
             exponent=number(theory(data).lyapunov_exponent),
-            mean=equality(number(theory(data).contraction(1)), math.sqrt(10.0)),
-            mean_label=r"$r_1^n\sqrt{10}$, bound",
+            mean=equality(of_data, math.sqrt(10.0)),
+            mean_label=rf"${of_data:.5f}^n\sqrt{{10}}$, bound",
             directions=np.linalg.eigh(covariance)[1].T[:-3:-1],
         ),
     ]

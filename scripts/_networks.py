@@ -6,17 +6,19 @@ nothing of whether the network settles.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _common import save_figure
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from iterorder.networks.experiment import Experiment
 from iterorder.networks.run import TrainingRun
 from iterorder.networks.settings import Preset
-from iterorder.plotting import COLUMN, ORDER_COLORS, PAGE, house_style, panel_title, save_figure
+from iterorder.plotting import COLUMN, ORDER_COLORS, PAGE, house_style, panel_title
 
 #: Points of a curve that are drawn and kept: more are closer than a pixel.
 MOST_POINTS = 700
@@ -94,7 +96,9 @@ def draw_losses(axes: Axes, data: dict[str, np.ndarray], orders: list[str]) -> N
             markersize=2.5,
             label="linear decay to $n$",
         )
-    axes.set(yscale="log", xlabel="steps $n$", ylabel="test loss", **_without_the_beginning(data, orders))
+    axes.set(
+        yscale="log", xlabel="steps $n$", ylabel="test loss, without its start", **_without_the_beginning(data, orders)
+    )
     axes.yaxis.set_minor_formatter("{x:g}")
     axes.tick_params(axis="y", which="minor", labelsize=6)
     axes.legend(loc="upper right")
@@ -107,7 +111,7 @@ def _without_the_beginning(data: dict[str, np.ndarray], orders: list[str]) -> di
     if not steps.size or not steps.max():
         return {}
     late = losses[steps > steps.max() // 10]
-    return {"ylim": (0.93 * late.min(), 1.3 * late.max()), "xlim": (0, float(steps.max()))}
+    return {"ylim": (0.93 * late.min(), 1.3 * late.max()), "xlim": (0, 1.03 * float(steps.max()))}
 
 
 def draw_moves(axes: Axes, data: dict[str, np.ndarray], orders: list[str]) -> None:
@@ -125,8 +129,10 @@ def draw_moves(axes: Axes, data: dict[str, np.ndarray], orders: list[str]) -> No
                 linewidth=0.9,
                 label=f"control, {name}",
             )
-    axes.set(yscale="log", xlabel="steps $n$", ylabel=r"$\|\theta_{n+1}-\theta_n\|$")
-    axes.legend(loc="lower left")
+    axes.set(yscale="log", xlabel="steps $n$", ylabel=r"$\|\theta_{n+1}-\theta_n\|$, $\theta$ the weights")
+    low, high = axes.get_ylim()
+    axes.set_ylim(low * (low / high) ** 0.6, high)  # room for the legend, below what decays
+    axes.legend(loc="lower left", labelspacing=0.25)
 
 
 def draw_spreads(axes: Axes, data: dict[str, np.ndarray], orders: list[str]) -> None:
@@ -146,8 +152,8 @@ def draw_spreads(axes: Axes, data: dict[str, np.ndarray], orders: list[str]) -> 
         axes.errorbar(place + 0.15, between, error, fmt="D", color=color, markersize=4, capsize=2, linewidth=0.9)
     grey: dict[str, Any] = {"color": "0.4", "linestyle": "none"}
     axes.plot([], [], marker=".", markersize=3, label="over $n$, each sequence", **grey)
-    axes.plot([], [], marker="D", markersize=4, label="of the means between", **grey)
-    axes.set(xlim=(-0.5, len(shown) - 0.5), ylabel="std of the test loss", xticks=range(len(shown)))
+    axes.plot([], [], marker="D", markersize=4, label="of means; bar: 95 %", **grey)
+    axes.set(xlabel="order", xlim=(-0.5, len(shown) - 0.5), ylabel="std of the test loss", xticks=range(len(shown)))
     axes.set_ylim(0.0, 1.3 * axes.get_ylim()[1])  # room for the legend
     axes.set_xticklabels(shown)
     axes.legend(loc="upper left", bbox_to_anchor=(-0.02, 1.02))
@@ -155,11 +161,26 @@ def draw_spreads(axes: Axes, data: dict[str, np.ndarray], orders: list[str]) -> 
 
 def draw_experiment(found: Experiment, folder: str | Path) -> list[Path]:
     """Draw the three panels and return the files."""
-    preset, data = found.preset, numbers(found)
-    orders = list(found.runs)
+    preset = found.preset
+    parameters = {
+        "preset": preset.name,
+        "model": preset.model,
+        "run": preset.run,
+        "sequences": preset.sequences,
+        "control": preset.control,
+        "device": next(iter(found.runs.values())).device,
+    }
+    return draw_numbers(preset, numbers(found), parameters, folder)
+
+
+def draw_numbers(
+    preset: Preset, data: dict[str, np.ndarray], parameters: Mapping[str, object], folder: str | Path
+) -> list[Path]:
+    """The three panels from what is kept beside them."""
+    orders = [name for name in ("forward", "backward", "anchored") if f"{name}_n" in data]
     settings = preset.model
     rate = settings["step_size"] if "step_size" in settings else settings["optimizer"]["lr"]
-    system = f"batch {preset.run['batch_size']}, $h={rate:g}$"
+    system = f"batch {preset.run['batch_size']}, step size $h={rate:g}$"
     count = preset.sequences["count"]
     with house_style():
         figure = Figure(figsize=(PAGE, 0.82 * COLUMN))
@@ -167,18 +188,11 @@ def draw_experiment(found: Experiment, folder: str | Path) -> list[Path]:
         draw_losses(losses, data, orders)
         panel_title(losses, "a", preset.title, system)
         draw_moves(moves, data, orders)
-        control = "control: ridge softmax regression" if found.controls else "the step maps contract on average"
+        controlled = any(name.startswith("control_") for name in data)
+        control = "control: ridge softmax regression" if controlled else "the step maps contract on average"
         panel_title(moves, "b", "distance of neighbours", control)
         draw_spreads(spreads, data, orders)
         panel_title(spreads, "c", "where the variance is", f"{count} sequences, last third")
-        parameters = {
-            "preset": preset.name,
-            "model": preset.model,
-            "run": preset.run,
-            "sequences": preset.sequences,
-            "control": preset.control,
-            "device": next(iter(found.runs.values())).device,
-        }
         return save_figure(
             figure, folder, figure_name(preset), parameters=parameters, seed=preset.run["seed"], data=data
         )

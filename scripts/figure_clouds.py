@@ -12,7 +12,7 @@ from math import factorial, prod
 from pathlib import Path
 
 import numpy as np
-from _common import cancer_logistic, described, main, principal_direction
+from _common import cancer_logistic, described, main, principal_direction, save_figure
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from iterorder import Window, gallery, simulate
 from iterorder.maps.descent import SGDMaps
 from iterorder.orders import BACKWARD, FORWARD, Order
-from iterorder.plotting import ORDER_COLORS, PAGE, house_style, order_color, panel_title, save_figure
+from iterorder.plotting import ORDER_COLORS, PAGE, house_style, order_color, panel_title
 from iterorder.progress import Report
 
 SEED = 11
@@ -28,10 +28,10 @@ SEED = 11
 STEP_SIZE = 1 - 2 ** (-1 / 3)
 # Replicas of the clouds, and of the histograms at the last step.
 CLOUD = 60
-HISTOGRAM = {"two_point": {"quick": 40_000, "full": 400_000}, "logistic": {"quick": 10_000, "full": 40_000}}
+HISTOGRAM = {"two_point": {"quick": 100_000, "full": 400_000}, "logistic": {"quick": 40_000, "full": 100_000}}
 HIGHLIGHTED = 2
 # Lines that coincide are drawn into each other, widest first, so that every order stays visible.
-NESTED_WIDTHS = {"forward": 4.5, "backward": 3.0, "sliding": 1.8, "anchored": 0.8}
+NESTED_WIDTHS = {"forward": 3.4, "backward": 2.4, "sliding": 1.4, "anchored": 0.6}
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +45,7 @@ class Case:
     anchor: int
     bins: int
     direction: np.ndarray
+    coordinate: str
 
     @property
     def orders(self) -> dict[str, Order]:
@@ -66,7 +67,7 @@ class Case:
 def two_point_case() -> Case:
     """The two-point quadratic from the end of its interval."""
     maps = gallery.two_point_quadratic(STEP_SIZE)
-    return Case(maps, np.ones(1), np.arange(61), window=15, anchor=30, bins=20, direction=np.ones(1))
+    return Case(maps, np.ones(1), np.arange(61), window=15, anchor=30, bins=50, direction=np.ones(1), coordinate="$x$")
 
 
 def logistic_case() -> Case:
@@ -76,7 +77,8 @@ def logistic_case() -> Case:
     # Other noise than the figure's: the direction must not be chosen by the points that are shown.
     pilot = simulate(maps, x0, 6000, n_replicas=1000, seed=SEED + 1).states[:, 0]
     steps = np.arange(0, 8001, 100)
-    return Case(maps, x0, steps, window=2000, anchor=4000, bins=14, direction=principal_direction(pilot))
+    direction = principal_direction(pilot)
+    return Case(maps, x0, steps, window=2000, anchor=4000, bins=40, direction=direction, coordinate="$u\\cdot x$")
 
 
 def two_point_density(x: np.ndarray, h: float = STEP_SIZE) -> np.ndarray:
@@ -106,28 +108,30 @@ def as_printed(cloud: np.ndarray) -> np.ndarray:
 def mark_window(axes: Axes, step: int, text: str) -> None:
     """A dotted line at the step where an order changes its ways."""
     axes.axvline(step, color=ORDER_COLORS["theory"], lw=0.6, ls=":")
-    axes.text(step, 1.0, f" {text}", transform=axes.get_xaxis_transform(), va="top")
+    axes.text(step, 1.0, f" {text}", transform=axes.get_xaxis_transform(), va="top", fontsize=7)
 
 
 def draw_row(axes: np.ndarray, case: Case, n_histogram: int) -> dict[str, object]:
     """Four clouds and the histograms of their last step; returns what was plotted."""
     clouds = {name: case.cloud(order, CLOUD, case.steps) for name, order in case.orders.items()}
     last = {name: case.cloud(order, n_histogram, case.steps[-1:])[:, 0] for name, order in case.orders.items()}
-    low, high = np.quantile(last["forward"], (0.001, 0.999))
-    edges = np.linspace(low, high, case.bins + 1)
-    middles, width = 0.5 * (edges[1:] + edges[:-1]), edges[1] - edges[0]
-    densities = {name: np.histogram(x, edges)[0] / (n_histogram * width) for name, x in last.items()}
+    # From the least to the largest of all: nothing is cut.
+    edges = np.linspace(min(x.min() for x in last.values()), max(x.max() for x in last.values()), case.bins + 1)
+    densities = {name: np.histogram(x, edges, density=True)[0] for name, x in last.items()}
     for panel, (name, order) in zip(axes, case.orders.items(), strict=False):
         draw_cloud(panel, case.steps, clouds[name], order)
-        axes[-1].plot(densities[name], middles, color=ORDER_COLORS[name], lw=NESTED_WIDTHS[name])
+        how = {"color": ORDER_COLORS[name], "lw": NESTED_WIDTHS[name], "baseline": None, "joinstyle": "round"}
+        axes[-1].stairs(densities[name], edges, orientation="horizontal", **how)
         panel.set_xlabel("steps $n$")
-    mark_window(axes[2], case.window, f"$w={case.window}$")
-    mark_window(axes[3], case.anchor, f"$m={case.anchor}$")
-    axes[-1].set(xticks=[], xlim=(0, None), xlabel=f"density of $x$\nat $n={case.steps[-1]}$")
+    low, high = edges[0], max(edges[-1], *(cloud.max() for cloud in clouds.values()))
+    axes[0].set_ylim(min(low, *(cloud.min() for cloud in clouds.values())), high + 0.14 * (high - low))  # for the words
+    mark_window(axes[2], case.window, f"window {case.window}")
+    mark_window(axes[3], case.anchor, f"anchor {case.anchor}")
+    axes[-1].set(xticks=[0], xlim=(0, None), xlabel=f"density of {case.coordinate}\nat $n={case.steps[-1]}$")
     return {
         "n": case.steps,
         "clouds": {name: as_printed(cloud) for name, cloud in clouds.items()},
-        "density_at": middles,
+        "density_edges": edges,
         "density": densities,
     }
 
@@ -154,8 +158,13 @@ def draw(effort: str, folder: str | Path, *, report: Report | None = None) -> li
         x = np.linspace(0, 1, 101)
         axes[0, -1].plot(two_point_density(x), x, color=ORDER_COLORS["theory"], lw=0.8, ls="--")
         data["two_point_theory"] = {"x": x, "density": two_point_density(x)}
+        axes[0, 0].set_yticks([0.0, 0.5, 1.0])
         axes[0, 0].set_ylabel("two quadratics\nstate $x$")
         axes[1, 0].set_ylabel("logistic regression\nbreast cancer, $u\\cdot x$")
+        figure.supxlabel(
+            "two paths of each cloud in colour; $u$: the direction of largest variance; dashes: the exact density",
+            fontsize=7,
+        )
         titles = ("forward: moves on", "backward: rests", "sliding: moves on", "anchored: rests", "one law")
         for panel, letter, text in zip(axes[0], "abcde", titles, strict=True):
             panel_title(panel, letter, text)

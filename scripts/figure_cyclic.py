@@ -9,12 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from _common import main
+from _common import main, save_figure
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from iterorder import QuadraticSGD, simulate
-from iterorder.plotting import ORDER_COLORS, PAGE, house_style, panel_title, save_figure
+from iterorder.plotting import ORDER_COLORS, PAGE, house_style, panel_title
 from iterorder.theory import theory
 
 #: The minimisers of the five losses, and the directions (in degrees) in which each loss is steep.
@@ -72,10 +72,16 @@ def draw_distances(axes: Axes, distances: dict[str, np.ndarray], rate: float, n_
     axes.semilogy(steps, 5.0 * distances["forward"][0] * rate ** (steps / n_maps), "--", color=black, lw=0.9)
     last = steps[-1]
     axes.text(last, 3.0, "forward to the backward limit\n$\\|X_n-z\\|$", color=blue, ha="right", va="bottom")
-    axes.text(0.56 * last, 1e-3, rf"$\propto\rho^{{n/5}},\ \rho={rate:.2f}$", color=black)
+    axes.text(
+        0.56 * last,
+        1e-3,
+        rf"$\propto\rho^{{n/5}},\ \rho={rate:.2f}$, spectral" "\nradius of an epoch",
+        color=black,
+        va="center",
+    )
     axes.text(1.0, 3e-9, r"backward to its limit $\|Z_n-z\|$", color=orange)
     axes.text(1.0, 6e-11, r"forward to its cycle $\|X_n-y_{n\,\mathrm{mod}\,5}\|$", color=blue)
-    axes.set(xlabel="steps $n$", ylabel="distance", xlim=(0, last), ylim=(1e-11, 1e3))
+    axes.set(xlabel="steps $n$", ylabel="distance", xlim=(-1.5, last + 1.5), ylim=(1e-11, 1e3))
 
 
 def draw(effort: str, folder: str | Path) -> list[Path]:

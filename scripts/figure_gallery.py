@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from _common import main, number
+from _common import main, number, save_figure
 from _gallery import SEED, System, systems
 from figure_increments import short_form
 from figure_limit_law import DENSITY, deviation_ellipse
@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from iterorder import simulate
 from iterorder.convergence import CouplingDistance, Rate, coupling_distance, fit_rate
 from iterorder.orders import BACKWARD, FORWARD
-from iterorder.plotting import ORDER_COLORS, PAGE, house_style, panel_title, save_figure
+from iterorder.plotting import ORDER_COLORS, PAGE, house_style, panel_title
 from iterorder.progress import Report
 from iterorder.theory import theory
 
@@ -28,10 +28,11 @@ SAMPLES = {"quick": 50_000, "full": 500_000}
 COUPLED = {"quick": 2000, "full": 20_000}
 #: Of the paths: one whose limits are not at an end of the laws.
 PATH_SEED = 7
-HEIGHT = 2.05
+#: Of a row of panels in inches, and of one with a plane, which shows no more than its height allows.
+HEIGHT, TALL = 2.05, 2.6
 #: Rounding of states of order one, below which a distance is not drawn.
 SMALLEST = 1e-16
-CELLS = 160
+CELLS = 220
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,10 +86,13 @@ def draw_paths(axes: Axes, system: System, measured: Measured) -> dict[str, obje
         # Orders that agree, as maps that commute have them, are drawn side by side.
         shift = {"forward": 0.06, "backward": -0.06}[order] if system.lattice else 0.0
         axes.plot(values + shift, lw=0.8, color=ORDER_COLORS[order], label=order)
+        if system.lattice:
+            axes.lines[-1].set_drawstyle("steps-post")
         data[order] = values
     low, high = axes.get_ylim()
     axes.set(xlabel="steps $n$", xlim=(0, system.path_steps), ylim=(low, high + 0.25 * (high - low)))
-    axes.set_ylabel("state" if len(system.x0) == 1 else "$x_1$" if len(system.x0) == 2 else "along $v_1$")
+    state = "state (drawn apart)" if system.lattice else "state"
+    axes.set_ylabel({1: state, 2: "$x_1$"}.get(len(system.x0), "along $v_1$, of largest variance"))
     axes.legend(loc="upper right", ncols=2, borderaxespad=0.1, columnspacing=1.0, handlelength=1.4)
     return data
 
@@ -116,9 +120,11 @@ def draw_plane_law(axes: Axes, system: System, points: np.ndarray) -> dict[str, 
     plane = np.asarray(system.directions)
     seen, known = points @ plane.T, theory(system.maps)
     mean, covariance = plane @ np.asarray(known.mean), plane @ np.asarray(known.covariance) @ plane.T
-    fractal = len(system.x0) == 2
-    low, high = (seen.min(axis=0), seen.max(axis=0)) if fractal else np.quantile(seen, [0.001, 0.999], axis=0)
-    cells = (CELLS, CELLS) if fractal else (CELLS // 4, CELLS // 4)
+    # Square cells over all points: a plane has one unit.
+    low, high = seen.min(axis=0), seen.max(axis=0)
+    side = (high - low).max() / (CELLS if system.fractal else CELLS // 3)
+    cells = [max(1, int(np.ceil(width / side))) for width in high - low]
+    high = low + side * np.array(cells)
     counts, x, y = np.histogram2d(seen[:, 0], seen[:, 1], bins=cells, range=[[low[0], high[0]], [low[1], high[1]]])
     image = np.where(counts > 0, counts, np.nan).T
     axes.imshow(
@@ -128,12 +134,16 @@ def draw_plane_law(axes: Axes, system: System, points: np.ndarray) -> dict[str, 
         cmap=DENSITY,
         norm=LogNorm(),
         interpolation="nearest",
-        aspect="auto",
     )
     axes.plot(*deviation_ellipse(mean, covariance).T, color=ORDER_COLORS["theory"], lw=0.9)
     axes.plot(*mean, "+", color=ORDER_COLORS["theory"], ms=4)
-    names = ("$x_1$", "$x_2$") if fractal else ("along $v_1$", "along $v_2$")
+    names = ("$x_1$", "$x_2$") if system.fractal else ("along $v_1$", "along $v_2$")
     axes.set(xlabel=names[0], ylabel=names[1])
+    border = 0.04 * (high - low)
+    axes.set_xlim(low[0] - border[0], high[0] + border[0], auto=True)
+    axes.set_ylim(low[1] - border[1], high[1] + border[1], auto=True)
+    # The panel keeps its size beside the others; what is left of it stays empty.
+    axes.set_aspect("equal", adjustable="datalim")
     occupied = np.flatnonzero(counts)
     return {
         "extent": [x[0], x[-1], y[0], y[-1]],
@@ -155,13 +165,14 @@ def draw_tail(axes: Axes, system: System, points: np.ndarray) -> dict[str, objec
     tail = share[np.searchsorted(sizes, t)]
     kappa = number(theory(system.maps).tail_index)
     middle = len(t) * 2 // 3
-    axes.loglog(t, tail, "o", ms=2.5, color=ORDER_COLORS["backward"])
+    error = 2.0 * np.sqrt(tail * (1.0 - tail) / len(sizes))
+    axes.errorbar(t, tail, error, fmt="o", ms=2.2, elinewidth=0.7, color=ORDER_COLORS["backward"], label="± 2 s.e.")
     line = tail[middle] * (t / t[middle]) ** -kappa
     seen = line < 1.0
     axes.loglog(
         t[seen], line[seen], "--", color=ORDER_COLORS["theory"], lw=0.9, label=rf"$t^{{-\kappa}}$, $\kappa={kappa:.3f}$"
     )
-    axes.set(xlabel="$t$", ylabel="$P(|x|>t)$")
+    axes.set(xscale="log", yscale="log", xlabel="$t$", ylabel="$P(|x|>t)$")
     axes.legend(loc="upper right", borderaxespad=0.1, handlelength=1.8)
     return {"t": t, "share": tail, "kappa": kappa}
 
@@ -174,13 +185,13 @@ def draw_coupling(axes: Axes, system: System, measured: Measured) -> dict[str, o
     shown = np.maximum(np.stack([low, median, high]), SMALLEST)
     axes.fill_between(n, shown[0], shown[2], color=color["coupling"], alpha=0.2, lw=0)
     alive = median > SMALLEST
-    axes.plot(n[alive], median[alive], color=color["coupling"], lw=2.0, label="median, middle 90 %")
+    axes.plot(n[alive], median[alive], color=color["coupling"], lw=2.0, label="median; shaded: 90 %")
     data = {"steps": n, "low": low, "median": median, "high": high, "mean": coupling.distance}
     if system.exponent is not None:
         # The exponent says nothing about the level: the line passes through the middle of the median.
         middle = int(alive.sum()) // 2
         typical = median[middle] * np.exp(system.exponent * (n - n[middle]))
-        label = rf"$e^{{\gamma n}}$, $\gamma={system.exponent:.4g}$"
+        label = rf"Lyapunov $e^{{\gamma n}}$, $\gamma={system.exponent:.3g}$"
         axes.plot(n, typical, "--", color=color["theory"], lw=0.9, label=label)
     if system.mean is not None:
         # Beyond its fit the mean of products is not to be trusted.
@@ -193,12 +204,13 @@ def draw_coupling(axes: Axes, system: System, measured: Measured) -> dict[str, o
     if system.name == "reflected_walk":
         axes.set(xscale="log", xlim=(1, n[-1]), ylim=(1e-5, 2))
     elif system.name == "cyclic_walk":
-        axes.set(ylim=(0.1, 20))
+        axes.set(ylim=(0.1, 60))
     else:
         # Room for the legend.
-        axes.set(ylim=(SMALLEST, 1e9 * median[0]), yticks=10.0 ** np.arange(-16, 1, 4))
+        axes.set(ylim=(SMALLEST, 1e12 * median[0]), yticks=10.0 ** np.arange(-16, 1, 4))
     # Below a slow decay, above a fast one.
-    axes.legend(loc=3 if system.name == "reflected_walk" else 1, borderaxespad=0.1, labelspacing=0.25)
+    low = system.name == "reflected_walk"
+    axes.legend(loc=3 if low else 1, borderaxespad=0.0, labelspacing=0.25, handlelength=1.6, handletextpad=0.5)
     return data
 
 
@@ -213,7 +225,7 @@ def draw_system(system: System, measured: Measured, effort: str, folder: str | P
     """The figure of one system."""
     law = draw_plane_law if system.directions is not None else draw_tail if system.edges is None else draw_line_law
     with house_style():
-        figure = Figure(figsize=(PAGE, HEIGHT))
+        figure = Figure(figsize=(PAGE, HEIGHT if system.directions is None else TALL))
         paths, middle, right = figure.subplots(1, 3)
         data: dict[str, object] = {"path": draw_paths(paths, system, measured)}
         data["law"] = law(middle, system, measured.points)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from _common import described, few_features_logistic, main, number
+from _common import described, few_features_logistic, main, number, save_figure
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -14,7 +14,7 @@ from iterorder import LinearRegressionSGD, QuadraticSGD, simulate
 from iterorder.datasets import diabetes
 from iterorder.maps.descent import SGDMaps
 from iterorder.orders import BACKWARD, FORWARD, Order
-from iterorder.plotting import ORDER_COLORS, PAGE, house_style, panel_title, save_figure
+from iterorder.plotting import ORDER_COLORS, PAGE, house_style, panel_title
 from iterorder.theory import Theory, theory
 
 SEED = 41
@@ -151,13 +151,21 @@ def draw_panel(axes: Axes, case: Case, found: Increments) -> None:
         axes.plot(n, average, color=color[order], lw=1.8, label=labels[order])
     axes.plot([], [], color="0.4", lw=0.5, label=f"{SHOWN} single paths")
     line = np.exp(found.level + found.exponent * n)
-    axes.plot(n, line, color=color["theory"], lw=0.9, ls="--", label=r"$\propto e^{\gamma n}$")
+    axes.plot(
+        n, line, color=color["theory"], lw=0.9, ls="--", label=r"$\propto e^{\gamma n}$, $\gamma$ Lyapunov exponent"
+    )
     if found.forward_level is not None:
-        axes.axhline(found.forward_level, color=color["theory"], lw=0.9, ls=":", label=r"$(E_\pi E\|T(x)-x\|^2)^{1/2}$")
+        axes.axhline(
+            found.forward_level,
+            color=color["theory"],
+            lw=0.9,
+            ls=":",
+            label=r"$(E\|T(x)-x\|^2)^{1/2}$ for $x\sim\pi$, exact",
+        )
     axes.axhline(found.rounding, color=color["floor"], lw=0.9, label="rounding")
     text = f"$\\gamma={found.exponent:.4g}$\nslope ${short_form(found.slope, found.slope_error)}$"
-    axes.text(0.04, 0.14, text, transform=axes.transAxes, fontsize=7, linespacing=1.4)
-    axes.set(yscale="log", xlabel="steps $n$", xlim=(0, n[-1]), ylim=(2e-17, 3))
+    axes.text(0.97, 0.75, text, transform=axes.transAxes, fontsize=7, linespacing=1.4, ha="right", va="top")
+    axes.set(yscale="log", xlabel="steps $n$", xlim=(0, n[-1]), ylim=(2e-18, 3))
 
 
 def plotted(case: Case, found: Increments) -> dict[str, object]:
@@ -179,7 +187,7 @@ def draw(effort: str, folder: str | Path) -> list[Path]:
     )
     parameters: dict[str, object] = {"effort": effort, "replicas": n_replicas}
     with house_style():
-        figure = Figure(figsize=(PAGE, 2.8))
+        figure = Figure(figsize=(PAGE, 3.0))
         axes = figure.subplots(1, 3, sharey=True)
         for panel, letter, title, (name, case) in zip(axes, "abc", titles, cases().items(), strict=True):
             found = measure(case, n_replicas)
@@ -189,7 +197,8 @@ def draw(effort: str, folder: str | Path) -> list[Path]:
             parameters[name] = described(case.maps) | {"x0": case.x0[0]}
         axes[0].set_ylabel(r"$\|X_{n+1}-X_n\|$ and $\|Z_{n+1}-Z_n\|$")
         handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=6, columnspacing=1.0, handlelength=1.6)
+        slope = "slope: of the logarithm of backward increments, the standard error of its last digit in brackets"
+        figure.legend(handles, labels, loc="outside lower center", ncols=3, title=slope, title_fontsize=7)
         return save_figure(figure, folder, "increments", parameters=parameters, seed=SEED, data=data)
 
 

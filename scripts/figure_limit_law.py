@@ -1,7 +1,8 @@
 """The law of the backward limit: backward iterates after many steps are draws from the stationary law (claim C4).
 
-(a) uniform, (b) Cantor with the devil's staircase, (c) Sierpinski's triangle, (d) Barnsley's fern. Every replica is one
-backward path run to its limit; the histograms are over replicas, the black curves are exact.
+(a) The distribution functions of the uniform and of the Cantor law, the devil's staircase, over the exact ones, and
+(b) how far they are apart; (c) Sierpinski's triangle, (d) Barnsley's fern. Every replica is one backward path run to
+its limit; black is exact.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from _common import main
+from _common import main, save_figure
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap, LogNorm
 from matplotlib.figure import Figure
 
 from iterorder import AffineMaps, gallery, simulate
 from iterorder.maps import RandomMaps
-from iterorder.plotting import ORDER_COLORS, PAGE, house_style, panel_title, save_figure
+from iterorder.plotting import ORDER_COLORS, PAGE, house_style, panel_title
 from iterorder.theory import theory
 
 SEED = 31
@@ -43,7 +44,10 @@ class LineLaw:
     name, title : str
     maps : RandomMaps
     bins : int
-        Of the histogram; a power of three for the Cantor law, whose gaps then fall on whole bins.
+        Where the distribution functions are compared; a power of three for the Cantor law, whose gaps then fall on
+        whole bins.
+    color : str
+        Of the empirical one: two shades of the backward order.
     cdf : callable
     curve : tuple of ndarray
         Corners of the distribution function as it is drawn.
@@ -53,6 +57,7 @@ class LineLaw:
     title: str
     maps: RandomMaps
     bins: int
+    color: str
     cdf: Callable[[np.ndarray], np.ndarray]
     curve: tuple[np.ndarray, np.ndarray]
 
@@ -111,10 +116,22 @@ def line_laws() -> tuple[LineLaw, LineLaw]:
     cantor = gallery.two_point_quadratic(2 / 3)
     return (
         LineLaw(
-            "uniform", "two-point SGD, $h=1/2$: uniform", uniform, 50, lambda x: np.clip(x, 0, 1), (corners, corners)
+            name="uniform",
+            title="$h=1/2$: uniform",
+            maps=uniform,
+            bins=200,
+            color=ORDER_COLORS["backward"],
+            cdf=lambda x: np.clip(x, 0, 1),
+            curve=(corners, corners),
         ),
         LineLaw(
-            "cantor", "two-point SGD, $h=2/3$: Cantor", cantor, 3**CANTOR_LEVEL, cantor_cdf, staircase(STAIRCASE_LEVEL)
+            name="cantor",
+            title="$h=2/3$: Cantor",
+            maps=cantor,
+            bins=3**CANTOR_LEVEL,
+            color="#7A3300",
+            cdf=cantor_cdf,
+            curve=staircase(STAIRCASE_LEVEL),
         ),
     )
 
@@ -139,7 +156,7 @@ def plane_laws() -> tuple[PlaneLaw, PlaneLaw]:
             maps=gallery.barnsley_fern(),
             shape=(150, 300),
             extent=(-2.4, 2.8, -0.2, 10.2),
-            view=(-2.6, 2.9, -0.2, 12.4),
+            view=(-3.5, 3.7, -0.5, 12.4),
             ticks=(0, 2, 4, 6, 8, 10),
             varies=True,
         ),
@@ -147,7 +164,7 @@ def plane_laws() -> tuple[PlaneLaw, PlaneLaw]:
 
 
 def backward_limits(maps: RandomMaps, steps: int, replicas: int, first_replica: int = 0) -> np.ndarray:
-    """One limit a replica, shape (replicas, dim), from the origin."""
+    """One limit a replica, shape (replicas, dim), from the origin; other replicas make independent samples."""
     run = simulate(
         maps,
         np.zeros(maps.dim),
@@ -179,24 +196,58 @@ def deviation_ellipse(mean, covariance, points: int = 121) -> np.ndarray:
     return np.asarray(mean) + circle @ np.linalg.cholesky(covariance).T
 
 
-def draw_line(axes: Axes, law: LineLaw, sample: np.ndarray) -> dict[str, object]:
-    """Histogram of the limits (left axis) under the exact distribution function (right axis)."""
-    replicas = len(sample)
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """Limits of a law on the line beside its distribution function."""
+
+    law: LineLaw
+    edges: np.ndarray
+    counts: np.ndarray
+    kolmogorov_distance: float
+
+    @property
+    def empirical(self) -> np.ndarray:
+        """The share of limits up to each edge."""
+        return np.concatenate([[0.0], np.cumsum(self.counts) / self.counts.sum()])
+
+    def as_data(self) -> dict[str, object]:
+        """What is drawn, by name."""
+        return {
+            "edges": self.edges,
+            "counts": self.counts,
+            "kolmogorov_distance": self.kolmogorov_distance,
+            "band": dkw_band(int(self.counts.sum())),
+        }
+
+
+def compared(law: LineLaw, sample: np.ndarray) -> Compared:
+    """Limits counted between edges, and the distance of their distribution function over all points."""
     counts, edges = np.histogram(sample, bins=law.bins, range=(0.0, 1.0))
-    density = counts * law.bins / replicas
-    distance, band = kolmogorov_distance(sample, law.cdf), dkw_band(replicas)
-    # The tops of the histogram and of the distribution function share a height, and the text stands above both.
-    headroom = 1.3
-    axes.stairs(density, edges, fill=True, color=ORDER_COLORS["backward"], alpha=0.6, linewidth=0)
-    axes.set(xlim=(-0.02, 1.02), ylim=(0.0, headroom * density.max()), xticks=[0.0, 0.5, 1.0])
-    axes.set_ylabel("density of $Z_n$", color=ORDER_COLORS["backward"])
-    right = axes.twinx()
-    right.plot(*law.curve, color=ORDER_COLORS["theory"], linewidth=1.0)
-    right.set(ylim=(0.0, headroom), yticks=[0.0, 0.5, 1.0], ylabel=r"exact $F(x)$")
-    right.spines["right"].set_visible(True)
-    text = rf"$\sup|F_R-F|={distance:.4f}$; 99% band: ${band:.4f}$"
-    axes.text(0.5, 1.0, text, transform=axes.transAxes, ha="center", va="top", fontsize=6)
-    return {"edges": edges, "counts": counts, "kolmogorov_distance": distance, "band": band}
+    return Compared(law, edges, counts, kolmogorov_distance(sample, law.cdf))
+
+
+def draw_functions(axes: Axes, lines: list[Compared]) -> None:
+    """Distribution functions of the limits, wide, under the exact ones."""
+    for line in lines:
+        axes.plot(line.edges, line.empirical, color=line.law.color, linewidth=2.6, label=line.law.title)
+        axes.plot(*line.law.curve, color=ORDER_COLORS["theory"], linewidth=0.7)
+    axes.plot([], [], color=ORDER_COLORS["theory"], linewidth=0.7, label="exact")
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.6), xticks=[0.0, 0.5, 1.0], yticks=[0.0, 0.5, 1.0])
+    axes.set(xlabel="$x$", ylabel="$F(x)=P(Z_n\\leq x)$")
+    axes.legend(loc="upper left", labelspacing=0.2, borderaxespad=0.0)
+
+
+def draw_errors(axes: Axes, lines: list[Compared]) -> None:
+    """How far they are apart, with the band that holds all of it with probability 99 %."""
+    band = dkw_band(int(lines[0].counts.sum()))
+    for line in lines:
+        error = line.empirical - line.law.cdf(line.edges)
+        axes.plot(line.edges, 1e3 * error, color=line.law.color, linewidth=0.8)
+    for side in (-band, band):
+        axes.axhline(1e3 * side, color=ORDER_COLORS["theory"], linewidth=0.7, linestyle="--")
+    axes.text(0.5, 1e3 * 1.1 * band, "99 % band", ha="center", va="bottom", fontsize=7)
+    axes.set(xlim=(-0.02, 1.02), ylim=(-1.3e3 * band, 1.9e3 * band), xticks=[0.0, 0.5, 1.0])
+    axes.set(xlabel="$x$", ylabel="$10^3\\,(F_R-F)$")
 
 
 def draw_plane(axes: Axes, law: PlaneLaw, sample: np.ndarray) -> dict[str, object]:
@@ -220,10 +271,10 @@ def draw_plane(axes: Axes, law: PlaneLaw, sample: np.ndarray) -> dict[str, objec
     axes.plot(*moments.mean, "+", color=ORDER_COLORS["theory"], markersize=5)
     squares = ((sample - sample.mean(axis=0)) ** 2).sum(axis=1)
     error, exact = squares.std() / np.sqrt(len(sample)), float(np.trace(moments.covariance))
-    digits = 4 if exact < 1 else 2
+    digits = 5 if exact < 1 else 3
     text = "\n".join(
         [
-            rf"$\mathrm{{tr\,Cov}}\,Z_n={squares.mean():.{digits}f}\pm{error:.{digits}f}$",
+            rf"$\mathrm{{tr\,Cov}}\,Z_n={squares.mean():.{digits}f}\pm{error:.{digits}f}$ (s.e.)",
             f"exact: ${exact:.{digits}f}$",
             "ellipse: exact, 1 s.d.",
         ]
@@ -255,18 +306,23 @@ def draw(effort: str, folder: str | Path) -> list[Path]:
     lines, planes = line_laws(), plane_laws()
     data: dict[str, object] = {}
     with house_style():
-        figure = Figure(figsize=(PAGE, 2.7))
+        figure = Figure(figsize=(PAGE, 3.0))
         grid = figure.add_gridspec(2, 3, width_ratios=[1.3, 1.25, 0.95])
-        for row, line in enumerate(lines):
-            axes = figure.add_subplot(grid[row, 0])
-            # The two systems read the same bits: other replicas make the two samples independent.
-            sample = backward_limits(line.maps, STEPS["line"], replicas, row * replicas)[:, 0]
-            data[line.name] = draw_line(axes, line, sample)
-            panel_title(axes, "ab"[row], line.title)
-        axes.set_xlabel("$x$")
+        # All systems read the same bits: other replicas make their samples independent.
+        first = iter(range(0, 4 * replicas, replicas))
+        limits = [
+            compared(line, backward_limits(line.maps, STEPS["line"], replicas, next(first))[:, 0]) for line in lines
+        ]
+        data |= {line.law.name: line.as_data() for line in limits}
+        functions, errors = (figure.add_subplot(grid[row, 0]) for row in (0, 1))
+        draw_functions(functions, limits)
+        panel_title(functions, "a", "two-point SGD, step size $h$")
+        draw_errors(errors, limits)
+        panel_title(errors, "b", f"$F_R$ of $R={replicas}$ limits, less $F$")
         for column, plane in enumerate(planes):
             axes = figure.add_subplot(grid[:, column + 1])
-            data[plane.name] = draw_plane(axes, plane, backward_limits(plane.maps, STEPS["plane"], replicas))
+            sample = backward_limits(plane.maps, STEPS["plane"], replicas, next(first))
+            data[plane.name] = draw_plane(axes, plane, sample)
             panel_title(axes, "cd"[column], plane.title)
         parameters = {
             "effort": effort,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from _common import main
+from _common import main, save_figure
 from matplotlib.axes import Axes
 from matplotlib.colors import SymLogNorm
 from matplotlib.figure import Figure
 
 from iterorder.networks import MLP, lyapunov_exponent
 from iterorder.networks.data import digits
-from iterorder.plotting import COLUMN, PAGE, house_style, panel_title, save_figure
+from iterorder.plotting import COLUMN, PAGE, house_style, panel_title
 from iterorder.progress import Report
 
 STEP_SIZES, DECAYS = (0.02, 0.1, 0.5), (0.0, 1e-3, 1e-2, 3e-2)
@@ -54,7 +56,9 @@ def draw_grid(axes: Axes, data: dict[str, np.ndarray], name: str, norm: SymLogNo
     for i in range(values.shape[0]):
         for j in range(values.shape[1]):
             strong = abs(norm(values[i, j]) - 0.5) > 0.33
-            text = f"{1e3 * values[i, j]:.2f}\n±{1e3 * half[i, j]:.2f}".replace("-", "−")
+            # Two digits of the half width, and the value to as many.
+            digits = max(0, 1 - math.floor(math.log10(1e3 * half[i, j])))
+            text = f"{1e3 * values[i, j]:.{digits}f}\n±{1e3 * half[i, j]:.{digits}f}".replace("-", "−")
             axes.text(j, i, text, ha="center", va="center", fontsize=6.5, color="white" if strong else "black")
     axes.set(xlabel="weight decay", ylabel="step size $h$", xticks=range(len(DECAYS)), yticks=range(len(STEP_SIZES)))
     axes.set_xticklabels([f"{decay:g}" for decay in DECAYS])
@@ -67,28 +71,33 @@ def draw_grid(axes: Axes, data: dict[str, np.ndarray], name: str, norm: SymLogNo
 
 def draw(effort: str, folder: str | Path, *, report: Report | None = None) -> list[Path]:
     """Draw the figure and return its files."""
-    data = numbers(effort, report)
+    parameters = {
+        "effort": effort,
+        "step_sizes": STEP_SIZES,
+        "weight_decays": DECAYS,
+        "batch_size": BATCH,
+        "n_steps": STEPS[effort],
+        "n_replicas": REPLICAS[effort],
+    }
+    return draw_numbers(numbers(effort, report), parameters, folder)
+
+
+def draw_numbers(data: dict[str, np.ndarray], parameters: Mapping[str, object], folder: str | Path) -> list[Path]:
+    """Both grids on one scale of colours."""
     top = max(np.abs(data[name]).max() for name in SYSTEMS)
     norm = SymLogNorm(SMALLEST, vmin=-top, vmax=top)
     with house_style():
-        figure = Figure(figsize=(PAGE, 0.72 * COLUMN))
+        figure = Figure(figsize=(PAGE, 0.78 * COLUMN))
         panels = figure.subplots(1, 2)
         for axes, letter, name in zip(panels, "ab", SYSTEMS, strict=True):
             image = draw_grid(axes, data, name, norm)
             # Without decay there are directions that no map contracts: adding a constant to the weights of all classes.
             high = data[f"{name}_high"][:, np.array(DECAYS) > 0]
-            what = f"with decay {(high < 0).sum()} of {high.size} intervals below zero; in $10^{{-3}}$ a step"
+            what = f"with decay {(high < 0).sum()} of {high.size} intervals below zero"
             panel_title(axes, letter, TITLES[name], what)
         bar = figure.colorbar(image, ax=panels, pad=0.015, aspect=25)
         bar.set_label("Lyapunov exponent a step")
-        parameters = {
-            "effort": effort,
-            "step_sizes": STEP_SIZES,
-            "weight_decays": DECAYS,
-            "batch_size": BATCH,
-            "n_steps": STEPS[effort],
-            "n_replicas": REPLICAS[effort],
-        }
+        figure.supxlabel("numbers: the exponent in $10^{-3}$ a step, ± half of its 95 % interval", fontsize=7)
         return save_figure(figure, folder, "network_contraction", parameters=parameters, seed=SEED, data=data)
 
 

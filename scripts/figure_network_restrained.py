@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _common import main
+from _common import main, save_figure
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from iterorder.networks import MLP, train
 from iterorder.networks.data import ImageData, digits
 from iterorder.networks.normalised import NormalisedMLP
-from iterorder.plotting import COLUMN, ORDER_COLORS, PAGE, house_style, panel_title, save_figure
+from iterorder.plotting import COLUMN, ORDER_COLORS, PAGE, house_style, panel_title
 from iterorder.progress import Report
 
 SEED, BATCH = 1, 16
@@ -131,23 +132,32 @@ def draw_times(axes: Axes, data: dict[str, np.ndarray]) -> None:
     """Measured, beside the line of a gradient of constant size."""
     line = np.array([data["inverse"].min(), data["inverse"].max()])
     axes.plot(line, line / 4, color=ORDER_COLORS["theory"], linewidth=0.8, label="$1/(4h\\lambda)$")
-    for name, marker in (("above", "v"), ("below", "^")):
-        axes.plot(data["inverse"], data[f"time_{name}"], marker, markersize=4, label=f"from {name}")
-    axes.set(xscale="log", yscale="log", xlabel="$1/(h\\lambda)$", ylabel="steps to equilibrium")
-    axes.legend(loc="upper left")
+    for name, marker, color in (("above", "v", ORDER_COLORS["coupling"]), ("below", "^", ORDER_COLORS["decay"])):
+        axes.plot(data["inverse"], data[f"time_{name}"], marker, color=color, markersize=4, label=f"norm from {name}")
+    axes.set(xscale="log", yscale="log", xlabel="$1/(h\\lambda)$", ylabel="steps to equilibrium, up to $1/e$")
+    axes.legend(loc="upper left", title=f"means of {PATHS} paths", title_fontsize=7)
 
 
 def draw(effort: str, folder: str | Path, *, report: Report | None = None) -> list[Path]:
     """Draw the figure and return its files."""
-    data = numbers(effort, report)
+    parameters = {"effort": effort, "factors": FACTORS, "batch_size": BATCH, "grid": GRID}
+    return draw_numbers(numbers(effort, report), parameters, folder)
+
+
+def draw_numbers(data: dict[str, np.ndarray], parameters: Mapping[str, object], folder: str | Path) -> list[Path]:
+    """Both panels."""
     with house_style():
         figure = Figure(figsize=(PAGE, 0.8 * COLUMN))
         bits, times = figure.subplots(1, 2)
         draw_bits(bits, data)
-        panel_title(bits, "a", "the last bit of $h\\cdot g$", f"$k=1,3,\\ldots,11$; MLP 64-32-10, $h={BIT_STEP}$")
+        panel_title(
+            bits,
+            "a",
+            "steps $h\\,g$ computed as $(hk)\\cdot(g/k)$",
+            f"$k=1,3,\\ldots,11$; MLP 64-32-10, $h={BIT_STEP}$",
+        )
         draw_times(times, data)
         panel_title(times, "b", "norms of normalised weights", "nine pairs of step size $h$ and decay $\\lambda$")
-        parameters = {"effort": effort, "factors": FACTORS, "batch_size": BATCH, "grid": GRID}
         return save_figure(figure, folder, "network_restrained", parameters=parameters, seed=SEED, data=data)
 
 

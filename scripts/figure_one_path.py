@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from _common import cancer_logistic, described, main, principal_direction
+from _common import cancer_logistic, described, main, principal_direction, save_figure
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from iterorder import gallery, simulate
 from iterorder.maps import RandomMaps
 from iterorder.orders import BACKWARD, FORWARD
-from iterorder.plotting import ORDER_COLORS, PAGE, house_style, panel_title, save_figure
+from iterorder.plotting import ORDER_COLORS, PAGE, house_style, panel_title
 
 SEED = 4
 LONG_RUN = {"quick": 20_000, "full": 200_000}
@@ -55,12 +55,13 @@ def draw_path(axes: Axes, strip: Axes, path: Path1D, marker: str | None) -> np.n
         (BACKWARD, path.backward, "backward $Z_n$"),
     ):
         axes.plot(path.steps, states, marker=marker, ms=2.2, lw=width, color=ORDER_COLORS[order], label=label)
-    axes.set(xlabel="steps $n$", xlim=(0, path.steps[-1]))
+    margin = 0.02 * path.steps[-1] if marker else 0.0  # for the markers at the ends
+    axes.set(xlabel="steps $n$", xlim=(-margin, path.steps[-1] + margin))
     density, edges = np.histogram(path.visits, bins=40, density=True)
     strip.stairs(density, edges, orientation="horizontal", fill=True, color=ORDER_COLORS[FORWARD], alpha=0.35)
     strip.axhline(path.backward[-1], color=ORDER_COLORS[BACKWARD], lw=1.0)
     strip.tick_params(labelleft=False, left=False)
-    strip.set(xticks=[], xlabel="forward's\nlong run", xlim=(0, None))
+    strip.set(xticks=[0], xlabel="long-run\ndensity", xlim=(0, None))
     return np.array([edges[:-1], edges[1:], density])
 
 
@@ -87,7 +88,7 @@ def draw(effort: str, folder: str | Path) -> list[Path]:
                 "forward_visits_low_high_density": histogram,
             }
         panel_title(axes[0], "a", "forward jumps on, backward settles", "SGD on $x^2/2$ and $(x-1)^2/2$, $h=0.3$")
-        panel_title(axes[2], "b", "the same on real data", "logistic regression, breast cancer")
+        panel_title(axes[2], "b", "the same on real data", "breast cancer data; $u$: direction of largest variance")
         axes[0].set_ylabel("state $x$")
         axes[2].set_ylabel("projection $u\\cdot x$")
         axes[0].legend(loc="upper right", ncols=2, borderaxespad=0.0, handlelength=1.6)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from _common import main
+from _common import main, save_figure
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from iterorder import LogisticRegressionSGD, QuadraticSGD, lie_bracket, simulate, theory
-from iterorder.plotting import COLUMN, ORDER_COLORS, PAGE, house_style, panel_title, save_figure
+from iterorder.plotting import COLUMN, ORDER_COLORS, PAGE, house_style, panel_title
 
 STEP_SIZES = np.geomspace(3e-3, 1.0, 11)
 POINT = np.array([0.7, -0.4])
@@ -62,9 +62,10 @@ def variances(effort: str) -> dict[str, np.ndarray]:
             exact.append(covariance[0, 0])
         found[f"variance_{sampling}"] = np.array(exact)
         start = [MINIMIZERS.mean()]
-        found[f"simulated_{sampling}"] = np.array(
-            [simulate(quadratics(h, sampling), start, n, n_replicas=count, seed=SEED).states.var() for h in SIMULATED]
-        )
+        ends = [simulate(quadratics(h, sampling), start, n, n_replicas=count, seed=SEED).states for h in SIMULATED]
+        squares = [(x - x.mean()) ** 2 for x in ends]
+        found[f"simulated_{sampling}"] = np.array([square.mean() for square in squares])
+        found[f"simulated_error_{sampling}"] = np.array([square.std() / np.sqrt(count) for square in squares])
     return found
 
 
@@ -73,17 +74,17 @@ def draw_brackets(axes: Axes, data: dict[str, np.ndarray]) -> None:
     h = data["step_sizes"]
     for name, color, label in (
         ("swapped", ORDER_COLORS["backward"], "$T_1T_2-T_2T_1$"),
-        ("without_bracket", ORDER_COLORS["forward"], "$T_1T_2-T_2T_1-h^2[\\cdot,\\cdot]$"),
+        ("without_bracket", ORDER_COLORS["forward"], "the same less $h^2$ × Lie bracket"),
         ("palindromes", ORDER_COLORS["anchored"], "$T_1T_2T_2T_1-T_2T_1T_1T_2$"),
     ):
         axes.loglog(h, data[name], "o-", ms=2.5, color=color, label=label)
     for power, value in ((2, 0.35 * data["swapped"][0]), (3, 0.25 * data["without_bracket"][0])):
         axes.loglog(h, value * (h / h[0]) ** power, "--", color=ORDER_COLORS["theory"], lw=0.8)
         axes.annotate(
-            f"$h^{power}$", (h[-1], value * (h[-1] / h[0]) ** power), xytext=(-2, -9), textcoords="offset points"
+            f"$h^{power}$", (h[-1], value * (h[-1] / h[0]) ** power), xytext=(4, -3), textcoords="offset points"
         )
-    axes.set(xlabel="step size $h$", ylabel="distance")
-    axes.legend(loc="upper left")
+    axes.set(xlabel="step size $h$", ylabel="distance of the two ends", xlim=(0.8 * h[0], 1.8 * h[-1]))
+    axes.legend(loc="lower right", labelspacing=0.25)
 
 
 def draw_variances(axes: Axes, data: dict[str, np.ndarray]) -> None:
@@ -94,10 +95,11 @@ def draw_variances(axes: Axes, data: dict[str, np.ndarray]) -> None:
         ("reshuffle", "coupling", "reshuffled, at epoch ends"),
     ):
         axes.loglog(h, data[f"variance_{sampling}"], color=ORDER_COLORS[color], label=label)
-        axes.loglog(
+        axes.errorbar(
             data["simulated_step_sizes"],
             data[f"simulated_{sampling}"],
-            "o",
+            2.0 * data[f"simulated_error_{sampling}"],
+            fmt="o",
             ms=3.5,
             mfc="none",
             color=ORDER_COLORS[color],
@@ -113,9 +115,9 @@ def draw(effort: str, folder: str | Path) -> list[Path]:
         figure = Figure(figsize=(PAGE, 0.8 * COLUMN))
         brackets, spread = figure.subplots(1, 2)
         draw_brackets(brackets, data)
-        panel_title(brackets, "a", "two orders of the same steps", "two points of a logistic regression")
+        panel_title(brackets, "a", "two orders of the same steps", "two maps $T_1$, $T_2$ of a logistic regression")
         draw_variances(spread, data)
-        panel_title(spread, "b", "lines: exact; markers: simulated", "five quadratic losses of one curvature")
+        panel_title(spread, "b", "lines: exact; markers: simulated, ± 2 s.e.", "five quadratic losses of one curvature")
         parameters = {"effort": effort, "point": POINT, "minimizers": MINIMIZERS, "epochs": EPOCHS}
         return save_figure(figure, folder, "order_of_steps", parameters=parameters, seed=SEED, data=data)
 

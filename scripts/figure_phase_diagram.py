@@ -8,17 +8,19 @@ all points leaves nothing to chance, and forward paths settle too.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from _common import main
+from _common import main, save_figure
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from iterorder import stability_boundary
-from iterorder.plotting import COLUMN, ORDER_COLORS, PAGE, house_style, panel_title, save_figure
+from iterorder.plotting import COLUMN, ORDER_COLORS, PAGE, house_style, panel_title
 from iterorder.progress import Report, part
 from iterorder.sweeps.cells import Cells
 from iterorder.sweeps.configuration import Configuration, read_configuration
@@ -38,6 +40,8 @@ COLORS = {
     "diverges": "#444444",
     "inconclusive": ORDER_COLORS["decay"],
 }
+#: Of least squares (C7), and how they are drawn.
+BOUNDARIES = {"mean-square": "-", "almost-sure": "--"}
 TITLES = {
     ("LinearRegressionSGD", "forward"): "least squares, forward",
     ("LinearRegressionSGD", "backward"): "least squares, backward",
@@ -93,7 +97,12 @@ def boundaries(configuration: Configuration, sizes: np.ndarray, kind: str) -> np
 
 def draw(effort: str, folder: str | Path, *, report: Report | None = None) -> list[Path]:
     """Draw the figure and return its files."""
-    data = numbers(effort, report)
+    parameters = {"effort": effort, "configuration": CONFIGURATION.read_text(encoding="utf-8")}
+    return draw_numbers(numbers(effort, report), parameters, folder)
+
+
+def draw_numbers(data: dict[str, np.ndarray], parameters: Mapping[str, object], folder: str | Path) -> list[Path]:
+    """The four panels and what colours and lines mean."""
     with house_style():
         figure = Figure(figsize=(PAGE, 1.3 * COLUMN))
         panels = figure.subplots(2, 2, sharex=True, sharey=True)
@@ -104,9 +113,12 @@ def draw(effort: str, folder: str | Path, *, report: Report | None = None) -> li
             axes.set_ylabel("step size $h$")
         for axes in panels[-1]:
             axes.set_xlabel("batch size, of 64 points")
-        handles = [Patch(color=color, label=word) for word, color in COLORS.items()]
-        figure.legend(handles=handles, loc="outside lower center", ncols=4)
-        parameters = {"effort": effort, "configuration": CONFIGURATION.read_text(encoding="utf-8")}
+        handles: list[Patch | Line2D] = [Patch(color=color, label=word) for word, color in COLORS.items()]
+        handles += [
+            Line2D([], [], color="black", ls=line, lw=1.0, label=f"{name} boundary, theory")
+            for name, line in BOUNDARIES.items()
+        ]
+        figure.legend(handles=handles, loc="outside lower center", ncols=3)
         return save_figure(figure, folder, "phase_diagram", parameters=parameters, seed=0, data=data)
 
 
@@ -125,11 +137,11 @@ def draw_panel(axes, data: dict[str, np.ndarray], name: tuple[str, str]) -> None
         rasterized=True,
     )
     if family == 0:
-        white = {"color": "white", "lw": 1.0}
-        axes.plot(places, data["mean_square"], "-", **white)
-        axes.plot(places, data["almost_sure"], "--", **white)
-    shown = places[:: max(1, len(places) // 8)]
-    axes.set_xticks(shown, [str(size) for size in sizes[shown]])
+        for boundary, line in BOUNDARIES.items():
+            values = data[boundary.replace("-", "_")]
+            axes.plot(places, values, color="white", lw=2.4)  # an edge, so that it is seen on every colour
+            axes.plot(places, values, color="black", lw=1.0, ls=line)
+    axes.set_xticks(places, [str(size) for size in sizes])
     axes.set_yscale("log")
     axes.set_ylim(data["step_size"].min(), data["step_size"].max())
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from _common import main
+from _common import main, save_figure
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -22,7 +22,7 @@ from scipy.optimize import brentq
 from iterorder import LinearRegressionSGD, LogisticRegressionSGD, simulate
 from iterorder.datasets import breast_cancer, diabetes
 from iterorder.orders import BACKWARD, FORWARD
-from iterorder.plotting import ORDER_COLORS, PAGE, house_style, panel_title, save_figure
+from iterorder.plotting import ORDER_COLORS, PAGE, house_style, panel_title
 from iterorder.progress import Report
 from iterorder.theory.families import analyse
 from iterorder.theory.small_step import mean_hessian, minimizer, small_step_covariance
@@ -40,7 +40,7 @@ BURN_IN_UNITS = 4.0
 RADII = (1.0, 2.0)
 #: Saved forward states that are joined by lines over the cloud.
 FORWARD_TAIL = 40
-COORDINATE = r"$u_{}^\top(x-\theta^{{\ast}})$"
+COORDINATE = r"$u_{}\cdot(x-\theta^{{\ast}})$"
 
 Regression = LinearRegressionSGD | LogisticRegressionSGD
 
@@ -102,7 +102,7 @@ def studies() -> tuple[Study, Study]:
             depth=40_000,
             shown=1200,
             step_sizes=np.geomspace(0.0025, 0.08, 6),
-            headroom=60.0,
+            headroom=400.0,
         ),
         Study(
             name="breast_cancer",
@@ -115,7 +115,7 @@ def studies() -> tuple[Study, Study]:
             depth=15_000,
             shown=4000,
             step_sizes=np.geomspace(0.0005, 0.018, 6),
-            headroom=4.0,
+            headroom=8.0,
         ),
     )
 
@@ -170,13 +170,15 @@ def draw_cloud(
     root = np.linalg.cholesky(covariance)
     for radius in RADII:
         axes.plot(*(radius * root @ [np.cos(angle), np.sin(angle)]), color=black, lw=0.9)
-    # The backward path and all but a few of the points; equal units, so that the ellipse keeps its shape.
-    half = max(4.0 * np.sqrt(covariance[0, 0]), 1.1 * np.abs(backward).max())
-    axes.set(xlim=(-half, half), ylim=(-half, half), aspect="equal")
+    # All that is drawn, with room for the text above; equal units, so that the ellipse keeps its shape.
+    half = 1.05 * max(np.abs(points).max() for points in (limits[:SHOWN_LIMITS], backward, forward[-FORWARD_TAIL:]))
+    axes.set(xlim=(-1.2 * half, 1.2 * half), ylim=(-half, 1.4 * half), aspect="equal")
     axes.set(xlabel=COORDINATE.format(1), ylabel=COORDINATE.format(2))
-    sample, theory = np.sqrt(np.var(limits[:, 0], ddof=1)), np.sqrt(covariance[0, 0])
-    text = f"s.d. along $u_1$: {sample:.3f}\n{name}: {theory:.3f}"
-    axes.text(0.03, 0.99, text, transform=axes.transAxes, va="top", fontsize=6)
+    squares, theory = (limits[:, 0] - limits[:, 0].mean()) ** 2, np.sqrt(covariance[0, 0])
+    sample = np.sqrt(squares.mean())
+    error = squares.std(ddof=1) / np.sqrt(len(squares)) / (2.0 * sample)
+    text = f"s.d. along $u_1$: {sample:.4f} ± {error:.4f}\n{name}: {theory:.4f}"
+    axes.text(0.02, 1.0, text, transform=axes.transAxes, va="top", fontsize=6)
 
 
 def draw_paths(axes: Axes, steps: np.ndarray, forward: np.ndarray, backward: np.ndarray, deviation: float) -> None:
@@ -203,8 +205,8 @@ def draw_spread(axes: Axes, study: Study, measured: np.ndarray, limits: tuple[fl
         axes.loglog(fine, exact, color=black, lw=1.0, label="exact")
         axes.axvline(boundary, color=grey, lw=0.9, ls=":", label=f"unstable: $h\\geq{boundary:.3f}$")
         data |= {"exact_step_sizes": fine, "exact_spread": exact, "mean_square_boundary": boundary}
-    _errorbars(axes, sizes, measured, "o", FORWARD, "forward")
-    _errorbars(axes, np.array([study.step_size]), np.array([limits]), "D", BACKWARD, "backward limits")
+    _errorbars(axes, sizes, measured, "o", FORWARD, "forward, ± 2 s.e.")
+    _errorbars(axes, np.array([study.step_size]), np.array([limits]), "D", BACKWARD, "backward, ± 2 s.e.")
     axes.set(xlabel="step size $h$", ylabel=r"$E\,\|x-\theta^{\ast}\|^2$")
     axes.set_ylim(top=study.headroom * max(measured[:, 0]))  # for the legend
     axes.legend(loc="upper left", handlelength=1.6, labelspacing=0.3, borderpad=0.0)
@@ -273,13 +275,21 @@ def draw(effort: str, folder: str | Path, *, report: Report | None = None) -> li
     both = studies()
     data: dict[str, object] = {}
     with house_style():
-        figure = Figure(figsize=(PAGE, 4.2))
+        figure = Figure(figsize=(PAGE, 4.5))
         axes = figure.subplots(2, 3, width_ratios=[1.0, 1.25, 1.0])
         for done, (row, letters, study) in enumerate(zip(axes, ("abc", "def"), both, strict=True), 1):
             data[study.name] = draw_study(row, letters, study, effort)
             if report is not None:
                 report(done / len(both))
-        figure.legend(handles=legend_handles(), loc="outside lower center", ncols=5, columnspacing=1.4)
+        title = r"$\theta^{\ast}$: the minimiser; $u_1$, $u_2$: directions of largest variance"
+        figure.legend(
+            handles=legend_handles(),
+            loc="outside lower center",
+            ncols=5,
+            columnspacing=1.4,
+            title=title,
+            title_fontsize=7,
+        )
         parameters = {
             "effort": effort,
             "batch_size": 1,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from _common import main
+from _common import main, save_figure
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from iterorder import CustomMaps, simulate
 from iterorder.claims.c16_norm_equilibrium import equilibrium, normalised_weights
-from iterorder.plotting import COLUMN, ORDER_COLORS, PAGE, house_style, panel_title, save_figure
+from iterorder.plotting import COLUMN, ORDER_COLORS, PAGE, house_style, panel_title
 
 GRID = ((0.2, 0.05), (0.2, 0.2), (0.8, 0.05))
 N_NORM, N_BITS, STARTS, SEED = 400, 70, 200, 0
@@ -67,16 +67,17 @@ def draw_norms(axes: Axes, data: dict[str, np.ndarray]) -> None:
         time = h * decay * np.arange(N_NORM + 1)
         axes.semilogy(time, data[f"small_{h}_{decay}"], ls=line, color=color, label=rf"$h={h}$, $\lambda={decay}$")
         axes.semilogy(time, data[f"large_{h}_{decay}"], ls=line, color=color)
-    axes.axhline(1.0, color=ORDER_COLORS["theory"], ls="--", lw=0.8)
-    axes.set(xlabel=r"$h\lambda n$", ylabel=r"$\|w_n\|^2\,/\,r^*$", xlim=(0, 3))
-    axes.legend(loc="lower right")
+    axes.axhline(1.0, color=ORDER_COLORS["theory"], ls="--", lw=0.8, label="equilibrium, exact")
+    axes.set(xlabel=r"$h\lambda n$, after $n$ steps", ylabel=r"$\|w_n\|^2$ over its equilibrium", xlim=(0, 3))
+    axes.legend(loc="lower right", title=r"step size $h$, weight decay $\lambda$", title_fontsize=7)
 
 
 def draw_differences(axes: Axes, data: dict[str, np.ndarray]) -> None:
     """The largest difference over the starts."""
     n = np.arange(N_BITS + 1)
-    for order, marker in (("forward", "o"), ("backward", "x")):
-        for name in ("expanding", "contracting"):
+    named = {"expanding": "$x\\to4x(1-x)$", "contracting": "two quadratics"}
+    for name, markers in (("expanding", "ox"), ("contracting", "s+")):
+        for order, marker in zip(("forward", "backward"), markers, strict=True):
             values = np.where(data[f"{name}_{order}"] > 0.0, data[f"{name}_{order}"], np.nan)
             axes.semilogy(
                 n,
@@ -86,27 +87,25 @@ def draw_differences(axes: Axes, data: dict[str, np.ndarray]) -> None:
                 mfc="none",
                 mew=0.8,
                 color=ORDER_COLORS[order],
-                label=order if name == "expanding" else None,
+                label=f"{named[name]}, {order}",
             )
     axes.semilogy(
         n, np.minimum(1e-16 * 2.0**n, 1.0), "--", color=ORDER_COLORS["theory"], lw=0.9, label="$2^n$ last bits"
     )
-    axes.text(30, 3e-16, "two quadratics, $c=0.9$", va="bottom")
-    axes.text(8, 1e-5, "$x\\to4x(1-x)$")
-    axes.set(xlabel="steps $n$", ylabel="largest difference", ylim=(3e-17, 5))
-    axes.legend(loc="center right")
+    axes.set(xlabel="steps $n$", ylabel=f"largest difference of {STARTS} starts", ylim=(3e-17, 5))
+    axes.legend(loc="center right", bbox_to_anchor=(1.0, 0.35), labelspacing=0.3, handlelength=1.4, borderaxespad=0.0)
 
 
 def draw(effort: str, folder: str | Path) -> list[Path]:
     """Draw the figure and return its files; both efforts are the same."""
     data = norms() | differences()
     with house_style():
-        figure = Figure(figsize=(PAGE, 0.8 * COLUMN))
+        figure = Figure(figsize=(PAGE, 0.9 * COLUMN))
         norm, bits = figure.subplots(1, 2)
         draw_norms(norm, data)
         panel_title(norm, "a", "the norm finds its equilibrium", "scale-invariant loss with weight decay")
         draw_differences(bits, data)
-        panel_title(bits, "b", "$h\\,g$ against $3h\\cdot g/3$", "last bits grow where maps expand, in both orders")
+        panel_title(bits, "b", "last bits grow where maps expand", "a step $h\\,g$ and the same as $(3h)\\cdot(g/3)$")
         parameters = {"effort": effort, "grid": GRID, "n_norm": N_NORM, "n_bits": N_BITS, "starts": STARTS}
         return save_figure(figure, folder, "restrained", parameters=parameters, seed=SEED, data=data)
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from _common import main
+from _common import main, save_figure
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from iterorder import LinearRegressionSGD, Optimizer, QuadraticSGD, simulate
 from iterorder.datasets import diabetes
-from iterorder.plotting import ORDER_COLORS, PAGE, house_style, panel_title, save_figure
+from iterorder.plotting import ORDER_COLORS, PAGE, house_style, panel_title
 from iterorder.progress import Report
 from iterorder.theory.small_step import mean_hessian, minimizer
 
@@ -185,7 +185,7 @@ def draw_problem(axes: Axes, problem: Problem, replicas: int) -> dict[str, objec
     fine = np.unique(np.geomspace(1, counts[-1], 60).astype(int))
     exact, rate = exact_risk(problem, fine), average_rate(problem)
     axes.loglog(fine, exact, color=ORDER_COLORS["theory"], lw=1.0, zorder=1, label="exact, either order")
-    label = r"$\mathrm{tr}(WH^{-1}SH^{-1})/n$: mean of all"
+    label = "mean of all $n$, asymptotically (Polyak, Juditsky)"
     axes.loglog(fine, rate / fine, ":", color=ORDER_COLORS["floor"], lw=1.0, zorder=0, label=label)
     for name in METHODS:
         mean, error = risks[name]
@@ -206,7 +206,7 @@ def draw_problem(axes: Axes, problem: Problem, replicas: int) -> dict[str, objec
             elinewidth=0.8,
         )
     plateau = f"backward and forward: one law,\none risk, tending to {exact[-1]:.4f}"
-    axes.text(counts[-1], 1.4 * exact[-1], plateau, ha="right", va="bottom")
+    axes.text(1.0, 1.8 * exact[-1], plateau, ha="right", va="bottom", transform=axes.get_yaxis_transform())
     axes.set(xlabel="gradients $n$", xlim=(0.8 * fine[0], 1.3 * fine[-1]))
     return {
         "gradients": counts,
@@ -222,7 +222,7 @@ def draw(effort: str, folder: str | Path, *, report: Report | None = None) -> li
     """Draw the figure and return its files."""
     problems = (scalar_problem(), diabetes_problem())
     with house_style():
-        figure = Figure(figsize=(PAGE, 3.0))
+        figure = Figure(figsize=(PAGE, 3.3))
         axes = figure.subplots(1, 2)
         data = {}
         for done, (panel, problem) in enumerate(zip(axes, problems, strict=True), 1):
@@ -231,9 +231,13 @@ def draw(effort: str, folder: str | Path, *, report: Report | None = None) -> li
                 report(done / len(problems))
         axes[0].set_ylabel(r"risk $E\,(x-\theta^{\ast})^2$")
         axes[1].set_ylabel(r"excess risk $E\,L(x)-L(\theta^{\ast})$")
-        panel_title(axes[0], "a", "losses $(x\\pm 1)^2/2$, $h=0.3$")
-        panel_title(axes[1], "b", "diabetes, linear regression, $h=0.05$")
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+        panel_title(axes[0], "a", "two losses, $(x\\pm 1)^2/2$", "step size $h=0.3$, minimiser $\\theta^{\\ast}=0$")
+        system = "$h=0.05$; $L$ the mean loss, $\\theta^{\\ast}$ its minimiser"
+        panel_title(axes[1], "b", "linear regression, diabetes data", system)
+        title = "bars: ± 2 standard errors, mostly within the markers"
+        figure.legend(
+            *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, title=title, title_fontsize=7
+        )
         parameters = {
             "effort": effort,
             **{

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from _common import main
+from _common import main, save_figure
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from iterorder import gallery, simulate
-from iterorder.plotting import COLUMN, ORDER_COLORS, PAGE, house_style, panel_title, save_figure
+from iterorder.plotting import COLUMN, ORDER_COLORS, PAGE, house_style, panel_title
 
 GAP_STEPS = np.unique(np.geomspace(1, 1000, 40).astype(int))
 WALK_STEPS, WELL_STEPS, WELLS = 60, 250, 24
@@ -53,7 +53,7 @@ def draw_gaps(axes: Axes, data: dict[str, np.ndarray]) -> None:
     """The gap against 1/(n+1)."""
     n = data["steps"]
     axes.fill_between(n, data["low"], data["high"], color=ORDER_COLORS["coupling"], alpha=0.2, lw=0)
-    axes.loglog(n, data["gap"], "o", ms=2.5, color=ORDER_COLORS["coupling"], label="mean, middle 90 %")
+    axes.loglog(n, data["gap"], "o", ms=2.5, color=ORDER_COLORS["coupling"], label="mean; shaded: middle 90 %")
     axes.loglog(n, 1.0 / (n + 1.0), "--", color=ORDER_COLORS["theory"], lw=0.9, label="$1/(n+1)$, exact")
     axes.set(xlabel="steps $n$", ylabel="gap of the chains from 0 and 1", ylim=(1e-5, 2))
     axes.legend(loc="lower left")
@@ -65,7 +65,7 @@ def draw_walk(axes: Axes, data: dict[str, np.ndarray]) -> None:
         axes.step(
             np.arange(WALK_STEPS + 1), data[order] + shift, where="post", lw=0.9, color=ORDER_COLORS[order], label=order
         )
-    axes.set(xlabel="steps $n$", ylabel="state", yticks=range(5), ylim=(-0.3, 5.2))
+    axes.set(xlabel="steps $n$", ylabel="state; the two drawn apart", yticks=range(5), ylim=(-0.3, 5.2))
     axes.legend(loc="upper right", ncols=2)
 
 
@@ -73,18 +73,16 @@ def draw_wells(axes: Axes, data: dict[str, np.ndarray]) -> None:
     """Backward paths, all under the same maps: two limits, and starts between the wells that reach either of them."""
     # Between the middle roots of x³ − x ± s the sign of the tilt decides where a map leads.
     between = np.abs(data["wells"][:, 0]) < float(np.abs(np.roots([1.0, 0.0, -1.0, TILT])).min())
-    axes.plot(data["wells"][between].T, color=ORDER_COLORS["floor"], lw=0.6)
-    axes.plot(data["wells"][~between].T, color=ORDER_COLORS["backward"], lw=0.6)
-    axes.text(
-        0.97 * WELL_STEPS,
-        0.0,
-        "grey: starts\nbetween the wells",
-        color="0.45",
-        ha="right",
-        va="center",
-        bbox={"fc": "white", "lw": 0},
-    )
-    axes.set(xlabel="steps $n$", ylabel="$Z_n(x_0)$", xlim=(0, WELL_STEPS))
+    for chosen, color, label in (
+        (between, ORDER_COLORS["floor"], "from between the wells"),
+        (~between, ORDER_COLORS["backward"], "from a well"),
+    ):
+        lines = axes.plot(data["wells"][chosen].T, color=color, lw=0.7)
+        lines[0].set_label(label)
+    # Room for the legend: the grey paths jump between the wells for as long as anything is drawn.
+    axes.set(xlabel="steps $n$", ylabel="backward $Z_n$ from $x_0$", xlim=(0, WELL_STEPS), ylim=(-2.0, 3.1))
+    axes.set_yticks([-2, -1, 0, 1, 2])
+    axes.legend(loc="upper right")
 
 
 def draw(effort: str, folder: str | Path) -> list[Path]:

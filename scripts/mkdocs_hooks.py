@@ -1,4 +1,4 @@
-"""What mkdocs calls while it builds the documentation: figures from figures/, and what it cannot read of docstrings.
+"""What mkdocs calls as it builds the documentation: figures, MathJax, and what it cannot read of docstrings.
 
 The pages name figures by their place in the repository, so that they also show where the Markdown files are read there.
 """
@@ -26,24 +26,42 @@ SHAPED = re.compile(r"<code>\(([^<]*shape\([^<]*)\)</code>")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pictures to the site."""
+    """Add the pictures and MathJax to the site."""
     from mkdocs.structure.files import File
 
-    for picture in sorted(FIGURES.glob("*.png")):
-        files.append(
-            File(
-                f"figures/{picture.name}",
-                src_dir=str(FIGURES.parent),
-                dest_dir=config.site_dir,
-                use_directory_urls=config.use_directory_urls,
-            )
-        )
+    for path in (*sorted(FIGURES.glob("*.png")), mathjax()):
+        folder = "javascripts" if path.suffix == ".js" else "figures"
+        files.append(File.generated(config, f"{folder}/{path.name}", abs_src_path=str(path)))
     return files
+
+
+def mathjax() -> Path:
+    """MathJax in one file: TeX in, pictures with their own letters out; nothing is fetched by whoever reads a page."""
+    import importlib.util
+
+    found = importlib.util.find_spec("mathjax")
+    if found is None or not found.submodule_search_locations:
+        raise ModuleNotFoundError("MathJax is not installed: pip install django-static-mathjax, or make docs")
+    return Path(found.submodule_search_locations[0]) / "static" / "mathjax" / "es5" / "tex-svg.js"
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Point at the pictures inside the site, and leave the languages of blocks alone."""
     return MARKED_FENCE.sub(r"\1", OUTSIDE.sub(r"](\1figures/", markdown))
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Refuse a page that would ask another server for something: the site is read without a network."""
+    if foreign := fetched(output):
+        raise ValueError(f"{page.file.src_uri} fetches {', '.join(foreign)}: keep a copy in docs/")
+    return output
+
+
+def fetched(html: str) -> list[str]:
+    """Addresses on other servers that a browser fetches as it shows a page; links to them are none."""
+    tags = re.findall(r"<(?:script|img|iframe|source|link)\b[^>]*>", html)
+    wanted = [tag for tag in tags if not re.search(r'rel="?(?:canonical|alternate|next|prev)\b', tag)]
+    return [address for tag in wanted for address in re.findall(r'(?:src|href)="?((?:https?:)?//[^"\s>]+)', tag)]
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:

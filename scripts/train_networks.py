@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from _common import FIGURES
+from _common import REPORTS, ROOT
 from _networks import draw_experiment
 
 from iterorder.cli.train import RUNS, add_options, print_numbers, trained
@@ -25,8 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Train networks forward and backward.", epilog="Presets: " + ", ".join(preset_names())
     )
     add_options(parser)
-    parser.add_argument("--figures", type=Path, default=FIGURES, help="where the figure goes (default: figures/)")
-    parser.set_defaults(folder=FIGURES.parent / RUNS)
+    parser.add_argument(
+        "--figures", type=Path, default=REPORTS, help="where the figure goes (default: reports/figures/)"
+    )
+    parser.set_defaults(out=ROOT / RUNS)
     options = parser.parse_args(arguments)
     try:
         found = trained(options)

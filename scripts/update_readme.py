@@ -1,7 +1,8 @@
 """Write the tables of verified claims and of speeds into README.md, from the last reports.
 
 `iterorder check --json reports/check.json` and `make benchmark` make the reports; a table without a report stays as it
-is. `make benchmark ARGS="forward --without-avx512 --json reports/benchmark-avx2.json"` makes one more.
+is. The figure of the speeds, figures/benchmark.png, is drawn beside its table.
+`make benchmark ARGS="forward --without-avx512 --json reports/benchmark-avx2.json"` makes one more report.
 """
 
 from __future__ import annotations
@@ -112,7 +113,17 @@ def main(folder: str = "reports") -> int:
         text = block.join(parts)
     with whole_file(readme) as file:
         file.write(text.encode())
+    _draw_speeds(_report(ROOT / folder / "benchmark.json"))
     return 0
+
+
+def _draw_speeds(report: dict | None) -> None:
+    """The figure beside the table of speeds, of a report that has all of its sections."""
+    if report is not None and {"forward", "backward", "scaling"} <= report.keys():
+        sys.path.insert(0, str(ROOT / "benchmarks"))
+        from figure import draw
+
+        draw(report, ROOT / "figures")
 
 
 if __name__ == "__main__":

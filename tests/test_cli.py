@@ -113,7 +113,6 @@ def test_json_holds_the_table(tmp_path, capsys):
         (["check", "C22", "--json", "no/such/folder/table.json"], "--json"),
         (["check", "C22", "--json", "."], "--json"),
         (["draw"], "draw"),
-        ([], "COMMAND"),
     ],
 )
 def test_wrong_arguments(arguments, message, capsys, monkeypatch):

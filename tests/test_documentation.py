@@ -71,6 +71,44 @@ def test_footnotes_and_shapes_of_docstrings_are_written_plainly():
     assert rendered("as in [2]_.", "gallery.md") == "as in [2]_."
 
 
+def test_what_a_page_would_fetch_is_found():
+    here = '<link rel="canonical" href="https://example.test/x"><a href="https://example.test">x</a><img src="x.png">'
+    assert mkdocs_hooks.fetched(here) == []
+    for tag in (
+        '<script src="https://cdn.test/a.js">',
+        '<img alt="x" src=//cdn.test/a.js>',
+        '<link href="http://cdn.test/a.js">',
+    ):
+        assert [address.rpartition("//")[2] for address in mkdocs_hooks.fetched(here + tag)] == ["cdn.test/a.js"]
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="index.md"))
+    assert mkdocs_hooks.on_post_page(here, page, None) == here
+    with pytest.raises(ValueError, match=r"index\.md fetches https://cdn\.test/a\.js"):
+        mkdocs_hooks.on_post_page('<script src="https://cdn.test/a.js">', page, None)
+
+
+def test_mathjax_is_of_a_package_and_the_search_of_this_folder():
+    """Without the line of the polyfill the plugin "offline" has each page fetch it."""
+    settings = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    for script in ("iframe-worker.js", "mathjax.js", "tex-svg.js"):
+        assert f"javascripts/{script}" in settings
+    pytest.importorskip("mkdocs")
+    assert mkdocs_hooks.mathjax().stat().st_size > 1_000_000
+
+
+def test_formulas_are_closed_and_stand_apart():
+    """Two dollars on a line of their own on both sides: else a formula is shown as it is typed."""
+    for page in PAGES:
+        text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+        lines = text.splitlines()
+        marks = [k for k, line in enumerate(lines) if "$$" in line]
+        assert all(lines[k] == "$$" for k in marks), page
+        assert len(marks) % 2 == 0, page
+        for begin, end in zip(marks[::2], marks[1::2], strict=True):
+            assert not lines[begin - 1], page
+            assert not lines[end + 1 : end + 2] or not lines[end + 1], page
+            assert all(lines[begin + 1 : end]), page
+
+
 def parameters_of(cls: type) -> dict[str, str]:
     """What a docstring says of each parameter, its type and the lines below."""
     section = (inspect.getdoc(cls) or "").partition("Parameters\n----------\n")[2].partition("\n\n")[0]

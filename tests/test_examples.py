@@ -31,7 +31,7 @@ import iterorder
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [path for name in ("README.md", "CONTRIBUTING.md", "docs/**/*.md") for path in sorted(ROOT.glob(name))]
-REQUIRED = {"iterorder", "numpy", "numba", "llvmlite", "scipy", "matplotlib", "rich", "threadpoolctl"}
+REQUIRED = {"iterorder", "numpy", "numba", "llvmlite", "scipy", "matplotlib", "rich", "shtab", "threadpoolctl"}
 COMMAND_LIMIT_SECONDS = 300  # one that takes longer belongs in a no-run block
 
 

@@ -74,14 +74,14 @@ def test_a_figure_of_many_systems_tells_how_far_it_is(tmp_path, monkeypatch, cap
     monkeypatch.setattr(figure_gallery, "systems", lambda: ["one", "two", "three", "four"])
     monkeypatch.setattr(figure_gallery, "measure", lambda system, effort: None)
     monkeypatch.setattr(figure_gallery, "draw_system", lambda system, *_: [_touched(tmp_path / f"{system}.png")])
-    make_figures.draw_all(["gallery"], "quick", tmp_path)
+    make_figures.draw_all({"gallery": "quick"}, tmp_path)
     told = capsys.readouterr()
     for share in ("25%", "50%", "75%"):
         assert f"[1/1] gallery: {share} after" in told.err
     assert re.search(r"^\[1/1\] gallery +[\d.]+ s  \(png", told.out)
     # The control: a figure that takes no report is drawn all the same, with a line when it is done.
     monkeypatch.setattr(figure_clouds, "draw", lambda effort, folder: [_touched(tmp_path / "clouds.png")])
-    make_figures.draw_all(["clouds"], "quick", tmp_path)
+    make_figures.draw_all({"clouds": "quick"}, tmp_path)
     told = capsys.readouterr()
     assert "50%" not in told.err
     assert told.out.startswith("[1/1] clouds")
@@ -90,6 +90,40 @@ def test_a_figure_of_many_systems_tells_how_far_it_is(tmp_path, monkeypatch, cap
 def _touched(file: Path) -> Path:
     file.touch()
     return file
+
+
+def test_figures_go_where_git_does_not_see_them():
+    """`make reproduce` left the checkout changed: a figure drawn as it does is in a folder that git ignores."""
+    if subprocess.run(["git", "rev-parse"], cwd=ROOT, capture_output=True).returncode:
+        pytest.skip("not a git checkout")
+
+    def status() -> str:
+        command = ["git", "status", "--porcelain"]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    before = status()
+    assert make_figures.main(["cyclic"]) == 0
+    assert (_common.REPORTS / "cyclic.png").stat().st_size > 0
+    assert status() == before
+    # The control: a figure for the documentation is seen.
+    seen = subprocess.run(["git", "check-ignore", "-q", str(_common.COMMITTED / "cyclic.png")], cwd=ROOT)
+    assert seen.returncode == 1
+
+
+def test_committed_figures_are_drawn_again_with_their_effort(tmp_path, monkeypatch):
+    """Half a minute of a sweep would replace one of 2560 systems."""
+    assert make_figures.recorded_effort("phase_diagram") == "full"
+    assert make_figures.recorded_effort("gallery") == make_figures.recorded_effort("clouds") == "quick"
+    assert make_figures.recorded_effort("network_digits_mlp") == "quick"  # its presets have no effort
+    assert make_figures.recorded_effort("clouds", tmp_path) == "quick"
+    given = []
+    monkeypatch.setattr(make_figures, "draw_all", lambda *arguments: given.append(arguments))
+    make_figures.main(["--committed", "phase_diagram", "clouds"])
+    make_figures.main(["clouds", "--effort", "full"])
+    assert given == [
+        ({"phase_diagram": "full", "clouds": "quick"}, _common.COMMITTED),
+        ({"clouds": "full"}, _common.REPORTS),
+    ]
 
 
 def test_sidecars_describe_what_a_family_is_made_from():
@@ -247,4 +281,38 @@ def test_coupling_is_exact_and_sample_distances_lie_on_it_up_to_the_floor():
     allowance = np.sqrt(np.log(2 / 1e-5) / (2 * size))
     assert curves.floor < allowance
     for values in curves.sampled.values():
-        assert values == pytest.approx(exact[curves.sampled_at], abs=allowance)
+        assert values.shape == (figure_distance.SAMPLES, len(curves.sampled_at))
+        assert np.abs(values - exact[curves.sampled_at]).max() < allowance
+
+
+def test_sampled_distances_are_at_their_floor_in_the_end():
+    """The floor is the mean of W_1 in equilibrium; a floor of half the size, the control, is rejected."""
+    curves = figure_distance.two_point_curves("quick")
+    late = np.concatenate([values[:, curves.sampled_at >= 20].mean(axis=1) for values in curves.sampled.values()])
+    # Standard deviation of W_1 over samples is less than its mean; forward and backward read the same words.
+    error = curves.floor / np.sqrt(figure_distance.SAMPLES)
+    assert late.mean() == pytest.approx(curves.floor, abs=error)
+    assert late.mean() != pytest.approx(0.5 * curves.floor, abs=error)
+
+
+def test_both_curves_of_real_data_are_those_of_one_coordinate():
+    """The mean of |v·(X_n − Y_n)| under the same maps, and it bounds W_1 along v; the full norm is another number."""
+    maps = _common.few_features_logistic()
+    rng = np.random.default_rng(0)
+    direction = np.array([0.6, 0.0, 0.8, 0.0, 0.0])
+    y0, steps = rng.normal(size=(50, maps.dim)), np.array([0, 5, 40])
+    distance, error = figure_distance.coupled(maps, np.zeros(maps.dim), y0, steps, direction)
+    along, norms = np.empty((50, 3)), np.empty((50, 3))
+    for replica in range(50):
+        x, y = np.zeros(maps.dim), y0[replica]
+        for step in range(41):
+            if step in steps:
+                place = int(np.flatnonzero(steps == step)[0])
+                along[replica, place] = abs(direction @ (x - y))
+                norms[replica, place] = np.linalg.norm(x - y)
+            draw = maps.draw(figure_distance.SEED + 1, replica, step)
+            x, y = maps.apply(x, draw), maps.apply(y, draw)
+    # Some tens of steps of some ten rounded operations.
+    assert distance == pytest.approx(along.mean(axis=0), rel=1e-10)
+    assert error == pytest.approx(along.std(axis=0, ddof=1) / np.sqrt(50), rel=1e-8)
+    assert (norms.mean(axis=0) > 1.05 * distance).all()

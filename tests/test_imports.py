@@ -26,6 +26,7 @@ LAYERS = (
         "files",
         "presets",
         "resources",
+        "drawn",
     ),
     ("log", "lengths", "chunks"),
     ("forms", "progress"),
@@ -43,8 +44,9 @@ LAYERS = (
         "installation",
     ),
     ("wasserstein", "theory", "convergence", "stationary"),
+    ("dimensions",),
     ("claims", "gate", "networks", "neighbours", "plotting"),
-    ("sweeps",),
+    ("sweeps", "plot"),
     ("report",),
     ("cli",),
 )

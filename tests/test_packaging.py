@@ -21,10 +21,11 @@ ROOT = Path(__file__).resolve().parents[1]
 FIGURES = sorted((ROOT / "figures").glob("*.png"))
 FIGURE_LIMIT_BYTES = 400_000
 # Each costs 0.1 s to 2 s at import and is not needed to name the library; loaded at first use.
-SLOW_MODULES = {"numba", "llvmlite", "scipy", "matplotlib", "sklearn", "ot", "rich"}
+SLOW_MODULES = {"numba", "llvmlite", "scipy", "matplotlib", "sklearn", "ot", "rich", "shtab"}
 TARGETS = (
     "help",
     "reproduce",
+    "figures",
     "test",
     "test-faults",
     "lint",

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from iterorder.errors import InvalidInputError
 from iterorder.orders import Window
@@ -14,10 +15,10 @@ from iterorder.plotting import ORDER_COLORS, order_color, save_figure
 
 
 class Blank:
-    """A figure that writes nothing."""
+    """A figure of one pixel."""
 
     def savefig(self, file, format, metadata):
-        file.write(b"")
+        Image.new("RGBA", (1, 1), "white").save(file, format=format)
 
 
 def sidecar(folder, data, parameters=None):

@@ -140,6 +140,16 @@ def training_of_no_time(folder):
     return folder
 
 
+def test_a_trajectory_is_drawn_with_what_it_was_made_of(tmp_path, page):
+    run = ito.simulate(ito.gallery.ar1(0.5, 1.0), [0.0], 30, n_replicas=20, seed=12345, save_steps="all")
+    run.save(tmp_path / "ar1.npz")
+    np.savez(tmp_path / "other.npz", x=np.zeros(3))
+    found = page(tmp_path)
+    assert len(found.of("img")) == 1
+    assert "States of 20 replicas, order forward" in found.text
+    assert "12345" in found.text
+
+
 ROW = {
     "claim": "C1",
     "system": "a system",

@@ -11,9 +11,11 @@ import pytest
 import iterorder as ito
 from iterorder.errors import InvalidInputError
 from iterorder.neighbours import MEASURES as OF_NEIGHBOURS
+from iterorder.networks import train
 from iterorder.sweeps import MEASURES
 from iterorder.sweeps.cells import block_seed, fitted, packed, unpacked
 from iterorder.sweeps.identity import described_function, differences
+from iterorder.sweeps.training import network
 from tests.sweep_systems import GRID, SPLIT, counted, moments, naive_sweep, tiny, two_points
 
 QUIET = {"progress": False}
@@ -189,7 +191,7 @@ def regression(step_size, ridge=0.1):
     return ito.LinearRegressionSGD(rng.normal(size=(30, 2)), rng.normal(size=30), step_size, ridge=ridge)
 
 
-@pytest.mark.parametrize("name", [name for name in MEASURES if name not in OF_NEIGHBOURS])
+@pytest.mark.parametrize("name", [name for name in MEASURES if name not in (*OF_NEIGHBOURS, "training")])
 def test_registered_measures_run_and_are_described(tmp_path, name):
     options = {"n_samples": 50, "tol": 1e-3} if name == "stationary_sample" else {}
     found = ito.sweep(regression, {"step_size": [0.01, 0.05]}, {name: options}, seed=0, folder=tmp_path, **QUIET)
@@ -197,6 +199,35 @@ def test_registered_measures_run_and_are_described(tmp_path, name):
     for variable in found.variables:
         assert {"long_name", "units"} <= variable.attributes.keys(), variable.name
         assert not variable.dims or set(variable.dims) <= {"dim", "level"}
+
+
+def test_a_network_is_trained_in_every_cell(tmp_path):
+    """By the numbers of `train`; other measures, and training of other systems, are rows with errors."""
+    options = {"n_steps": 60, "n_sequences": 2, "stride": 5, "batch_size": 8}
+    grid = {"step_size": [0.05, 0.2], "order": ["forward", "backward"]}
+    found = ito.sweep(network, grid, {"training": options}, seed=3, folder=tmp_path / "a", **QUIET)
+    assert found.failed == []
+    saves = np.arange(60, 40, -5)[::-1]
+    run = train(
+        network(step_size=0.2),
+        batch_size=8,
+        n_steps=60,
+        order="backward",
+        save_steps=np.union1d(saves, saves - 1),
+        n_sequences=2,
+        seed=3,
+    )
+    table = found.to_xarray().sel(step_size=0.2, order="backward")
+    losses = run.observables["loss"][0][:, np.isin(run.save_steps, saves)]
+    assert float(table.loss) == losses.mean(axis=1).mean()
+    assert float(table.loss_between) == losses.mean(axis=1).std(ddof=1)
+    assert float(table.move) == np.nanmedian(run.moves)
+    for variable in found.variables:
+        assert {"long_name", "units"} <= variable.attributes.keys()
+    other = ito.sweep(network, {"step_size": [0.1]}, "rate", seed=0, folder=tmp_path / "b", **QUIET)
+    assert "a network has measure 'training'" in other.failed[0].message
+    maps = ito.sweep(regression, {"step_size": [0.1]}, "training", seed=0, folder=tmp_path / "c", **QUIET)
+    assert "training is of a network" in maps.failed[0].message
 
 
 def test_registered_measures_say_what_the_library_says(tmp_path):

@@ -187,3 +187,26 @@ def test_a_scheduler_that_is_gone_is_exit_status_three(here, capsys, monkeypatch
     with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
         assert cli.main(["sweep", "small.toml", "--quiet", "--scheduler", "tcp://127.0.0.1:1"]) == cli.GONE
     assert "no scheduler answers" in capsys.readouterr().err
+
+
+def test_a_file_trains_networks_of_a_preset(tmp_path):
+    text = """
+seed = 1
+folder = "nets"
+measure = { training = { n_steps = 30, n_sequences = 2, stride = 5 } }
+
+[maps]
+family = "network"
+hidden = [8]
+
+[grid]
+step_size = [0.05, 0.1]
+order = ["forward", "backward"]
+"""
+    found = run_configuration(parsed(text, "nets.toml"), tmp_path / "nets", progress=False)
+    assert found.failed == []
+    assert found.grid.shape == (2, 2)
+    with pytest.raises(InvalidInputError, match="no parameter of network"):
+        parsed(text.replace("hidden", "layers"), "nets.toml")
+    with pytest.raises(InvalidInputError, match=r"name is '\.\./own': give one of"):
+        parsed(text.replace("hidden = [8]", 'name = "../own"'), "nets.toml")

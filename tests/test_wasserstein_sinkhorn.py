@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from iterorder.errors import InvalidInputError
 from iterorder.wasserstein import sinkhorn, transport, wasserstein
+from iterorder.wasserstein import sinkhorn_newton as newton
 
 EPS = np.finfo(float).eps
 # A seed whose Cauchy clouds have parts that hardly exchange mass.
@@ -93,8 +94,86 @@ def test_newton_finishes_what_the_iteration_cannot():
     f = sinkhorn._annealed(cost, strength)
     total, gap = sinkhorn._proven(cost, f, strength)
     assert gap > sinkhorn.ACCURACY * total  # the control: no proof yet
-    finished, finished_gap = sinkhorn._proven(cost, sinkhorn._newton(cost, f, strength), strength)
-    assert abs(finished_gap) <= sinkhorn.AIM * finished
+    for sparse in (True, False):
+        finished = newton.climbed(cost, f, strength, sinkhorn.AIM * total / 4, math.inf, sparse=sparse)
+        finished_total, finished_gap = sinkhorn._proven(cost, finished, strength)
+        assert abs(finished_gap) <= sinkhorn.AIM * finished_total
+
+
+def thinned(plan, rows_lack, row_sums):
+    """The plan without its small entries, entry by entry, and how much of rows and columns is gone."""
+    n, m = plan.shape
+    kept = np.zeros_like(plan)
+    for i in range(n):
+        for j in range(m):
+            small = newton.LEVENBERG * rows_lack * min(row_sums[i] / m, 1 / (n * m))
+            kept[i, j] = plan[i, j] if plan[i, j] > small else 0.0
+    return kept
+
+
+@pytest.mark.parametrize("kind", ["normal", "student"])
+def test_a_sparse_step_is_that_of_the_thinned_plan(kind, monkeypatch):
+    """Against the literal matrix; what is left out is a smaller part than what steadies it, as its docstring says."""
+    monkeypatch.setattr(newton, "LEAST_PRODUCTS", 0)
+    monkeypatch.setattr(newton, "SPARSE_PRICE", 2**-10)  # never too dear
+    n, m = 40, 50
+    cost, _ = transport.cost_matrix(cloud(kind, n, 2, 5), cloud(kind, m, 2, 6), 2)
+    strength = 1e-3 * cost.mean()
+    here = newton.place(cost, sinkhorn._annealed(cost, strength), strength)
+    error = np.abs(here.gradient).sum()
+    kept = thinned(here.plan, error, here.sums)
+    assert 0 < np.count_nonzero(kept) < kept.size / 2  # small entries there are
+    gone = here.plan - kept
+    assert (gone.sum(axis=1) <= newton.LEVENBERG * error * here.sums).all()
+    assert (gone.sum(axis=0) <= newton.LEVENBERG * error / m).all()
+    matrix = np.diag(newton.steadied(here)) - m * kept @ kept.T
+    assert np.linalg.eigvalsh(matrix).min() > 0
+    step = newton.sparse_step(here)
+    residual = np.linalg.norm(matrix @ step - here.gradient) / np.linalg.norm(here.gradient)
+    # Conjugate gradients update their residual: over k steps it may differ from the true one by k·eps·condition.
+    assert residual <= min(0.1, math.sqrt(error)) + 1e3 * EPS * np.linalg.cond(matrix)
+    # A wrong target: the step that the iteration makes, log(what a row has over what it should have).
+    scaling = -np.log(n * here.sums)
+    assert np.linalg.norm(matrix @ scaling - here.gradient) > 0.5 * np.linalg.norm(here.gradient)
+
+
+def test_full_and_sparse_steps_find_one_distance(monkeypatch):
+    u, v = cloud("normal", 150, 2, 7), cloud("normal", 170, 2, 8)
+    found = []
+    for price, least in ((2**-10, 0), (2**60, 1)):
+        monkeypatch.setattr(newton, "SPARSE_PRICE", price)
+        monkeypatch.setattr(newton, "LEAST_PRODUCTS", least)
+        found.append(wasserstein(u, v, 2, method="sinkhorn", regularisation=1e-3))
+    # As for the fixed point above: both objectives are within AIM of the least.
+    cost = np.linalg.norm(u[:, None] - v[None], axis=2) ** 2
+    error = 2 * cost.max() * math.sqrt(2 * sinkhorn.AIM * found[0] ** 2 / (1e-3 * cost.mean()))
+    assert found[0] ** 2 == pytest.approx(found[1] ** 2, rel=0, abs=error)
+
+
+def test_conjugate_gradients_solve_or_tell():
+    generator = np.random.default_rng(9)
+    root = generator.normal(size=(20, 20))
+    matrix, right = root @ root.T + np.eye(20), generator.normal(size=20)
+    inverse = 1 / np.diag(matrix)
+    found = newton.solved(lambda x: matrix @ x, right, inverse, 1e-10, 200)
+    assert np.linalg.norm(matrix @ found - right) <= 1e-10 * np.linalg.norm(right) + 1e3 * EPS * np.linalg.cond(matrix)
+    assert newton.solved(lambda x: matrix @ x, right, inverse, 1e-10, 3) is None
+
+
+@pytest.mark.parametrize(("kind", "regularisation"), [("student", 1e-3), ("cauchy", 0.01), ("clusters", 1e-4)])
+def test_answers_where_groups_of_points_hardly_exchange_mass(kind, regularisation):
+    """Levels that are met one by one lead there; the iteration alone, at the strength asked for, does not."""
+    u, v = cloud(kind, 150, 2, 0), cloud(kind, 150, 2, 1) + 0.3
+    least = wasserstein(u, v, 2) ** 2
+    cost = np.linalg.norm(u[:, None] - v[None], axis=2) ** 2
+    strength = regularisation * cost.mean()
+    found = wasserstein(u, v, 2, method="sinkhorn", regularisation=regularisation) ** 2
+    assert least * (1 - 600 * EPS) <= found <= (least + strength * math.log(150)) * (1 + sinkhorn.ACCURACY)
+    unit = cost / cost.max()
+    f, _, met = sinkhorn._iterated(unit, np.zeros(150), strength / cost.max(), sinkhorn.AIM, math.inf)
+    total, gap = sinkhorn._proven(unit, f, strength / cost.max())
+    assert not met
+    assert not gap <= sinkhorn.ACCURACY * total
 
 
 def test_a_rounded_plan_has_its_marginals_whatever_it_was():

@@ -5,8 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from iterorder._version import __version__
+from iterorder.drawn import drawn_by
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 PASS, FAIL, SKIPPED = "pass", "fail", "skipped"
 CLAIM, CONTROL = "claim", "control"
@@ -170,6 +175,23 @@ class ClaimTable:
         return (
             ", ".join(parts) + f"; chance of a false alarm at most {self.level:.1g} (seed {self.seed}, {self.effort})"
         )
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw how far each measured number is from the predicted one, in units of the deviation that is allowed.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            New ones by pyplot if there are none.
+
+        Returns
+        -------
+        matplotlib Axes
+            A line of dots for each claim, on an axis that is logarithmic beyond 2. Open diamonds are controls: their
+            predictions are wrong, so they must be outside. Of a relation ≤ or ≥ the wrong side is the right one of
+            the picture.
+        """
+        return drawn_by("tables", self, ax)
 
     def to_dict(self) -> dict[str, object]:
         """The table for JSON: numbers that do not exist are None.

@@ -3,40 +3,42 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from iterorder import files
 from iterorder.cli import output
+from iterorder.cli.options import add_command, add_format
 from iterorder.cli.status import StatusLine
 from iterorder.errors import InvalidInputError
-from iterorder.validation import EFFORTS
 
 if TYPE_CHECKING:
     from iterorder.claims import ClaimRow, ClaimTable
 
+EXAMPLES = (
+    "iterorder check C13 C22",
+    "iterorder check C22 --effort full --seed 1 --json table.json",
+    "iterorder check --systems my_systems.py",
+)
+
 
 def add_to(commands) -> None:
     """The arguments of the command."""
-    check = commands.add_parser(
+    check = add_command(
+        commands,
         "check",
+        run=run,
         help="check the claims of the theory by simulation",
-        description="Check the claims of the theory by simulation and print the table. Exit status 1 when one fails.",
+        description="Check the claims of the theory by simulation and print the table.",
+        examples=EXAMPLES,
+        options=("seed", "effort", "backend"),
+        fails="a claim failed",
     )
     check.add_argument("claims", nargs="*", metavar="CLAIM", help="C1, C2, …; default: all")
-    check.add_argument("--effort", choices=EFFORTS, default="quick", help="within a minute, or minutes")
-    check.add_argument("--seed", type=int, default=0, help="of all noise, in [0, 2⁶⁴); default 0")
-    check.add_argument("--json", type=Path, metavar="FILE", help="write the table to FILE")
     check.add_argument(
         "--systems", type=Path, metavar="FILE.py", help="check C1 to C5 on the SYSTEMS that a Python file defines"
     )
-    check.add_argument("--backend", default="cpu", metavar="NAME", help="what computes the simulations: cpu or cuda")
-    check.add_argument(
-        "--format", choices=output.FORMATS, default="table", help="github: a line for each failure in its own format"
-    )
-    check.set_defaults(run=run)
+    add_format(check)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -48,7 +50,12 @@ def run(arguments: argparse.Namespace) -> int:
     as_backend(arguments.backend)
     output.check_targets(json=arguments.json)
     table, seconds = (_own if arguments.systems is not None else _claims)(arguments, seed)
-    unwritten = output.try_to_write("--json", arguments.json, lambda path: files.write_json(path, table.to_dict()))
+    output.deliver(arguments, table.to_dict(), lambda: _show(table, seconds, arguments))
+    return output.OK if table.passed else output.FAILED
+
+
+def _show(table: ClaimTable, seconds: float, arguments: argparse.Namespace) -> None:
+    """The table, and a line for GitHub of each failure where they are wanted."""
     _print(table, seconds, sections="claim" if arguments.systems is None else "system")
     if arguments.format == "github":
         for row in table.failures:
@@ -56,10 +63,6 @@ def run(arguments: argparse.Namespace) -> int:
             message = f"{row.claim}, {row.quantity}: measured {row.measured:.6g}, predicted {row.predicted:.6g}{note}"
             title = f"{row.claim} fails for {row.system}"
             print(output.annotation("error", message, title=title, file=arguments.systems))
-    sys.stdout.flush()  # a reader that has gone is noticed here, not when Python ends
-    if unwritten:
-        raise InvalidInputError("; ".join(unwritten))
-    return output.OK if table.passed else output.FAILED
 
 
 def _claims(arguments: argparse.Namespace, seed: int) -> tuple[ClaimTable, float]:

@@ -5,11 +5,31 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
+from types import ModuleType
 
+from iterorder import log, resources
 from iterorder._version import __version__
-from iterorder.cli import check, doctor, rates, report, sweep, train
-from iterorder.cli.output import FAILED, GONE, INTERRUPTED, USAGE
-from iterorder.errors import EngineError, IterorderError
+from iterorder.cli import check, completion, doctor, exit_status, figures, rates, report, sample, simulate, sweep, train
+from iterorder.cli.exit_status import FAILED, INTERRUPTED, MEANINGS, USAGE
+from iterorder.cli.options import exit_statuses, help_format
+from iterorder.cli.parser import Parser
+from iterorder.errors import IterorderError
+
+#: The commands, each a module with a function `add_to(commands)` that calls `options.add_command`; in the order of the
+#: help.
+COMMANDS: tuple[ModuleType, ...] = (
+    simulate,
+    sample,
+    check,
+    rates,
+    sweep,
+    train,
+    figures,
+    report,
+    doctor,
+    completion,
+)
 
 
 def main(argv=None) -> int:
@@ -23,44 +43,57 @@ def main(argv=None) -> int:
     Returns
     -------
     int
-        Exit status: 0 when all is well, 1 when a claim failed, a rate changed, is gone or cannot be fitted, cells of a
-        sweep ended with errors, or a backend cannot be used, 2 for wrong arguments and files, 3 when what computes a
-        sweep has gone, 130 after an interruption.
+        The exit status; `iterorder.cli.exit_status` has the meanings.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # the mathematics has letters that not every terminal knows
+    parser = _parser()
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = parser.parse_args(argv)
+        if not hasattr(arguments, "run"):
+            parser.print_help()
+            return exit_status.OK
     except SystemExit as stop:  # argparse has printed its message, or what --help and --version ask for
         return int(stop.code or 0)
     try:
-        return arguments.run(arguments)
-    except EngineError as error:
+        return _run(arguments)
+    except (IterorderError, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            # The reader of a pipe has gone: nothing may be written any more, not even when Python closes the stream.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return FAILED
         print(f"iterorder: {error}", file=sys.stderr)
-        return GONE
-    except IterorderError as error:
-        print(f"iterorder: {error}", file=sys.stderr)
-        return USAGE
+        return exit_status.of_error(error)
     except KeyboardInterrupt:
         print("iterorder: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of a pipe has gone: nothing may be written any more, not even when Python closes the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="iterorder", description="Random maps composed forward and backward, checked against the theory."
+def _run(arguments: argparse.Namespace) -> int:
+    """The command with as many threads and words as were asked for."""
+    quiet, verbose = (getattr(arguments, name, False) for name in ("quiet", "verbose"))
+    if quiet and verbose:
+        print("iterorder: --quiet is given beside --verbose: give one of them", file=sys.stderr)
+        return USAGE
+    level = log.QUIET if quiet else log.VERBOSE if verbose else log.USUAL
+    with log.speaking(level), resources.limited_to(getattr(arguments, "threads", None)):
+        start = time.perf_counter()
+        log.detail(f"version {__version__}, {resources.threads()} threads, {resources.memory() / 1e9:.1f} GB")
+        status = arguments.run(arguments)
+        log.detail(f"exit status {status} after {time.perf_counter() - start:.1f} s")
+        return status
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="iterorder",
+        description="Random maps composed forward and backward, checked against the theory.",
+        epilog=f"iterorder COMMAND --help has the options of a command, and examples.\n\n{exit_statuses(MEANINGS)}",
+        formatter_class=help_format,
     )
     parser.add_argument("--version", action="version", version=f"iterorder {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    check.add_to(commands)
-    rates.add_to(commands)
-    sweep.add_to(commands)
-    doctor.add_to(commands)
-    train.add_to(commands)
-    report.add_to(commands)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
+    for command in COMMANDS:
+        command.add_to(commands)
     return parser

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import argparse
+import json
+import math
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from iterorder import files
+from iterorder.cli.exit_status import FAILED, GONE, INTERRUPTED, OK, USAGE
+from iterorder.cli.options import STANDARD_OUTPUT
 from iterorder.errors import InvalidInputError
 from iterorder.files import is_stream
+from iterorder.log import detail
 
-OK, FAILED, USAGE, GONE, INTERRUPTED = 0, 1, 2, 3, 130
+__all__ = ["FAILED", "GONE", "INTERRUPTED", "OK", "USAGE"]
+
 #: Columns of the table where the output is no terminal.
 PLAIN_WIDTH = 160
-#: How failures are told: in the table alone, or for the pages of a pull request as well.
-FORMATS = ("table", "github")
 
 
 def console():
@@ -28,7 +39,7 @@ def check_targets(**targets: Path | None) -> None:
     """Refuse files that could not be written, or two that are one; before minutes of work."""
     seen: dict[Path, str] = {}
     for name, path in targets.items():
-        if path is None:
+        if path is None or path == STANDARD_OUTPUT:
             continue
         option, folder = f"--{name}", path.resolve().parent
         if is_stream(path):
@@ -41,6 +52,72 @@ def check_targets(**targets: Path | None) -> None:
             raise InvalidInputError(f"{option} {path} is the file of {other}: give another one")
 
 
+def deliver(arguments: argparse.Namespace, content: dict[str, Any], show: Callable[[], None], *unwritten: str) -> None:
+    """Write the JSON that was asked for and show the table; with `--json -` the JSON is all that is printed.
+
+    Raises
+    ------
+    InvalidInputError
+        At the end, where a file could not be written; `unwritten` has the messages of files that were tried before.
+    """
+    target = None if is_alone(arguments) else arguments.json
+    # Before anything is printed: what was computed is not lost when the reader of a pipe has gone.
+    missed = [*unwritten, *try_to_write("--json", target, lambda path: files.write_json(path, plain(content)))]
+    if is_alone(arguments):
+        print(json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False))
+    else:
+        show()
+    sys.stdout.flush()  # a reader that has gone is noticed here, not when Python ends
+    if missed:
+        raise InvalidInputError("; ".join(missed))
+
+
+def is_alone(arguments: argparse.Namespace) -> bool:
+    """Whether JSON is all that goes to standard output."""
+    return arguments.json == STANDARD_OUTPUT
+
+
+def say_line(line: str) -> None:
+    """Print a line at once: of a result in several pieces."""
+    print(line, flush=True)
+
+
+def teller(arguments: argparse.Namespace) -> Callable[[str], object]:
+    """What prints such lines; nothing where they are not wanted, or JSON is alone."""
+    return (lambda line: None) if arguments.quiet or is_alone(arguments) else say_line
+
+
+def plain(value) -> Any:
+    """A value as strict JSON has it: arrays are lists, and what is no finite number is null.
+
+    Examples
+    --------
+    >>> plain({"mean": np.array([0.5, np.nan]), "count": np.int64(3), "file": Path("a.npz")})
+    {'mean': [0.5, None], 'count': 3, 'file': 'a.npz'}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [plain(item) for item in (value.tolist() if isinstance(value, np.ndarray) else value)]
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value) if isinstance(value, Path) else value
+
+
+@contextmanager
+def options_named(options: Mapping[str, str]) -> Iterator[None]:
+    """Put the option before an error that begins with the name of an argument of the library."""
+    try:
+        yield
+    except InvalidInputError as error:
+        name = str(error).partition(" ")[0]
+        if name not in options:
+            raise
+        raise InvalidInputError(f"{options[name]}: {error}") from None
+
+
 def try_to_write(option: str, path: Path | None, write: Callable[[Path], object]) -> list[str]:
     """Write a file; the message where it cannot be, as what was measured is still worth printing."""
     if path is None:
@@ -49,6 +126,7 @@ def try_to_write(option: str, path: Path | None, write: Callable[[Path], object]
         write(path)
     except OSError as error:
         return [f"{option} {path} cannot be written: {error}"]
+    detail(f"{option}: wrote {path}")
     return []
 
 

@@ -3,33 +3,49 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from iterorder import files
 from iterorder._version import __version__
 from iterorder.cli import output
+from iterorder.cli.options import add_command, add_format
 from iterorder.cli.rates_view import github_lines, print_rates
 from iterorder.errors import InvalidInputError
-from iterorder.validation import EFFORTS
 
 if TYPE_CHECKING:
     from iterorder.gate.comparison import Comparison
     from iterorder.gate.systems_file import Entry
 
+EXAMPLES = (
+    "iterorder rates --systems my_systems.py --out baseline.json",
+    "iterorder rates --systems my_systems.py --against baseline.json --json rates.json",
+    "iterorder rates --systems my_systems.py --against baseline.json --rtol 0.05 --one-sided",
+)
+
 
 def add_to(commands) -> None:
     """The arguments of the command."""
-    rates = commands.add_parser(
+    rates = add_command(
+        commands,
         "rates",
+        run=run,
         help="save convergence rates, or hold them against saved ones",
-        description="Measure convergence rates by coupling. Exit status 1 when one differs from its baseline, cannot "
-        "be fitted, or is of the baseline alone (gone); a system that the baseline has not (new) is shown and passes.",
+        description="Measure convergence rates by coupling. A system that the baseline has not (new) is shown and "
+        "passes. --effort quick is to find changes of 5 %, full of 1.25 %.",
+        examples=EXAMPLES,
+        options=("seed", "effort", "backend"),
+        fails="a rate differs from its baseline, cannot be fitted, or is of the baseline alone (gone)",
+        changed={"seed": {"default": None, "help": "default: 0, and one more than that of the baseline"}},
     )
-    rates.add_argument("--save", type=Path, metavar="FILE", help="write a baseline, also of a comparison that fails")
+    rates.add_argument(
+        "--out",
+        "--save",
+        dest="save",
+        type=Path,
+        metavar="FILE",
+        help="write a baseline, also of a comparison that fails",
+    )
     rates.add_argument("--against", type=Path, metavar="FILE", help="compare with a baseline")
-    rates.add_argument("--json", type=Path, metavar="FILE", help="write the table to FILE")
     rates.add_argument(
         "--systems", type=Path, metavar="FILE.py", help="a Python file with SYSTEMS; default: the gallery"
     )
@@ -48,13 +64,7 @@ def add_to(commands) -> None:
         metavar="NAME",
         help="a system that is to have no rate: it fails when it has one; may be given again",
     )
-    rates.add_argument("--effort", choices=EFFORTS, default="quick", help="to find changes of 5 %%, or of 1.25 %%")
-    rates.add_argument("--seed", type=int, default=None, help="default: 0, and one more than that of the baseline")
-    rates.add_argument("--backend", default="cpu", metavar="NAME", help="what computes the simulations: cpu or cuda")
-    rates.add_argument(
-        "--format", choices=output.FORMATS, default="table", help="github: a line for each failure in its own format"
-    )
-    rates.set_defaults(run=run)
+    add_format(rates)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -83,20 +93,20 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         passed, summary = all(row.passed for row in rows), _summary(rows, arguments.against, used, seed)
         content |= _as_compared(rows, passed, arguments, used, rtol)
-    # Before anything is printed: what was measured is not lost when the reader of a pipe has gone.
     fitted = [rate for rate in now if isinstance(rate, rates.MeasuredRate)]
     unwritten = output.try_to_write(
         "--save", arguments.save, lambda path: baseline.save(path, fitted, seed=seed, effort=arguments.effort)
-    ) + output.try_to_write("--json", arguments.json, lambda path: files.write_json(path, content))
-    sought = rates.SOUGHT[arguments.effort] + rtol
-    advice = "; --effort full, of the baseline too, sees more" if arguments.effort == "quick" else ""
-    print_rates(rows, summary, compared=arguments.against is not None, sought=sought, advice=advice)
-    if arguments.format == "github":
-        for line in github_lines(rows, arguments.systems, compared=arguments.against is not None):
-            print(line)
-    sys.stdout.flush()
-    if unwritten:
-        raise InvalidInputError("; ".join(unwritten))
+    )
+
+    def show() -> None:
+        sought = rates.SOUGHT[arguments.effort] + rtol
+        advice = "; --effort full, of the baseline too, sees more" if arguments.effort == "quick" else ""
+        print_rates(rows, summary, compared=arguments.against is not None, sought=sought, advice=advice)
+        if arguments.format == "github":
+            for line in github_lines(rows, arguments.systems, compared=arguments.against is not None):
+                print(line)
+
+    output.deliver(arguments, content, show, *unwritten)
     return output.OK if passed else output.FAILED
 
 

@@ -8,53 +8,53 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from iterorder import files
 from iterorder.cli import output
+from iterorder.cli.options import add_command, add_out
 from iterorder.errors import BackendUnavailableError, InvalidInputError
 from iterorder.presets import preset_names, preset_path, preset_title
 
 if TYPE_CHECKING:
     from iterorder.sweeps.configuration import Configuration
+    from iterorder.sweeps.ledger import Counts
     from iterorder.sweeps.planning import Plan
     from iterorder.sweeps.results import Sweep
 
-EXAMPLES = """examples:
-  iterorder sweep phase.toml --dry-run
-  iterorder sweep paired_reversal --out reports
-  iterorder sweep phase.toml --engine dask --workers 8
-  iterorder sweep phase.toml --engine dask --scheduler tcp://host:8786
-  iterorder sweep status phase
-  iterorder sweep resume phase --retry MemoryError
-"""
+EXAMPLES = (
+    "iterorder sweep phase.toml --dry-run",
+    "iterorder sweep paired_reversal --dry-run",
+    "iterorder sweep phase.toml --engine processes --workers 2 --json phase.json",
+    "iterorder sweep status phase",
+    "iterorder sweep resume phase --retry MemoryError",
+)
 #: Kinds of errors that `status` shows.
 SHOWN = 5
 
 
 def add_to(commands) -> None:
     """The arguments of the command."""
-    sweep = commands.add_parser(
+    sweep = add_command(
+        commands,
         "sweep",
+        run=run,
         help="measure systems over a grid of parameters, and lose nothing",
         description="Work off the sweep of a TOML file, tell how far one is, or go on with one. A sweep that was "
-        "interrupted goes on where it stopped. Exit status 1 when cells have ended with errors.",
-        epilog=f"{EXAMPLES}\npresets:\n{listed_presets()}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "interrupted goes on where it stopped. The seed stands in the file.",
+        examples=EXAMPLES,
+        options=("dry-run",),
+        fails="cells have ended with errors",
     )
+    sweep.epilog = f"{sweep.epilog}\n\npresets:\n{listed_presets()}"
     sweep.add_argument(
         "what",
         nargs="+",
         metavar="CONFIG.toml | PRESET | status FOLDER | resume FOLDER",
         help="what to do, and with what",
     )
-    sweep.add_argument("--out", type=Path, default=Path(), metavar="FOLDER", help="the folder below which a sweep lies")
+    add_out(sweep, "the folder below which a sweep lies", metavar="FOLDER", default=Path())
     sweep.add_argument("--engine", choices=("serial", "processes", "dask"), help="default: that of the file, or serial")
     sweep.add_argument("--workers", type=int, metavar="N", help="processes on this machine; default: one a core")
     sweep.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask scheduler, such as tcp://host:8786")
     sweep.add_argument("--retry", action="append", metavar="KIND", help="errors to try again, or: all; may be repeated")
-    sweep.add_argument("--dry-run", action="store_true", help="check, time a few cells and tell what all will take")
-    sweep.add_argument("--json", type=Path, metavar="FILE", help="write what is printed to FILE")
-    sweep.add_argument("--quiet", action="store_true", help="no progress")
-    sweep.set_defaults(run=run)
 
 
 def listed_presets() -> str:
@@ -124,18 +124,18 @@ def _run(configuration: Configuration, folder: Path, arguments: argparse.Namespa
         workers=arguments.workers,
         scheduler=arguments.scheduler,
         retry="all" in kinds or kinds,
-        progress=not arguments.quiet,
+        progress=True,
     )
-    return _tell(found, arguments.json)
+    return _tell(found, arguments)
 
 
 def _status(folder: Path, arguments: argparse.Namespace) -> int:
     from iterorder.sweeps import open_sweep
 
-    return _tell(open_sweep(folder), arguments.json)
+    return _tell(open_sweep(folder), arguments)
 
 
-def _tell(found: Sweep, target: Path | None) -> int:
+def _tell(found: Sweep, arguments: argparse.Namespace) -> int:
     """What has come of a sweep so far, as a table and as JSON."""
     from iterorder.sweeps.ledger import Ledger
 
@@ -143,7 +143,6 @@ def _tell(found: Sweep, target: Path | None) -> int:
         counts = ledger.counts()
     failed = found.failed
     kinds = Counter(cell.kind for cell in failed)
-    firsts = {cell.kind: cell for cell in reversed(failed)}
     content = {
         "folder": str(found.folder),
         "cells": counts.total,
@@ -157,8 +156,12 @@ def _tell(found: Sweep, target: Path | None) -> int:
         "variables": [variable.name for variable in found.variables],
         **found.provenance,
     }
-    unwritten = output.try_to_write("--json", target, lambda path: files.write_json(path, content))
-    console = output.console()
+    output.deliver(arguments, content, lambda: _show(found, counts, kinds))
+    return output.FAILED if counts.failed else output.OK
+
+
+def _show(found: Sweep, counts: Counts, kinds: Counter[str]) -> None:
+    console, firsts = output.console(), {cell.kind: cell for cell in reversed(found.failed)}
     shape = " × ".join(f"{dim} {n}" for dim, n in zip(found.grid.dims, found.grid.shape, strict=True))
     console.print(f"{found.folder}: {counts.done} of {counts.total} cells are done ({shape})", markup=False)
     if counts.open:
@@ -171,9 +174,6 @@ def _tell(found: Sweep, target: Path | None) -> int:
         point = ", ".join(f"{name}={value}" for name, value in firsts[kind].point.items())
         console.print(f"{count} × {kind}, the first at {point}: {firsts[kind].message}", markup=False, highlight=False)
     console.print(f"{found.seconds:.1f} s of work in the cells", style="dim")
-    if unwritten:
-        raise InvalidInputError("; ".join(unwritten))
-    return output.FAILED if counts.failed else output.OK
 
 
 def _plan(configuration: Configuration, folder: Path, arguments: argparse.Namespace) -> int:
@@ -197,11 +197,12 @@ def _plan(configuration: Configuration, folder: Path, arguments: argparse.Namesp
         "peak_bytes": plan.peak_bytes,
         "errors": list(plan.messages),
     }
-    unwritten = output.try_to_write("--json", arguments.json, lambda path: files.write_json(path, content))
-    for line in _plan_lines(plan, folder, workers, free):
-        output.console().print(line, markup=False, highlight=False)
-    if unwritten:
-        raise InvalidInputError("; ".join(unwritten))
+
+    def show() -> None:
+        for line in _plan_lines(plan, folder, workers, free):
+            output.console().print(line, markup=False, highlight=False)
+
+    output.deliver(arguments, content, show)
     return output.OK
 
 

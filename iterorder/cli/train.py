@@ -3,86 +3,139 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from iterorder.cli import output
+from iterorder.cli.dry_run import spoken, tell_cost
+from iterorder.cli.options import add_command, add_out
 
 if TYPE_CHECKING:
+    from iterorder.networks.data import ImageData
     from iterorder.networks.experiment import Experiment
+    from iterorder.networks.model import StepModel
+    from iterorder.networks.settings import Preset
 
 #: Where runs are kept unless another folder is given.
 RUNS = Path("reports") / "networks"
+ORDERS = ("forward", "backward", "anchored")
+EXAMPLES = (
+    "iterorder train digits-mlp --dry-run",
+    "iterorder train digits-mlp --order forward --max-seconds 60 --out runs",
+    "iterorder train my_network.toml --out runs --seed 3 --json numbers.json",
+)
+#: Of a row of the table, in JSON.
+KEYS = ("run", "test_loss", "accuracy", "std_over_n", "sd_between_sequences", "median_move")
 
 
 def add_to(commands) -> None:
     """The arguments of the command."""
-    train = commands.add_parser(
+    parser = add_command(
+        commands,
         "train",
+        run=run,
         help="train a network forward and backward",
         description="Train a network in several orders and print what was seen. The same command goes on where it was "
-        "interrupted.",
+        "interrupted. A name that is no preset lists the presets.",
+        examples=EXAMPLES,
+        options=("seed", "dry-run"),
+        fails="no saved iterate is finite",
+        changed={"seed": {"default": None, "help": "of batches and start weights; default: that of the preset"}},
     )
-    add_options(train)
-    train.set_defaults(run=run)
+    add_options(parser)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Those that the script which draws the figure has too."""
     parser.add_argument("name", metavar="NAME", help="a preset, such as digits-mlp, or a .toml file like them")
-    parser.add_argument("--order", choices=("forward", "backward", "anchored"), help="this order alone")
+    parser.add_argument("--order", choices=ORDERS, help="this order alone")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
     parser.add_argument("--max-seconds", type=float, metavar="S", help="stop after so long, with a coarse run")
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="where the files of the data set are")
     parser.add_argument("--partial", action="store_true", help="take what is there of a data set in several files")
-    parser.add_argument(
-        "--folder", type=Path, default=RUNS, metavar="DIR", help=f"where runs are kept (default: {RUNS})"
-    )
+    add_out(parser, f"where runs are kept (default: {RUNS})", metavar="FOLDER", default=RUNS, old=["--folder"])
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train, print; the exit status."""
-    found = trained(arguments)
-    print_numbers(found)
-    if not found.complete:
-        print("the time was over: the same command goes on")
+    output.check_targets(json=arguments.json)
+    if arguments.dry_run:
+        return _plan(arguments)
+    found = trained(arguments, tell=output.teller(arguments), seed=arguments.seed)
+
+    def show() -> None:
+        print_numbers(found)
+        if not found.complete:
+            print("the time was over: the same command goes on")
+
+    output.deliver(arguments, _content(found), show)
     return output.OK
 
 
-def trained(options: argparse.Namespace) -> Experiment:
+def trained(
+    options: argparse.Namespace, tell: Callable[[str], object] = output.say_line, seed: int | None = None
+) -> Experiment:
     """The experiment, after its steps have been said."""
     from iterorder.networks.experiment import experiment, planned_steps
-    from iterorder.networks.settings import preset
 
-    settings = preset(options.name)
-    images = settings.images(options.data_dir, whole=not options.partial)
-    model = settings.make_model(images, device=options.device)
+    settings, images, model = _asked(options, seed)
     for name, steps in planned_steps(settings, model).items():
         if options.order in (None, name):
-            print(f"{name}: {steps:,} gradient steps", flush=True)
+            tell(f"{name}: {steps:,} gradient steps")
     return experiment(
         settings,
         images=images,
         device=options.device,
         order=options.order,
-        folder=options.folder / settings.name,
+        folder=options.out / settings.name,
         max_seconds=options.max_seconds,
         progress=True,
     )
 
 
-def print_numbers(found: Experiment) -> None:
-    """Of the last third of the steps: the loss, its spreads, and how far neighbours are apart."""
-    from rich.table import Table
+def _asked(options: argparse.Namespace, seed: int | None) -> tuple[Preset, ImageData, StepModel]:
+    """The settings, with another seed where one is given, their data and their model."""
+    from iterorder.networks.settings import preset
+    from iterorder.validation import as_seed
 
+    settings = preset(options.name)
+    if seed is not None:
+        settings = dataclasses.replace(settings, run={**settings.run, "seed": as_seed(seed)})
+    images = settings.images(options.data_dir, whole=not options.partial)
+    return settings, images, settings.make_model(images, device=options.device)
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    from iterorder.networks.cost import estimate_experiment
+
+    settings, images, model = _asked(arguments, arguments.seed)
+    stages, size = estimate_experiment(settings, model, images, order=arguments.order, progress=True)
+    seconds = sum(stage.seconds for stage in stages)
+    parts = [{"name": stage.name, "gradient_steps": stage.steps, "seconds": stage.seconds} for stage in stages]
+    lines = [f"{stage.name}: {stage.steps:,} gradient steps, {spoken(stage.seconds)}" for stage in stages]
+    return tell_cost(arguments, "\n".join(lines), seconds, size, {"preset": settings.name, "runs": parts})
+
+
+def _content(found: Experiment) -> dict[str, Any]:
+    """For JSON: the numbers of the table."""
+    return {
+        "preset": found.preset.name,
+        "seed": found.preset.run["seed"],
+        "complete": found.complete,
+        "seconds": found.seconds,
+        "rows": [dict(zip(KEYS, row, strict=True)) for row in _rows(found)],
+    }
+
+
+def _rows(found: Experiment) -> Iterator[tuple]:
+    """Of the last third of the steps, by run: the loss, accuracy, their spreads, and how far neighbours are apart."""
     from iterorder.networks.experiment import orders_of
 
     late = 2 * found.preset.run["n_steps"] // 3
-    table = Table(title=f"{found.preset.title}, last third of the steps")
-    for column in ("", "test loss", "accuracy", "std over n", "sd between sequences", "median move"):
-        table.add_column(column, justify="left" if not column else "right")
     for name in orders_of(found.preset):
         if (run := found.runs.get(name)) is None:
             continue
@@ -90,18 +143,30 @@ def print_numbers(found: Experiment) -> None:
         loss, accuracy = (run.observables[key][0, 0, kept] for key in ("loss", "accuracy"))
         if not np.isfinite(loss).any():
             continue
-        between = f"{found.spread(name)[1]:.4f}" if name in found.sequences and found.sequences[name].complete else ""
-        moves = run.moves[0, 0, kept]
-        move = f"{np.nanmedian(moves):.3g}" if np.isfinite(moves).any() else ""
-        cells = f"{np.nanmean(loss):.4f}", f"{np.nanmean(accuracy):.4f}", f"{np.nanstd(loss):.4f}"
-        table.add_row(name, *cells, between, move)
+        between = found.spread(name)[1] if name in found.sequences and found.sequences[name].complete else None
+        yield name, np.nanmean(loss), np.nanmean(accuracy), np.nanstd(loss), between, _median(run.moves[0, 0, kept])
     for name, baseline in found.baselines.items():
         kept = baseline.save_steps > late
         loss, accuracy = (baseline.observables[key][kept] for key in ("loss", "accuracy"))
-        table.add_row(name, f"{loss.mean():.4f}", f"{accuracy.mean():.4f}", f"{loss.std():.4f}", "", "")
+        yield name, loss.mean(), accuracy.mean(), loss.std(), None, None
     for name, run in found.controls.items():
-        moves = run.moves[0, 0, run.save_steps > late]
-        if np.isfinite(moves).any():
-            table.add_row(f"control, {name}", "", "", "", "", f"{np.nanmedian(moves):.3g}")
+        if (move := _median(run.moves[0, 0, run.save_steps > late])) is not None:
+            yield f"control, {name}", None, None, None, None, move
+
+
+def _median(moves: np.ndarray) -> float | None:
+    return float(np.nanmedian(moves)) if np.isfinite(moves).any() else None
+
+
+def print_numbers(found: Experiment) -> None:
+    """The table, and the time."""
+    from rich.table import Table
+
+    table = Table(title=f"{found.preset.title}, last third of the steps")
+    for column in ("", "test loss", "accuracy", "std over n", "sd between sequences", "median move"):
+        table.add_column(column, justify="left" if not column else "right")
+    for name, *numbers, move in _rows(found):
+        cells = ["" if value is None else f"{value:.4f}" for value in numbers]
+        table.add_row(name, *cells, "" if move is None else f"{move:.3g}")
     output.console().print(table)
     print(f"{found.seconds:.0f} s")

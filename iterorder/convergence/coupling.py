@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from iterorder.certificates import fewer_steps
 from iterorder.convergence.norms import mean_and_variance, power_mean
 from iterorder.convergence.replica_blocks import Ensemble, check_table_size
 from iterorder.device_arrays import to_numpy
+from iterorder.drawn import drawn_by
 from iterorder.errors import DivergenceError, InvalidInputError
 from iterorder.lengths import euclidean_norm
 from iterorder.orders import FORWARD, Order
@@ -19,6 +21,9 @@ from iterorder.progress import Progress, as_progress, reported
 from iterorder.shown import call, shown, span
 from iterorder.trajectory import Trajectory
 from iterorder.validation import as_power
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +84,32 @@ class CouplingDistance:
         raise InvalidInputError(
             "a CouplingDistance is a curve and no array: give its .distance (or .per_replica) beside its .steps"
         )
+
+    def plot(self, ax: Axes | None = None, *, rate: bool = True, theory: object = None) -> Axes:
+        """Draw the distance over the step on a logarithmic axis, with a band of two standard errors.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            New ones by pyplot if there are none.
+        rate : bool
+            Draw the line of `fit_rate`, where there is one.
+        theory : Theory, optional
+            Draw a line with the slope of its Lyapunov exponent, through the first distance.
+
+        Returns
+        -------
+        matplotlib Axes
+
+        Examples
+        --------
+        >>> import iterorder as ito
+        >>> maps = ito.gallery.ar1(0.5, 1.0)
+        >>> coupling = ito.coupling_distance(maps, [0.0], [1.0], 30, order="forward", n_replicas=10, seed=0)
+        >>> coupling.plot(theory=ito.theory(maps)).get_yscale()
+        'log'
+        """
+        return drawn_by("couplings", self, ax, rate=rate, theory=theory)
 
 
 def coupling_distance(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,11 +15,15 @@ from iterorder.convergence.replica_blocks import Ensemble
 from iterorder.convergence.steadiness import SAME_ATOM, growth_interval, steadiness
 from iterorder.convergence.verdict import POINT_RATIO, Measured, verdict
 from iterorder.device_arrays import along_steps, to_numpy
+from iterorder.drawn import drawn_by
 from iterorder.lengths import euclidean_norm
 from iterorder.maps import RandomMaps
 from iterorder.orders import Order
 from iterorder.progress import Progress, as_progress, part, reported
 from iterorder.shown import call, shown, span
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 ROUNDING_UNITS = 64
 # Two points in the early window (n/4, n/2].
@@ -108,6 +113,22 @@ class Diagnosis:
 
     def __repr__(self) -> str:
         return f"Diagnosis({self.verdict!r}: {self.evidence.reason})"
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the late diameter of the paths in units of the early one, with its interval, beside the rule.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            New ones by pyplot if there are none.
+
+        Returns
+        -------
+        matplotlib Axes
+            Shaded where the rule says point, distribution (if the law is steady as well) and diverges. An arrow stands
+            for a ratio outside of the picture.
+        """
+        return drawn_by("diagnoses", self, ax)
 
 
 def diagnose(

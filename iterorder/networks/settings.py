@@ -12,6 +12,7 @@ from iterorder.networks import data, optional
 from iterorder.networks.data import ImageData
 from iterorder.networks.mlp import MLP
 from iterorder.networks.model import StepModel
+from iterorder.validation import did_you_mean
 
 FOLDER = Path(__file__).parent / "presets"
 #: Tables of a file, and the keys of each that must be there and that may be.
@@ -92,6 +93,7 @@ def preset(name) -> Preset:
     if not path.is_file():
         raise InvalidInputError(
             f"preset is {str(name)!r}: give one of {', '.join(preset_names())}, or the name of a .toml file"
+            f"{did_you_mean(str(name), preset_names())}"
         )
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -89,9 +89,8 @@ def workers_of(request: Request, units: int) -> int:
     return max(1, min(resources.threads(), units)) if getattr(request.model, "side_by_side", False) else 1
 
 
-def check_memory(request: Request, memory, progress: Progress) -> None:
-    """Say what the run takes, and refuse what does not fit, before it begins."""
-    there = resources.memory() if memory is None else as_int("memory", memory, low=0, high=2**60)
+def memory_of(request: Request) -> tuple[int, int, int, int]:
+    """Bytes of the states side by side, of the results, and of states between pieces; and states side by side."""
     units, each = request.units(), request.model.bytes_per_replica()
     rows = max(
         max(len(unit.runs), unit.last - unit.first + unit.extra if unit.kind != "forward" else 0) for unit in units
@@ -101,6 +100,14 @@ def check_memory(request: Request, memory, progress: Progress) -> None:
     if request.keep_states:
         kept += request.n_runs * len(request.saves) * each
     borders = each * sum(len(steps) for steps in borders_of(request, units).values())
+    return states, kept, borders, rows
+
+
+def check_memory(request: Request, memory, progress: Progress) -> None:
+    """Say what the run takes, and refuse what does not fit, before it begins."""
+    there = resources.memory() if memory is None else as_int("memory", memory, low=0, high=2**60)
+    units = request.units()
+    states, kept, borders, rows = memory_of(request)
     total = states + kept + borders
     steps = sum(steps_of(unit, request.order, request.saves) for unit in units)
     text = f"{request.order} order: {steps:,} gradient steps in {len(units):,} pieces, {_size(total)} of memory"

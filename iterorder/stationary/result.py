@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from iterorder.arrays import own_array
 from iterorder.device_arrays import to_numpy
+from iterorder.drawn import drawn_by
 from iterorder.maps import RandomMaps
 from iterorder.shown import call, shown, span
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,3 +75,32 @@ class StationarySample:
         if isinstance(self.points, np.ndarray):
             return self
         return dataclasses.replace(self, points=to_numpy(self.points))
+
+    def plot(self, ax: Axes | None = None, *, kind: str | None = None, coordinates=(0, 1), bins=None) -> Axes:
+        """Draw the points: a histogram beside the exact law, or two coordinates with an ellipse.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            New ones by pyplot if there are none.
+        kind : {"density", "scatter"}, optional
+            By default a histogram on the line and points elsewhere.
+        coordinates : int or two ints
+            Those that are drawn, counted from 0.
+        bins : int or sequence, optional
+            Of the histogram, as NumPy takes them.
+
+        Returns
+        -------
+        matplotlib Axes
+            The ellipse shows two standard deviations of the points in each direction; a dashed one those of the law,
+            where a system of the gallery knows them.
+
+        Examples
+        --------
+        >>> import iterorder as ito
+        >>> sample = ito.stationary_sample(ito.gallery.sierpinski(), 500, seed=0)
+        >>> sample.plot().get_xlabel()
+        '$x$, coordinate 0'
+        """
+        return drawn_by("samples", self, ax, kind=kind, coordinates=coordinates, bins=bins)

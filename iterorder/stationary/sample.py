@@ -15,6 +15,7 @@ from iterorder.estimate import Estimate
 from iterorder.forms import Stateful
 from iterorder.kernels.backends import as_backend
 from iterorder.lengths import euclidean_norm
+from iterorder.log import detail
 from iterorder.maps import RandomMaps
 from iterorder.noise import MAX_REPLICAS
 from iterorder.progress import Progress, Report, as_progress, part, reported
@@ -179,15 +180,18 @@ class _Request(NamedTuple):
 def _strongest(asked: _Request, report: Report | None) -> StationarySample:
     """The sample with the strongest certificate that there is, or the error that says why there is none."""
     failure: Exception | None = None
-    for certified in (_sure, _probable):
+    for name, certified in (("sure", _sure), ("probability", _probable)):
         try:
             found = certified(*asked, report)
         except (NotReachedError, RoundingError) as error:
             # A sure contraction near one asks for more steps than the mean one: the next certificate may do.
             failure = failure or error
+            detail(f"certificate {name}: not within max_steps, or not as fine as tol")
             continue
         if found is not None:
+            detail(f"certificate {name}: rests on {found.rests_on}")
             return found
+        detail(f"certificate {name}: the maps have none")
     known = known_exponent(asked.maps, asked.seed, asked.backend)
 
     def refused(error: Exception) -> NotContractiveError:

@@ -15,6 +15,7 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.maps.base import RandomMaps
+from iterorder.networks.model import StepModel
 from iterorder.shown import a_kind
 from iterorder.sweeps.grid import Grid
 from iterorder.sweeps.measures import Measure
@@ -81,16 +82,16 @@ class Cells:
         """The seed that a cell is measured with: that of the sweep, or of its block of seeds."""
         return block_seed(self.seed, self.grid.point(cell).get(SEED_BLOCK))
 
-    def maps_of(self, cell: int) -> RandomMaps:
-        """The maps of a cell."""
+    def maps_of(self, cell: int) -> Any:
+        """The maps of a cell, or its network."""
         accepted, everything = accepted_names(self.make_maps)
         taken = {name for measure in self.measures for name in measure.accepts} | {SEED_BLOCK}
         point = self.grid.point(cell)
         # What a measure takes is its own, unless make_maps names it too.
         given = {n: v for n, v in point.items() if n in accepted or (everything and n not in taken)}
         maps = self.make_maps(**given)
-        if not isinstance(maps, RandomMaps):
-            raise InvalidInputError(f"make_maps returned {a_kind(maps)}: return a system of random maps")
+        if not isinstance(maps, (RandomMaps, StepModel)):
+            raise InvalidInputError(f"make_maps returned {a_kind(maps)}: return random maps, or a network to train")
         return maps
 
     def compute(self, part: Part) -> Outcome:

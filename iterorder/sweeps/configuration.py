@@ -16,7 +16,7 @@ from iterorder.errors import InvalidInputError, IterorderError
 from iterorder.sweeps.cells import SEED_BLOCK, Cells
 from iterorder.sweeps.grid import Grid
 from iterorder.sweeps.measures import Measure, as_measures
-from iterorder.sweeps.systems import FAMILIES, make_system, names_of
+from iterorder.sweeps.systems import SYSTEMS, make_system, names_of
 from iterorder.validation import as_seed
 
 #: The longest file, in bytes, and range of values.
@@ -184,8 +184,8 @@ def _check_names(file: File, grid: Grid, measures: tuple[Measure, ...], text: st
     options = {option for measure in measures for option in measure.accepts} | {SEED_BLOCK}
     families = grid.column("family") if "family" in grid.names else [file.maps.get("family")]
     for family in dict.fromkeys(families):
-        if not isinstance(family, str) or family not in FAMILIES:
-            raise _at(text, name, ["family"], f"{family!r} is no family: give one of {', '.join(FAMILIES)}")
+        if not isinstance(family, str) or family not in SYSTEMS:
+            raise _at(text, name, ["family"], f"{family!r} is no family: give one of {', '.join(SYSTEMS)}")
         known = names_of(family) | {"family"}
         for key in file.maps:
             if key not in known:

@@ -8,6 +8,7 @@ from pathlib import Path
 from iterorder._version import __version__
 from iterorder.errors import BackendUnavailableError, InvalidInputError
 from iterorder.files import as_path
+from iterorder.log import detail
 from iterorder.maps.base import RandomMaps
 from iterorder.progress import Progress, as_progress, reported
 from iterorder.shown import a_kind
@@ -156,6 +157,7 @@ def work_off(
         if retry:
             ledger.retry(None if retry is True else retry)
         if ledger.anything_open():
+            detail(f"sweep {folder}: {ledger.counts().open} of {len(cells.grid)} cells are open, engine {engine}")
             with reported(progress, "sweep") as report:
                 worker = _started(engine, cells, workers, scheduler)
                 try:

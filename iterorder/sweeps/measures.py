@@ -14,6 +14,9 @@ from iterorder.shown import a_kind
 from iterorder.sweeps.grid import as_plain, as_value
 from iterorder.sweeps.identity import described_function
 
+#: The measure of networks.
+TRAINING = "training"
+
 
 @dataclass(frozen=True)
 class ByReplicas:
@@ -77,6 +80,8 @@ class Measure:
 
     def values(self, maps: RandomMaps, seed: int, point: Mapping[str, Any]) -> dict[str, Any]:
         """What is measured at a point."""
+        if self.registered and self.name != TRAINING and not isinstance(maps, RandomMaps):
+            raise InvalidInputError(f"measure {self.name!r} is of random maps, and a network has measure {TRAINING!r}")
         if isinstance(self.function, ByReplicas):
             return self.join(maps, seed, point, self.part(maps, seed, point, 0, self.replicas(point)))
         return self.function(maps, seed, **self.given(point))

@@ -19,7 +19,8 @@ from iterorder.neighbours import MEASURES as OF_NEIGHBOURS
 from iterorder.orders import BACKWARD, FORWARD, Order
 from iterorder.simulate import simulated
 from iterorder.stationary import stationary_sample
-from iterorder.sweeps.measures import ByReplicas
+from iterorder.sweeps.measures import TRAINING, ByReplicas
+from iterorder.sweeps.training import training
 from iterorder.theory import minimizer, theory
 from iterorder.wasserstein import wasserstein, wasserstein_1d_to
 
@@ -281,6 +282,15 @@ MEASURES: Mapping[str, Registered] = MappingProxyType(
             {
                 "risk": _note("mean excess loss", "units of the loss"),
                 "risk_error": _note("standard error of the mean", "units of the loss"),
+            },
+        ),
+        TRAINING: Registered(
+            training,
+            {
+                "loss": _note("mean over the last third of the steps and the sequences", "units of the loss"),
+                "loss_within": _note("standard deviation over the steps, mean over the sequences", "units of the loss"),
+                "loss_between": _note("standard deviation of the sequences' means", "units of the loss"),
+                "move": _note("median distance of neighbouring iterates", "units of the parameters"),
             },
         ),
         "stationary_sample": Registered(

@@ -24,8 +24,9 @@ from iterorder.maps import (
     gallery,
 )
 from iterorder.maps.descent import SGDMaps
-from iterorder.neighbours import SYSTEMS
-from iterorder.validation import as_float, as_int
+from iterorder.neighbours import SYSTEMS as OF_NEIGHBOURS
+from iterorder.sweeps.training import network
+from iterorder.validation import as_float, as_int, did_you_mean
 
 FAMILIES: Mapping[str, Callable[..., RandomMaps]] = MappingProxyType(
     {
@@ -50,24 +51,27 @@ FAMILIES: Mapping[str, Callable[..., RandomMaps]] = MappingProxyType(
                 "double_well",
             )
         },
-        **{f"neighbours.{name}": made for name, made in SYSTEMS.items()},
+        **{f"neighbours.{name}": made for name, made in OF_NEIGHBOURS.items()},
     }
 )
+#: What a sweep can be of: random maps, and networks, which are trained by the measure `training` alone.
+SYSTEMS: Mapping[str, Callable[..., Any]] = MappingProxyType({**FAMILIES, "network": network})
 #: Families whose items are rows of a data set.
 OF_ROWS = ("LinearModelSGD", "LinearRegressionSGD", "LogisticRegressionSGD")
+DATA_ARGUMENTS = ("features", "targets", "labels")
 OPTIMIZER = ("momentum", "weight_decay", "schedule", "horizon")
 #: Of the data set "normal": points, dimension, noise of the targets, spread of the features' variances, and seed.
 OF_NORMAL = ("n_points", "dim", "noise_std", "condition", "data_seed")
 DATA = ("breast_cancer", "diabetes", "normal")
 
 
-def make_system(family: str, **parameters) -> RandomMaps:
+def make_system(family: str, **parameters) -> Any:
     """The maps of a family by its name.
 
     Parameters
     ----------
     family : str
-        A key of `FAMILIES`: a family of the library, or a gallery system such as "gallery.ar1".
+        A key of `SYSTEMS`: a family of the library, a gallery system such as "gallery.ar1", or "network".
     **parameters
         Arguments of the family; ``data`` instead of features and targets, with the options of the data set; and those
         of `Optimizer`, around SGD.
@@ -83,14 +87,21 @@ def make_system(family: str, **parameters) -> RandomMaps:
     6
     """
     given = dict(parameters)
-    made = _chosen(family, given.keys())
+    _check(family, given.keys())
+    rows = data_set(given.pop("data", ""), _popped(given, OF_NORMAL)) if family in OF_ROWS else None
+    return made(family, rows, given)
+
+
+def made(family: str, rows: tuple[np.ndarray, np.ndarray] | None, parameters: Mapping[str, Any]) -> Any:
+    """The maps of a family from checked names; those `OF_ROWS` take features (n, d) and targets (n,)."""
+    given = dict(parameters)
     outer = {name: given.pop(name) for name in OPTIMIZER if name in given}
-    if family in OF_ROWS:
-        given["features"], given["targets"] = data_set(given.pop("data", ""), _popped(given, OF_NORMAL))
+    if rows is not None:
+        given["features"], given["targets"] = rows
         if family == "LogisticRegressionSGD":
             given["labels"] = np.where(given.pop("targets") > 0, 1.0, -1.0)
     try:
-        maps = made(**given)
+        maps = SYSTEMS[family](**given)
     except TypeError as error:
         raise InvalidInputError(f"{family} cannot be made: {error}") from None
     if outer:
@@ -100,25 +111,33 @@ def make_system(family: str, **parameters) -> RandomMaps:
     return maps
 
 
+def needed_by(family: str) -> tuple[str, ...]:
+    """The parameters without a default, but for data."""
+    parameters = inspect.signature(FAMILIES[family]).parameters.values()
+    without = [parameter.name for parameter in parameters if parameter.default is parameter.empty]
+    return tuple(name for name in without if family not in OF_ROWS or name not in DATA_ARGUMENTS)
+
+
 def names_of(family: str) -> frozenset[str]:
     """The parameters that a family takes in a configuration."""
-    names = set(inspect.signature(FAMILIES[family]).parameters)
+    names = set(inspect.signature(SYSTEMS[family]).parameters)
     if family in OF_ROWS:
-        names -= {"features", "targets", "labels"}
+        names -= set(DATA_ARGUMENTS)
         names |= {"data", *OF_NORMAL}
-    if isinstance(FAMILIES[family], type) and issubclass(FAMILIES[family], SGDMaps):  # type: ignore[arg-type]
+    if isinstance(SYSTEMS[family], type) and issubclass(SYSTEMS[family], SGDMaps):  # type: ignore[arg-type]
         names |= set(OPTIMIZER)
     return frozenset(names)
 
 
-def _chosen(family, names) -> Callable[..., RandomMaps]:
-    if family not in FAMILIES:
-        raise InvalidInputError(f"family is {family!r}: give one of {', '.join(FAMILIES)}")
+def _check(family, names) -> None:
+    if family not in SYSTEMS:
+        meant = did_you_mean(family, SYSTEMS)
+        raise InvalidInputError(f"family is {family!r}: give one of {', '.join(SYSTEMS)}{meant}")
     known = names_of(family)
     for name in names:
         if name not in known:
-            raise InvalidInputError(f"{name} is no parameter of {family}: give one of {', '.join(sorted(known))}")
-    return FAMILIES[family]
+            what = f"{name} is no parameter of {family}: give one of {', '.join(sorted(known))}"
+            raise InvalidInputError(f"{what}{did_you_mean(name, known)}")
 
 
 def _popped(given: dict[str, Any], names: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:
@@ -129,7 +148,7 @@ def _popped(given: dict[str, Any], names: tuple[str, ...]) -> tuple[tuple[str, A
 def data_set(name: str, options: tuple[tuple[str, Any], ...]) -> tuple[np.ndarray, np.ndarray]:
     """Features (n, d) and targets (n,) of a data set by its name."""
     if name not in DATA:
-        raise InvalidInputError(f"data is {name!r}: give one of {', '.join(DATA)}")
+        raise InvalidInputError(f"data is {name!r}: give one of {', '.join(DATA)}{did_you_mean(name, DATA)}")
     if name != "normal":
         if options:
             raise InvalidInputError(f"{options[0][0]} is an option of data = 'normal', and data is {name!r}")

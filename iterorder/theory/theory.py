@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from iterorder.drawn import drawn_by
 from iterorder.estimate import Estimate
 from iterorder.kernels.backends import as_backend
 from iterorder.maps.base import RandomMaps
@@ -17,6 +18,9 @@ from iterorder.theory.contraction import contraction
 from iterorder.theory.families import analyse
 from iterorder.theory.undefined import Undefined
 from iterorder.validation import as_effort, as_int, as_seed, read_only
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Value = TypeVar("Value")
 
@@ -85,6 +89,34 @@ class Theory:
         lines = [f"  {name}={fact}," for name, fact in facts.items()]
         lines += [f"  not known, see .reasons: {', '.join(unknown)}"] if unknown else []
         return "\n".join([f"Theory of {self.maps!r}(", *lines, ")"])
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the mean contraction r_p of a step over the moment p, between its two ends.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            New ones by pyplot if there are none.
+
+        Returns
+        -------
+        matplotlib Axes
+            Below 1 the p-th moments of differences shrink. A line is exp of the Lyapunov exponent, the growth of a
+            typical difference; a dashed one the largest Lipschitz constant, that of a sure bound; a dot the growth of
+            mean squares; a dotted line the tail index, beyond which moments are infinite.
+
+        Raises
+        ------
+        InvalidInputError
+            If neither a contraction nor a Lyapunov exponent is known.
+
+        Examples
+        --------
+        >>> from iterorder.maps import gallery
+        >>> theory(gallery.vervaat()).plot().get_xlabel()
+        'moment $p$'
+        """
+        return drawn_by("theories", self, ax)
 
     def lyapunov_spectrum(self, k: int | None = None) -> tuple[Estimate, ...] | None:
         """The k largest Lyapunov exponents, all d by default: growth rates per step of differences and of volumes.

@@ -1,10 +1,9 @@
 """The transport cost under the plan that entropy blurs: Sinkhorn's iteration, finished by Newton's.
 
-With the potentials f (n,) and g (m,), the strength η and equal weights the plan is
-P_ij = exp((f_i + g_j − c_ij)/η)/nm. Sinkhorn's iteration makes its rows and columns sum to 1/n and 1/m in turn. Heavy
-tails leave parts of a plan that hardly exchange mass: there it takes any number of steps, and Newton's some twenty.
-In the end the plan is rounded to the marginals, so that its cost is that of a possible plan, and its objective is held
-against the dual one.
+Sinkhorn's iteration makes rows and columns of the plan (see `sinkhorn_plan`) sum to 1/n and 1/m in turn. Small
+strengths and heavy tails leave parts of a plan that hardly exchange mass: there it takes any number of steps, and
+Newton's some twenty, begun at large strengths already. In the end the plan is rounded to the marginals, so that its
+cost is that of a possible plan, and its objective is held against the dual one.
 """
 
 from __future__ import annotations
@@ -15,23 +14,22 @@ import numpy as np
 
 from iterorder.errors import InvalidInputError
 from iterorder.wasserstein import transport
+from iterorder.wasserstein.sinkhorn_newton import climbed
+from iterorder.wasserstein.sinkhorn_plan import balanced, softmin
 
 # What the objective may be above the least one, as a part of the cost, and what ends the search.
 ACCURACY = 2.0**-20
 AIM = 2.0**-32
-# The strength falls from the largest cost to what was asked for by this factor a level; between, rows are met to this.
+# The strength falls from the largest cost to what was asked for by this factor a level. Between, the rows are met to
+# this part of all mass, and each to this part of its own: points far away weigh little in the first.
 ANNEALING = 4.0
 LEVEL_TOLERANCE = 2.0**-6
-# Steps at a level, and how many of them without the logarithms: a scaling of e^30 is far inside the floats.
-LEVEL_STEPS = 256
+LEVEL_RELATIVE = 0.25
+# Steps of the iteration at a level, and the largest logarithm of a scaling: e^30 is far inside the floats.
+LEVEL_STEPS = 64
 LARGEST_LOGARITHM = 30.0
 # Over-relaxation: halfway between Sinkhorn's own steps and the largest that are stable, and a third of the steps.
 RELAXATION = 1.5
-# Newton's steps, the least part of one, the part of the slope it must gain, and what steadies its matrix.
-NEWTON_STEPS = 128
-LEAST_PART = 2.0**-20
-ARMIJO = 2.0**-13
-LEVENBERG = 2.0**-10
 
 
 def sinkhorn_distance(u: np.ndarray, v: np.ndarray, p: float, regularisation: float) -> float:
@@ -61,7 +59,7 @@ def sinkhorn_distance(u: np.ndarray, v: np.ndarray, p: float, regularisation: fl
             f = _annealed(cost, strength)
             total, gap = _better((total, gap), _proven(cost, f, strength))
             if not gap <= AIM * total:
-                f = _newton(cost, f, strength)
+                f = climbed(cost, f, strength, AIM * total / 4, math.inf)
                 total, gap = _better((total, gap), _proven(cost, f, strength))
     if not gap <= ACCURACY * total:
         raise InvalidInputError(
@@ -85,89 +83,49 @@ def _product(cost: np.ndarray, strength: float) -> tuple[float, float]:
     return float(cost.mean()), gap
 
 
-def _softmin(cost: np.ndarray, f: np.ndarray, strength: float) -> np.ndarray:
-    """g_j = −η log mean_i exp((f_i − c_ij)/η): the columns then have their masses exactly."""
-    exponents = (f[:, None] - cost) / strength
-    largest = exponents.max(axis=0)
-    exponents -= largest
-    np.exp(exponents, out=exponents)
-    return -strength * (largest + np.log(exponents.mean(axis=0)))
-
-
-def _plan(cost: np.ndarray, f: np.ndarray, g: np.ndarray, strength: float) -> np.ndarray:
-    plan = (f[:, None] + g - cost) / strength
-    np.exp(plan, out=plan)
-    plan /= cost.size
-    return plan
-
-
 def _annealed(cost: np.ndarray, strength: float) -> np.ndarray:
-    """The potentials of u after Sinkhorn's iteration at falling strengths."""
+    """The potentials of u after Sinkhorn's iteration at falling strengths, helped by Newton's steps where it is slow.
+
+    A level that is met leaves the next one a few strengths to go, however far apart the points are.
+    """
     g = np.zeros(cost.shape[1])
     level = max(float(cost.max()), strength)
     while level > strength:
-        g = _iterated(cost, g, level, LEVEL_TOLERANCE)[1]
+        f, g, met = _iterated(cost, g, level, LEVEL_TOLERANCE, LEVEL_RELATIVE)
+        if not met:
+            g = softmin(cost, climbed(cost, f, level, LEVEL_TOLERANCE, LEVEL_RELATIVE), level)
         level = max(level / ANNEALING, strength)
-    return _iterated(cost, g, strength, AIM)[0]
+    return _iterated(cost, g, strength, AIM, math.inf)[0]
 
 
-def _iterated(cost: np.ndarray, g: np.ndarray, strength: float, tolerance: float) -> tuple[np.ndarray, np.ndarray]:
-    """Potentials after steps at one strength, until the rows are met to `tolerance` of the mass."""
+def _iterated(
+    cost: np.ndarray, g: np.ndarray, strength: float, tolerance: float, relative: float
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Potentials after at most `LEVEL_STEPS` steps at one strength, and whether the rows are met.
+
+    They are where all lack at most `tolerance` of the mass together, and each at most `relative` of its own.
+    """
     n, m = cost.shape
     steps = 0
     while True:
         # In logarithms: whatever g is, the plan has no row below 1/nm then, and products with it are safe.
-        f = _softmin(cost.T, g, strength)
-        g = _softmin(cost, f, strength)
-        kernel = _plan(cost, f, g, strength)
+        f = softmin(cost.T, g, strength)
+        g, kernel = balanced(cost, f, strength)
         rows, columns = np.ones(n), np.ones(m)
         while True:
             sums = kernel @ columns
-            error = float(np.abs(rows * sums - 1.0 / n).sum())
+            lacking = np.abs(rows * sums * n - 1.0)
+            met = bool(lacking.mean() <= tolerance and lacking.max() <= relative)
             range_used = max(float(np.abs(np.log(rows)).max()), float(np.abs(np.log(columns)).max()))
-            if error <= tolerance or steps >= LEVEL_STEPS or range_used > LARGEST_LOGARITHM:
+            if met or steps >= LEVEL_STEPS or range_used > LARGEST_LOGARITHM:
                 break
             steps += 1
             rows *= (rows * sums * n) ** -RELAXATION
             columns *= (columns * (rows @ kernel) * m) ** -RELAXATION
-        f += strength * np.log(rows)
-        g += strength * np.log(columns)
-        if error <= tolerance or steps >= LEVEL_STEPS:
-            return f, g
-
-
-def _newton(cost: np.ndarray, f: np.ndarray, strength: float) -> np.ndarray:
-    """Potentials of u after Newton's steps on the dual objective mean(f) + mean(g(f)), g the softmin, concave in f.
-
-    Its gradient is 1/n − (row sums r), minus its Hessian (diag(r) − m P Pᵀ)/η: a Laplacian, whose only null vector
-    where all points exchange mass is the constant. Where they hardly do, the matrix is steadied in proportion to the
-    gradient (Levenberg).
-    """
-    n, m = cost.shape
-
-    def at(f: np.ndarray) -> tuple[float, np.ndarray]:
-        g = _softmin(cost, f, strength)
-        return float(f.mean() + g.mean()), _plan(cost, f, g, strength)
-
-    value, plan = at(f)
-    for _ in range(NEWTON_STEPS):
-        sums = plan.sum(axis=1)
-        gradient = 1.0 / n - sums
-        error = float(np.abs(gradient).sum())
-        matrix = 1.0 / n**2 - m * (plan @ plan.T)
-        # The products above are sums that round to about eps; so do the row sums.
-        matrix[np.diag_indices(n)] += sums + LEVENBERG * error * sums + np.finfo(float).eps
-        step = strength * np.linalg.solve(matrix, gradient)
-        part, gain = 1.0, ARMIJO * float(gradient @ step)
-        while True:
-            higher, moved = at(f + part * step)
-            if higher >= value + part * gain and higher > value:
-                break
-            part /= 2
-            if part < LEAST_PART:  # nothing is left to gain but rounding
-                return f
-        f, value, plan = f + part * step, higher, moved
-    return f
+        f = f + strength * np.log(rows)
+        g = g + strength * np.log(columns)
+        if met or steps >= LEVEL_STEPS:
+            return f, g, met
 
 
 def _rounded(plan: np.ndarray) -> np.ndarray:
@@ -184,8 +142,8 @@ def _rounded(plan: np.ndarray) -> np.ndarray:
 
 def _proven(cost: np.ndarray, f: np.ndarray, strength: float) -> tuple[float, float]:
     """The cost of the rounded plan of the potentials f, and how far its objective is above the dual one."""
-    g = _softmin(cost, f, strength)
-    plan = _rounded(_plan(cost, f, g, strength))
+    g, plan = balanced(cost, f, strength)
+    plan = _rounded(plan)
     total = float(np.vdot(plan, cost))
     positive = plan[plan > 0]
     entropy = float(positive @ np.log(positive * cost.size))

@@ -1,0 +1,130 @@
+"""What the experiment of a preset will take, from timed pieces of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from iterorder.log import QUIET, speaking
+from iterorder.networks.data import ImageData
+from iterorder.networks.experiment import orders_of, saves_of
+from iterorder.networks.model import StepModel
+from iterorder.networks.plan import steps_of
+from iterorder.networks.settings import Preset
+from iterorder.networks.train import train
+from iterorder.networks.training_request import checked, memory_of
+from iterorder.orders import BACKWARD, FORWARD, Order, Window
+from iterorder.progress import Progress, reported
+
+#: Seconds of a timed piece, about, and the steps of the first one.
+SAMPLE_SECONDS, FIRST = 0.3, 1
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of an experiment.
+
+    Attributes
+    ----------
+    name : str
+    steps : int
+        Gradient steps, over all iterates.
+    seconds : float
+        Estimated, on this machine as it is now.
+    """
+
+    name: str
+    steps: int
+    seconds: float
+
+
+def estimate_experiment(
+    preset: Preset, model: StepModel, images: ImageData, *, order: str | None = None, progress: Progress = False
+) -> tuple[list[Stage], int]:
+    """The stages of `experiment` with the same arguments, and the bytes of the largest of them.
+
+    Runs of fewer steps are timed, those of the model in every order and those of the control; the rest is taken in
+    proportion to the gradient steps. Short runs have fewer pieces to share between the cores, so that the truth is
+    often less.
+
+    Parameters
+    ----------
+    preset : Preset
+    model : StepModel
+        That of the preset.
+    images : ImageData
+        Those of the preset.
+    order : {"forward", "backward", "anchored"}, optional
+        This order alone, without control, sequences and baselines.
+    progress : bool or function
+    """
+    saves = saves_of(preset)
+    common = {name: preset.run[name] for name in ("batch_size", "n_steps", "seed")}
+    pairs = preset.run["stride"] > 1
+    runs = [
+        (name, model, which, {"save_steps": saves, "pairs": pairs})
+        for name, which in orders_of(preset).items()
+        if order in (None, name)
+    ]
+    runs += _beside(preset, model, images) if order is None else []
+    stages, rates, largest = [], {}, 0
+    with reported(progress, "timing") as report:
+        for done, (name, of, which, more) in enumerate(runs, start=1):
+            request = _request(of, which, {**common, **more})
+            steps = sum(steps_of(unit, which, request.saves) for unit in request.units())
+            key = (id(of), isinstance(which, Window) or which)
+            if key not in rates:
+                rates[key] = _seconds_each(of, which, preset.run, pairs)
+            stages.append(Stage(name, steps, steps * rates[key]))
+            largest = max(largest, sum(memory_of(request)[:3]))
+            if report is not None:
+                report(done / len(runs))
+    if order is None and preset.baselines:
+        each, stride, n_steps = rates[id(model), FORWARD], preset.baselines["stride"], preset.run["n_steps"]
+        decays = int(np.arange(stride, n_steps + 1, stride).sum())
+        stages.append(Stage("tail average", n_steps, n_steps * each))
+        stages.append(Stage("linear decay", decays, decays * rates[id(model), BACKWARD]))
+    return stages, largest
+
+
+def _beside(preset: Preset, model: StepModel, images: ImageData) -> list[tuple[str, StepModel, Order, dict[str, Any]]]:
+    """The runs of the control and of the sequences, as `experiment` has them."""
+    n_steps = preset.run["n_steps"]
+    runs: list[tuple[str, StepModel, Order, dict[str, Any]]] = []
+    if preset.control:
+        control = preset.make_model(images, preset.control)
+        coarse = {"save_steps": np.arange(0, n_steps, preset.control["stride"]), "pairs": True}
+        runs += [(f"control, {which}", control, which, coarse) for which in (FORWARD, BACKWARD)]
+    if preset.sequences:
+        late = np.arange(n_steps, 2 * n_steps // 3, -preset.sequences["stride"])[::-1]
+        many = {"save_steps": late, "n_sequences": preset.sequences["count"]}
+        runs += [(f"sequences, {which}", model, which, many) for which in (FORWARD, BACKWARD)]
+    return runs
+
+
+def _request(model: StepModel, order: Order, options: dict[str, Any]):
+    defaults = {"sampling": "iid", "pairs": False, "n_starts": 1, "n_sequences": 1, "keep_states": False}
+    return checked(model=model, order=order, **(defaults | options))
+
+
+def _seconds_each(model: StepModel, order: Order, run: dict[str, Any], pairs: bool) -> float:
+    """Of a gradient step, from runs that grow until one takes long enough, or is the whole one."""
+    n_steps, whole, warm = FIRST, run["n_steps"], False
+    with speaking(QUIET):
+        while True:
+            n_steps = min(n_steps, whole)
+            shorter = (
+                Window(start=order.start * n_steps // whole) if isinstance(order, Window) and order.start else order
+            )
+            stride = min(run["stride"], n_steps)
+            options = {"batch_size": run["batch_size"], "seed": run["seed"], "n_steps": n_steps, "pairs": pairs}
+            options["save_steps"] = np.arange(0, n_steps + 1, stride)
+            start = time.perf_counter()
+            found = train(model, order=shorter, **options)
+            spent = time.perf_counter() - start
+            if warm and (spent >= SAMPLE_SECONDS or n_steps == whole):
+                return spent / max(1, int(found.gradients[-1]))
+            n_steps, warm = (2 * n_steps if warm else n_steps), True  # the first one imports, and fills caches

@@ -1,0 +1,162 @@
+"""A trajectory in motion: the cloud of its replicas, a picture for each saved step."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from iterorder.device_arrays import to_numpy
+from iterorder.errors import BackendUnavailableError, InvalidInputError
+from iterorder.files import as_path
+from iterorder.plot.axes import component, draw_exact, letter
+from iterorder.plotting import house_style, order_color
+from iterorder.progress import Progress, as_progress, reported
+from iterorder.shown import a_kind
+from iterorder.trajectory import Trajectory
+from iterorder.validation import MAX_STEPS, as_int
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: Bins of a histogram; the share of states that the axes hold on either side, so that strays do not shrink the picture.
+BINS, INSIDE = 60, 0.001
+#: Dots an inch.
+RESOLUTION = 120
+
+
+def animate(trajectory, path, *, fps: int = 20, every: int = 1, progress: Progress = False) -> Path:
+    """Write an animation of the states, a frame for each saved step.
+
+    On the line a histogram beside the exact law, where that is known; in the plane and beyond the first two
+    coordinates. The axes stay where they are.
+
+    Parameters
+    ----------
+    trajectory : Trajectory
+        With at least two saved steps.
+    path : str or path-like
+        Ends in ``.gif`` (written by Pillow) or ``.mp4`` (by ffmpeg, which must be installed). It is written under
+        another name and renamed when it is whole.
+    fps : int ≥ 1
+        Frames a second.
+    every : int ≥ 1
+        Draw every so many saved steps, and the last.
+    progress : bool or function
+        As in `iterorder.simulate`.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is nothing that moves, or the file is of another kind or cannot be written.
+    BackendUnavailableError
+        For ``.mp4`` without ffmpeg.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import iterorder as ito
+    >>> run = ito.simulate(ito.gallery.ar1(0.9, 1.0), [5.0], 4, n_replicas=200, save_steps="all", seed=0)
+    >>> ito.plot.animate(run, Path(tempfile.mkdtemp()) / "settling.gif").suffix
+    '.gif'
+    """
+    from matplotlib.figure import Figure
+
+    if not isinstance(trajectory, Trajectory):
+        raise InvalidInputError(f"trajectory is {a_kind(trajectory)}: give what simulate returns")
+    path, rate = as_path(path), as_int("fps", fps, low=1, high=120)
+    stride, saved = as_int("every", every, low=1, high=MAX_STEPS), len(trajectory.save_steps)
+    if saved < 2:
+        raise InvalidInputError("the trajectory has one saved step: give save_steps='all' to simulate")
+    frames = np.unique([*range(0, saved, stride), saved - 1]).tolist()
+    writer = _writer(path, rate)
+    with house_style(), reported(as_progress(progress), "animation") as report:
+        figure = Figure(figsize=(4.0, 3.4), dpi=RESOLUTION)
+        figure.set_layout_engine("constrained", h_pad=0.1, w_pad=0.1)
+        axes = figure.subplots()
+        show = _shown(axes, trajectory)
+        with _whole(path) as temporary, writer.saving(figure, str(temporary), RESOLUTION):
+            for done, k in enumerate(frames):
+                show(k)
+                axes.set_title(f"{trajectory.order}, $n = {int(trajectory.save_steps[k])}$", loc="left")
+                writer.grab_frame()
+                if report is not None:
+                    report((done + 1) / len(frames))
+    return path
+
+
+def _writer(path: Path, fps: int) -> Any:
+    """Matplotlib's, for the kind of file."""
+    from matplotlib.animation import FFMpegWriter, PillowWriter
+
+    if path.suffix == ".gif":
+        return PillowWriter(fps=fps)
+    if path.suffix != ".mp4":
+        raise InvalidInputError(f"path {path} ends in {path.suffix!r}: give a name that ends in .gif or .mp4")
+    if shutil.which("ffmpeg") is None:
+        raise BackendUnavailableError(
+            f"{path.name} is written by ffmpeg, which is not installed: give a .gif", "ffmpeg"
+        )
+    return FFMpegWriter(fps=fps)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A name beside the file, which takes its place at the end; writers of films want a name and no open file."""
+    if path.is_dir() or not path.parent.is_dir():
+        what = "is a folder" if path.is_dir() else f"is in {path.parent}, which is no folder"
+        raise InvalidInputError(f"path {path} {what}: give the name of a file in an existing folder")
+    temporary = path.parent / f".{os.getpid()}-{path.stem}.part{path.suffix}"
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _shown(ax: Axes, run: Trajectory) -> Callable[[int], None]:
+    """What shows a saved step on axes that stay where they are."""
+    states = to_numpy(run.states)
+    finite = states[np.isfinite(states).all(axis=2)]
+    if finite.size == 0:
+        raise InvalidInputError("there is no finite state to draw: every replica has diverged")
+    low, high = np.quantile(finite[:, :2], [INSIDE, 1.0 - INSIDE], axis=0)
+    room = np.maximum(0.05 * (high - low), 1e-9 + 1e-9 * np.abs(high))
+    low, high = low - room, high + room
+    return (_histograms if states.shape[2] == 1 else _points)(ax, run, states, low, high)
+
+
+def _histograms(ax: Axes, run: Trajectory, states, low, high) -> Callable[[int], None]:
+    edges = np.linspace(low[0], high[0], BINS + 1)
+    width, count = edges[1] - edges[0], states.shape[0]
+    heights = np.array([np.histogram(states[:, k, 0], edges)[0] for k in range(states.shape[1])]) / (count * width)
+    bars = ax.stairs(heights[0], edges, fill=True, color=order_color(run.order), alpha=0.5)
+    # A start in one point would leave the rest of the picture flat.
+    most = float(np.quantile(heights.max(axis=1), 0.5))
+    if run.maps is not None and (exact := draw_exact(ax, run.maps.law, edges)) is not None:
+        most = max(most, float(exact.max()))
+        ax.legend(loc="upper right")
+    ax.set(xlim=(edges[0], edges[-1]), ylim=(0.0, 1.3 * most))
+    ax.set(xlabel=component(f"{letter(run.order)}_n", 0, 1), ylabel="density")
+    return lambda k: bars.set_data(heights[k])
+
+
+def _points(ax: Axes, run: Trajectory, states, low, high) -> Callable[[int], None]:
+    size = float(np.clip(3000.0 / len(states), 0.4, 12.0))
+    x, y = states[:, 0, :2].T
+    dots = ax.scatter(x, y, s=size, color=order_color(run.order), alpha=0.6, linewidths=0.0)
+    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    ax.set_aspect("equal", adjustable="box")
+    symbol = f"{letter(run.order)}_n"
+    ax.set(**{f"{axis}label": component(symbol, k, states.shape[2]) for k, axis in enumerate("xy")})
+    return lambda k: dots.set_offsets(states[:, k, :2])

@@ -1,0 +1,137 @@
+"""The set that the iterates of a system fill, in one call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from iterorder.errors import InvalidInputError
+from iterorder.plot.axes import (
+    SIZE,
+    SQUARE,
+    as_coordinate,
+    axes_for,
+    component,
+    draw_exact,
+    draw_histogram,
+    draw_points,
+    legend_above,
+)
+from iterorder.plotting import ORDER_COLORS
+from iterorder.progress import Progress
+from iterorder.request import as_maps
+from iterorder.simulate import simulate
+from iterorder.validation import as_choice, as_float, as_int
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+KINDS = ("density", "points")
+#: Paths that are followed at once, and cells along the longer side of a picture.
+PATHS, CELLS = 2_000, 500
+#: Shades of a density: the smallest number of points that is seen is one.
+SHADES = "Greys"
+
+
+def attractor(
+    maps,
+    n_points: int = 1_000_000,
+    ax=None,
+    *,
+    kind: str = "density",
+    coordinates=(0, 1),
+    burn_in: int = 1_000,
+    x0=None,
+    margin: float = 0.02,
+    seed=0,
+    progress: Progress = False,
+) -> Axes:
+    """Draw the support of the stationary law, by the points of many forward paths.
+
+    Parameters
+    ----------
+    maps : RandomMaps
+    n_points : int ≥ 1
+        How many points, on 2000 paths.
+    ax : matplotlib Axes, optional
+        New ones by pyplot if there are none.
+    kind : {"density", "points"}
+        How many points there are in each cell, in logarithmic shades; or the points themselves. On the line a
+        histogram, with the exact law where it is known.
+    coordinates : two ints
+        Those that are drawn, in more than two dimensions.
+    burn_in : int ≥ 0
+        Steps of a path before its first point.
+    x0 : array_like, shape (dim,) or (2000, dim), optional
+        Where the paths start: the origin by default.
+    margin : float ≥ 0
+        Of the axes, as a share of what is drawn.
+    seed : int in [0, 2⁶⁴), SeedSequence or Generator
+    progress : bool or function
+        As in `iterorder.simulate`.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Raises
+    ------
+    DivergenceError
+        If every path leaves the finite numbers.
+
+    Examples
+    --------
+    >>> import iterorder as ito
+    >>> axes = ito.plot.attractor(ito.gallery.barnsley_fern(), 50_000)
+    >>> axes.get_aspect()
+    1.0
+    """
+    maps = as_maps(maps)
+    kind, count = as_choice("kind", kind, KINDS), as_int("n_points", n_points, low=1, high=2**40)
+    burn, share = as_int("burn_in", burn_in, low=0, high=2**60), as_float("margin", margin, low=0.0)
+    paths = min(PATHS, count)
+    each = -(-count // paths)
+    start = np.zeros(maps.dim) if x0 is None else x0
+    saves = np.arange(burn + 1, burn + each + 1)
+    run = simulate(maps, start, int(saves[-1]), n_replicas=paths, seed=seed, save_steps=saves, progress=progress)
+    points = run.states.reshape(-1, maps.dim)
+    points = points[np.isfinite(points).all(axis=1)][:count]
+    with axes_for(ax, SIZE if maps.dim == 1 else SQUARE) as axes:
+        if maps.dim == 1:
+            edges = draw_histogram(axes, points[:, 0], CELLS, ORDER_COLORS["forward"], f"{len(points)} points")
+            draw_exact(axes, maps.law, edges)
+            axes.set(xlabel="$x$", ylabel="density")
+            legend_above(axes)
+        else:
+            _draw_plane(axes, points, coordinates, kind, share)
+    return axes
+
+
+def _draw_plane(ax: Axes, points: np.ndarray, coordinates, kind: str, margin: float) -> None:
+    dim = points.shape[1]
+    chosen = [as_coordinate("coordinates", k, dim) for k in coordinates]
+    if len(chosen) != 2 or chosen[0] == chosen[1]:
+        raise InvalidInputError(f"coordinates is {coordinates!r}: give two different ones, such as (0, 1)")
+    plane = points[:, chosen]
+    if kind == "points":
+        draw_points(ax, plane, ORDER_COLORS["theory"])
+    else:
+        _draw_density(ax, plane, margin)
+    ax.set_aspect("equal", adjustable="box")
+    ax.set(**{f"{axis}label": component("x", k, dim) for axis, k in zip("xy", chosen, strict=True)})
+
+
+def _draw_density(ax: Axes, plane: np.ndarray, margin: float) -> None:
+    from matplotlib.colors import LogNorm
+
+    low, high = plane.min(axis=0), plane.max(axis=0)
+    room = np.maximum(margin * (high - low), np.maximum(1e-12, 1e-12 * np.abs(high)))
+    low, high = low - room, high + room
+    cell = (high - low).max() / CELLS  # square ones
+    cells = np.maximum(1, np.ceil((high - low) / cell).astype(int))
+    x, y = (np.linspace(low[k], high[k], cells[k] + 1) for k in range(2))
+    counts, _, _ = np.histogram2d(plane[:, 0], plane[:, 1], bins=[x, y])
+    shown = np.ma.masked_equal(counts.T, 0.0)
+    norm = LogNorm(vmin=0.3, vmax=max(1.0, counts.max()))
+    ax.pcolormesh(x, y, shown, cmap=SHADES, norm=norm, rasterized=True)

@@ -1,0 +1,96 @@
+"""Axes to draw on, letters for iterates, and the pieces that several pictures share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from iterorder.errors import InvalidInputError
+from iterorder.orders import FORWARD, Order
+from iterorder.plotting import ORDER_COLORS, house_style
+from iterorder.shown import a_kind
+from iterorder.validation import as_int
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: Inches of a picture that nobody gave axes for, and of one with equal axes.
+SIZE, SQUARE = (4.8, 3.3), (4.0, 4.0)
+#: Standard deviations that a band of errors and an ellipse of a covariance show.
+DEVIATIONS = 2.0
+
+
+@contextmanager
+def axes_for(ax, size: tuple[float, float] = SIZE) -> Iterator[Axes]:
+    """The axes that a user gave, as they are; or new ones by pyplot, in the style of the house."""
+    from matplotlib.axes import Axes
+
+    if isinstance(ax, Axes):
+        yield ax
+        return
+    if ax is not None:
+        raise InvalidInputError(f"ax is {a_kind(ax)}: give matplotlib Axes, such as plt.subplots()[1], or None")
+    from matplotlib import pyplot
+
+    with house_style():
+        yield pyplot.subplots(figsize=size)[1]
+
+
+def letter(order: Order) -> str:
+    """X for forward iterates, Z for all that are composed in another order."""
+    return "X" if order == FORWARD else "Z"
+
+
+def as_coordinate(name: str, value, dim: int) -> int:
+    """The number of a coordinate, counted from 0."""
+    return as_int(name, value, low=0, high=dim - 1)
+
+
+def component(symbol: str, coordinate: int, dim: int) -> str:
+    """How an axis names a coordinate of a state: that of the line has no number."""
+    return f"${symbol}$" if dim == 1 else f"${symbol}$, coordinate {coordinate}"
+
+
+def legend_above(ax: Axes, columns: int = 1) -> None:
+    """What the marks mean, above the axes and over no data."""
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, borderaxespad=0.2)
+
+
+def draw_histogram(ax: Axes, values: np.ndarray, bins, color: str, label: str) -> np.ndarray:
+    """A density by bars, of the finite values; their edges."""
+    values = values[np.isfinite(values)]
+    if values.size == 0:
+        raise InvalidInputError("there is no finite value to draw: every replica has diverged")
+    edges = np.histogram_bin_edges(values, "auto" if bins is None else bins)
+    heights, _ = np.histogram(values, edges, density=True)
+    ax.stairs(heights, edges, fill=True, color=color, alpha=0.45, label=label)
+    return edges
+
+
+def draw_exact(ax: Axes, law: Any, edges: np.ndarray) -> np.ndarray | None:
+    """The mean density of an exact law in the same bins, which laws without a density have too; None without a cdf."""
+    if not hasattr(law, "cdf"):
+        return None
+    heights = np.diff(law.cdf(edges)) / np.diff(edges)
+    ax.stairs(heights, edges, color=ORDER_COLORS["theory"], linewidth=0.9, label="stationary law, same bins")
+    return heights
+
+
+def draw_ellipse(ax: Axes, mean: np.ndarray, covariance: np.ndarray, label: str, **style) -> None:
+    """The curve of two standard deviations in every direction of the plane."""
+    values, vectors = np.linalg.eigh(covariance)
+    angle = np.linspace(0.0, 2.0 * np.pi, 181)
+    circle = np.stack([np.cos(angle), np.sin(angle)])
+    curve = mean[:, None] + DEVIATIONS * vectors @ (np.sqrt(np.maximum(values, 0.0))[:, None] * circle)
+    ax.plot(*curve, label=label, **style)
+
+
+def draw_points(ax: Axes, points: np.ndarray, color: str, label: str | None = None) -> None:
+    """Points of the plane, the fainter the more there are, on equal axes."""
+    size = float(np.clip(4000.0 / max(1, len(points)), 0.2, 12.0))
+    x, y = points.T
+    ax.scatter(x, y, s=size, color=color, alpha=0.6, linewidths=0.0, rasterized=True, label=label)
+    ax.set_aspect("equal", adjustable="datalim")

@@ -1,0 +1,304 @@
+"""Pictures of results: what is drawn are their numbers, on axes that say what they are."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from matplotlib import pyplot
+from PIL import Image
+
+import iterorder as ito
+from iterorder.claims.table import ClaimRow, ClaimTable
+from iterorder.plot import animation
+from iterorder.plot.tables import FARTHEST, deviation
+from iterorder.plotting import ORDER_COLORS, order_color
+
+AR1 = ito.gallery.ar1(0.8, 1.0)
+
+
+@pytest.fixture(autouse=True)
+def no_figures_left():
+    pyplot.close("all")
+    yield
+    pyplot.close("all")
+
+
+def run(maps=AR1, order="forward", replicas=5, steps=20, save_steps="all", **options):
+    start = np.zeros(maps.dim) + 3.0
+    return ito.simulate(maps, start, steps, order=order, n_replicas=replicas, seed=1, save_steps=save_steps, **options)
+
+
+def check_axes(axes) -> None:
+    """Labels on both axes, and a picture that can be drawn."""
+    assert axes.get_xlabel()
+    assert axes.get_ylabel() or not axes.get_yticks().size or axes.get_yticklabels()
+    axes.figure.canvas.draw()
+
+
+def colors(axes) -> set[str]:
+    from matplotlib.colors import to_hex
+
+    return {to_hex(line.get_color()).upper() for line in axes.lines}
+
+
+# ------------------------------------------------------------------------------------------------------- trajectories
+
+
+@pytest.mark.parametrize("order", ["forward", "backward", ito.Window(width=5), ito.Window(start=5)])
+def test_paths_are_the_states_in_the_colour_of_their_order(order):
+    trajectory = run(order=order)
+    axes = trajectory.plot()
+    check_axes(axes)
+    assert colors(axes) == {order_color(order).upper()}
+    for r, line in enumerate(axes.lines):
+        np.testing.assert_array_equal(line.get_xydata(), np.column_stack([np.arange(21), trajectory.states[r, :, 0]]))
+
+
+def test_of_many_replicas_the_bands_are_quantiles():
+    trajectory = run(replicas=400)
+    axes = trajectory.plot()
+    check_axes(axes)
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), np.median(trajectory.states[:, :, 0], axis=0))
+    inner = axes.collections[1].get_paths()[0].vertices[:, 1]
+    last = np.quantile(trajectory.states[:, -1, 0], [0.25, 0.75])
+    assert inner.min() <= last[0]
+    assert inner.max() >= last[1]
+
+
+def test_increments_are_lengths_of_moves_on_a_logarithmic_axis():
+    trajectory = run(order="backward", replicas=60)
+    axes = trajectory.plot(kind="increments")
+    check_axes(axes)
+    moves = np.linalg.norm(np.diff(trajectory.states, axis=1), axis=2)
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), np.median(moves, axis=0))
+    assert axes.get_yscale() == "log"
+    assert "Z_{n+1}-Z_n" in axes.get_ylabel()
+    with pytest.raises(ito.InvalidInputError, match="no two saved steps follow each other: give save_steps='all'"):
+        run(save_steps=[4, 8]).plot(kind="increments")
+    still = ito.AffineMaps([[[1.0]]], [[0.0]])
+    with pytest.raises(ito.InvalidInputError, match="nothing moves"):
+        run(still).plot(kind="increments")
+
+
+def test_the_density_stands_beside_the_law_where_it_is_known():
+    trajectory = run(replicas=500, save_steps=None)
+    axes = trajectory.plot(bins=[-4.0, -1.0, 0.0, 2.0, 6.0])
+    check_axes(axes)
+    measured, exact = axes.patches
+    heights, edges, _ = measured.get_data()
+    expected, _ = np.histogram(trajectory.states[:, -1, 0], edges, density=True)
+    np.testing.assert_allclose(heights, expected)
+    np.testing.assert_allclose(exact.get_data().values, np.diff(AR1.law.cdf(edges)) / np.diff(edges))
+    unknown = ito.QuadraticSGD([1.0, 2.0], [0.0, 1.0], 0.3)
+    assert len(run(unknown, replicas=100, save_steps=None).plot().patches) == 1
+
+
+def test_points_of_the_plane_have_equal_axes():
+    trajectory = run(ito.gallery.sierpinski(), replicas=100, save_steps=None)
+    axes = trajectory.plot()
+    check_axes(axes)
+    assert axes.get_aspect() == 1.0
+    np.testing.assert_array_equal(axes.collections[0].get_offsets(), trajectory.states[:, -1])
+
+
+def test_diverged_replicas_leave_gaps():
+    maps = ito.AffineMaps([[[1e20]], [[1e-20]]], [[0.0], [0.0]])
+    trajectory = run(maps, replicas=60, steps=100)
+    assert 0 < (trajectory.diverged_at >= 0).sum() < 60
+    check_axes(trajectory.plot())
+
+
+def test_axes_that_are_given_are_drawn_on_and_no_figure_is_made():
+    axes = pyplot.figure().subplots(1, 2)[1]
+    for result in (run(), run(replicas=100), ito.stationary_sample(AR1, 50, seed=0)):
+        assert result.plot(ax=axes) is axes
+    assert len(pyplot.get_fignums()) == 1
+    with pytest.raises(ito.InvalidInputError, match="ax is a str: give matplotlib Axes"):
+        run().plot(ax="here")
+
+
+def test_a_picture_leaves_the_settings_of_the_user_alone():
+    with pyplot.rc_context({"font.size": 23.0}):
+        run().plot()
+        assert pyplot.rcParams["font.size"] == 23.0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kind": "path"}, "kind is 'path': give one of 'paths', 'cloud'"),
+        ({"coordinate": 1}, r"coordinate is 1: give an integer in \[0, 0\]"),
+        ({"kind": "paths", "replicas": 6}, r"replicas is 6: give an integer in \[1, 5\]"),
+        ({"kind": "scatter"}, "the states are numbers: give kind='density'"),
+    ],
+)
+def test_what_cannot_be_drawn_is_told(options, message):
+    with pytest.raises(ito.InvalidInputError, match=message):
+        run().plot(**options)
+
+
+# ------------------------------------------------------------------------------------------------------ other results
+
+
+def test_a_coupling_is_drawn_with_its_rate_and_the_exponent():
+    coupling = ito.coupling_distance(AR1, [0.0], [1.0], 40, order="forward", n_replicas=8, seed=0)
+    axes = coupling.plot(theory=ito.theory(AR1))
+    check_axes(axes)
+    distance, rate, exponent = axes.lines
+    np.testing.assert_array_equal(distance.get_ydata(), coupling.distance)
+    for line in (rate, exponent):
+        slope = np.polyfit(line.get_xdata(), np.log(line.get_ydata()), 1)[0]
+        assert slope == pytest.approx(math.log(0.8), rel=1e-6)  # six digits: a fit of forty steps that round to eps
+    assert len(coupling.plot(rate=False).lines) == 1
+    with pytest.raises(ito.InvalidInputError, match="theory is a float: give what"):
+        coupling.plot(theory=0.8)
+    equal = ito.coupling_distance(AR1, [1.0], [1.0], 40, order="forward", n_replicas=8, seed=0)
+    with pytest.raises(ito.InvalidInputError, match="no distance above zero"):
+        equal.plot()
+
+
+def test_a_sample_is_drawn_with_its_law_or_its_ellipse():
+    line = ito.stationary_sample(AR1, 300, seed=0).plot()
+    check_axes(line)
+    assert len(line.patches) == 2
+    maps = ito.gallery.sierpinski()
+    sample = ito.stationary_sample(maps, 300, seed=0)
+    plane = sample.plot()
+    check_axes(plane)
+    # Two standard deviations: every point of the curve has Mahalanobis length 2.
+    for curve, mean, covariance in zip(
+        plane.lines,
+        (sample.points.mean(axis=0), maps.law.mean),
+        (np.cov(sample.points.T), maps.law.covariance),
+        strict=True,
+    ):
+        away = curve.get_xydata() - mean
+        lengths = np.einsum("ni,ij,nj->n", away, np.linalg.inv(covariance), away)
+        np.testing.assert_allclose(lengths, 4.0, rtol=1e-9)
+    assert sample.plot(kind="density", coordinates=1).get_xlabel() == "$x$, coordinate 1"
+
+
+@pytest.mark.parametrize("order", ["forward", "backward"])
+def test_a_diagnosis_shows_the_ratio_inside_its_zone(order):
+    diagnosis = ito.diagnose(AR1, [0.0], 60, order=order, n_replicas=60, seed=0)
+    axes = diagnosis.plot()
+    axes.figure.canvas.draw()
+    point = axes.lines[-1].get_xdata()[0]
+    assert point == pytest.approx(max(diagnosis.evidence.ratio, 1e-3))
+    assert diagnosis.verdict in axes.get_title(loc="left")
+
+
+def row(measured, *, relation="=", control=False, uncertainty=0.1):
+    return ClaimRow.compared("C1", "a system", "x", 1.0, measured, uncertainty, relation=relation, control=control)
+
+
+def test_rows_of_claims_stand_at_their_deviations():
+    rows = (row(1.05), row(2.0, control=True), row(1.5), row(1e9, control=True))
+    axes = ClaimTable(rows, 0, "quick").plot()
+    check_axes(axes)
+    found = {line.get_marker(): line.get_xdata().tolist() for line in axes.lines}
+    assert found["o"] == pytest.approx([0.5])
+    assert found["D"] == pytest.approx([10.0])
+    assert found["X"] == pytest.approx([5.0])
+    assert found[">"] == [FARTHEST]
+    assert deviation(row(0.9, relation="≥")) == pytest.approx(1.0)
+    assert deviation(row(1.0, uncertainty=0.0)) == 0.0
+    assert deviation(row(1.5, uncertainty=0.0)) == FARTHEST
+    with pytest.raises(ito.InvalidInputError, match="no row that was measured"):
+        ClaimTable((), 0, "quick").plot()
+
+
+def test_theory_is_a_curve_between_its_ends():
+    theory = ito.theory(ito.QuadraticSGD([1.0, 2.0], [0.0, 1.0], 0.9))
+    axes = theory.plot()
+    check_axes(axes)
+    curve = next(line for line in axes.lines if len(line.get_xdata()) > 2)
+    at = dict(zip(curve.get_xdata().tolist(), curve.get_ydata().tolist(), strict=True))
+    # Slopes 0.1 and −0.8, each with probability one half.
+    assert at[2.0] == pytest.approx(math.sqrt((0.1**2 + 0.8**2) / 2))
+    assert at[1.0] == pytest.approx(0.45)
+    heights = {float(line.get_ydata()[0]) for line in axes.lines if len(line.get_xdata()) == 2}
+    assert any(height == pytest.approx(0.8) for height in heights)
+    assert any(height == pytest.approx(math.sqrt(0.08)) for height in heights)
+
+
+# ---------------------------------------------------------------------------------------------- attractors, animations
+
+
+def test_an_attractor_is_a_density_with_square_cells():
+    axes = ito.plot.attractor(ito.gallery.barnsley_fern(), 20_000, seed=2)
+    check_axes(axes)
+    assert axes.get_aspect() == 1.0
+    mesh = axes.collections[0]
+    assert mesh.get_array().sum() == 20_000
+    width, height = np.ptp(mesh.get_coordinates().reshape(-1, 2), axis=0)
+    rows, columns = mesh.get_array().shape
+    assert width / columns == pytest.approx(height / rows, rel=1.0 / min(rows, columns))
+    points = ito.plot.attractor(ito.gallery.sierpinski(), 1000, kind="points").collections[0].get_offsets()
+    assert len(points) == 1000
+    # Every point of the triangle is above its base and below both sides.
+    assert (points[:, 1] >= 0.0).all()
+    assert (points[:, 1] <= math.sqrt(3) * np.minimum(points[:, 0], 1 - points[:, 0]) + 1e-12).all()
+
+
+def test_an_attractor_on_the_line_is_a_histogram_beside_its_law():
+    axes = ito.plot.attractor(AR1, 3000)
+    check_axes(axes)
+    assert len(axes.patches) == 2
+
+
+def test_coordinates_of_an_attractor_are_two_different_ones():
+    maps = ito.GaussianRegressionSGD([1.0, 0.5, 0.2], 0.3, 0.2)
+    axes = ito.plot.attractor(maps, 2000, coordinates=(2, 0))
+    assert axes.get_xlabel() == "$x$, coordinate 2"
+    for wrong in ((1, 1), (0,)):
+        with pytest.raises(ito.InvalidInputError, match="give two different ones"):
+            ito.plot.attractor(maps, 2000, coordinates=wrong)
+
+
+@pytest.mark.parametrize("maps", [AR1, ito.gallery.sierpinski()])
+def test_an_animation_has_a_frame_for_each_saved_step(maps, tmp_path):
+    shares = []
+    path = ito.plot.animate(run(maps, replicas=50, steps=6), tmp_path / "a.gif", every=2, progress=shares.append)
+    with Image.open(path) as film:
+        assert film.n_frames == 4
+        first = film.convert("RGB").tobytes()
+        film.seek(3)
+        assert film.convert("RGB").tobytes() != first
+    assert shares[-1] == 1.0
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_animation_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    with pytest.raises(ito.InvalidInputError, match=r"give a name that ends in \.gif or \.mp4"):
+        ito.plot.animate(run(), tmp_path / "a.avi")
+    with pytest.raises(ito.InvalidInputError, match="one saved step"):
+        ito.plot.animate(run(save_steps=None), tmp_path / "a.gif")
+    with pytest.raises(ito.InvalidInputError, match="which is no folder"):
+        ito.plot.animate(run(), tmp_path / "nowhere" / "a.gif")
+    with pytest.raises(ito.InvalidInputError, match="trajectory is an int"):
+        ito.plot.animate(3, tmp_path / "a.gif")
+    monkeypatch.setattr(animation.shutil, "which", lambda name: None)
+    with pytest.raises(ito.BackendUnavailableError, match="ffmpeg"):
+        ito.plot.animate(run(), tmp_path / "a.mp4")
+
+    def stop(share):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ito.plot.animate(run(), tmp_path / "a.gif", progress=stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_order_and_role_has_a_colour_of_its_own():
+    assert len(set(ORDER_COLORS.values())) == len(ORDER_COLORS)
+
+
+def test_importing_the_package_imports_no_matplotlib():
+    import subprocess
+    import sys
+
+    code = "import sys, iterorder as ito; dir(ito.plot); print('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
