@@ -36,7 +36,7 @@ def draw(effort: str, folder: str | Path, *, report: Report | None = None) -> li
             )
             axes.plot([limit, limit], [1.4, 1.5], color=color, lw=2.0)
         axes.axhline(1.0, color=ORDER_COLORS["theory"], lw=0.8)
-        axes.set(xscale="log", xlabel="step size $h$", ylabel="spectral radius of the second moments", ylim=(0.0, 1.5))
+        axes.set(xscale="log", xlabel="step size $h$", ylabel="radius of second moments", ylim=(0.0, 1.5))
         handles, labels = axes.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=4, title="delay in steps")
         return saved(figure, folder, NAME, effort, columns(table) | {"limit_of_the_mean": limits})

@@ -67,6 +67,7 @@ def draw(effort: str, folder: str | Path, *, report: Report | None = None) -> li
             )
         right.axhline(1.0, color=ORDER_COLORS["theory"], lw=0.8)
         right.set(xscale="log", xlabel="step size $h$", ylabel="spectral radius", ylim=(0.6, 1.6))
+        right.set_ylim(0.3, 1.6)
         right.legend(loc="lower left", ncols=2)
         panel_title(right, "b", "second moments, equal curvatures")
         return saved(figure, folder, NAME, effort, data)
