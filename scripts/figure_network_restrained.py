@@ -41,7 +41,7 @@ class LastBit(MLP):
         slope /= self.dtype.type(self.k)
         return x, inputs, slope
 
-    def advance(self, state, items, k, factor=None):
+    def advance(self, state, items, k, factor=None, step_noise=None):
         """The step h·k on gradients over k."""
         return super().advance(state, items, k, self.k)
 
