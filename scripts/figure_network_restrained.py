@@ -36,8 +36,8 @@ class LastBit(MLP):
         self.k = k
         super().__init__(images.features, images.labels, test=images.test, hidden=(32,), step_size=BIT_STEP)
 
-    def _forward(self, state, items):
-        x, inputs, slope = super()._forward(state, items)
+    def _forward(self, state, items, step_noise=None, factors=()):
+        x, inputs, slope = super()._forward(state, items, step_noise, factors)
         slope /= self.dtype.type(self.k)
         return x, inputs, slope
 

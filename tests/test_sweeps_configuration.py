@@ -165,7 +165,7 @@ def test_failed_cells_are_exit_status_one(here, capsys):
     ("arguments", "told"),
     [
         (["missing.toml"], "no such file: missing.toml"),
-        (["small.toml", "more"], "give CONFIG.toml, status FOLDER or resume FOLDER"),
+        (["small.toml", "more"], "give CONFIG.toml, a preset, status FOLDER or resume FOLDER"),
         (["status", "nowhere"], "no sweep in nowhere"),
         (["resume", "python"], "made from Python"),
         (["small.toml", "--workers", "0"], "workers"),

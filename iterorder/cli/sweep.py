@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from iterorder.cli import output
 from iterorder.cli.options import add_command, add_out
 from iterorder.errors import BackendUnavailableError, InvalidInputError
+from iterorder.presets import preset_names, preset_path, preset_title
 
 if TYPE_CHECKING:
     from iterorder.sweeps.configuration import Configuration
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "iterorder sweep phase.toml --dry-run",
     "iterorder sweep phase.toml --engine processes --workers 2 --json phase.json",
+    "iterorder sweep paired_reversal --out reports",
     "iterorder sweep status phase",
     "iterorder sweep resume phase --retry MemoryError",
 )
@@ -41,14 +43,24 @@ def add_to(commands) -> None:
         options=("dry-run",),
         fails="cells have ended with errors",
     )
+    sweep.epilog = f"{sweep.epilog}\n\npresets:\n{listed_presets()}"
     sweep.add_argument(
-        "what", nargs="+", metavar="CONFIG.toml | status FOLDER | resume FOLDER", help="what to do, and with what"
+        "what",
+        nargs="+",
+        metavar="CONFIG.toml | PRESET | status FOLDER | resume FOLDER",
+        help="what to do, and with what",
     )
     add_out(sweep, "the folder below which a sweep lies", metavar="FOLDER", default=Path())
     sweep.add_argument("--engine", choices=("serial", "processes", "dask"), help="default: that of the file, or serial")
     sweep.add_argument("--workers", type=int, metavar="N", help="processes on this machine; default: one a core")
     sweep.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask scheduler, such as tcp://host:8786")
     sweep.add_argument("--retry", action="append", metavar="KIND", help="errors to try again, or: all; may be repeated")
+
+
+def listed_presets() -> str:
+    """A line for each preset: its name and what it is."""
+    width = max(map(len, preset_names()), default=0)
+    return "\n".join(f"  {name:<{width}}  {preset_title(name)}" for name in preset_names())
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -61,14 +73,20 @@ def run(arguments: argparse.Namespace) -> int:
             return _status(folder, arguments) if word == "status" else _resume(folder, arguments)
         if rest:
             raise InvalidInputError(
-                f"sweep has the words {' '.join(map(repr, arguments.what))}: give CONFIG.toml, status FOLDER or "
-                "resume FOLDER"
+                f"sweep has the words {' '.join(map(repr, arguments.what))}: give CONFIG.toml, a preset, status FOLDER "
+                "or resume FOLDER"
             )
-        return _work(Path(word), arguments)
+        return _work(_file_of(word), arguments)
     except FileNotFoundError as error:
         if error.filename is not None:
             raise InvalidInputError(f"no such file: {error.filename}; give the TOML file of a sweep") from None
         raise InvalidInputError(str(error)) from None
+
+
+def _file_of(word: str) -> Path:
+    """A file of one's own, or that of a preset; a name without .toml that is neither is told the presets."""
+    path = Path(word)
+    return path if path.suffix == ".toml" or path.is_file() else preset_path(word)
 
 
 def _work(path: Path, arguments: argparse.Namespace) -> int:

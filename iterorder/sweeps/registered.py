@@ -15,6 +15,7 @@ from iterorder.maps.base import RandomMaps
 from iterorder.maps.descent import SGDMaps
 from iterorder.maps.optimizer import Optimizer
 from iterorder.maps.rows import RowMaps
+from iterorder.neighbours import MEASURES as OF_NEIGHBOURS
 from iterorder.orders import BACKWARD, FORWARD, Order
 from iterorder.simulate import simulated
 from iterorder.stationary import stationary_sample
@@ -301,5 +302,6 @@ MEASURES: Mapping[str, Registered] = MappingProxyType(
                 "stationary_steps": _note("most steps of a sample", "step"),
             },
         ),
+        **{name: Registered(*entry) for name, entry in OF_NEIGHBOURS.items()},
     }
 )

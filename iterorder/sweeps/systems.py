@@ -24,6 +24,7 @@ from iterorder.maps import (
     gallery,
 )
 from iterorder.maps.descent import SGDMaps
+from iterorder.neighbours import SYSTEMS as OF_NEIGHBOURS
 from iterorder.sweeps.training import network
 from iterorder.validation import as_float, as_int, did_you_mean
 
@@ -50,6 +51,7 @@ FAMILIES: Mapping[str, Callable[..., RandomMaps]] = MappingProxyType(
                 "double_well",
             )
         },
+        **{f"neighbours.{name}": made for name, made in OF_NEIGHBOURS.items()},
     }
 )
 #: What a sweep can be of: random maps, and networks, which are trained by the measure `training` alone.

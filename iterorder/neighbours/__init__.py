@@ -1,0 +1,28 @@
+"""Questions of neighbouring fields as sweeps: their systems and measures, one idea a file.
+
+A file has a measure, a function of maps and a seed that returns numbers, and a system where the library has none. The
+tables below are all that a configuration can name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from iterorder.maps import RandomMaps
+from iterorder.neighbours import deep_linear, linear_decay, paired_reversal, temperature
+from iterorder.neighbours.notes import Entry
+
+#: Systems by their names, to which a configuration puts ``neighbours.``.
+SYSTEMS: Mapping[str, Callable[..., RandomMaps]] = MappingProxyType({"deep_linear": deep_linear.deep_linear})
+#: Measures by their names: the function, and for each number what it is, its units and dimensions.
+MEASURES: Mapping[str, Entry] = MappingProxyType(
+    {
+        "flow_gap": deep_linear.MEASURE,
+        "order_sensitivity": paired_reversal.MEASURE,
+        "schedule_risk": linear_decay.MEASURE,
+        "temperature_collapse": temperature.MEASURE,
+    }
+)
+
+__all__ = ["MEASURES", "SYSTEMS"]
