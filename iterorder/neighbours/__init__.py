@@ -10,17 +10,37 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from iterorder.maps import RandomMaps
-from iterorder.neighbours import deep_linear, linear_decay, paired_reversal, temperature
+from iterorder.neighbours import (
+    deep_linear,
+    error_feedback,
+    federated,
+    gossip,
+    linear_decay,
+    paired_reversal,
+    second_moments,
+    temperature,
+    zeroth_order,
+)
 from iterorder.neighbours.notes import Entry
 
 #: Systems by their names, to which a configuration puts ``neighbours.``.
-SYSTEMS: Mapping[str, Callable[..., RandomMaps]] = MappingProxyType({"deep_linear": deep_linear.deep_linear})
+SYSTEMS: Mapping[str, Callable[..., RandomMaps]] = MappingProxyType(
+    {
+        "compressed": error_feedback.compressed,
+        "deep_linear": deep_linear.deep_linear,
+        "gossip": gossip.gossip,
+        "local_steps": federated.local_steps,
+        "stale_gradients": federated.stale_gradients,
+        "zeroth_order": zeroth_order.zeroth_order,
+    }
+)
 #: Measures by their names: the function, and for each number what it is, its units and dimensions.
 MEASURES: Mapping[str, Entry] = MappingProxyType(
     {
         "flow_gap": deep_linear.MEASURE,
         "order_sensitivity": paired_reversal.MEASURE,
         "schedule_risk": linear_decay.MEASURE,
+        "second_moments": second_moments.MEASURE,
         "temperature_collapse": temperature.MEASURE,
     }
 )
