@@ -19,6 +19,7 @@ import numba
 import numpy as np
 
 from iterorder.files import write_json
+from iterorder.log import QUIET, USUAL, speaking
 from iterorder.networks import MLP, train
 from iterorder.networks.data import digits
 from iterorder.sampling import Sampling
@@ -79,7 +80,9 @@ def main() -> int:
         train(model, save_steps=[10], **how)  # compiles the draws
         name = "sweep" if stacked else "sweep, one product"
         for _ in range(3):
-            rounds.setdefault(name, []).append(cpu_seconds(partial(train, model, save_steps="all", **how)))
+            with speaking(QUIET if rounds else USUAL):  # each run makes the same forecast: said once
+                spent = cpu_seconds(partial(train, model, save_steps="all", **how))
+            rounds.setdefault(name, []).append(spent)
             if stacked:
                 rounds.setdefault("one at a time", []).append(one_at_a_time(model, how))
                 if (loop := loop_of_modules(images.features, images.labels)) is not None:

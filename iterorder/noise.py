@@ -23,6 +23,8 @@ purpose     what it feeds                     block    group              words 
 3 `NORMALS` normals beside an index           t        pair               all four make a pair
 4 `START`   weights of start s (as replica)   j // 2   0                  words 2·(j mod 2) + 0, 1 make uniform j
 4 `START`   a seed for other initialisers     0        1                  words 0 (low) and 1 (high)
+5 `AUGMENT` how an image of a batch is moved  t        slot               words 0, 1: rows, columns; top bit of 2: flip
+6 `DROPOUT` which units a step drops          t        entry // 4         word entry mod 4
 =========== ================================= ======== ================== =========================================
 
 - index below n: the high half of word·n. Each probability is within 2⁻³² of 1/n (a relative bias below n·2⁻³²).
@@ -53,7 +55,7 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.validation import MAX_STEPS, as_int, as_key
 
-DRAW, SHUFFLE, FEISTEL, NORMALS, START = 0, 1, 2, 3, 4
+DRAW, SHUFFLE, FEISTEL, NORMALS, START, AUGMENT, DROPOUT = range(7)
 PURPOSE_SHIFT = 24
 MAX_WORDS_PER_STEP = 2 ** (PURPOSE_SHIFT + 2)
 FISHER_YATES_MAX = 4096
@@ -122,6 +124,32 @@ def step_words(seed, replica, step, count) -> np.ndarray:
     groups = np.arange((count + 3) // 4)
     blocks = words(seed, step[..., None], replica[..., None], groups + (DRAW << PURPOSE_SHIFT))
     return blocks.reshape(*step.shape, -1)[..., :count]
+
+
+def purpose_words(seed, replica, step, purpose, count) -> np.ndarray:
+    """Words 0 … `count` − 1 of a purpose whose block is the step, four to a group.
+
+    Parameters
+    ----------
+    seed : int in [0, 2⁶⁴)
+    replica, step : array_like of int, broadcast against each other
+    purpose : int
+        `AUGMENT` or `DROPOUT`.
+    count : int in [1, 2²⁶]
+
+    Returns
+    -------
+    ndarray of uint64, shape (..., count)
+
+    Examples
+    --------
+    >>> purpose_words(0, 0, [3, 4], DROPOUT, 5).shape
+    (2, 5)
+    """
+    count = as_int("count", count, low=1, high=MAX_WORDS_PER_STEP)
+    replica, step = np.broadcast_arrays(np.asarray(replica, np.uint64), np.asarray(step, np.uint64))
+    groups = np.arange((count + 3) // 4) + (purpose << PURPOSE_SHIFT)
+    return words(seed, step[..., None], replica[..., None], groups).reshape(*step.shape, -1)[..., :count]
 
 
 def fair_bits(seed, replica, step) -> np.ndarray:

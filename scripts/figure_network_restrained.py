@@ -36,12 +36,12 @@ class LastBit(MLP):
         self.k = k
         super().__init__(images.features, images.labels, test=images.test, hidden=(32,), step_size=BIT_STEP)
 
-    def _forward(self, state, items):
-        x, inputs, slope = super()._forward(state, items)
+    def _forward(self, state, items, step_noise=None, factors=()):
+        x, inputs, slope = super()._forward(state, items, step_noise, factors)
         slope /= self.dtype.type(self.k)
         return x, inputs, slope
 
-    def advance(self, state, items, k, factor=None):
+    def advance(self, state, items, k, factor=None, step_noise=None):
         """The step h·k on gradients over k."""
         return super().advance(state, items, k, self.k)
 

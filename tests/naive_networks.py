@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from iterorder.networks import StepNoise
 from iterorder.orders import BACKWARD, FORWARD
+from tests import naive
 
 
 def indices_in_order(order, n: int) -> list[int]:
@@ -22,7 +24,8 @@ def iterate(model, order, n: int, *, batch_size: int, sampling="iid", seed: int,
     law = model.sampling(batch_size, sampling)
     state = model.start(1, seed=seed, start=start)
     for k in indices_in_order(order, n):
-        state = model.step(state, np.atleast_1d(law.draw(seed, sequence, k)), k)
+        own = {"step_noise": StepNoise(seed, sequence, k)} if getattr(model, "draws_noise", False) else {}
+        state = model.step(state, np.atleast_1d(law.draw(seed, sequence, k)), k, **own)
     return state
 
 
@@ -34,15 +37,39 @@ def activation(name: str, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nda
     return t, 1 - t**2, -2 * t * (1 - t**2)
 
 
-def gradient(weights, biases, x, y, act: str):
-    """The gradients of −log softmax(logits)[y] of one item, by the chain rule."""
+def dropped(seed, sequence, step, rate, n_slots, widths) -> list[np.ndarray]:
+    """The factors of each hidden layer, (slot, unit), one word at a time: purpose 6."""
+    found, entry = [], 0
+    for width in widths:
+        factors = np.empty((n_slots, width))
+        for slot in range(n_slots):
+            for unit in range(width):
+                word = naive.philox(step, sequence, 6 * 2**24 + entry // 4, seed)[entry % 4]
+                factors[slot, unit] = 0.0 if word < round(rate * 2**32) else 1 / (1 - rate)
+                entry += 1
+        found.append(factors)
+    return found
+
+
+def moved(image, seed, sequence, step, slot, padding, flip) -> np.ndarray:
+    """An image (C, H, W) padded, cropped and flipped, by purpose 5."""
+    words = naive.philox(step, sequence, 5 * 2**24 + slot, seed)
+    top, left = (words[axis] * (2 * padding + 1) >> 32 for axis in (0, 1))
+    padded = np.pad(image, ((0, 0), (padding, padding), (padding, padding)))
+    crop = padded[:, top : top + image.shape[1], left : left + image.shape[2]]
+    return crop[:, :, ::-1] if flip and words[2] >> 31 else crop
+
+
+def gradient(weights, biases, x, y, act: str, factors=None):
+    """The gradients of −log softmax(logits)[y] of one item, by the chain rule; `factors` multiply hidden units."""
     hidden, slopes = [x], []
     for layer, (w, b) in enumerate(zip(weights, biases, strict=True)):
         z = w @ hidden[-1] + b
         if layer + 1 < len(weights):
             value, slope, _ = activation(act, z)
-            hidden.append(value)
-            slopes.append(slope)
+            factor = 1.0 if factors is None else factors[layer]
+            hidden.append(value * factor)
+            slopes.append(slope * factor)
     p = np.exp(z - z.max())
     delta = p / p.sum()
     delta[y] -= 1.0
@@ -63,10 +90,11 @@ class Network:
         self.act, self.h, self.decay, self.momentum = act, step_size, decay, momentum
         self.v = [np.zeros_like(p) for p in (*self.weights, *self.biases)]
 
-    def step(self, xs, ys):
+    def step(self, xs, ys, factors=None):
         total = [np.zeros_like(p) for p in (*self.weights, *self.biases)]
-        for x, y in zip(xs, ys, strict=True):
-            found = gradient(self.weights, self.biases, x, y, self.act)
+        for slot, (x, y) in enumerate(zip(xs, ys, strict=True)):
+            own = None if factors is None else [layer[slot] for layer in factors]
+            found = gradient(self.weights, self.biases, x, y, self.act, own)
             for t, g in zip(total, (*found[0], *found[1]), strict=True):
                 t += g / len(xs)
         for i, p in enumerate((*self.weights, *self.biases)):

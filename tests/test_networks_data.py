@@ -40,9 +40,10 @@ def fashion(tmp_path, monkeypatch):
     return tmp_path, arrays
 
 
-def cifar(path, count, label_bytes=1, classes=10):
+def cifar(path, count, label_bytes=1, classes=10, first=0):
+    """A file of images whose labels count up from `first`."""
     rows = RNG.integers(0, 256, (count, label_bytes + CIFAR_PIXELS)).astype(np.uint8)
-    rows[:, label_bytes - 1] = RNG.integers(0, classes, count)
+    rows[:, label_bytes - 1] = (first + np.arange(count)) % classes
     path.write_bytes(rows.tobytes())
     return rows
 
@@ -130,9 +131,17 @@ def test_a_download_goes_into_the_cache_and_is_checked(fashion, monkeypatch):
         data.fashion_mnist(download=False)
 
 
-def test_cifar_is_read_and_standardised(tmp_path):
-    rows = [cifar(tmp_path / f"data_batch_{k}.bin", 6) for k in range(1, 6)]
-    test = cifar(tmp_path / "test_batch.bin", 4)
+@pytest.fixture
+def few_images(monkeypatch):
+    """As if the whole sets had so few: three and one of each class of CIFAR-10, two and one of four of CIFAR-100."""
+    monkeypatch.setitem(data.CIFAR, "cifar10", data.CIFAR["cifar10"]._replace(train_each=3, test_each=1))
+    few = data.CIFAR["cifar100"]._replace(n_classes=4, train_each=2, test_each=1)
+    monkeypatch.setitem(data.CIFAR, "cifar100", few)
+
+
+def test_cifar_is_read_and_standardised(tmp_path, few_images):
+    rows = [cifar(tmp_path / f"data_batch_{k}.bin", 6, first=6 * k) for k in range(1, 6)]
+    test = cifar(tmp_path / "test_batch.bin", 10)
     found = data.cifar10(tmp_path)
     assert found.features.shape == (30, 3, 32, 32)
     np.testing.assert_array_equal(found.labels, np.concatenate(rows)[:, 0])
@@ -147,15 +156,35 @@ def test_a_part_of_cifar_is_read_where_that_is_wished(tmp_path):
     cifar(tmp_path / "data_batch_1.bin", 6)
     cifar(tmp_path / "test_batch.bin", 4)
     assert data.cifar10(tmp_path, whole=False).features.shape == (6, 3, 32, 32)
-    with pytest.raises(ito.InvalidInputError, match=r"lacks data_batch_2.bin"):
+    with pytest.raises(ito.InvalidInputError, match=r"lacks data_batch_2.bin.*for a trial on a part give whole=False"):
         data.cifar10(tmp_path)
 
 
-def test_cifar100_has_fine_labels(tmp_path):
+def test_a_whole_set_has_as_many_images_of_each_class(tmp_path, few_images):
+    for k in range(1, 6):
+        cifar(tmp_path / f"data_batch_{k}.bin", 6, first=6 * k)
+    cifar(tmp_path / "test_batch.bin", 9)
+    with pytest.raises(ito.InvalidInputError, match=r"test_batch.bin hold 0 images of class 9 and 9 in all, not 1 of"):
+        data.cifar10(tmp_path)
+    cifar(tmp_path / "test_batch.bin", 10)
+    cifar(tmp_path / "data_batch_3.bin", 6, first=0)
+    with pytest.raises(ito.InvalidInputError, match=r"5.bin hold \d images of class \d and 30 in all, not 3"):
+        data.cifar10(tmp_path)
+    assert len(data.cifar10(tmp_path, whole=False).labels) == 30
+
+
+def test_the_numbers_of_the_whole_sets():
+    """60,000 images each, as their authors describe them."""
+    for kind in data.CIFAR.values():
+        assert kind.n_classes * kind.train_each == 50_000
+        assert kind.n_classes * kind.test_each == 10_000
+
+
+def test_cifar100_has_fine_labels(tmp_path, few_images):
     folder = tmp_path / "cifar-100-binary"
     folder.mkdir()
-    rows = cifar(folder / "train.bin", 8, 2, 100)
-    cifar(folder / "test.bin", 3, 2, 100)
+    rows = cifar(folder / "train.bin", 8, 2, 4)
+    cifar(folder / "test.bin", 4, 2, 4)
     np.testing.assert_array_equal(data.cifar100(tmp_path).labels, rows[:, 1])
 
 

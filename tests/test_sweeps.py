@@ -191,7 +191,7 @@ def regression(step_size, ridge=0.1):
     return ito.LinearRegressionSGD(rng.normal(size=(30, 2)), rng.normal(size=30), step_size, ridge=ridge)
 
 
-@pytest.mark.parametrize("name", [name for name in MEASURES if name not in (*OF_NEIGHBOURS, "training")])
+@pytest.mark.parametrize("name", [name for name in MEASURES if name not in {*OF_NEIGHBOURS, "training"}])
 def test_registered_measures_run_and_are_described(tmp_path, name):
     options = {"n_samples": 50, "tol": 1e-3} if name == "stationary_sample" else {}
     found = ito.sweep(regression, {"step_size": [0.01, 0.05]}, {name: options}, seed=0, folder=tmp_path, **QUIET)

@@ -1,8 +1,8 @@
 """Risks at equal numbers of gradients, exactly: backward, the tail average, linear decay and its refinement.
 
-For quadratic losses and single points drawn independently the error e = x − θ* moves by e' = e − h_k (H_i e + g_i), g_i the
-gradient at θ*, whose mean is zero. Then E e eᵀ and E e follow from one step to the next by a linear map, for any step
-sizes h_k, and E[e_l | e_k] = A^(l−k) e_k with A = I − hH gives the covariances that an average needs.
+For quadratic losses and single points drawn independently the error e = x − θ* moves by e' = e − h_k (H_i e + g_i),
+g_i the gradient at θ*, whose mean is zero. Then E e eᵀ and E e follow from one step to the next by a linear map, for
+any step sizes h_k, and E[e_l | e_k] = A^(l−k) e_k with A = I − hH gives the covariances that an average needs.
 """
 
 from __future__ import annotations
@@ -82,8 +82,9 @@ def linear_steps(step_size: float, count: int) -> np.ndarray:
 def refined_steps(step_size: float, squares: np.ndarray) -> np.ndarray:
     """Step sizes h_k ∝ w_k Σ_{p ≥ k} w_p with w_k = 1/E‖g_k‖², the largest of them h.
 
-    A schedule from gradient norms in the spirit of arXiv 2310.07831, of which the abstract was read: where the norms are
-    constant it is linear decay. The rule is written for exact expectations here; the paper's smoothing has no place.
+    A schedule from gradient norms in the spirit of arXiv 2310.07831, of which the abstract was read: where the norms
+    are constant it is linear decay. The rule is written for exact expectations here; the paper's smoothing has no
+    place.
 
     Examples
     --------
@@ -110,8 +111,8 @@ def schedule_risk(maps: RandomMaps, seed: int, *, n_steps: int = 100, x0: float 
     Returns
     -------
     dict
-        ``risk_backward`` of the last iterate with a constant step, in either order (C1); ``risk_average`` of the mean of
-        the iterates after n/2 of them; ``risk_linear``; ``risk_refined``, from the norms along the constant run.
+        ``risk_backward`` of the last iterate with a constant step, in either order (C1); ``risk_average`` of the mean
+        of the iterates after n/2 of them; ``risk_linear``; ``risk_refined``, from the norms along the constant run.
     """
     steps = as_sgd(maps, "schedule_risk")
     law = steps.sampling_law

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iterorder.networks import optional
+from iterorder.networks.augmentation import Augmentation
 from iterorder.networks.baselines import Baseline, linear_decay, tail_average
 from iterorder.networks.coupling import coupled_starts
 from iterorder.networks.curvature import hessian_ends, hessian_trace, step_lipschitz
@@ -17,6 +18,7 @@ from iterorder.networks.mlp import MLP
 from iterorder.networks.model import StepModel
 from iterorder.networks.plain import PlainModel
 from iterorder.networks.run import TrainingRun
+from iterorder.networks.step_noise import StepNoise
 from iterorder.networks.train import train
 
 if TYPE_CHECKING:
@@ -25,9 +27,11 @@ if TYPE_CHECKING:
 # Without TorchModel: with it, `import *` would need PyTorch.
 __all__ = [
     "MLP",
+    "Augmentation",
     "Baseline",
     "PlainModel",
     "StepModel",
+    "StepNoise",
     "TrainingRun",
     "coupled_starts",
     "hessian_ends",

@@ -70,13 +70,13 @@ def tail_average(
     if not hasattr(model, "at"):
         raise InvalidInputError(f"model is {a_kind(model)} without at(positions): its parameters cannot be averaged")
     how = _How.checked(model, batch_size, sampling, n_steps, save_steps, seed, start, sequence, progress)
-    advance, state = advancing(model), how.start_state()
+    advance, state = advancing(model, how.seed), how.start_state()
     total, halves, averages = 0.0, {}, []
     wanted, saved = set((how.saves // 2).tolist()), set(how.saves.tolist())
     with one_blas_thread(model), reported(how.progress, "tail average") as report:
         for n in range(int(how.saves[-1]) + 1):
             if n:
-                state = advance(state, how.batches.at(n - 1)[sequence], n - 1)
+                state = advance(state, how.batches.at(n - 1)[sequence], n - 1, sequence)
                 total = total + model.position(state)[0].astype(np.float64)
             if n in wanted:
                 halves[n] = total
@@ -127,6 +127,7 @@ def linear_decay(
     if method is None or "factor" not in method.__code__.co_varnames:
         raise InvalidInputError(f"model is {a_kind(model)} whose advance takes no factor: its step size cannot decay")
     seen: list[dict[str, float]] = []
+    advance = advancing(model, how.seed)
     size, total = rows_for(model.bytes_per_replica()), max(1, int(how.saves.sum()))
     with one_blas_thread(model), reported(how.progress, "linear decay") as report:
         done = 0
@@ -142,7 +143,7 @@ def linear_decay(
                     break
                 state = model.take(state, np.arange(live)) if len(next(iter(state.values()))) > live else state
                 factor = 1.0 - k / ends[:live]
-                state = method(state, how.batches.at(k)[sequence], k, factor)
+                state = advance(state, how.batches.at(k)[sequence], k, sequence, factor)
                 k, done = k + 1, done + live
                 if report is not None:
                     report(done / total)

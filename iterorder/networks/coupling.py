@@ -9,6 +9,7 @@ from iterorder.lengths import euclidean_norm
 from iterorder.networks.batches import Batches
 from iterorder.networks.blas import one_blas_thread
 from iterorder.networks.model import advancing, as_model, sampling_of
+from iterorder.networks.step_noise import StepNoise
 from iterorder.networks.walk import distance
 from iterorder.progress import Progress, as_progress, reported
 from iterorder.request import as_save_steps
@@ -83,12 +84,14 @@ def coupled_starts(
     n_steps = as_int("n_steps", n_steps, low=0, high=2**40)
     n_replicas = as_int("n_replicas", n_replicas, low=1, high=2**20)
     start, saves = as_int("start", start, low=0, high=2**32 - 1), as_save_steps(save_steps, n_steps)
-    law, advance = sampling_of(model, batch_size, "iid"), advancing(model)
+    law, advance = sampling_of(model, batch_size, "iid"), advancing(model, as_seed(seed))
     batches = Batches(law, as_seed(seed), n_replicas, n_steps + 1)
     near = model.start(n_replicas, seed=as_seed(seed), start=start)
     # The map that begins: of a step that neither run meets.
-    far = model.step(near, batches.at(n_steps), 0)
-    state, rows = model.join(near, far), np.arange(n_replicas)
+    rows = np.arange(n_replicas)
+    own = {"step_noise": StepNoise(as_seed(seed), rows, n_steps)} if getattr(model, "draws_noise", False) else {}
+    far = model.step(near, batches.at(n_steps), 0, **own)
+    state, both = model.join(near, far), np.concatenate([rows, rows])
     gaps, sizes, saved = np.empty((n_replicas, len(saves))), np.empty((n_replicas, len(saves))), set(saves.tolist())
     with one_blas_thread(model), reported(progress, "coupled starts") as report:
         for n in range(n_steps + 1):
@@ -99,7 +102,7 @@ def coupled_starts(
                 sizes[:, i] = np.maximum(lengths[:n_replicas], lengths[n_replicas:])
             if n < n_steps:
                 items = batches.at(n)
-                state = advance(state, items[np.concatenate([rows, rows])], n)
+                state = advance(state, items[both], n, both)
             if report is not None:
                 report(n / max(1, n_steps))
     return CouplingDistance.of_replicas(saves, gaps, sizes, p)

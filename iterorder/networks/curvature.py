@@ -130,6 +130,10 @@ def step_lipschitz(model, position, items, *, k: int = 0, tol: float = 1e-6) -> 
     """
     if not all(hasattr(model, name) for name in ("step_sizes", "weight_decay", "momentum")):
         raise InvalidInputError(f"model is {a_kind(model)}: the derivative of its step is not known, give one of SGD")
+    if getattr(model, "draws_noise", False):
+        raise InvalidInputError(
+            "model draws dropout or augmentation: the derivative of its step depends on them, give a model without"
+        )
     h = float(model.step_sizes[min(as_int("k", k, low=0, high=2**62), len(model.step_sizes) - 1)])
     keep, mu = 1.0 - h * model.weight_decay, model.momentum
     ends = hessian_ends(model, position, items, tol=tol)

@@ -11,7 +11,7 @@ import numpy as np
 
 from iterorder import noise
 from iterorder.errors import BackendUnavailableError, InvalidInputError
-from iterorder.networks.image_files import read_cifar, read_idx
+from iterorder.networks.image_files import check_classes, read_cifar, read_idx
 from iterorder.validation import as_int
 
 #: Where Debian's package dataset-fashion-mnist puts its files.
@@ -36,6 +36,9 @@ class _Cifar(NamedTuple):
     test: str
     label_bytes: int
     n_classes: int
+    #: Images of each class that are trained on, and that are tested.
+    train_each: int
+    test_each: int
 
 
 CIFAR = {
@@ -47,6 +50,8 @@ CIFAR = {
         "test_batch.bin",
         1,
         10,
+        5000,
+        1000,
     ),
     "cifar100": _Cifar(
         "cifar-100-binary",
@@ -55,6 +60,8 @@ CIFAR = {
         ("train.bin",),
         "test.bin",
         2,
+        100,
+        500,
         100,
     ),
 }
@@ -148,12 +155,19 @@ def cifar10(folder=None, *, download: bool = True, whole: bool = True) -> ImageD
     download : bool
         Fetch the archive with pooch where it is nowhere.
     whole : bool
-        False: take the training batches that are there, for trials on a part.
+        False: take the training batches that are there, for trials on a part, and check no numbers of images.
 
     Raises
     ------
     InvalidInputError
-        If files are missing, cut, or of another layout; the message says what to put where.
+        If files are missing, cut, or of another layout, or classes have other numbers of images than those of the
+        whole set; the message says what to put where.
+
+    Notes
+    -----
+    The archive that is downloaded is checked by the MD5 that its authors give. Of unpacked files no checksums are
+    published: sizes, labels, and the number of images of each class are checked, which tells another or a partial set
+    and no altered pixels.
 
     References
     ----------
@@ -212,10 +226,14 @@ def _cifar(name: str, folder, download: bool, whole: bool) -> ImageData:
             raise InvalidInputError(
                 f"folder {place} lacks {file}: put the files of {kind.archive} there, "
                 f"{', '.join(kind.train)} and {kind.test}"
+                + ("; for a trial on a part give whole=False (--partial)" if len(kind.train) > 1 else "")
             )
     parts = [read_cifar(place / file, kind.label_bytes, kind.n_classes) for file in names]
     images, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     test_images, test_labels = read_cifar(place / kind.test, kind.label_bytes, kind.n_classes)
+    if whole:
+        check_classes(labels, kind.n_classes, kind.train_each, ", ".join(kind.train))
+        check_classes(test_labels, kind.n_classes, kind.test_each, kind.test)
     counts = np.stack([np.bincount(images[:, channel].ravel(), minlength=256) for channel in range(3)])
     values = np.arange(256) / 255.0
     mean = counts @ values / counts.sum(axis=1)

@@ -61,6 +61,18 @@ def read_cifar(path: Path, label_bytes: int, n_classes: int) -> tuple[np.ndarray
     return rows[:, label_bytes:].reshape(-1, 3, 32, 32), labels
 
 
+def check_classes(labels: np.ndarray, n_classes: int, each: int, files: str) -> None:
+    """A whole set of the CIFAR family has as many images of each class."""
+    counts = np.bincount(labels, minlength=n_classes)
+    if (counts != each).any():
+        worst = int(np.abs(counts - each).argmax())
+        raise InvalidInputError(
+            f"{files} hold {counts[worst]:,} images of class {worst} and {len(labels):,} in all, not {each:,} of each "
+            f"of {n_classes} classes: are they a part, or another data set? Put the originals there, or for a trial on "
+            "a part of CIFAR-10 give whole=False (--partial)"
+        )
+
+
 def _unpacked(path: Path) -> bytes:
     content = path.read_bytes()
     if content[:2] != GZIP:

@@ -78,10 +78,10 @@ def lyapunov_exponent(
     moves = {name: rng.normal(size=tuple(array.shape)) for name, array in near.items() if _is_float(array)}
     state = model.join(near, _beside(model, near, moves, distance))
     rows, growth, measured = np.arange(n_replicas), np.zeros(n_replicas), 0
-    advance = advancing(model)
+    advance, both = advancing(model, seed), np.concatenate([rows, rows])
     with one_blas_thread(model):
         for n in range(n_steps):
-            state = advance(state, batches.at(n)[np.concatenate([rows, rows])], n)
+            state = advance(state, batches.at(n)[both], n, both)
             if (n + 1) % RENEWED == 0:
                 near, far = model.take(state, rows), model.take(state, rows + n_replicas)
                 moves = {name: on_host(far[name]) - on_host(near[name]) for name in moves}

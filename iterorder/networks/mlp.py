@@ -13,8 +13,11 @@ from iterorder import noise
 from iterorder.arrays import as_array
 from iterorder.device_arrays import cupy
 from iterorder.errors import BackendUnavailableError, InvalidInputError
+from iterorder.networks.augmentation import as_augmentation, as_image_shape
 from iterorder.networks.data_arguments import as_labels, as_rows, as_step_sizes, as_test, as_widths, check_length
+from iterorder.networks.dropout import as_rate, dropout_factors
 from iterorder.networks.model import ArrayStates, State, n_replicas_of, on_host
+from iterorder.networks.step_noise import StepNoise, check_step_noise, items_of_replicas
 from iterorder.validation import as_choice, as_float, as_floats, as_int, as_seed
 
 ACTIVATIONS = ("relu", "tanh")
@@ -41,6 +44,10 @@ class MLP(ArrayStates):
         h, or one for each step; later steps have the last.
     weight_decay, momentum : float ≥ 0; momentum < 1
     activation : {"relu", "tanh"}
+    dropout : float in [0, 1)
+        The probability that a hidden unit is dropped for an item of a batch; the others are divided by 1 − dropout.
+    augment : Augmentation, optional
+        Random crops and flips of the images of a batch; `features` is then (n, C, H, W) or (n, H, W).
     test : (features, labels), optional
         What `observe` evaluates; without it the training set.
     dtype : {"float32", "float64"}
@@ -60,6 +67,8 @@ class MLP(ArrayStates):
     Notes
     -----
     `observe` records ``loss`` and ``accuracy`` on the test set and ``norm``, the Euclidean norm of the parameters.
+    Dropout and augmentation belong to the training step alone: `observe`, `gradient` and `hessian_products` are of the
+    network and the images as they are. A step that draws them needs their place, a `StepNoise`; `train` gives it.
 
     Examples
     --------
@@ -80,12 +89,16 @@ class MLP(ArrayStates):
         weight_decay=0.0,
         momentum=0.0,
         activation="relu",
+        dropout=0.0,
+        augment=None,
         test=None,
         dtype="float32",
         backend="cpu",
         stacked=True,
     ) -> None:
         self.dtype = np.dtype(as_choice("dtype", dtype, ("float32", "float64")))
+        self.dropout, self.augment = as_rate(dropout), as_augmentation(augment)
+        self._image = as_image_shape(np.shape(features)) if self.augment is not None else None
         features, labels = as_rows("features", features, self.dtype), as_labels("labels", labels)
         check_length("labels", labels, features)
         self.n_items, width = features.shape
@@ -130,6 +143,11 @@ class MLP(ArrayStates):
     def _layers(self) -> int:
         return len(self.sizes) - 1
 
+    @property
+    def draws_noise(self) -> bool:
+        """Whether a step draws random numbers beside its batch."""
+        return self.augment is not None or (self.dropout > 0 and self._layers > 1)
+
     def start(self, n_replicas: int, *, seed, start: int = 0) -> State:
         """`n_replicas` times the start of that number: a function of the seed and the number alone."""
         n_replicas = as_int("n_replicas", n_replicas, low=1, high=2**31 - 1)
@@ -146,8 +164,11 @@ class MLP(ArrayStates):
             state |= {f"velocity.{name}": self.xp.zeros_like(state[name]) for name in self.shapes}
         return state
 
-    def step(self, state: State, items, k, factor=None) -> State:
-        """The map of step k; `factor`, a number or one for each replica, multiplies the step size."""
+    def step(self, state: State, items, k, factor=None, step_noise: StepNoise | None = None) -> State:
+        """The map of step k; `factor`, a number or one for each replica, multiplies the step size.
+
+        `step_noise` is where dropout and augmentation are read.
+        """
         items = as_array("items", items)
         if items.dtype.kind not in "iu" or items.ndim not in (1, 2) or items.size == 0:
             raise InvalidInputError(
@@ -157,18 +178,22 @@ class MLP(ArrayStates):
             raise InvalidInputError(f"items holds {items.min()}…{items.max()}: give indices in [0, {self.n_items})")
         if items.ndim == 2 and len(items) != (replicas := n_replicas_of(state)):
             raise InvalidInputError(f"items has {len(items)} rows: give one for each of the {replicas} replicas")
-        return self.advance({name: array.copy() for name, array in state.items()}, items, k, factor)
+        return self.advance({name: array.copy() for name, array in state.items()}, items, k, factor, step_noise)
 
-    def advance(self, state: State, items, k, factor=None) -> State:
+    def advance(self, state: State, items, k, factor=None, step_noise: StepNoise | None = None) -> State:
         """`step` that writes to the state it is given."""
+        check_step_noise(self, step_noise)
+        if self.draws_noise:
+            items = items_of_replicas(np.asarray(items), step_noise, n_replicas_of(state))
         h = self.step_sizes[np.minimum(k, len(self.step_sizes) - 1)] * (1.0 if factor is None else np.asarray(factor))
         with np.errstate(over="ignore", invalid="ignore"):  # a replica that diverges is data
-            self._move(state, self.xp.asarray(items), h)
+            self._move(state, self.xp.asarray(items), h, step_noise)
         return state
 
-    def _move(self, state: State, items, h) -> None:
+    def _move(self, state: State, items, h, step_noise: StepNoise | None) -> None:
         """θ ← (1 − h·weight_decay)·θ − h·v, layer by layer from the last one down."""
-        x, inputs, slope = self._forward(state, items)
+        factors = self._dropped(step_noise, items.shape[-1])
+        x, inputs, slope = self._forward(state, items, step_noise, factors)
         scale = -1.0 / items.shape[-1] if self.momentum else self._of_replicas(-h / items.shape[-1], 3)
         slope *= scale
         for layer in range(self._layers - 1, -1, -1):
@@ -177,6 +202,8 @@ class MLP(ArrayStates):
             if layer:
                 below = self.xp.matmul(weight.transpose(0, 2, 1), slope)
                 below *= self._derivative(inputs[layer])
+                if factors:
+                    below *= factors[layer - 1]
             if self.momentum:
                 self._move_with_velocity(state, layer, x, inputs[layer], slope, h)
             else:
@@ -221,17 +248,32 @@ class MLP(ArrayStates):
             whole = target.reshape(-1, target.shape[2])
             self._gemm(1.0, x.T, slope.reshape(-1, slope.shape[2]).T, beta=1.0, c=whole.T, overwrite_c=1)
 
-    def _forward(self, state: State, items):
+    def _dropped(self, step_noise: StepNoise | None, n_slots: int) -> list:
+        """Factors of each hidden layer, (width, batch) or (replica, width, batch); none without dropout."""
+        if step_noise is None or not self.dropout or self._layers < 2:
+            return []
+        widths = [(width,) for width in self.sizes[1:-1]]
+        found = dropout_factors(step_noise, [self.dropout] * len(widths), n_slots, widths, self.dtype)
+        return [self.xp.asarray(np.ascontiguousarray(factors.swapaxes(-1, -2))) for factors in found]
+
+    def _batch(self, items, step_noise: StepNoise | None):
+        """The rows of a batch, of images moved by the step."""
+        x = self._features[items]
+        if step_noise is None or self.augment is None or self._image is None:
+            return x
+        return self.augment.moved(x.reshape(*items.shape, *self._image), step_noise, self.xp).reshape(x.shape)
+
+    def _forward(self, state: State, items, step_noise: StepNoise | None = None, factors=()):
         """The batch, the inputs of each layer (replica, width, batch), and p − y before the mean."""
-        x, targets = self._features[items], self._targets[items]
-        inputs, z = self._layers_of(state, x)
+        x, targets = self._batch(items, step_noise), self._targets[items]
+        inputs, z = self._layers_of(state, x, factors)
         z -= z.max(axis=1, keepdims=True)
         self.xp.exp(z, out=z)
         z /= z.sum(axis=1, keepdims=True)
         z -= targets.swapaxes(-1, -2)
         return x, inputs, z
 
-    def _layers_of(self, state: State, x) -> tuple[list, Any]:
+    def _layers_of(self, state: State, x, factors=()) -> tuple[list, Any]:
         """The inputs of each layer but the first, and the logits (replica, class, batch)."""
         xp = self.xp
         inputs: list[Any] = [None]
@@ -245,12 +287,19 @@ class MLP(ArrayStates):
                 z = xp.matmul(weight, x.swapaxes(-1, -2))
             z += bias[:, :, None]
             if layer + 1 < self._layers:
-                inputs.append(xp.maximum(z, 0, out=z) if self.activation == "relu" else xp.tanh(z, out=z))
+                z = xp.maximum(z, 0, out=z) if self.activation == "relu" else xp.tanh(z, out=z)
+                if factors:
+                    z *= factors[layer]
+                inputs.append(z)
         return inputs, z
 
     def _derivative(self, output):
-        """Of the activation, from its output."""
-        return output > 0 if self.activation == "relu" else 1 - output * output
+        """Of the activation, from its output; where that was dropped, whatever it is meets the factor zero."""
+        if self.activation == "relu":
+            return output > 0
+        if self.dropout:
+            output = output * self.dtype.type(1.0 - self.dropout)  # what was kept is divided by it
+        return 1 - output * output
 
     def position(self, state: State) -> np.ndarray:
         """The parameters of each replica, layer by layer, weights before biases, shape (R, P)."""
@@ -367,6 +416,8 @@ def _digest(model: MLP, *arrays: np.ndarray) -> str:
         model.backend,
         model.stacked,
     ]
+    if model.draws_noise:  # without it digests are those of older versions
+        settings.append([model.dropout, repr(model.augment)])
     total = hashlib.sha256(json.dumps(settings).encode())
     for array in arrays:
         total.update(np.ascontiguousarray(array).tobytes())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from iterorder.device_arrays import to_numpy
 from iterorder.errors import InvalidInputError
+from iterorder.networks.step_noise import StepNoise
 from iterorder.sampling import Sampling
 from iterorder.shown import a_kind
 
@@ -35,7 +36,8 @@ class StepModel(Protocol):
     Three methods more are used where a model has them: ``advance(state, items, k)``, which is `step` that may write to
     the state it is given; ``placed(state)``, the state on the model's device from NumPy arrays; and
     ``hessian_products``, for curvatures (`MLP.hessian_products`). An attribute ``side_by_side``, true where steps may
-    run in several threads at once, and one ``device``, its name, are looked for too.
+    run in several threads at once, and one ``device``, its name, are looked for too. Where an attribute ``draws_noise``
+    is true, `step` and ``advance`` get one argument more, ``step_noise``: a `StepNoise`, the place of random numbers.
     """
 
     n_items: int
@@ -117,9 +119,18 @@ def as_model(model) -> StepModel:
     return model
 
 
-def advancing(model: StepModel):
-    """The step that may write to its state, where the model has one."""
-    return getattr(model, "advance", model.step)
+def advancing(model: StepModel, seed: int) -> Callable[..., State]:
+    """``advance(state, items, k, sequence)``: the step that may write to its state, where the model has one.
+
+    `sequence` is that of the batches, an int or of shape (R,): with the seed and k it is the place of noise that the
+    step draws beside its batch. What follows is passed on.
+    """
+    method: Callable[..., State] = getattr(model, "advance", model.step)
+    if getattr(model, "draws_noise", False):
+        return lambda state, items, k, sequence, *more: method(
+            state, items, k, *more, step_noise=StepNoise(seed, sequence, k)
+        )
+    return lambda state, items, k, sequence, *more: method(state, items, k, *more)
 
 
 def on_host(array) -> np.ndarray:

@@ -71,8 +71,8 @@ class Preset:
         if kind not in MODULES:
             raise InvalidInputError(f"preset {self.name}: model.kind is {kind!r}: give 'mlp', {', '.join(MODULES)}")
         optimizer = chosen.pop("optimizer")
+        common = {"optimizer": optimizer, "test": images.test, "device": device, "augment": chosen.pop("augment", None)}
         module = getattr(optional.resnet(), kind)(1 + int(images.labels.max()), **chosen)
-        common = {"optimizer": optimizer, "test": images.test, "device": device}
         return optional.torch_model().TorchModel(module, "cross-entropy", images.features, images.labels, **common)
 
 

@@ -14,7 +14,10 @@ import torch
 from iterorder import noise
 from iterorder.arrays import as_array
 from iterorder.errors import InvalidInputError
+from iterorder.networks.augmentation import as_augmentation, as_image_shape
 from iterorder.networks.model import State, n_replicas_of
+from iterorder.networks.step_noise import StepNoise, check_step_noise, items_of_replicas
+from iterorder.networks.torch_dropout import TorchDropout
 from iterorder.networks.torch_optimizer import TorchOptimizer
 from iterorder.networks.torch_parts import as_device, as_loss, engine_of, part_of, row_of, split_rows, stacked, text_of
 from iterorder.sampling import Sampling
@@ -36,8 +39,9 @@ class TorchModel:
     Parameters
     ----------
     module : torch.nn.Module
-        Copied. Its training step must be a function of parameters, buffers and batch: what draws random numbers, such
-        as dropout, is refused, as these would not be functions of their index.
+        Copied. Its dropout layers (``nn.Dropout``, and those of one to three dimensions, which drop channels) read the
+        package's noise of the step instead of PyTorch's generator. Whatever else draws random numbers in training is
+        refused, as these would not be functions of their index.
     loss : callable or "cross-entropy"
         ``loss(outputs, labels)``, the mean over the batch.
     features, labels : array_like or Tensor, shape (n, ...)
@@ -46,6 +50,8 @@ class TorchModel:
         lr, betas, eps, weight_decay: as the classes of `torch.optim`.
     test : (features, labels), optional
         What `observe` evaluates, in evaluation mode; without it the training set.
+    augment : Augmentation, optional
+        Random crops and flips of the images of a batch; `features` is then (n, C, H, W) or (n, H, W).
     init : callable, optional
         ``init(module)`` sets start weights in place, by PyTorch's generator, which is seeded for each start. Default:
         ``reset_parameters`` of all submodules.
@@ -79,6 +85,7 @@ class TorchModel:
         *,
         optimizer,
         test=None,
+        augment=None,
         init=None,
         device: str = "cpu",
         engine: str = "auto",
@@ -87,6 +94,7 @@ class TorchModel:
             raise InvalidInputError(f"module is {a_kind(module)}: give a torch.nn.Module")
         self._device = as_device(device)
         self._training = copy.deepcopy(module).to(self._device).train()
+        self._dropout = TorchDropout(self._training)
         self._evaluated = copy.deepcopy(module).to(self._device).eval()
         self._loss = as_loss(loss)
         self.optimizer = TorchOptimizer.of(optimizer)
@@ -96,6 +104,9 @@ class TorchModel:
                 f"labels has {len(self._labels)} entries: give one for each of the {len(self._features)} features"
             )
         self.n_items = len(self._features)
+        self.augment = as_augmentation(augment)
+        self._image = None if self.augment is None else as_image_shape(tuple(self._features.shape))
+        self.draws_noise = bool(self._dropout) or self.augment is not None
         if test is not None and (not isinstance(test, (tuple, list)) or len(test) != 2):
             raise InvalidInputError("test is no pair: give (features, labels), or None for the training set")
         self._test = (
@@ -169,22 +180,32 @@ class TorchModel:
         parameters = {name: rows[f"{PARAMETER}.{name}"] for name in self.names}
         return {**rows, **self.optimizer.start(parameters)}
 
-    def step(self, state: State, items, k, factor=None) -> State:
-        """The map of step k; `factor`, a number or one for each replica, multiplies the step size."""
+    def step(self, state: State, items, k, factor=None, step_noise: StepNoise | None = None) -> State:
+        """The map of step k; `factor`, a number or one for each replica, multiplies the step size.
+
+        `step_noise` is where dropout and augmentation are read.
+        """
         items = as_array("items", items)
         if items.dtype.kind not in "iu" or items.ndim not in (1, 2) or items.size == 0:
             raise InvalidInputError(f"items has dtype {items.dtype} and shape {items.shape}: give indices")
         if items.min() < 0 or items.max() >= self.n_items:
             raise InvalidInputError(f"items holds {items.min()}…{items.max()}: give indices in [0, {self.n_items})")
-        return self.advance(state, items, k, factor)
+        return self.advance(state, items, k, factor, step_noise)
 
-    def advance(self, state: State, items, k, factor=None) -> State:
+    def advance(self, state: State, items, k, factor=None, step_noise: StepNoise | None = None) -> State:
         """`step` without a check of the items; it writes to no state."""
-        index = torch.as_tensor(np.asarray(items, np.int64), device=self._device)
-        x, y = self._features[index], self._labels[index]
+        check_step_noise(self, step_noise)
+        items = np.asarray(items, np.int64)
+        if self.draws_noise:
+            items = items_of_replicas(items, step_noise, n_replicas_of(state)).copy()
+        index = torch.as_tensor(items, device=self._device)
+        x, y = self._moved(self._features[index], step_noise), self._labels[index]
         parameters, buffers = part_of(state, PARAMETER), part_of(state, BUFFER)
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False):
-            gradients, buffers = self._gradients(parameters, buffers, x, y, index.ndim == 2)
+            factors = self._dropout.factors(step_noise, items.shape[-1], parameters[self.names[0]])
+            each = step_noise is not None and not step_noise.is_shared
+            gradients, buffers = self._gradients(parameters, buffers, factors, x, y, each, index.ndim == 2)
+            self._dropout.forget()
         rest = {name: value for name, value in state.items() if not name.startswith((f"{PARAMETER}.", f"{BUFFER}."))}
         parameters, rest = self.optimizer.step(parameters, gradients, rest, factor)
         with_names = {f"{PARAMETER}.{name}": value for name, value in parameters.items()}
@@ -268,7 +289,8 @@ class TorchModel:
     def hessian_products(self, position, directions, items=None) -> np.ndarray:
         """H·v for each direction v, exactly and in float64, of the mean loss of a batch in training mode.
 
-        As `MLP.hessian_products`, by a derivative of the gradient along v. Buffers are those of the module.
+        As `MLP.hessian_products`, by a derivative of the gradient along v. Buffers are those of the module; dropout
+        and augmentation are left out.
         """
         given = as_floats("directions", directions, ndim=(1, 2))
         rows = np.atleast_2d(given)
@@ -298,24 +320,42 @@ class TorchModel:
     def _compiled(self) -> Callable:
         """Gradients and new buffers of all replicas, by the engine."""
 
-        def loss_of(parameters, buffers, x, y):
+        def loss_of(parameters, buffers, factors, x, y):
+            self._dropout.give(factors)
             own = {name: value.clone() for name, value in buffers.items()}  # which the call writes to
             outputs = torch.func.functional_call(self._training, (parameters, own), (x,))
             return self._loss(outputs, y), own
 
         one = torch.func.grad(loss_of, has_aux=True)
         if self.engine == "vmap":
-            shared, apart = (torch.func.vmap(one, in_dims=(0, 0, d, d)) for d in (None, 0))
-            return lambda p, b, x, y, each: (apart if each else shared)(p, b, x, y)
 
-        def looped(parameters, buffers, x, y, each):
-            found = [
-                one(row_of(parameters, r), row_of(buffers, r), x[r] if each else x, y[r] if each else y)
-                for r in range(len(next(iter(parameters.values()))))
-            ]
+            def mapped(parameters, buffers, factors, x, y, own_factors, own_items):
+                factor_axis, item_axis = (0 if own else None for own in (own_factors, own_items))
+                in_dims = (0, 0, (factor_axis,) * len(factors), item_axis, item_axis)
+                return torch.func.vmap(one, in_dims=in_dims)(parameters, buffers, factors, x, y)
+
+            return mapped
+
+        def looped(parameters, buffers, factors, x, y, own_factors, own_items):
+            found = []
+            for r in range(len(next(iter(parameters.values())))):
+                dropped = tuple(f[r] for f in factors) if own_factors else factors
+                batch = (x[r], y[r]) if own_items else (x, y)
+                found.append(one(row_of(parameters, r), row_of(buffers, r), dropped, *batch))
             return stacked([gradients for gradients, _ in found]), stacked([new for _, new in found])
 
         return looped
+
+    def _moved(self, x, step_noise: StepNoise | None):
+        """The images of a batch as the step moves them, to the bit."""
+        if self.augment is None or self._image is None or step_noise is None:
+            return x
+        _, height, width = self._image
+        sources = self.augment.sources(step_noise, x.shape[x.ndim - self._features.ndim], height, width)
+        images = x.reshape(*x.shape[: x.ndim - self._features.ndim + 1], *self._image)
+        flat = torch.nn.functional.pad(images.flatten(-2), (0, 1))
+        index = torch.as_tensor(sources, device=x.device).unsqueeze(-2).expand(*flat.shape[:-1], -1)
+        return flat.gather(-1, index).reshape(x.shape)
 
     def _tensor(self, name: str, value) -> torch.Tensor:
         tensor = value if isinstance(value, torch.Tensor) else torch.as_tensor(np.array(as_array(name, value)))
@@ -340,15 +380,17 @@ class TorchModel:
         x = self._features[: min(4, self.n_items)]
         outputs = []
         for seed in (1, 2):
+            self._dropout.forget()
             with torch.random.fork_rng(), torch.no_grad():
                 torch.manual_seed(seed)
                 own = {name: value.clone() for name, value in self._training.named_buffers()}
                 outputs.append(torch.func.functional_call(self._training, (parameters, own), (x,)))
         if not torch.equal(outputs[0], outputs[1]):
             raise InvalidInputError(
-                "module draws random numbers in training, such as dropout does, which are no function of their index: "
-                "the orders would not meet the same maps; take them out"
+                "module draws random numbers in training, not by a layer nn.Dropout, which are no function of their "
+                "index: the orders would not meet the same maps; take them out, or make them such layers"
             )
+        self._dropout.learn(len(x))
 
     def _made_digest(self, module, loss) -> str:
         kinds = {type(part) for part in module.modules() if not type(part).__module__.startswith("torch.")}
@@ -367,6 +409,8 @@ class TorchModel:
             self.engine,
             self._device.type,
         ]
+        if self.draws_noise:  # without it digests are those of older versions
+            settings.append(["step noise/1", repr(self.augment)])
         total = hashlib.sha256(json.dumps(settings).encode())
         for tensor in (self._features, self._labels, *self._test):
             total.update(tensor.cpu().numpy().tobytes())

@@ -132,7 +132,7 @@ class Walk:
 
         The replicas stand in falling order of n, so that the new one comes last.
         """
-        run, low, advance = unit.runs[0], self.anchor, advancing(self.model)
+        run, low, advance = unit.runs[0], self.anchor, advancing(self.model, self.seed)
         sequence = self._start_and_sequence(run)[1]
         todo = self.saves[unit.rows][::-1].tolist()
         origin = self._origin(run, low)
@@ -147,7 +147,7 @@ class Walk:
                 state = origin_copy(self.model, origin) if state is None else self.model.join(state, origin)
                 live += 1
             assert state is not None
-            state = advance(state, self.batches.at(k)[sequence], k)
+            state = advance(state, self.batches.at(k)[sequence], k, sequence)
             k -= 1
             self._tick(live, keep, partial(_half_done, state, k))
         while live < len(todo):  # of no step at all
@@ -158,9 +158,9 @@ class Walk:
 
     def _forward(self, unit: Unit) -> Found:
         """All runs of the unit side by side; what is saved is observed on the way."""
-        advance, saved = advancing(self.model), set(self.saves[unit.rows].tolist())
+        advance, saved = advancing(self.model, self.seed), set(self.saves[unit.rows].tolist())
         sequences = np.array([self._start_and_sequence(run)[1] for run in unit.runs])
-        one = len(set(sequences.tolist())) == 1
+        met = sequences[0] if len(set(sequences.tolist())) == 1 else sequences
         keep, log = _Kept(self.folder, unit), _Log(self, unit)
         state, k = self._starts(unit.runs), 0
         if (kept := keep.read()) is not None:
@@ -172,7 +172,7 @@ class Walk:
         last = int(self.saves[unit.rows][-1])
         while k < last:
             items = self.batches.at(k)
-            state = advance(state, items[sequences[0]] if one else items[sequences], k)
+            state = advance(state, items[met], k, met)
             k += 1
             if k in saved:
                 log.record(state, k)
@@ -181,14 +181,14 @@ class Walk:
 
     def _sliding(self, unit: Unit) -> Found:
         """Forward to n − width for each n, then the last maps of all of them backward side by side."""
-        run, model, advance = unit.runs[0], self.model, advancing(self.model)
+        run, model, advance = unit.runs[0], self.model, advancing(self.model, self.seed)
         sequence = self._start_and_sequence(run)[1]
         rows = self.saves[unit.rows]
         bases = np.maximum(rows - self.width, 0)
         single, state, k = self._origin(run, int(bases[0])), None, int(bases[0])
         for base in bases.tolist():
             while k < base:
-                single = advance(single, self.batches.at(k)[sequence], k)
+                single = advance(single, self.batches.at(k)[sequence], k, sequence)
                 k += 1
                 self._tick(1)
             state = origin_copy(model, single) if state is None else model.join(single, state)
@@ -205,7 +205,7 @@ class Walk:
                 state = model.take(state, np.arange(active))
             steps = falling[:active] - back
             items = self.batches.of(sequence, steps)
-            state = advance(state, items, steps)
+            state = advance(state, items, steps, sequence)
             self._tick(active)
         if state is None:
             state = done
@@ -217,7 +217,7 @@ class Walk:
     def lay_borders(self, wanted: dict[int, list[int]]) -> None:
         """The forward iterates from which blocks begin, for each run the wanted steps in rising order."""
         for run, steps in wanted.items():
-            sequence, advance = self._start_and_sequence(run)[1], advancing(self.model)
+            sequence, advance = self._start_and_sequence(run)[1], advancing(self.model, self.seed)
             there = [n for n in steps if self.folder is not None and self.folder.read(border_name(run, n)) is not None]
             missing = [n for n in steps if n not in there and n > 0]
             if not missing:
@@ -226,7 +226,7 @@ class Walk:
             state = self._origin(run, k)
             for n in missing:
                 while k < n:
-                    state = advance(state, self.batches.at(k)[sequence], k)
+                    state = advance(state, self.batches.at(k)[sequence], k, sequence)
                     k += 1
                     self._tick(1)
                 if self.folder is None:

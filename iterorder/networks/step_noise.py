@@ -1,0 +1,60 @@
+"""Noise of a step beside its batch, as a function of (seed, sequence, step): what dropout and augmentation read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from iterorder import noise
+from iterorder.errors import InvalidInputError
+
+
+@dataclass(frozen=True, eq=False)
+class StepNoise:
+    """Where a step that draws random numbers reads them.
+
+    Attributes
+    ----------
+    seed : int in [0, 2⁶⁴)
+    sequence, step : int, or array_like of int, shape (R,)
+        One for all replicas, or one for each. Replicas that meet the same step of the same sequence meet the same map,
+        whichever order they are in.
+
+    Examples
+    --------
+    >>> StepNoise(1, 0, 7).words(noise.DROPOUT, 6).shape
+    (6,)
+    >>> StepNoise(1, 0, [7, 6, 5]).words(noise.DROPOUT, 6).shape
+    (3, 6)
+    """
+
+    seed: int
+    sequence: Any
+    step: Any
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether all replicas meet the same map."""
+        return np.ndim(self.sequence) == 0 and np.ndim(self.step) == 0
+
+    def words(self, purpose: int, count: int) -> np.ndarray:
+        """The words of a purpose, shape (count,) or (R, count)."""
+        return noise.purpose_words(self.seed, self.sequence, self.step, purpose, count)
+
+
+def check_step_noise(model, step_noise) -> None:
+    """A model that draws random numbers must be told where they are."""
+    if step_noise is None and model.draws_noise:
+        raise InvalidInputError(
+            "step_noise is missing: the steps of this model draw random numbers (dropout or augmentation), give "
+            "StepNoise(seed, sequence, step)"
+        )
+
+
+def items_of_replicas(items: np.ndarray, step_noise: StepNoise | None, n_replicas: int) -> np.ndarray:
+    """The items, for each replica its own where the noise is not shared."""
+    if step_noise is None or step_noise.is_shared or items.ndim == 2:
+        return items
+    return np.broadcast_to(items, (n_replicas, len(items)))
