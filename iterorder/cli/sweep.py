@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "iterorder sweep phase.toml --dry-run",
-    "iterorder sweep paired_reversal --dry-run",
     "iterorder sweep phase.toml --engine processes --workers 2 --json phase.json",
     "iterorder sweep paired_reversal --out reports",
     "iterorder sweep status phase",
