@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from iterorder.cost import Cost, estimate_cost
     from iterorder.dimensions import dimension, lyapunov_dimension
     from iterorder.installation import BackendInfo, backend_info
+    from iterorder.laws import StationarityTest, stationarity_test
     from iterorder.stationary import StationarySample, stationary_sample
     from iterorder.sweeps import Sweep, open_sweep, sweep
 
@@ -93,6 +94,7 @@ __all__ = [
     "QuadraticSGD",
     "RandomMaps",
     "Rate",
+    "StationarityTest",
     "StationarySample",
     "Sweep",
     "Theory",
@@ -120,6 +122,7 @@ __all__ = [
     "simulate",
     "small_step_covariance",
     "stability_boundary",
+    "stationarity_test",
     "stationary_sample",
     "sweep",
     "theory",
@@ -137,6 +140,7 @@ _LATER = {
     **dict.fromkeys(("StationarySample", "stationary_sample"), "stationary"),
     **dict.fromkeys(("dimension", "lyapunov_dimension"), "dimensions"),
     **dict.fromkeys(("BackendInfo", "backend_info"), "installation"),
+    **dict.fromkeys(("StationarityTest", "stationarity_test"), "laws"),
     **dict.fromkeys(("Cost", "estimate_cost"), "cost"),
     **dict.fromkeys(("Sweep", "open_sweep", "sweep"), "sweeps"),
     **dict.fromkeys(("ClaimRow", "ClaimTable", "check_theory"), "claims"),

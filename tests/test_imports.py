@@ -44,7 +44,7 @@ LAYERS = (
         "installation",
     ),
     ("wasserstein", "theory", "convergence", "stationary"),
-    ("dimensions",),
+    ("dimensions", "laws"),
     ("claims", "gate", "networks", "neighbours", "plotting"),
     ("sweeps", "plot"),
     ("report",),

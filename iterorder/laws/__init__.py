@@ -1,0 +1,5 @@
+"""Laws as they are met in practice: is a path stationary, where do starts end."""
+
+from iterorder.laws.stationarity import StationarityTest, stationarity_test
+
+__all__ = ["StationarityTest", "stationarity_test"]
