@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from iterorder.cost import Cost, estimate_cost
     from iterorder.dimensions import dimension, lyapunov_dimension
     from iterorder.installation import BackendInfo, backend_info
-    from iterorder.laws import StationarityTest, stationarity_test
+    from iterorder.laws import Basins, StationarityTest, basins, stationarity_test
     from iterorder.stationary import StationarySample, stationary_sample
     from iterorder.sweeps import Sweep, open_sweep, sweep
 
@@ -70,6 +70,7 @@ __all__ = [
     "AffineMaps",
     "BackendInfo",
     "BackendUnavailableError",
+    "Basins",
     "ClaimRow",
     "ClaimTable",
     "Cost",
@@ -102,6 +103,7 @@ __all__ = [
     "Window",
     "__version__",
     "backend_info",
+    "basins",
     "check_theory",
     "coupling_distance",
     "diagnose",
@@ -140,7 +142,7 @@ _LATER = {
     **dict.fromkeys(("StationarySample", "stationary_sample"), "stationary"),
     **dict.fromkeys(("dimension", "lyapunov_dimension"), "dimensions"),
     **dict.fromkeys(("BackendInfo", "backend_info"), "installation"),
-    **dict.fromkeys(("StationarityTest", "stationarity_test"), "laws"),
+    **dict.fromkeys(("Basins", "StationarityTest", "basins", "stationarity_test"), "laws"),
     **dict.fromkeys(("Cost", "estimate_cost"), "cost"),
     **dict.fromkeys(("Sweep", "open_sweep", "sweep"), "sweeps"),
     **dict.fromkeys(("ClaimRow", "ClaimTable", "check_theory"), "claims"),

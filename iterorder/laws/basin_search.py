@@ -1,0 +1,230 @@
+"""`basins`: which law each start ends in, where a system has several."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from iterorder.errors import InvalidInputError
+from iterorder.maps import RandomMaps
+from iterorder.noise import MAX_REPLICAS
+from iterorder.progress import Progress
+from iterorder.request import as_system, check_memory
+from iterorder.simulate import simulate
+from iterorder.validation import MAX_STEPS, as_float, as_floats, as_int, as_seed, read_only
+
+#: Orders of the replicas of a law that its first and last states are compared under.
+ORDERS = 999
+
+
+@dataclass(frozen=True, eq=False)
+class Basins:
+    """The result of `basins`.
+
+    Attributes
+    ----------
+    starts : ndarray, shape (n_starts, d)
+    probability : ndarray, shape (n_starts, n_laws)
+        The share of the replicas of a start that ended in each law; laws in the order of their share of all replicas.
+    low, high : ndarray, shape (n_starts, n_laws)
+        Clopper and Pearson's intervals, which hold all together with probability of at least 1 − `level`.
+    diverged : ndarray, shape (n_starts,)
+        The share that left the finite numbers; rows of `probability` and this add up to one.
+    settled_p : ndarray, shape (n_laws,)
+        The p-value that the states of a law had one distribution at the beginning and at the end of the window.
+    level : float
+    points : tuple of ndarray, shape (replicas, d) each
+        The last states, a sample of each law.
+    """
+
+    starts: np.ndarray
+    probability: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    diverged: np.ndarray
+    settled_p: np.ndarray
+    level: float
+    points: tuple[np.ndarray, ...] = field(repr=False)
+
+    @property
+    def n_laws(self) -> int:
+        """How many laws were told apart."""
+        return self.probability.shape[1]
+
+    @property
+    def settled(self) -> bool:
+        """Whether no law was seen to move within the window, at `level` for all of them together."""
+        return bool((self.settled_p > self.level / max(self.n_laws, 1)).all())
+
+    def __repr__(self) -> str:
+        return f"Basins(starts={len(self.starts)}, n_laws={self.n_laws}, settled={self.settled}, level={self.level:g})"
+
+
+def basins(
+    maps: RandomMaps,
+    starts,
+    *,
+    n_steps,
+    seed,
+    n_replicas=200,
+    window=64,
+    cell=None,
+    level=0.05,
+    progress: Progress = False,
+) -> Basins:
+    """Which law each start ends in, with probabilities.
+
+    Replicas are run from every start and then watched for a window of steps. Two that visit the same cell of space
+    within the window are in the same law, and so are those that are linked by others.
+
+    Parameters
+    ----------
+    maps : RandomMaps
+    starts : array_like, shape (n_starts,) or (n_starts, d)
+    n_steps : int
+        Before the window: long enough that hardly any replica is still on its way.
+    seed : int in [0, 2⁶⁴), SeedSequence or Generator
+    n_replicas : int ≥ 2
+        Of every start, with noise of their own.
+    window : int ≥ 1
+        Steps that link cells; a multiple of the period of periodic laws.
+    cell : float > 0, optional
+        The side of a cell in units of the state. By default a 64th of the extent, in each coordinate. Laws nearer than
+        a cell may be taken for one; cells so small that paths of one law do not meet make several of it.
+    level : float in (0, 1)
+        Of all intervals together, and of `Basins.settled`.
+    progress : bool or function
+        As in `simulate`.
+
+    Returns
+    -------
+    Basins
+        Evidence, no proof: what is linked was seen to be, what is apart was not seen together. `ergodic_intervals`
+        proves the number of laws of increasing maps on the line. Wells of one law between which jumps are rarer than
+        the window shows count as two.
+
+    Raises
+    ------
+    InvalidInputError
+        If an argument is not as described, or the result would not fit into memory.
+    DivergenceError
+        If all replicas leave the finite numbers.
+
+    Notes
+    -----
+    A replica that leaves transient cells within the window links them to where it goes: while many are on their way,
+    laws are taken for one. `settled` compares the states of half of the replicas at the beginning of the window with
+    those of the others at its end by W₁ under 999 random orders: where it is False, give more steps.
+
+    Examples
+    --------
+    Two wells, and starts on both sides of the barrier:
+
+    >>> from iterorder.maps import gallery
+    >>> found = basins(gallery.double_well(0.1, 0.2), [-1.0, 1.0], n_steps=200, seed=0)
+    >>> found.n_laws, found.settled, sorted(found.probability.tolist())
+    (2, True, [[0.0, 1.0], [1.0, 0.0]])
+    """
+    maps = as_system(maps)
+    points = as_floats("starts", starts, ndim=(1, 2))
+    points = points[:, None] if points.ndim == 1 else points
+    if points.shape[1] != maps.dim:
+        raise InvalidInputError(f"starts has shape {points.shape}: give (n_starts, {maps.dim})")
+    n_replicas = as_int("n_replicas", n_replicas, low=2, high=MAX_REPLICAS // len(points))
+    window = as_int("window", window, low=1, high=MAX_STEPS)
+    n_steps = as_int("n_steps", n_steps, low=0, high=MAX_STEPS - window)
+    level = as_float("level", level, low=0.0, strict=True)
+    if level >= 1.0:
+        raise InvalidInputError(f"level is {level!r}: give a number in (0, 1)")
+    side = None if cell is None else as_float("cell", cell, low=0.0, strict=True)
+    seed = as_seed(seed)
+    check_memory(32 * len(points) * n_replicas * window * maps.dim, f"{window} steps of {n_replicas} replicas a start")
+    run = simulate(
+        maps,
+        np.repeat(points, n_replicas, axis=0),
+        n_steps + window,
+        n_replicas=len(points) * n_replicas,
+        seed=seed,
+        save_steps=n_steps + np.arange(window + 1),
+        progress=progress,
+    )
+    finite = run.diverged_at < 0
+    law = np.full(len(finite), -1)
+    law[finite] = _linked(run.states[finite], side)
+    return _summary(points, run.states, law, level, seed)
+
+
+def _linked(paths: np.ndarray, side: float | None) -> np.ndarray:
+    """The law of every replica, the most frequent first: components of the graph of replicas and cells."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    n, steps, dim = paths.shape
+    states = paths.reshape(-1, dim)
+    low, extent = states.min(axis=0), np.ptp(states, axis=0)
+    sides = np.where(extent > 0.0, extent / 64.0, 1.0) if side is None else np.full(dim, side)
+    _, cells = np.unique(np.floor((states - low) / sides), axis=0, return_inverse=True)
+    replicas = np.repeat(np.arange(n), steps)
+    n_nodes = n + int(cells.max()) + 1
+    graph = coo_array((np.ones(len(states), np.int8), (replicas, n + cells.ravel())), shape=(n_nodes, n_nodes))
+    _, component = connected_components(graph.tocsr(), directed=False)
+    _, which, sizes = np.unique(component[:n], return_inverse=True, return_counts=True)
+    rank = np.empty(len(sizes), np.intp)
+    rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
+    return rank[which]
+
+
+def _summary(starts: np.ndarray, paths: np.ndarray, law: np.ndarray, level: float, seed: int) -> Basins:
+    n_laws = int(law.max()) + 1
+    ends = law.reshape(len(starts), -1)
+    n_replicas = ends.shape[1]
+    counts = (ends[:, :, None] == np.arange(n_laws)).sum(axis=1)
+    low, high = binomial_interval(counts, n_replicas, level / max(counts.size, 1))
+    rng = np.random.default_rng(seed)
+    settled = [_same_law(paths[law == k, 0], paths[law == k, -1], rng) for k in range(n_laws)]
+    return Basins(
+        read_only(starts),
+        read_only(counts / n_replicas),
+        read_only(low),
+        read_only(high),
+        read_only((ends < 0).mean(axis=1)),
+        read_only(np.array(settled)),
+        level,
+        tuple(read_only(paths[law == k, -1]) for k in range(n_laws)),
+    )
+
+
+def binomial_interval(counts: np.ndarray, n: int, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Clopper and Pearson's interval of the probability of `counts` in n trials, missed at most so often.
+
+    Examples
+    --------
+    >>> [end.round(4).tolist() for end in binomial_interval(np.array([0, 5]), 10, 0.05)]
+    [[0.0, 0.1871], [0.3085, 0.8129]]
+    """
+    from scipy.special import betaincinv
+
+    with np.errstate(invalid="ignore"):
+        low = np.where(counts > 0, betaincinv(np.maximum(counts, 1), n - counts + 1, level / 2.0), 0.0)
+        high = np.where(counts < n, betaincinv(counts + 1, np.maximum(n - counts, 1), 1.0 - level / 2.0), 1.0)
+    return low, high
+
+
+def _same_law(before: np.ndarray, after: np.ndarray, rng: np.random.Generator) -> float:
+    """The p-value that two clouds of one set of replicas have one law; of different replicas, which are independent."""
+    pooled = np.concatenate([before[::2], after[1::2]])
+    first = len(before[::2])
+    if first == len(pooled) or not np.ptp(pooled, axis=0).any():
+        return 1.0
+    order = np.argsort(pooled, axis=0)
+    gaps = np.diff(np.take_along_axis(pooled, order, axis=0), axis=0) / np.where((s := pooled.std(axis=0)) > 0, s, 1.0)
+
+    def distance(member: np.ndarray) -> float:
+        shares = np.where(member, 1.0 / first, -1.0 / (len(pooled) - first))
+        return float((np.abs(np.cumsum(shares[order], axis=0)[:-1]) * gaps).sum())
+
+    member = np.arange(len(pooled)) < first
+    actual = distance(member) * (1.0 - 1e-12)
+    reached = sum(distance(rng.permutation(member)) >= actual for _ in range(ORDERS))
+    return (1 + reached) / (1 + ORDERS)
