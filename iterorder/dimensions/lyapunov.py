@@ -14,7 +14,7 @@ from iterorder.sampling import Sampling
 from iterorder.theory.theory import theory
 
 
-def lyapunov_dimension(maps: RandomMaps, *, seed=0, effort: str = "quick") -> Estimate:
+def lyapunov_dimension(maps: RandomMaps, *, seed=0, effort: str = "quick", backend: str = "cpu") -> Estimate:
     """The Lyapunov dimension of the stationary law of independent random maps: an upper bound of its dimension.
 
     For exponents χ₁ ≥ … ≥ χ_d and the entropy h of a draw it is j + (h + χ₁ + … + χ_j)/|χ_(j+1)| with the largest
@@ -26,7 +26,7 @@ def lyapunov_dimension(maps: RandomMaps, *, seed=0, effort: str = "quick") -> Es
     ----------
     maps : RandomMaps
         With finitely many, independent draws.
-    seed, effort
+    seed, effort, backend
         Of the exponents, as in `iterorder.theory`, where they are not exact.
 
     Returns
@@ -53,7 +53,7 @@ def lyapunov_dimension(maps: RandomMaps, *, seed=0, effort: str = "quick") -> Es
     """
     maps = as_maps(maps)
     entropy = entropy_of(maps)
-    spectrum = theory(maps, seed=seed, effort=effort).lyapunov_spectrum()
+    spectrum = theory(maps, seed=seed, effort=effort, backend=backend).lyapunov_spectrum()
     if spectrum is None:
         raise InvalidInputError("maps have no Lyapunov exponents that are known: their dimension has no such bound")
     value, low, high = (_dimension([getattr(e, end) for e in spectrum], entropy) for end in ("value", "low", "high"))
