@@ -180,7 +180,7 @@ class Trajectory(ShownByFacts):
         >>> import iterorder as ito
         >>> run = ito.simulate(ito.gallery.sierpinski(), [0.0, 0.0], 9, n_replicas=5, save_steps=[3, 9], seed=0)
         >>> table = run.to_dataframe()
-        >>> table.shape, table.index.names, list(table.columns)
+        >>> table.shape, list(table.index.names), list(table.columns)
         ((10, 2), ['replica', 'step'], ['x0', 'x1'])
         """
         labels = labels_of(self.maps, self.states.shape[-1], names)
