@@ -162,4 +162,4 @@ def __getattr__(name: str):
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER, *_LATER.values()})
+    return __all__

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from iterorder.errors import InvalidInputError
-from iterorder.validation import MAX_STEPS, as_int
+from iterorder.validation import MAX_STEPS, as_int, did_you_mean
 
 FORWARD, BACKWARD = "forward", "backward"
 
@@ -57,4 +57,7 @@ def as_order(order) -> Order:
     """An order as a user gave it, checked."""
     if isinstance(order, Window) or (isinstance(order, str) and order in (FORWARD, BACKWARD)):
         return order
-    raise InvalidInputError(f"order is {order!r}: give 'forward', 'backward', Window(width) or Window(start=m)")
+    raise InvalidInputError(
+        f"order is {order!r}: give 'forward', 'backward', Window(width) or Window(start=m)"
+        f"{did_you_mean(order, (FORWARD, BACKWARD))}"
+    )

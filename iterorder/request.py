@@ -17,7 +17,7 @@ from iterorder.noise import MAX_REPLICAS
 from iterorder.orders import Order, as_order
 from iterorder.progress import Progress, as_progress
 from iterorder.shown import a_kind
-from iterorder.validation import MAX_STEPS, as_choice, as_float, as_floats, as_int, as_integers, as_seed
+from iterorder.validation import MAX_STEPS, as_choice, as_float, as_floats, as_int, as_integers, as_seed, did_you_mean
 
 #: Bytes that every machine has: the compiler alone takes a hundred times as many.
 SMALL_RESULT = 2**20
@@ -103,7 +103,9 @@ def _as_dtype(dtype) -> np.dtype:
     except (TypeError, SyntaxError, ValueError):
         kind = np.dtype(object)
     if kind not in (np.dtype(np.float64), np.dtype(np.float32)):
-        raise InvalidInputError(f"dtype is {dtype!r}: give 'float64' or 'float32'")
+        raise InvalidInputError(
+            f"dtype is {dtype!r}: give 'float64' or 'float32'{did_you_mean(dtype, ('float64', 'float32'))}"
+        )
     return kind
 
 

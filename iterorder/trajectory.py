@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,18 +16,23 @@ from iterorder.device_arrays import to_numpy
 from iterorder.drawn import drawn_by
 from iterorder.errors import InvalidInputError
 from iterorder.files import as_path, whole_file
+from iterorder.labelled import attributes_of, frame, inference_data, labels_of, state_columns
 from iterorder.maps import RandomMaps
 from iterorder.maps.described import described, rebuilt
+from iterorder.maps.rows import RowMaps
 from iterorder.noise import MAX_REPLICAS
 from iterorder.optional import imported
-from iterorder.orders import Order, Window, as_order
-from iterorder.shown import call, shown, span
+from iterorder.orders import FORWARD, Order, Window, as_order
+from iterorder.shown import ShownByFacts, shape_shown, shown, span
 from iterorder.validation import MAX_STEPS, as_choice, as_int, as_seed
 
 if TYPE_CHECKING:
+    import pandas
     import xarray
     from matplotlib.axes import Axes
 
+#: The shortest chain for which ArviZ tells an effective sample size.
+FEWEST_DRAWS = 4
 SCHEMA = "iterorder.trajectory/1"
 #: How a file of another kind begins, and what it is.
 MAGIC = {
@@ -51,8 +57,8 @@ FOREIGN = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Trajectory:
+@dataclass(frozen=True, eq=False, repr=False)
+class Trajectory(ShownByFacts):
     """Saved states of an ensemble of replicas.
 
     Attributes
@@ -87,9 +93,9 @@ class Trajectory:
     first_replica: int = 0
     noise: str = "independent"
 
-    def __repr__(self) -> str:
+    def _facts(self) -> dict[str, str]:
         facts = {
-            "states": f"{self.states.shape} {self.states.dtype}",
+            "states": shape_shown(self.states.shape, self.states.dtype),
             "save_steps": span(self.save_steps),
             "order": repr(self.order),
             "seed": str(self.seed),
@@ -102,7 +108,7 @@ class Trajectory:
         if self.noise != "independent":
             facts["noise"] = repr(self.noise)
         facts |= {name: str(getattr(self, name)) for name in ("first_step", "first_replica") if getattr(self, name)}
-        return call("Trajectory", facts)
+        return facts
 
     def __array__(self, dtype=None, copy: bool | None = None) -> np.ndarray:
         """The states, for NumPy and what reads arrays as it does."""
@@ -114,27 +120,135 @@ class Trajectory:
             return self
         return dataclasses.replace(self, states=to_numpy(self.states))
 
-    def to_xarray(self) -> xarray.Dataset:
+    def to_xarray(self, *, names: Sequence[str] | None = None) -> xarray.Dataset:
         """The same data with named axes (replica, step, dim).
+
+        Parameters
+        ----------
+        names : list of str, optional
+            Of the coordinates, one for each. By default those of the columns, where the features of the maps were a
+            table of pandas or polars; else numbers from 0 on.
+
+        Returns
+        -------
+        xarray.Dataset
+            With ``states``; ``diverged_at`` where a replica did, and ``error_bound`` where there is one. Attributes say
+            how it was made: order, seed, noise, first_step, and of the maps family, step_size, digest and their repr.
 
         Raises
         ------
         BackendUnavailableError
             If xarray is not installed.
+        InvalidInputError
+            If there are not as many different names as coordinates.
+
+        Examples
+        --------
+        >>> import iterorder as ito
+        >>> run = ito.simulate(ito.gallery.sierpinski(), [0.0, 0.0], 9, n_replicas=5, seed=0)
+        >>> data = run.to_xarray(names=["east", "north"])
+        >>> data.states.sel(dim="north", step=9).shape, list(data.data_vars)
+        ((5,), ['states'])
         """
         xarray = imported("xarray", extra="store", use="to_xarray")
-        return xarray.Dataset(
-            {
-                "states": (("replica", "step", "dim"), to_numpy(self.states)),
-                "diverged_at": (("replica",), self.diverged_at),
-                "error_bound": (("replica", "step"), self.error_bound),
-            },
-            coords={
-                "replica": self.first_replica + np.arange(len(self.states)),
-                "step": self.save_steps,
-            },
-            attrs={"order": str(self.order), "seed": str(self.seed), "noise": self.noise, "version": __version__},
-        )
+        variables: dict = {"states": (("replica", "step", "dim"), to_numpy(self.states))}
+        if (self.diverged_at >= 0).any():
+            variables["diverged_at"] = (("replica",), self.diverged_at)
+        if self.error_bound.any():
+            variables["error_bound"] = (("replica", "step"), self.error_bound)
+        labels = labels_of(self.maps, self.states.shape[-1], names)
+        coordinates = {"replica": self._replicas, "step": self.save_steps, "dim": labels}
+        return xarray.Dataset(variables, coordinates, self._attributes)
+
+    def to_dataframe(self, *, names: Sequence[str] | None = None) -> pandas.DataFrame:
+        """The states as a table of pandas: a row for each replica and saved step, a column for each coordinate.
+
+        Parameters
+        ----------
+        names : list of str, optional
+            Of the columns, as in `to_xarray`; without any they are x0, x1, ….
+
+        Raises
+        ------
+        BackendUnavailableError
+            If pandas is not installed.
+        InvalidInputError
+            If there are not as many different names as coordinates.
+
+        Examples
+        --------
+        >>> import iterorder as ito
+        >>> run = ito.simulate(ito.gallery.sierpinski(), [0.0, 0.0], 9, n_replicas=5, save_steps=[3, 9], seed=0)
+        >>> table = run.to_dataframe()
+        >>> table.shape, list(table.index.names), list(table.columns)
+        ((10, 2), ['replica', 'step'], ['x0', 'x1'])
+        """
+        labels = labels_of(self.maps, self.states.shape[-1], names)
+        columns = state_columns(labels, to_numpy(self.states))
+        return frame(columns, {"replica": self._replicas, "step": self.save_steps})
+
+    def to_arviz(self, *, burn_in: int = 0, names: Sequence[str] | None = None):
+        """Forward paths as chains of ArviZ, each replica one, for its effective sample sizes and diagnostics.
+
+        Parameters
+        ----------
+        burn_in : int
+            Saved states up to this step are left out: they remember the start.
+        names : list of str, optional
+            Of the coordinates, as in `to_xarray`.
+
+        Returns
+        -------
+        arviz.InferenceData or xarray.DataTree
+            As the installed ArviZ wants it, with the variable ``x`` of the group ``posterior``: ``arviz.ess`` of it
+            tells how many independent draws the path is worth, in saved states.
+
+        Raises
+        ------
+        BackendUnavailableError
+            If ArviZ is not installed.
+        InvalidInputError
+            If the order is not forward (other iterates are no Markov chain), if replicas share their maps, if a state
+            is not finite, or if fewer than four saved states are left.
+
+        Examples
+        --------
+        >>> import iterorder as ito
+        >>> run = ito.simulate(ito.gallery.ar1(0.9, 1.0), [0.0], 500, n_replicas=4, save_steps="all", seed=0)
+        >>> import arviz  # doctest: +SKIP
+        >>> float(arviz.ess(run.to_arviz(burn_in=50)).x[0]) < 4 * 450  # doctest: +SKIP
+        True
+        """
+        kept = self.save_steps > as_int("burn_in", burn_in, low=0, high=MAX_STEPS)
+        states = to_numpy(self.states)[:, kept]
+        if self.order != FORWARD or self.noise != "independent":
+            raise InvalidInputError(
+                f"the run has order={self.order!r} and noise={self.noise!r}, and only in forward order with "
+                "independent noise are replicas Markov chains: simulate that, or take stationary_sample"
+            )
+        if states.shape[1] < FEWEST_DRAWS or not np.isfinite(states).all():
+            gone = int((self.diverged_at >= 0).sum())
+            raise InvalidInputError(
+                f"after burn_in={burn_in} there are {states.shape[1]} saved states, and {gone} replicas diverged: at "
+                f"least {FEWEST_DRAWS} finite states of each are needed, as with save_steps='all'"
+            )
+        labels = labels_of(self.maps, self.states.shape[-1], names)
+        return inference_data(states, self.save_steps[kept], labels, self._attributes)
+
+    @property
+    def _replicas(self) -> np.ndarray:
+        return self.first_replica + np.arange(len(self.states))
+
+    @property
+    def _attributes(self) -> dict[str, Any]:
+        """How the run was made. The seed is text: files of NetCDF hold integers of 63 bits."""
+        return {
+            "order": str(self.order),
+            "seed": str(self.seed),
+            "noise": self.noise,
+            "first_step": self.first_step,
+            **attributes_of(self.maps),
+        }
 
     def plot(
         self, ax: Axes | None = None, *, kind: str | None = None, coordinate: int = 0, replicas=None, bins=None
@@ -216,6 +330,7 @@ class Trajectory:
             "first_replica": self.first_replica,
             "noise": self.noise,
             "custom": None if self.maps is None else self.maps.code,
+            "names": None if self.maps is None else getattr(self.maps, "feature_names", None),
             **description,
         }
         text = np.frombuffer(json.dumps(header).encode(), np.uint8)
@@ -270,6 +385,8 @@ def _read(file) -> tuple[dict, dict[str, np.ndarray]]:
 def _from_parts(header: dict, arrays: dict[str, np.ndarray]) -> Trajectory:
     order = as_order(header["order"] if isinstance(header["order"], str) else Window(**header["order"]))
     maps = None if header["family"] is None else rebuilt(header, arrays, "maps_")
+    if isinstance(maps, RowMaps) and header.get("names"):  # which older files do not have
+        object.__setattr__(maps, "feature_names", tuple(map(str, header["names"])))
     trajectory = Trajectory(
         arrays["states"],
         arrays["save_steps"],

@@ -165,7 +165,11 @@ def did_you_mean(value, names: Collection[str]) -> str:
     """
     from difflib import get_close_matches  # which nobody needs who makes no mistake
 
-    if not isinstance(value, str) or len(value) < 3:
+    if not isinstance(value, str):
+        return ""
+    if same := next((name for name in names if name.casefold() == value.casefold()), ""):
+        return f"; did you mean {same!r}?"
+    if len(value) < 3:
         return ""
     # At .6, the usual border, three letters of which two are others' are near: cpu for gpu.
     near = [name for name in names if name.startswith(value)] or get_close_matches(value, list(names), n=1, cutoff=0.7)

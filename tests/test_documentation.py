@@ -55,7 +55,7 @@ def test_figures_outside_of_the_pages_are_found_inside_the_site():
 
 
 def test_marks_for_the_tests_are_taken_off_the_blocks():
-    for marked in ("console no-run", "text output"):
+    for marked in ("console no-run", "text output", "python needs-polars"):
         language = marked.partition(" ")[0]
         assert prepared(f"```{marked}\n$ x\n```\n") == f"```{language}\n$ x\n```\n"
     assert prepared("```python\nx\n```\n") == "```python\nx\n```\n"

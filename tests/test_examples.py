@@ -5,6 +5,7 @@ In README.md, CONTRIBUTING.md and the pages of docs/
 - a block fenced ``text output`` below one of these is what it prints, to the letter;
 - in blocks fenced ``console`` the lines that begin with ``$ iterorder`` run, in that same folder, after the ``python``
   blocks above them;
+- a block fenced ``python needs-polars`` runs where that package, which the tests do not install, is there;
 - in ``console no-run``, ``bash``, ``sh`` and ``shell`` blocks such lines (of minutes, say) are only checked:
   the subcommand must exist and its help must name every long option;
 - in all of these the targets of ``make`` and the scripts given to ``python`` must exist; nothing else is looked at.
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import doctest
-import importlib
+import importlib.util
 import io
 import os
 import pkgutil
@@ -47,6 +48,12 @@ class Block:
     @property
     def language(self) -> str:
         return self.info.partition(" ")[0]
+
+    @property
+    def missing(self) -> list[str]:
+        """The packages that it needs and that are not installed."""
+        needed = [word.removeprefix("needs-") for word in self.info.split() if word.startswith("needs-")]
+        return [name for name in needed if importlib.util.find_spec(name) is None]
 
 
 @dataclass(frozen=True)
@@ -142,6 +149,8 @@ def run_up_to(block: Block, session: Session) -> str:
         session.printed.append("")  # before it runs: a block that fails is not run again under the name of the next
         # The empty lines make line numbers, and the source that inspect finds, those of the file.
         source = "\n" * (other.line - 1) + other.text
+        if other.missing:
+            continue
         with contextlib.redirect_stdout(io.StringIO()) as output:
             exec(compile(source, str(other.path), "exec"), session.namespace)
         session.printed[-1] = output.getvalue()
@@ -182,6 +191,8 @@ def test_readme_has_python_examples():
 @pytest.mark.parametrize("block", PYTHON_BLOCKS, ids=example_id)
 def test_python_block(block, sessions, monkeypatch):
     """It runs; what it prints is there, and no number of it is missing."""
+    if block.missing:
+        pytest.skip(f"{', '.join(block.missing)} is not installed")
     monkeypatch.chdir(sessions[block.path].folder)
     printed, expected = run_up_to(block, sessions[block.path]), output_of(block)
     if expected is None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
+from html.parser import HTMLParser
+
 import numpy as np
 import pytest
 
 import iterorder as ito
+from iterorder.claims import CLAIMS, ClaimRow
 from tests.systems import EVERY
 
 DATA = np.random.default_rng(0).normal(size=(442, 10))
@@ -15,15 +19,16 @@ TWO_POINT = ito.gallery.two_point_quadratic(0.5)
 
 def test_families_show_the_shapes_of_their_data():
     assert repr(REGRESSION) == (
-        "LinearRegressionSGD(features=(442, 10), targets=(442,), step_size=0.001, batch_size=1, sampling='iid')"
+        "LinearRegressionSGD(features=<shape 442×10>, targets=<shape 442>, step_size=0.001, batch_size=1, "
+        "sampling='iid')"
     )
     assert "ridge=0.5" in repr(ito.LinearRegressionSGD(DATA, DATA[:, 0], 0.001, ridge=0.5))
     assert repr(ito.GaussianRegressionSGD([1.0, 0.5], 1.0, 0.1)) == (
-        "GaussianRegressionSGD(eigenvalues=(2,), noise_std=1, step_size=0.1)"
+        "GaussianRegressionSGD(eigenvalues=[1, 0.5], noise_std=1, step_size=0.1)"
     )
     # What is None is left out, and what has its own keeps it.
-    assert repr(ito.gallery.sierpinski()) == "AffineMaps(matrices=(3, 2, 2), offsets=(3, 2), sampling='iid')"
-    assert "probabilities=(4,)" in repr(ito.gallery.barnsley_fern())
+    assert repr(ito.gallery.sierpinski()) == ("AffineMaps(matrices=<shape 3×2×2>, offsets=<shape 3×2>, sampling='iid')")
+    assert "probabilities=<shape 4>" in repr(ito.gallery.barnsley_fern())
     assert repr(ito.gallery.ar1(0.5, 1.0)) == "CustomMaps(_ar1, dim=1, noise='normal')"
 
 
@@ -31,6 +36,9 @@ def test_laws_of_the_gallery_show_their_parameters():
     assert repr(ito.gallery.two_point_quadratic(0.3).law) == "BinaryLaw(lam=0.7, low=0, high=0.3)"
     assert repr(ito.gallery.bernoulli_convolution(0.25).law) == "CantorLaw(lam=0.25, low=-1, high=1)"
     assert repr(ito.gallery.vervaat().law) == "DickmanLaw()"
+    assert repr(ito.gallery.ar1(0.6, 0.8).law) == "norm(0, 1)"
+    assert repr(ito.gallery.cyclic_walk(5).law) == "randint(0, 5)"
+    assert repr(pickle.loads(pickle.dumps(ito.gallery.arcsine().law))) == "arcsine()"
     assert repr(ito.gallery.barnsley_fern().law).startswith("MomentLaw(mean=[")
 
 
@@ -50,14 +58,15 @@ def test_every_family_has_one_line(name):
     assert text.startswith(type(EVERY[name]).__name__ + "(")
     assert "\n" not in text
     assert "array" not in text
-    assert len(text) <= (250 if isinstance(EVERY[name], ito.Optimizer) else 160)  # that shows two families
+    assert len(text) <= (250 if isinstance(EVERY[name], ito.Optimizer) else 180)  # that shows two families
 
 
 def test_a_trajectory_tells_what_was_run():
     run = ito.simulate(TWO_POINT, [0.5], 100, n_replicas=30, seed=7, save_steps="all")
     assert repr(run) == (
-        "Trajectory(states=(30, 101, 1) float64, save_steps=0…100, order='forward', seed=7, "
-        "maps=QuadraticSGD(curvatures=(2, 1, 1), minimizers=(2, 1), step_size=0.5, batch_size=1, sampling='iid'))"
+        "Trajectory(states=<shape 30×101×1, float64>, save_steps=0…100, order='forward', seed=7, "
+        "maps=QuadraticSGD(curvatures=[[[1]], [[1]]], minimizers=[[0], [1]], step_size=0.5, batch_size=1, "
+        "sampling='iid'))"
     )
     cut = ito.simulate(TWO_POINT, [0.5], 100, order="backward", n_replicas=3, seed=7, tol=1e-6, first_step=5)
     assert "save_steps=100," in repr(cut)
@@ -71,7 +80,7 @@ def test_a_trajectory_tells_what_was_run():
 
 def test_a_sample_and_a_coupling_tell_their_main_facts():
     sample = ito.stationary_sample(TWO_POINT, 50, seed=0)
-    assert repr(sample).startswith("StationarySample(points=(50, 1), certificate='sure', error_bound=at most ")
+    assert repr(sample).startswith("StationarySample(points=<shape 50×1>, certificate='sure', error_bound=at most ")
     assert f"n_steps={sample.n_steps[0]}, seed=0, maps=QuadraticSGD(" in repr(sample)
     coupling = ito.coupling_distance(TWO_POINT, [0.0], [1.0], 10, order="forward", n_replicas=5, seed=0)
     # Both maps halve the distance.
@@ -80,8 +89,8 @@ def test_a_sample_and_a_coupling_tell_their_main_facts():
 
 def test_theory_and_a_diagnosis_say_what_is_known():
     text = repr(ito.theory(ito.LinearRegressionSGD(DATA, np.sin(np.arange(442.0)), 0.001)))
-    assert text.startswith("Theory of LinearRegressionSGD(features=(442, 10)")
-    assert "covariance=(10, 10)" in text
+    assert text.startswith("Theory of LinearRegressionSGD(features=<shape 442×10>")
+    assert "covariance=<shape 10×10>" in text
     assert "not known, see .reasons: " in text
     assert "array" not in text
     assert len(text.splitlines()) <= 14
@@ -90,3 +99,114 @@ def test_theory_and_a_diagnosis_say_what_is_known():
     assert repr(found) == f"Diagnosis('point': {found.evidence.reason})"
     assert len(repr(found.evidence)) <= 400
     assert "steps 51…100" in repr(found.evidence)
+
+
+# ---------------------------------------------------------------------------------------------------------- notebooks
+
+EVIL = "<script>alert('&')</script>"
+
+
+class Tags(HTMLParser):
+    """Counts the tags of a document, and refuses one that is closed in the wrong place."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.seen, self.open, self.text = [], [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append(tag)
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_what_a_notebook_shows_is_a_table_with_the_facts_of_the_line():
+    run = ito.simulate(TWO_POINT, [0.5], 10, n_replicas=3, seed=7)
+    shown = [
+        run,
+        ito.stationary_sample(TWO_POINT, 5, seed=0),
+        ito.coupling_distance(TWO_POINT, [0.0], [1.0], 10, order="forward", n_replicas=5, seed=0),
+        ito.diagnose(TWO_POINT, [0.0], 40, order="backward", n_replicas=10, seed=1),
+        ito.theory(TWO_POINT),
+        ito.check_theory(["C22"]),
+        ito.backend_info(),
+    ]
+    for result in shown:
+        tags = Tags(result._repr_html_())
+        assert tags.open == []
+        assert {"table", "caption", "tr", "th", "td"} <= set(tags.seen)
+        assert "array(" not in tags.text
+        assert " object at 0x" not in tags.text
+    assert "<shape 3×1×1, float64>" in Tags(run._repr_html_()).text  # escaped in the document, whole on the page
+    theory = Tags(shown[4]._repr_html_()).text
+    assert all(reason in theory for reason in shown[4].reasons.values())
+
+
+def test_a_name_in_a_notebook_is_text_and_no_tag():
+    row = ClaimRow.compared(EVIL, EVIL, EVIL, 0.0, 0.0, 1.0, note=EVIL)
+    table = ito.ClaimTable((row, ClaimRow.skipped("C1", "here", EVIL)), 0, "quick")
+
+    def step(x, draw, params, out):
+        out[0] = 0.5 * x[0]
+
+    step.__qualname__ = EVIL
+    run = ito.simulate(ito.CustomMaps(step, dim=1), [0.5], 3, seed=0)
+    for result in (table, run):
+        tags = Tags(result._repr_html_())
+        assert "script" not in tags.seen
+        assert EVIL in tags.text  # the control: it is there, as text
+    assert "script" in Tags(f"<td>{EVIL}</td>").seen  # and would be a tag if it were not escaped
+
+
+def test_tables_and_rows_of_claims_are_one_line():
+    table = ito.check_theory(["C22"])
+    assert repr(table) == f"ClaimTable({table.summary()})"
+    assert repr(table.rows[0]).startswith("ClaimRow(C22, ")
+    assert "\n" not in repr(table) + repr(table.rows[0]) + repr(CLAIMS["C1"])
+    assert repr(CLAIMS["C1"]) == f"Claim(C1: {CLAIMS['C1'].statement})"
+
+
+# -------------------------------------------------------------------------------------------------------------- names
+
+
+@pytest.mark.parametrize("module", [ito, ito.gallery, ito.losses, ito.networks, ito.plot])
+def test_dir_shows_the_public_names_only_and_all_exist(module):
+    assert dir(module) == sorted(module.__all__)
+    assert all(getattr(module, name) is not None for name in dir(module))
+
+
+@pytest.mark.parametrize(
+    ("call", "meant"),
+    [
+        (lambda: ito.simulate(TWO_POINT, [0.0], 1, seed=0, order="backwards"), "backward"),
+        (lambda: ito.simulate(TWO_POINT, [0.0], 1, seed=0, order="Forward"), "forward"),
+        (lambda: ito.simulate(TWO_POINT, [0.0], 1, seed=0, noise="sharde"), "shared"),
+        (lambda: ito.simulate(TWO_POINT, [0.0], 1, seed=0, dtype="flaot32"), "float32"),
+        (lambda: ito.check_theory(["C01"]), "C1"),
+        (lambda: ito.check_theory(["c5"]), "C5"),
+        (lambda: ito.wasserstein(np.ones((2, 2)), np.ones((2, 2)), method="sinkhorm"), "sinkhorn"),
+        (lambda: ito.LinearRegressionSGD(DATA, DATA[:, 0], 0.1, sampling="shuffle"), "reshuffle"),
+        (lambda: ito.LinearModelSGD(DATA, DATA[:, 0], 0.1, loss="hubber"), "huber"),
+        (lambda: ito.stability_boundary(lambda h: TWO_POINT, 0.1, 3.0, kind="mean square"), "mean-square"),
+        (lambda: ito.theory(TWO_POINT, effort="ful"), "full"),
+    ],
+)
+def test_a_word_that_is_nearly_known_is_answered_with_what_was_meant(call, meant):
+    with pytest.raises(ito.InvalidInputError, match=f"did you mean '{meant}'\\?"):
+        call()
+
+
+def test_integers_may_be_whole_floats():
+    same = ito.simulate(TWO_POINT, [0.0], 1e2, n_replicas=1e3, seed=0, first_step=2e0, first_replica=5.0)
+    np.testing.assert_array_equal(
+        same.states, ito.simulate(TWO_POINT, [0.0], 100, n_replicas=1000, seed=0, first_step=2, first_replica=5).states
+    )
+    assert len(ito.stationary_sample(TWO_POINT, 1e1, seed=0).points) == 10
+    assert ito.Window(6e1) == ito.Window(60)
+    with pytest.raises(ito.InvalidInputError, match=r"n_replicas is 2\.5: give an integer"):
+        ito.simulate(TWO_POINT, [0.0], 1, n_replicas=2.5, seed=0)

@@ -35,7 +35,7 @@ from iterorder.claims.table import ClaimRow, ClaimTable
 from iterorder.errors import InvalidInputError
 from iterorder.kernels.backends import as_backend
 from iterorder.progress import Progress, as_progress, reported
-from iterorder.validation import as_effort, as_seed
+from iterorder.validation import as_effort, as_seed, did_you_mean
 
 _MODULES = (
     c01_same_law,
@@ -141,7 +141,7 @@ def selected(claims: Iterable[str] | None) -> list[Claim]:
         raise InvalidInputError(f"claims is empty: give some of {known}, or None for all")
     for name in wanted:
         if name not in CLAIMS:
-            raise InvalidInputError(f"claims holds {name!r}: give some of {known}")
+            raise InvalidInputError(f"claims holds {name!r}: give some of {known}{did_you_mean(name, CLAIMS)}")
     return [claim for name, claim in CLAIMS.items() if name in wanted]
 
 

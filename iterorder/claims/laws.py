@@ -17,6 +17,9 @@ BINARY_DIGITS = 53
 class Cantor:
     """The Cantor law: uniform on Cantor's middle-thirds set, as a law with cdf and ppf."""
 
+    def __repr__(self) -> str:
+        return "Cantor()"
+
     def cdf(self, x) -> np.ndarray:
         """Cantor's function: ternary digits up to the first 1 become binary digits.
 

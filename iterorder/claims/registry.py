@@ -38,6 +38,9 @@ class Claim:
     tests: int
     check: Callable[[int, str, Judge], list[ClaimRow]]
 
+    def __repr__(self) -> str:
+        return f"Claim({self.id}: {self.statement})"
+
 
 def stream(seed: int, claim: str, part: str) -> int:
     """A seed for one part of one claim, by its name: no two parts meet the same noise, whichever of them run.

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from iterorder._version import __version__
 from iterorder.drawn import drawn_by
+from iterorder.html import table_html
+from iterorder.labelled import frame
 
 if TYPE_CHECKING:
+    import pandas
     from matplotlib.axes import Axes
 
 PASS, FAIL, SKIPPED = "pass", "fail", "skipped"
@@ -59,6 +64,9 @@ class ClaimRow:
     kind: str = CLAIM
     level: float = 0.0
     note: str = ""
+
+    def __repr__(self) -> str:
+        return f"ClaimRow({', '.join(cell for cell in self.cells() if cell)})"
 
     @classmethod
     def compared(
@@ -161,6 +169,12 @@ class ClaimTable:
         """Bound of the probability that any row fails although the theory holds: the sum of the rows' levels."""
         return math.fsum(row.level for row in self.rows)
 
+    def __repr__(self) -> str:
+        return f"ClaimTable({self.summary()})"
+
+    def _repr_html_(self) -> str:
+        return table_html("ClaimTable", (row.cells() for row in self.rows), COLUMNS, self.summary())
+
     def _with(self, verdict: str) -> tuple[ClaimRow, ...]:
         return tuple(row for row in self.rows if row.verdict == verdict)
 
@@ -209,6 +223,17 @@ class ClaimTable:
             "level": self.level,
             "rows": [_plain(asdict(row)) for row in self.rows],
         }
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """The table for pandas: a row for each `ClaimRow`, a column for each of its attributes.
+
+        Raises
+        ------
+        BackendUnavailableError
+            If pandas is not installed.
+        """
+        columns = {item.name: [getattr(row, item.name) for row in self.rows] for item in fields(ClaimRow)}
+        return frame(columns, {"row": np.arange(len(self.rows))})
 
     def __str__(self) -> str:
         return "\n".join([*_aligned([COLUMNS, *(row.cells() for row in self.rows)]), self.summary()])

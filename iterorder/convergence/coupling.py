@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from iterorder._version import __version__
 from iterorder.arrays import as_array
 from iterorder.certificates import fewer_steps
 from iterorder.convergence.norms import mean_and_variance, power_mean
@@ -15,19 +16,23 @@ from iterorder.convergence.replica_blocks import Ensemble, check_table_size
 from iterorder.device_arrays import to_numpy
 from iterorder.drawn import drawn_by
 from iterorder.errors import DivergenceError, InvalidInputError
+from iterorder.labelled import frame
 from iterorder.lengths import euclidean_norm
+from iterorder.optional import imported
 from iterorder.orders import FORWARD, Order
 from iterorder.progress import Progress, as_progress, reported
-from iterorder.shown import call, shown, span
+from iterorder.shown import ShownByFacts, shown, span
 from iterorder.trajectory import Trajectory
 from iterorder.validation import as_power
 
 if TYPE_CHECKING:
+    import pandas
+    import xarray
     from matplotlib.axes import Axes
 
 
-@dataclass(frozen=True, eq=False)
-class CouplingDistance:
+@dataclass(frozen=True, eq=False, repr=False)
+class CouplingDistance(ShownByFacts):
     """Distance between two starts that meet the same maps.
 
     Attributes
@@ -70,19 +75,47 @@ class CouplingDistance:
             p=p,
         )
 
-    def __repr__(self) -> str:
-        facts = {
+    def _facts(self) -> dict[str, str]:
+        return {
             "steps": span(self.steps),
             "distance": f"{shown(float(self.distance[0]))} → {shown(float(self.distance[-1]))}",
             "n_replicas": str(len(self.per_replica)),
             "p": shown(self.p),
         }
-        return call("CouplingDistance", facts)
 
     def __array__(self, dtype=None, copy: bool | None = None) -> np.ndarray:
         """None of the arrays here is the coupling: NumPy is told so, as it would make an array of one object."""
         raise InvalidInputError(
             "a CouplingDistance is a curve and no array: give its .distance (or .per_replica) beside its .steps"
+        )
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """The curve as a table of pandas: a row for each step, with the columns distance and standard_error.
+
+        Raises
+        ------
+        BackendUnavailableError
+            If pandas is not installed.
+        """
+        return frame({"distance": self.distance, "standard_error": self.standard_error}, {"step": self.steps})
+
+    def to_xarray(self) -> xarray.Dataset:
+        """The curve and the distance of each replica with named axes (replica, step).
+
+        Raises
+        ------
+        BackendUnavailableError
+            If xarray is not installed.
+        """
+        xarray = imported("xarray", extra="store", use="to_xarray")
+        return xarray.Dataset(
+            {
+                "distance": (("step",), self.distance),
+                "standard_error": (("step",), self.standard_error),
+                "per_replica": (("replica", "step"), self.per_replica),
+            },
+            {"step": self.steps, "replica": np.arange(len(self.per_replica))},
+            {"p": self.p, "version": __version__},
         )
 
     def plot(self, ax: Axes | None = None, *, rate: bool = True, theory: object = None) -> Axes:

@@ -16,11 +16,12 @@ from iterorder.convergence.steadiness import SAME_ATOM, growth_interval, steadin
 from iterorder.convergence.verdict import POINT_RATIO, Measured, verdict
 from iterorder.device_arrays import along_steps, to_numpy
 from iterorder.drawn import drawn_by
+from iterorder.html import facts_html
 from iterorder.lengths import euclidean_norm
 from iterorder.maps import RandomMaps
 from iterorder.orders import Order
 from iterorder.progress import Progress, as_progress, part, reported
-from iterorder.shown import call, shown, span
+from iterorder.shown import ShownByFacts, shown, span
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,8 +31,8 @@ ROUNDING_UNITS = 64
 MIN_STEPS = 8
 
 
-@dataclass(frozen=True, eq=False)
-class Evidence:
+@dataclass(frozen=True, eq=False, repr=False)
+class Evidence(ShownByFacts):
     """What a diagnosis rests on.
 
     Attributes
@@ -86,8 +87,8 @@ class Evidence:
     compared_steps: tuple[int, int]
     reason: str
 
-    def __repr__(self) -> str:
-        facts = {
+    def _facts(self) -> dict[str, str]:
+        return {
             "early_diameter": f"{shown(self.early_diameter)} (steps {span(self.early_steps)})",
             "late_diameter": f"{shown(self.late_diameter)} (steps {span(self.late_steps)})",
             "moves_ratio": shown(self.moves_ratio),
@@ -95,7 +96,6 @@ class Evidence:
             "diverged_fraction": shown(self.diverged_fraction),
             "reason": repr(self.reason),
         }
-        return call("Evidence", facts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +113,9 @@ class Diagnosis:
 
     def __repr__(self) -> str:
         return f"Diagnosis({self.verdict!r}: {self.evidence.reason})"
+
+    def _repr_html_(self) -> str:
+        return facts_html("Diagnosis", {"verdict": self.verdict, **self.evidence._facts()})
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the late diameter of the paths in units of the early one, with its interval, beside the rule.

@@ -61,6 +61,11 @@ class RandomMaps(ABC):
         """The dimension of the state."""
 
     @property
+    def coordinate_names(self) -> tuple[str, ...] | None:
+        """Names of the coordinates of the state, such as those of the columns that a user gave; None without."""
+        return None
+
+    @property
     def time_homogeneous(self) -> bool:
         """Whether the map that a draw of items gives is the same at every step: not where the step size changes."""
         return True

@@ -31,6 +31,11 @@ __all__ = [
     "vervaat",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 Maps = TypeVar("Maps", bound=RandomMaps)
 
 
@@ -42,9 +47,9 @@ def _with_law(maps: Maps, law: Callable) -> Maps:
 
 def _from_scipy(name: str, *parameters):
     """A frozen law of SciPy."""
-    from scipy import stats
+    from iterorder.maps.scipy_laws import frozen
 
-    return getattr(stats, name)(*parameters)
+    return frozen(name, *parameters)
 
 
 def _binary_law(lam: float, low: float, high: float) -> BinaryLaw:

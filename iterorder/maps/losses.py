@@ -128,6 +128,13 @@ LOGISTIC = FoldedLoss(
 )
 
 
+__all__ = ["LOSSES", "huber", "log_cosh", "poisson", "smoothed_quantile", "squared_hinge"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 def huber(delta: float = 1.0) -> Loss:
     """½u² up to |u| = δ, and δ(|u| − δ/2) above, of the residual u."""
     delta = as_float("delta", delta, low=0.0, strict=True)

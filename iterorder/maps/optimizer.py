@@ -112,6 +112,14 @@ class Optimizer(RandomMaps):
         object.__setattr__(self, "sampling_law", self.maps.sampling_law)
 
     @property
+    def coordinate_names(self) -> tuple[str, ...] | None:
+        """Those of the maps, and then of the velocities."""
+        names = self.maps.coordinate_names
+        if names is None or self.dim == len(names):
+            return names
+        return (*names, *(f"velocity of {name}" for name in names))
+
+    @property
     def dim(self) -> int:
         """The dimension of the state: that of x, twice with momentum."""
         return self.maps.dim * (2 if self.momentum else 1)

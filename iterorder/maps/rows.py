@@ -28,6 +28,8 @@ class RowMaps(SGDMaps):
 
     features: np.ndarray
     sampling: str
+    #: The names of the columns, where the features were a table that has them; those of a copy are not kept.
+    feature_names: tuple[str, ...] | None = None
 
     if TYPE_CHECKING:  # a field or a property
 
@@ -43,6 +45,11 @@ class RowMaps(SGDMaps):
     def dim(self) -> int:
         """The dimension of the state."""
         return self.features.shape[1]
+
+    @property
+    def coordinate_names(self) -> tuple[str, ...] | None:
+        """The names of the features."""
+        return self.feature_names
 
     def form(self) -> Rows:
         """The rows, with the targets folded into their constants or signs where the loss allows it."""
@@ -191,6 +198,7 @@ def set_fields(maps: RowMaps, target_name: str) -> None:
         )
     law = Sampling.validated(len(features), batch_size=maps.batch_size, kind=maps.sampling)
     values = {
+        "feature_names": names_of_columns(maps.features, features.shape[1]),
         "features": read_only(features),
         target_name: read_only(as_signs(target_name, targets) if maps.loss.kind == SIGNED else targets),
         "step_size": as_step_size(maps.step_size),
@@ -200,6 +208,16 @@ def set_fields(maps: RowMaps, target_name: str) -> None:
     }
     for name, value in values.items():
         object.__setattr__(maps, name, value)
+
+
+def names_of_columns(table, number: int) -> tuple[str, ...] | None:
+    """The names of the columns of a table of pandas, polars or the like; None of what has none, or two of one name."""
+    columns = getattr(table, "columns", None)
+    try:
+        names = () if columns is None else tuple(str(name) for name in columns)
+    except TypeError:  # an attribute of this name that is no list
+        return None
+    return names if len(set(names)) == number == len(names) else None
 
 
 def as_data(features, targets, target_name: str) -> tuple[np.ndarray, np.ndarray]:

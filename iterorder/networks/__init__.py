@@ -48,3 +48,7 @@ def __getattr__(name: str):
     if name != "TorchModel":  # which takes seconds to import, and is optional
         raise AttributeError(f"module 'iterorder.networks' has no attribute {name!r}")
     return optional.torch_model().TorchModel
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -12,13 +12,15 @@ import numpy as np
 from iterorder._version import __version__
 from iterorder.errors import InvalidInputError
 from iterorder.files import as_path, whole_file
+from iterorder.labelled import frame
 from iterorder.networks.folder import prefixed, without_prefix
 from iterorder.optional import imported
 from iterorder.orders import Order, Window, as_order
-from iterorder.shown import call, span
+from iterorder.shown import ShownByFacts, span
 from iterorder.validation import as_choice, as_seed
 
 if TYPE_CHECKING:
+    import pandas
     import xarray
     from matplotlib.axes import Axes
 
@@ -27,8 +29,8 @@ SCHEMA = "iterorder.training/1"
 RESULT = "result.npz"
 
 
-@dataclass(frozen=True, eq=False)
-class TrainingRun:
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainingRun(ShownByFacts):
     """What `train` saw at the saved steps.
 
     Attributes
@@ -63,7 +65,7 @@ class TrainingRun:
     device: str
     forecast: str = ""
 
-    def __repr__(self) -> str:
+    def _facts(self) -> dict[str, str]:
         starts, sequences, _ = self.moves.shape
         facts = {
             "save_steps": span(self.save_steps),
@@ -76,7 +78,7 @@ class TrainingRun:
         }
         if not self.complete:
             facts["done"] = f"{int(self.done.sum())} of {self.done.size}"
-        return call("TrainingRun", facts)
+        return facts
 
     @property
     def complete(self) -> bool:
@@ -107,6 +109,19 @@ class TrainingRun:
             variables["states"] = ((*axes, "parameter"), self.states)
         attributes = {name: str(getattr(self, name)) for name in ("order", "seed", "digest", "device", "forecast")}
         return xarray.Dataset(variables, {"step": self.save_steps}, {**attributes, "version": __version__})
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """The curves as a table of pandas: a row for each start, sequence and saved step; states are left out.
+
+        Raises
+        ------
+        BackendUnavailableError
+            If pandas is not installed.
+        """
+        curves = {**self.observables, "move": self.moves, "done": self.done}
+        starts, sequences, _ = self.moves.shape
+        index = {"start": np.arange(starts), "sequence": np.arange(sequences), "step": self.save_steps}
+        return frame({name: values.ravel() for name, values in curves.items()}, index)
 
     def save(self, path) -> None:
         """Write everything to one .npz file (no pickle): first under a temporary name, then renamed.

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from iterorder.arrays import own_array
 from iterorder.device_arrays import to_numpy
 from iterorder.drawn import drawn_by
+from iterorder.labelled import attributes_of, frame, inference_data, labels_of, state_columns
 from iterorder.maps import RandomMaps
-from iterorder.shown import call, shown, span
+from iterorder.optional import imported
+from iterorder.shown import ShownByFacts, shape_shown, shown, span
 
 if TYPE_CHECKING:
+    import pandas
+    import xarray
     from matplotlib.axes import Axes
 
 
-@dataclass(frozen=True, eq=False)
-class StationarySample:
+@dataclass(frozen=True, eq=False, repr=False)
+class StationarySample(ShownByFacts):
     """Draws from the stationary law; ``points[r]`` is within ``error_bound[r]`` of an exact one, if that is a number.
 
     Attributes
@@ -52,19 +57,18 @@ class StationarySample:
     seed: int
     maps: RandomMaps = field(repr=False)
 
-    def __repr__(self) -> str:
+    def _facts(self) -> dict[str, str]:
         given = ", given lipschitz" if self.rests_on == "lipschitz given" else ""
         evidence = self.certificate == "coalescence"
         largest = shown(float((self.spread if evidence else self.error_bound).max()))
-        facts = {
-            "points": str(self.points.shape),
+        return {
+            "points": shape_shown(self.points.shape),
             "certificate": f"{self.certificate!r}{given}",
             "spread" if evidence else "error_bound": f"at most {largest}",
             "n_steps": span(self.n_steps),
             "seed": str(self.seed),
             "maps": repr(self.maps),
         }
-        return call("StationarySample", facts)
 
     def __array__(self, dtype=None, copy: bool | None = None) -> np.ndarray:
         """The points, for NumPy and what reads arrays as it does."""
@@ -75,6 +79,84 @@ class StationarySample:
         if isinstance(self.points, np.ndarray):
             return self
         return dataclasses.replace(self, points=to_numpy(self.points))
+
+    def to_xarray(self, *, names: Sequence[str] | None = None) -> xarray.Dataset:
+        """The same data with named axes (sample, dim).
+
+        Parameters
+        ----------
+        names : list of str, optional
+            Of the coordinates, as in `Trajectory.to_xarray`.
+
+        Returns
+        -------
+        xarray.Dataset
+            With ``points``, ``n_steps``, and ``error_bound`` or, where the certificate is evidence, ``spread``.
+
+        Raises
+        ------
+        BackendUnavailableError
+            If xarray is not installed.
+        """
+        xarray = imported("xarray", extra="store", use="to_xarray")
+        told = "spread" if self.certificate == "coalescence" else "error_bound"
+        labels = labels_of(self.maps, self.points.shape[-1], names)
+        return xarray.Dataset(
+            {
+                "points": (("sample", "dim"), to_numpy(self.points)),
+                "n_steps": (("sample",), self.n_steps),
+                told: (("sample",), getattr(self, told)),
+            },
+            {"sample": np.arange(len(self.n_steps)), "dim": labels},
+            self._attributes,
+        )
+
+    def to_dataframe(self, *, names: Sequence[str] | None = None) -> pandas.DataFrame:
+        """The points as a table of pandas: a row for each, a column for each coordinate.
+
+        Parameters
+        ----------
+        names : list of str, optional
+            Of the columns, as in `Trajectory.to_dataframe`.
+
+        Raises
+        ------
+        BackendUnavailableError
+            If pandas is not installed.
+        """
+        labels = labels_of(self.maps, self.points.shape[-1], names)
+        return frame(state_columns(labels, to_numpy(self.points)), {"sample": np.arange(len(self.n_steps))})
+
+    def to_arviz(self, *, names: Sequence[str] | None = None):
+        """The points as one chain of ArviZ. They are independent: its effective sample size is about their number.
+
+        Parameters
+        ----------
+        names : list of str, optional
+            Of the coordinates, as in `Trajectory.to_xarray`.
+
+        Returns
+        -------
+        arviz.InferenceData or xarray.DataTree
+            As the installed ArviZ wants it, with the variable ``x`` of the group ``posterior``.
+
+        Raises
+        ------
+        BackendUnavailableError
+            If ArviZ is not installed.
+        """
+        labels = labels_of(self.maps, self.points.shape[-1], names)
+        points = to_numpy(self.points)[None]
+        return inference_data(points, np.arange(len(self.n_steps)), labels, self._attributes)
+
+    @property
+    def _attributes(self) -> dict[str, Any]:
+        return {
+            "certificate": self.certificate,
+            "rests_on": self.rests_on,
+            "seed": str(self.seed),
+            **attributes_of(self.maps),
+        }
 
     def plot(self, ax: Axes | None = None, *, kind: str | None = None, coordinates=(0, 1), bins=None) -> Axes:
         """Draw the points: a histogram beside the exact law, or two coordinates with an ellipse.

@@ -15,12 +15,13 @@ from iterorder.files import as_path
 from iterorder.optional import imported
 from iterorder.orders import Window
 from iterorder.request import check_memory
-from iterorder.shown import call
+from iterorder.shown import ShownByFacts
 from iterorder.sweeps.cells import unpacked
 from iterorder.sweeps.grid import Grid
 from iterorder.sweeps.ledger import Ledger
 
 if TYPE_CHECKING:
+    import pandas
     import xarray
 
 #: What stands in cells without a result, by the kind of a type: beside it the mask `done` is what counts.
@@ -53,8 +54,8 @@ class Variable:
         return np.full(shape + self.shape, MISSING[self.dtype.kind], self.dtype)
 
 
-@dataclass(frozen=True, eq=False)
-class Sweep:
+@dataclass(frozen=True, eq=False, repr=False)
+class Sweep(ShownByFacts):
     """A sweep in its folder. Everything is read from the file when it is asked for.
 
     Attributes
@@ -71,14 +72,14 @@ class Sweep:
     seed: int
     provenance: dict[str, str]
 
-    def __repr__(self) -> str:
+    def _facts(self) -> dict[str, str]:
         with Ledger.read(self.folder) as ledger:
             counts = ledger.counts()
         shape = " × ".join(f"{dim} {n}" for dim, n in zip(self.grid.dims, self.grid.shape, strict=True))
         facts = {"folder": str(self.folder), "grid": shape, "done": f"{counts.done} of {counts.total}"}
         if counts.failed:
             facts["failed"] = str(counts.failed)
-        return call("Sweep", facts)
+        return facts
 
     @property
     def done(self) -> np.ndarray:
@@ -155,6 +156,18 @@ class Sweep:
         }
         data["done"] = (dims, done.reshape(shape), {"long_name": "whether the cell has a result"})
         return xarray.Dataset(data, self.coordinates(), self.attributes())
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """All results as a table of pandas: that of `to_xarray`, a row for each point of the grid.
+
+        Raises
+        ------
+        BackendUnavailableError
+            If xarray is not installed.
+        InvalidInputError
+            If it would not fit into half of the memory.
+        """
+        return self.to_xarray().to_dataframe()
 
     def to_parquet(self, path) -> None:
         """Write a table with a row for each cell: parameters, ``done``, errors and variables, arrays as lists.

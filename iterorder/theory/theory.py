@@ -10,6 +10,7 @@ import numpy as np
 
 from iterorder.drawn import drawn_by
 from iterorder.estimate import Estimate
+from iterorder.html import facts_html
 from iterorder.kernels.backends import as_backend
 from iterorder.maps.base import RandomMaps
 from iterorder.request import as_maps
@@ -77,18 +78,25 @@ class Theory:
     effort: str = "quick"
     backend: str = "cpu"
 
-    def __repr__(self) -> str:
-        facts = {}
+    def _facts(self) -> dict[str, str]:
+        facts: dict[str, str] = {}
         for item in fields(self):
             value = getattr(self, item.name)
             if isinstance(value, Estimate):
                 facts[item.name] = str(value)
             elif isinstance(value, (np.ndarray, bool)):
                 facts[item.name] = shown(value)
+        return facts
+
+    def __repr__(self) -> str:
         unknown = [name for name, reason in self.reasons.items() if reason]
-        lines = [f"  {name}={fact}," for name, fact in facts.items()]
+        lines = [f"  {name}={fact}," for name, fact in self._facts().items()]
         lines += [f"  not known, see .reasons: {', '.join(unknown)}"] if unknown else []
         return "\n".join([f"Theory of {self.maps!r}(", *lines, ")"])
+
+    def _repr_html_(self) -> str:
+        unknown = {name: f"not known: {reason}" for name, reason in self.reasons.items() if reason}
+        return facts_html(f"Theory of {self.maps!r}", {**self._facts(), **unknown})
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the mean contraction r_p of a step over the moment p, between its two ends.
