@@ -49,7 +49,7 @@ LAYERS = (
     ("dimensions", "laws"),
     ("claims", "gate", "networks", "neighbours", "plotting"),
     ("sweeps", "plot"),
-    ("report",),
+    ("report", "explore"),
     ("cli",),
 )
 

@@ -10,7 +10,20 @@ from types import ModuleType
 
 from iterorder import log, resources
 from iterorder._version import __version__
-from iterorder.cli import check, completion, doctor, exit_status, figures, rates, report, sample, simulate, sweep, train
+from iterorder.cli import (
+    check,
+    completion,
+    doctor,
+    exit_status,
+    explore,
+    figures,
+    rates,
+    report,
+    sample,
+    simulate,
+    sweep,
+    train,
+)
 from iterorder.cli.exit_status import FAILED, INTERRUPTED, MEANINGS, USAGE
 from iterorder.cli.options import exit_statuses, help_format
 from iterorder.cli.parser import Parser
@@ -27,6 +40,7 @@ COMMANDS: tuple[ModuleType, ...] = (
     train,
     figures,
     report,
+    explore,
     doctor,
     completion,
 )

@@ -1,0 +1,106 @@
+"""What one tab asks and is told: it holds the tab's view, and nothing of other tabs."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from iterorder.errors import InvalidInputError, IterorderError
+from iterorder.explore import curves, frames, snippet, stability
+from iterorder.explore.systems import SYSTEMS, Catalogue
+from iterorder.explore.tables import read_table
+from iterorder.explore.view import DEFAULTS, View
+from iterorder.maps.losses import LOSSES
+from iterorder.validation import as_int
+
+
+class Session:
+    """The view of a tab.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    runs : list of dict
+        What `training.training_runs` found.
+    """
+
+    def __init__(self, catalogue: Catalogue, runs: list[dict]) -> None:
+        self.catalogue, self.runs = catalogue, runs
+        self._scene: frames.Scene | None = None
+
+    def answer(self, text: str) -> str | bytes:
+        """The reply to a message: JSON, or the bytes of a frame. Errors of the library are replies."""
+        asked = "message"
+        try:
+            message = json.loads(text)
+            if not isinstance(message, dict):
+                raise InvalidInputError("a message is no object")
+            asked = str(message.get("do"))[:40]
+            found = self._reply(asked, message)
+        except (IterorderError, json.JSONDecodeError, RecursionError) as error:
+            found = {"kind": "error", "asked": asked, "text": str(error)[:1000]}
+        return found if isinstance(found, bytes) else json.dumps(_plain(found), allow_nan=False)
+
+    def _reply(self, asked: str, message: dict) -> dict | bytes:
+        if asked == "hello":
+            return self._hello()
+        if asked == "open":
+            return self._open(View.from_query(_text(message, "view")))
+        if asked == "table":
+            table = read_table(_text(message, "name"), _text(message, "text"))
+            self.catalogue.tables.add(table)
+            return {"kind": "table", "system": f"csv:{table.digest}", "title": table.name}
+        if self._scene is None:
+            raise InvalidInputError("no view is open: open one first")
+        if asked == "frame":
+            n = as_int("n", message.get("n"), low=0, high=self._scene.view.steps)
+            return frames.frame(self._scene, n)
+        if asked == "theory":
+            return {"kind": "theory", "view": self._scene.view.query, **curves.known(self._scene)}
+        if asked == "stability":
+            return {"kind": "stability", **stability.diagram(self.catalogue, self._scene.view)}
+        raise InvalidInputError(f"the page asks for {asked!r}, which is not known: reload it")
+
+    def _hello(self) -> dict:
+        titles = {name: system.title for name, system in SYSTEMS.items()}
+        if self.catalogue.own is not None:
+            titles["file"] = self.catalogue.system("file").title
+        return {"kind": "hello", "systems": titles, "losses": list(LOSSES), "defaults": DEFAULTS, "runs": self.runs}
+
+    def _open(self, view: View) -> dict:
+        system = self.catalogue.system(view.system)
+        self._scene = None  # a view that fails leaves no frames of the last one
+        seen = frames.scene(view, self.catalogue.maps(view))
+        found = curves.curves(seen)
+        self._scene = seen
+        return {
+            "kind": "opened",
+            "query": view.query,
+            "title": system.title,
+            "uses": system.uses,
+            "dim": seen.maps.dim,
+            "coordinates": seen.coordinates,
+            "ranges": seen.ranges,
+            "peak": seen.peak,
+            "law": curves.law_counts(seen),
+            "certificate": curves.certificate(seen),
+            "python": snippet.python_lines(self.catalogue, view),
+            "command": snippet.command(view),
+            **found,
+        }
+
+
+def _text(message: dict, key: str) -> str:
+    value = message.get(key)
+    if not isinstance(value, str):
+        raise InvalidInputError(f"{key} of a message is no text")
+    return value
+
+
+def _plain(value):
+    """Without NaN and infinities, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,48 @@
+"""The same as a view, without the page: lines of Python, the command, and the numbers both print."""
+
+from __future__ import annotations
+
+import shlex
+
+import numpy as np
+
+from iterorder.explore.systems import Catalogue
+from iterorder.explore.view import View
+
+
+def python_lines(catalogue: Catalogue, view: View) -> str:
+    """Lines that print mean and standard deviation of every coordinate, in both orders, at the last step."""
+    lines = [
+        "import numpy as np",
+        "import iterorder as ito",
+        "",
+        *catalogue.code(view),
+        f"start = np.full(maps.dim, {view.start!r})",
+        f'for order in ("forward", {_order(view)}):',
+        f"    run = ito.simulate(maps, start, {view.steps}, order=order, n_replicas={view.replicas}, seed={view.seed})",
+        "    states = run.states[:, -1]",
+        "    print(order, states.mean(axis=0).tolist(), states.std(axis=0).tolist())",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _order(view: View) -> str:
+    order = view.composition
+    return f'"{order}"' if isinstance(order, str) else f"ito.{order!r}"
+
+
+def command(view: View) -> str:
+    """The command that opens the page with the view; --print prints its numbers instead."""
+    return f"iterorder explore --view {shlex.quote(view.query or 'system=' + view.system)}"
+
+
+def printed(catalogue: Catalogue, view: View) -> str:
+    """What the lines of Python print."""
+    from iterorder.explore.frames import scene, states
+
+    seen = scene(view, catalogue.maps(view))
+    orders = ("forward", view.composition)
+    return "".join(
+        f"{order} {np.mean(found, axis=0).tolist()} {np.std(found, axis=0).tolist()}\n"
+        for order, found in zip(orders, states(seen, view.steps), strict=True)
+    )

@@ -1,0 +1,34 @@
+"""The diagram of stability: for each batch size the step size at which second moments lose it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from iterorder.errors import IterorderError
+from iterorder.explore.systems import ROWS, Catalogue
+from iterorder.explore.view import View
+from iterorder.theory import stability_boundary
+
+#: Step sizes looked at, and most rows of the diagram.
+LOW, HIGH, MOST = 1e-3, 20.0, 6
+#: Losses whose moments are exact: one boundary takes milliseconds there, not minutes.
+EXACT = ("squared",)
+
+
+def diagram(catalogue: Catalogue, view: View) -> dict:
+    """The mean-square boundary of each batch size (None where none is found), or the reason why there is none."""
+    if catalogue.system(view.system).uses != ROWS:
+        return {"reason": "The diagram is drawn for linear models: choose one, or drop a table."}
+    if view.loss not in EXACT:
+        return {"reason": "The diagram is drawn for the squared loss, whose moments are exact."}
+    n = len(catalogue.maps(replace(view, batch_size=1)).targets)  # type: ignore[attr-defined]
+    batches = [2**k for k in range(MOST) if 2**k <= n]
+    boundaries = [_boundary(catalogue, replace(view, batch_size=batch)) for batch in batches]
+    return {"batch_sizes": batches, "boundaries": boundaries, "low": LOW, "high": HIGH}
+
+
+def _boundary(catalogue: Catalogue, view: View) -> float | None:
+    try:
+        return float(stability_boundary(lambda h: catalogue.maps(replace(view, step_size=h)), LOW, HIGH))
+    except IterorderError:
+        return None

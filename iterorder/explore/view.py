@@ -1,0 +1,127 @@
+"""A view: every control of the page, as the fragment of its address."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from iterorder.errors import InvalidInputError
+from iterorder.orders import BACKWARD, Order, Window, as_order
+from iterorder.validation import as_float, as_int
+
+#: Longest fragment that is read.
+MAX_QUERY = 2000
+#: The most that a frame may cost: replicas times steps, some tens of milliseconds in one dimension.
+MAX_STEPS, MAX_REPLICAS = 500, 1_000_000
+
+
+@dataclass(frozen=True)
+class View:
+    """All controls.
+
+    Attributes
+    ----------
+    system : str
+        A name of `systems.SYSTEMS`, "file", or "csv:" and the digest of a table.
+    step_size, batch_size, ridge, sampling, loss
+        Of SGD on rows of data; `step_size` also of other systems that have one.
+    lam, a, sigma, N, s
+        Of systems of the gallery.
+    order : str
+        Beside forward: "backward", "window:WIDTH" or "anchored:START".
+    replicas, seed, steps : int
+    start : float
+        Every coordinate of x0.
+    first, second : int
+        Coordinates that are drawn, from 0.
+
+    Examples
+    --------
+    >>> View.from_query("system=ar1&a=0.5").query
+    'system=ar1&a=0.5'
+    """
+
+    system: str = "two_point_quadratic"
+    step_size: float = 0.3
+    batch_size: int = 1
+    ridge: float = 0.0
+    sampling: str = "iid"
+    loss: str = "squared"
+    lam: float = 0.5
+    a: float = 0.9
+    sigma: float = 1.0
+    N: int = 5
+    s: float = 0.2
+    order: str = BACKWARD
+    replicas: int = 100_000
+    seed: int = 1
+    steps: int = 100
+    start: float = 0.0
+    first: int = 0
+    second: int = 1
+
+    def __post_init__(self) -> None:
+        as_int("replicas", self.replicas, low=1, high=MAX_REPLICAS)
+        as_int("steps", self.steps, low=2, high=MAX_STEPS)
+        as_int("seed", self.seed, low=0, high=2**64 - 1)
+        as_int("batch_size", self.batch_size, low=1, high=2**31)
+        as_int("N", self.N, low=2, high=2**31)
+        as_int("first", self.first, low=0, high=10_000)
+        as_int("second", self.second, low=0, high=10_000)
+        for name in ("step_size", "ridge", "lam", "a", "sigma", "s", "start"):
+            as_float(name, getattr(self, name))
+        _ = self.composition
+
+    @property
+    def composition(self) -> Order:
+        """The order beside forward, as `simulate` takes it."""
+        kind, _, number = self.order.partition(":")
+        if kind in ("window", "anchored"):
+            try:
+                return Window(int(number)) if kind == "window" else Window(start=int(number))
+            except ValueError as error:
+                raise InvalidInputError(f"order is {self.order!r}: {error}") from None
+        return as_order(self.order)
+
+    @property
+    def query(self) -> str:
+        """What is not default, as the fragment of an address."""
+        given = {item.name: getattr(self, item.name) for item in fields(self)}
+        return urlencode({name: value for name, value in given.items() if value != DEFAULTS[name]}, safe=":")
+
+    @classmethod
+    def from_query(cls, text: str) -> View:
+        """The view of a fragment.
+
+        Raises
+        ------
+        InvalidInputError
+            If it is too long, names what is no control, or a value is not accepted.
+        """
+        if len(text) > MAX_QUERY:
+            raise InvalidInputError(f"the link has {len(text)} characters: at most {MAX_QUERY} are read")
+        values: dict = {}
+        for name, value in parse_qsl(text.lstrip("#?"), keep_blank_values=True):
+            if name not in DEFAULTS:
+                raise InvalidInputError(f"the link sets {name!r}: give some of {', '.join(DEFAULTS)}")
+            values[name] = _read(name, value)
+        return cls(**values)
+
+
+DEFAULTS: dict[str, Any] = {item.name: item.default for item in fields(View)}
+
+
+def _read(name: str, text: str):
+    kind = type(DEFAULTS[name])
+    if kind is str:
+        return text
+    try:
+        number = kind(text)
+    except ValueError:
+        wanted = "a whole number" if kind is int else "a number"
+        raise InvalidInputError(f"{name} is {text!r}: give {wanted}") from None
+    if not math.isfinite(number):
+        raise InvalidInputError(f"{name} is {text!r}: give a finite number")
+    return number
