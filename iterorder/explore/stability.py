@@ -29,6 +29,7 @@ def diagram(catalogue: Catalogue, view: View) -> dict:
 
 def _boundary(catalogue: Catalogue, view: View) -> float | None:
     try:
-        return float(stability_boundary(lambda h: catalogue.maps(replace(view, step_size=h)), LOW, HIGH))
+        make_maps = lambda h: catalogue.maps(replace(view, step_size=h))  # noqa: E731
+        return float(stability_boundary(make_maps, LOW, HIGH, backend="cpu"))
     except IterorderError:
         return None

@@ -11,7 +11,7 @@ from iterorder.maps import RandomMaps
 from iterorder.noise import MAX_REPLICAS
 from iterorder.progress import Progress
 from iterorder.request import as_system, check_memory
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 from iterorder.validation import MAX_STEPS, as_float, as_floats, as_int, as_seed, read_only
 
 #: Orders of the replicas of a law that its first and last states are compared under.
@@ -71,6 +71,7 @@ def basins(
     window=64,
     cell=None,
     level=0.05,
+    backend: str = "cpu",
     progress: Progress = False,
 ) -> Basins:
     """Which law each start ends in, with probabilities.
@@ -94,6 +95,7 @@ def basins(
         a cell may be taken for one; cells so small that paths of one law do not meet make several of it.
     level : float in (0, 1)
         Of all intervals together, and of `Basins.settled`.
+    backend : {"cpu", "cuda"}
     progress : bool or function
         As in `simulate`.
 
@@ -140,13 +142,14 @@ def basins(
     side = None if cell is None else as_float("cell", cell, low=0.0, strict=True)
     seed = as_seed(seed)
     check_memory(32 * len(points) * n_replicas * window * maps.dim, f"{window} steps of {n_replicas} replicas a start")
-    run = simulate(
+    run = simulated(
         maps,
         np.repeat(points, n_replicas, axis=0),
         n_steps + window,
         n_replicas=len(points) * n_replicas,
         seed=seed,
         save_steps=n_steps + np.arange(window + 1),
+        backend=backend,
         progress=progress,
     )
     finite = run.diverged_at < 0

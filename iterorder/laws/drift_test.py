@@ -8,7 +8,7 @@ from iterorder.errors import InvalidInputError
 from iterorder.laws.block_test import BLOCKS
 from iterorder.maps import RandomMaps
 from iterorder.sampling import FreshNoise
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 
 
 def check_maps(maps: RandomMaps) -> None:
@@ -26,7 +26,7 @@ def mean_square_drift(path: np.ndarray, maps: RandomMaps, centre: np.ndarray, se
     For SGD it is −2h(x−c)·g + h²‖g‖²: that its mean is zero is the relation of Yaida. Fresh draws matter: those of the
     path itself telescope to its two ends.
     """
-    image = simulate(maps, path, 1, n_replicas=len(path), seed=seed).states[:, 0]
+    image = simulated(maps, path, 1, n_replicas=len(path), seed=seed, backend="cpu").states[:, 0]
     return ((image - centre) ** 2).sum(axis=1) - ((path - centre) ** 2).sum(axis=1)
 
 
