@@ -21,7 +21,7 @@ from iterorder.plot.axes import (
 from iterorder.plotting import ORDER_COLORS
 from iterorder.progress import Progress
 from iterorder.request import as_maps
-from iterorder.simulate import simulate
+from iterorder.simulate import simulated
 from iterorder.validation import as_choice, as_float, as_int
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def attractor(
     x0=None,
     margin: float = 0.02,
     seed=0,
+    backend: str = "cpu",
     progress: Progress = False,
 ) -> Axes:
     """Draw the support of the stationary law, by the points of many forward paths.
@@ -68,6 +69,7 @@ def attractor(
     margin : float ≥ 0
         Of the axes, as a share of what is drawn.
     seed : int in [0, 2⁶⁴), SeedSequence or Generator
+    backend : {"cpu", "cuda"}
     progress : bool or function
         As in `iterorder.simulate`.
 
@@ -94,7 +96,8 @@ def attractor(
     each = -(-count // paths)
     start = np.zeros(maps.dim) if x0 is None else x0
     saves = np.arange(burn + 1, burn + each + 1)
-    run = simulate(maps, start, int(saves[-1]), n_replicas=paths, seed=seed, save_steps=saves, progress=progress)
+    how: dict = {"n_replicas": paths, "seed": seed, "save_steps": saves, "backend": backend, "progress": progress}
+    run = simulated(maps, start, int(saves[-1]), **how)
     points = run.states.reshape(-1, maps.dim)
     points = points[np.isfinite(points).all(axis=1)][:count]
     with axes_for(ax, SIZE if maps.dim == 1 else SQUARE) as axes:
