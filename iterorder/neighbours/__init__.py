@@ -18,6 +18,7 @@ from iterorder.neighbours import (
     linear_decay,
     paired_reversal,
     second_moments,
+    slow_diffusion,
     temperature,
     zeroth_order,
 )
@@ -30,6 +31,7 @@ SYSTEMS: Mapping[str, Callable[..., RandomMaps]] = MappingProxyType(
         "deep_linear": deep_linear.deep_linear,
         "gossip": gossip.gossip,
         "local_steps": federated.local_steps,
+        "slow_walk": slow_diffusion.slow_walk,
         "stale_gradients": federated.stale_gradients,
         "zeroth_order": zeroth_order.zeroth_order,
     }
@@ -38,6 +40,7 @@ SYSTEMS: Mapping[str, Callable[..., RandomMaps]] = MappingProxyType(
 MEASURES: Mapping[str, Entry] = MappingProxyType(
     {
         "flow_gap": deep_linear.MEASURE,
+        "logarithmic_growth": slow_diffusion.MEASURE,
         "order_sensitivity": paired_reversal.MEASURE,
         "schedule_risk": linear_decay.MEASURE,
         "second_moments": second_moments.MEASURE,
