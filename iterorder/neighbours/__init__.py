@@ -16,6 +16,7 @@ from iterorder.neighbours import (
     federated,
     gossip,
     linear_decay,
+    opposing_signals,
     paired_reversal,
     second_moments,
     slow_diffusion,
@@ -31,6 +32,7 @@ SYSTEMS: Mapping[str, Callable[..., RandomMaps]] = MappingProxyType(
         "deep_linear": deep_linear.deep_linear,
         "gossip": gossip.gossip,
         "local_steps": federated.local_steps,
+        "opposing_signals": opposing_signals.opposing_signals,
         "slow_walk": slow_diffusion.slow_walk,
         "stale_gradients": federated.stale_gradients,
         "zeroth_order": zeroth_order.zeroth_order,
@@ -41,6 +43,7 @@ MEASURES: Mapping[str, Entry] = MappingProxyType(
     {
         "flow_gap": deep_linear.MEASURE,
         "logarithmic_growth": slow_diffusion.MEASURE,
+        "opposing_growth": opposing_signals.MEASURE,
         "order_sensitivity": paired_reversal.MEASURE,
         "schedule_risk": linear_decay.MEASURE,
         "second_moments": second_moments.MEASURE,
