@@ -19,7 +19,6 @@ from iterorder.files import as_path, whole_file
 from iterorder.labelled import attributes_of, frame, inference_data, labels_of, state_columns
 from iterorder.maps import RandomMaps
 from iterorder.maps.described import described, rebuilt
-from iterorder.maps.rows import RowMaps
 from iterorder.noise import MAX_REPLICAS
 from iterorder.optional import imported
 from iterorder.orders import FORWARD, Order, Window, as_order
@@ -385,7 +384,7 @@ def _read(file) -> tuple[dict, dict[str, np.ndarray]]:
 def _from_parts(header: dict, arrays: dict[str, np.ndarray]) -> Trajectory:
     order = as_order(header["order"] if isinstance(header["order"], str) else Window(**header["order"]))
     maps = None if header["family"] is None else rebuilt(header, arrays, "maps_")
-    if isinstance(maps, RowMaps) and header.get("names"):  # which older files do not have
+    if header.get("names") and hasattr(maps, "feature_names"):  # older files do not have them
         object.__setattr__(maps, "feature_names", tuple(map(str, header["names"])))
     trajectory = Trajectory(
         arrays["states"],

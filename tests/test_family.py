@@ -245,6 +245,7 @@ def test_an_unknown_way_to_draw_is_refused():
 #: Where a family is told by its class outside of maps/: whether it is one at all, and which attributes a checker of
 #: types may take for granted. What is done with maps is asked of their form, their methods or a table by kind.
 TOLD_BY_CLASS = {
+    "neighbours/notes.py": ["SGDMaps"],  # the argument of a user
     "stationary/probability.py": ["CustomMaps"],  # asserted: no other fresh maps have bounds
     "stationary/products.py": ["CustomMaps"],
     "sweeps/registered.py": ["Optimizer", "Optimizer", "RowMaps", "SGDMaps"],  # starts of an optimiser; losses of SGD

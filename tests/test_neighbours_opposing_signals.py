@@ -95,5 +95,5 @@ def test_the_figure_is_of_the_boundary():
 
 
 def test_other_maps_are_refused():
-    with pytest.raises(InvalidInputError, match="opposing_growth is of two groups"):
+    with pytest.raises(InvalidInputError, match=r"neighbours\.opposing_signals"):
         opposing_growth(ito.gallery.ar1(0.5, 1.0), 0)

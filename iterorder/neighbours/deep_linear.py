@@ -20,8 +20,7 @@ import numpy as np
 
 from iterorder.errors import InvalidInputError
 from iterorder.maps import CustomMaps, RandomMaps
-from iterorder.neighbours.notes import Entry, note
-from iterorder.shown import a_kind
+from iterorder.neighbours.notes import Entry, note, parameters_of
 from iterorder.simulate import simulated
 from iterorder.validation import as_float, as_int
 
@@ -124,13 +123,12 @@ def flow_gap(maps: RandomMaps, seed: int, *, p0: float = 0.01, reached: float = 
     .. [1] Saxe, McClelland, Ganguli (2013), Exact solutions to the nonlinear dynamics of learning in deep linear neural
        networks, arXiv 1312.6120.
     """
-    if not isinstance(maps, CustomMaps) or maps.step is not _step:
-        raise InvalidInputError(f"flow_gap is of deep linear nets, got {a_kind(maps)}: give neighbours.deep_linear")
+    given = parameters_of(maps, _step, "flow_gap", "deep_linear")
     p0 = as_float("p0", p0, low=0.0, strict=True)
     reached = as_float("reached", reached, low=p0, strict=True)
     if not reached < 1.0:
         raise InvalidInputError(f"reached is {reached:g}: the flow never gets to 1; give a number in (p0, 1)")
-    step_size, depth = float(maps.params[0]), int(maps.params[1])
+    step_size, depth = float(given[0]), int(given[1])
     count = max(1, round(flow_time(p0, reached, depth) / step_size))
     start = p0 ** (1.0 / depth)
     weight = float(simulated(maps, [start], count, seed=seed, backend="cpu").states[0, 0, 0])

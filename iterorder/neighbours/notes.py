@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from iterorder.errors import InvalidInputError
+from iterorder.forms import Body
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.descent import SGDMaps
 from iterorder.shown import a_kind
@@ -30,6 +31,14 @@ def as_sgd(maps: RandomMaps, measure: str) -> SGDMaps:
     if not isinstance(maps, SGDMaps):
         raise InvalidInputError(f"{measure} needs steps of SGD on quadratic or regression losses, got {a_kind(maps)}")
     return maps
+
+
+def parameters_of(maps: RandomMaps, step: Callable, measure: str, system: str) -> tuple:
+    """The parameters of maps with that step, which a measure is of."""
+    form = maps.form()
+    if not isinstance(form, Body) or form.step.__code__ is not step.__code__:  # maps keep a copy of the function
+        raise InvalidInputError(f"{measure} is of another system, got {a_kind(maps)}: give neighbours.{system}")
+    return form.params
 
 
 def item_maps(maps: SGDMaps) -> np.ndarray:

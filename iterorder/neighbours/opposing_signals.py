@@ -20,10 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from iterorder.errors import InvalidInputError
 from iterorder.maps import CustomMaps, RandomMaps
-from iterorder.neighbours.notes import Entry, note
-from iterorder.shown import a_kind
+from iterorder.neighbours.notes import Entry, note, parameters_of
 from iterorder.simulate import simulated
 from iterorder.validation import as_float, as_int
 
@@ -101,13 +99,10 @@ def opposing_growth(
     .. [1] E. Rosenfeld, A. Risteski, Outliers with opposing signals have an outsized effect on neural network
        optimization, arXiv 2311.04163. Its two-layer linear toy gave the idea; the net and the formulas here are ours.
     """
-    if not isinstance(maps, CustomMaps) or maps.step is not _step:
-        raise InvalidInputError(
-            f"opposing_growth is of two groups, got {a_kind(maps)}: give neighbours.opposing_signals"
-        )
+    given = parameters_of(maps, _step, "opposing_growth", "opposing_signals")
     start = [as_float(name, value, low=0.0, strict=True) for name, value in (("u0", u0), ("v0", v0), ("c0", c0))]
     count = as_int("n_steps", n_steps, low=1, high=10**7)
-    step_size, pull = (float(number) for number in maps.params)
+    step_size, pull = (float(number) for number in given)
     states = simulated(maps, start, count, seed=seed, save_steps="all", backend="cpu").states[0]
     losses, square = group_losses(states, pull), learned_square(start[0], start[2])
     return {

@@ -15,11 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from iterorder.errors import InvalidInputError
 from iterorder.maps import CustomMaps, RandomMaps
-from iterorder.neighbours.notes import Entry, note
+from iterorder.neighbours.notes import Entry, note, parameters_of
 from iterorder.orders import FORWARD, Order
-from iterorder.shown import a_kind
 from iterorder.simulate import simulated
 from iterorder.validation import as_float, as_int
 
@@ -84,11 +82,10 @@ def logarithmic_growth(
         ``distance`` and ``distance_error``, mean and standard error over the replicas; ``exact``, of the law;
         ``spread``, its standard deviation; ``power`` and ``power_error`` of a^(X_n), and ``exact_power`` = 1 + (a−1)n.
     """
-    if not isinstance(maps, CustomMaps) or maps.step is not _step:
-        raise InvalidInputError(f"logarithmic_growth is of slow walks, got {a_kind(maps)}: give neighbours.slow_walk")
+    given = parameters_of(maps, _step, "logarithmic_growth", "slow_walk")
     n_steps = as_int("n_steps", n_steps, low=1, high=10**6)
     n_replicas = as_int("n_replicas", n_replicas, low=2, high=10**7)
-    base = float(maps.params[0])
+    base = float(given[0])
     run = simulated(maps, [0.0], n_steps, order=order, n_replicas=n_replicas, seed=seed, backend="cpu")
     ends, law = run.states[:, 0, 0], law_of_walk(base, n_steps)
     places = np.arange(len(law))
