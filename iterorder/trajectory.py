@@ -377,7 +377,8 @@ def _read(file) -> tuple[dict, dict[str, np.ndarray]]:
         arrays = {name: content[name] for name in content.files}
     header = json.loads(arrays.pop("header").tobytes())
     if header["schema"] != SCHEMA:
-        raise ValueError(f"schema {header['schema']!r}, this version reads {SCHEMA!r}")
+        kind = " of iterorder.networks.TrainingRun.load" if "training" in str(header["schema"]) else ""
+        raise ValueError(f"schema {header['schema']!r}{kind}, this version reads {SCHEMA!r}")
     return header, arrays
 
 

@@ -14,6 +14,7 @@ import iterorder as ito
 from iterorder import cli
 from iterorder.cli.data_files import read_data
 from iterorder.cli.order_option import as_order, as_save_steps
+from iterorder.trajectory import Trajectory
 from tests.cli_files import points, write_files
 
 RUN = ["--steps", "60", "--replicas", "9", "--seed", "4", "--quiet"]
@@ -291,3 +292,15 @@ def test_orders_are_read_as_they_are_written(width, start):
 def test_saved_steps_at_a_stride_are_its_multiples_and_the_last(n_steps, stride):
     found = as_save_steps(f"every:{stride}", n_steps)
     assert found == [n for n in range(n_steps + 1) if n % stride == 0 or n == n_steps]
+
+
+def test_nothing_says_that_a_file_was_written_which_was_not(tmp_path, capsys, monkeypatch):
+    def full(self, path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Trajectory, "save", full)
+    out = tmp_path / "run.npz"
+    assert cli.main(["simulate", "sierpinski", "--steps", "5", "--out", str(out)]) == cli.USAGE
+    told = capsys.readouterr()
+    assert "written to" not in told.out
+    assert "No space left" in told.err

@@ -99,6 +99,12 @@ def test_a_sweep_shows_its_diagrams_ranges_errors_and_where_it_comes_from(tmp_pa
     assert "the same call of ito.sweep repeats it" in found.text
 
 
+def test_an_axis_of_one_value_is_no_axis_of_a_diagram(tmp_path, page):
+    grid = {"step_size": [0.01, 0.1], "batch_size": [4]}
+    ito.sweep(least_squares, grid, "stability", seed=7, folder=tmp_path / "sw", progress=False)
+    assert "mean_square_radius over step_size" in page(tmp_path / "sw").text
+
+
 def test_a_sweep_of_a_file_shows_the_file(tmp_path, page):
     text = (
         'seed = 3\nfolder = "own"\nmeasure = "stability"\n\n'

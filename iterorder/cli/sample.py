@@ -87,6 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
         found = stationary_sample(entry.maps, arguments.samples, x0=entry.x0, **how, progress=True).to_numpy()
     seconds = time.perf_counter() - start
     unwritten = output.try_to_write("--out", arguments.out, lambda path: write(path, found))
+    arguments.out = None if unwritten else arguments.out  # what is printed tells of files that are there
     content = _content(arguments, entry.name, found, seconds)
     output.deliver(arguments, content, lambda: _show(content), *unwritten)
     return output.OK

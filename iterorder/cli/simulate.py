@@ -96,6 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     seconds = time.perf_counter() - start
     detail(f"{arguments.order}: {seconds:.2f} s")
     unwritten = output.try_to_write("--out", arguments.out, found.save)
+    arguments.out = None if unwritten else arguments.out  # what is printed tells of files that are there
     content = _content(arguments, entry.name, found, seconds)
     output.deliver(arguments, content, lambda: _show(arguments, entry.name, found, seconds), *unwritten)
     return output.OK

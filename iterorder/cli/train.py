@@ -13,6 +13,7 @@ import numpy as np
 from iterorder.cli import output
 from iterorder.cli.dry_run import spoken, tell_cost
 from iterorder.cli.options import add_command, add_out
+from iterorder.validation import as_float
 
 if TYPE_CHECKING:
     from iterorder.networks.data import ImageData
@@ -69,6 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     def show() -> None:
         print_numbers(found)
+        folder = arguments.out / found.preset.name
+        print(f"kept in {folder}: iterorder report {folder}")
         if not found.complete:
             print("the time was over: the same command goes on")
 
@@ -82,6 +85,8 @@ def trained(
     """The experiment, after its steps have been said."""
     from iterorder.networks.experiment import experiment, planned_steps
 
+    if options.max_seconds is not None:
+        as_float("--max-seconds", options.max_seconds, low=0.0)
     settings, images, model = _asked(options, seed)
     for name, steps in planned_steps(settings, model).items():
         if options.order in (None, name):

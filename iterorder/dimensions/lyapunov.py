@@ -40,6 +40,11 @@ def lyapunov_dimension(maps: RandomMaps, *, seed=0, effort: str = "quick", backe
     InvalidInputError
         If draws are fresh floats or not independent, or the maps do not contract on average.
 
+    Notes
+    -----
+    It is a bound at the finest scales. A singular map, such as the stem of Barnsley's fern, has the exponent −∞, and
+    the law sits on countably many segments: the bound is 1, and `dimension`, which sees the scales of a sample, more.
+
     References
     ----------
     .. [1] T. Jordan, M. Pollicott, K. Simon, Hausdorff dimension for randomly perturbed self affine attractors, Commun.

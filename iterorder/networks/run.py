@@ -215,6 +215,11 @@ class TrainingRun(ShownByFacts):
 
         name = as_choice("observable", observable, (*self.observables, "move"))
         values = self.moves if name == "move" else self.observables[name]
+        if name == "move" and not (np.diff(self.save_steps) == 1).any():
+            raise InvalidInputError(
+                "observable is 'move', and no step is saved beside the next one: train with pairs=True, or with "
+                "save_steps='all'"
+            )
         if ax is None:
             from matplotlib import pyplot
 

@@ -35,6 +35,7 @@ def draw(sweep: Sweep, x: str, y: str | None, color: str | None, facet: str | No
     dims = [sweep.grid.axis_of(name).dim for name in names]
     if len(set(dims)) < len(dims):
         raise InvalidInputError(f"{' and '.join(map(repr, names))} lie on one axis of the grid: give others")
+    table = table.squeeze([dim for dim, size in table.sizes.items() if size == 1 and dim not in dims])
     others = [dim for dim in table[variable].dims if dim not in dims]
     if others:
         raise InvalidInputError(
