@@ -166,7 +166,7 @@ def cifar10(folder=None, *, download: bool = True, whole: bool = True) -> ImageD
     Notes
     -----
     The archive that is downloaded is checked by the MD5 that its authors give. Of unpacked files no checksums are
-    published: sizes, labels, and the number of images of each class are checked, which tells another or a partial set
+    known here: sizes, labels, and the number of images of each class are checked, which tells another or a partial set
     and no altered pixels.
 
     References
