@@ -18,7 +18,7 @@ from iterorder.device_arrays import to_numpy
 from iterorder.errors import InvalidInputError
 from iterorder.files import as_path, whole_file, write_json
 from iterorder.log import detail
-from iterorder.maps.base import RandomMaps
+from iterorder.maps.digest import digest_of
 from iterorder.orders import FORWARD
 from iterorder.progress import Report, part, reported
 from iterorder.request import Request
@@ -78,7 +78,7 @@ def _description(request: Request) -> dict:
     return {
         "version": __version__,
         "maps": type(request.maps).__name__,
-        "maps_digest": _digest(request.maps),
+        "maps_digest": digest_of(request.maps),
         "x0_digest": hashlib.sha256(request.x0.tobytes()).hexdigest(),
         "shape": [*request.x0.shape],
         "dtype": str(request.x0.dtype),
@@ -92,31 +92,6 @@ def _description(request: Request) -> dict:
         "backend": request.backend,
         "tol": request.tol,
     }
-
-
-def _digest(maps: RandomMaps) -> str:
-    """SHA-256 of the fields of maps: arrays, numbers, words, and the sources of functions."""
-    found = hashlib.sha256()
-
-    def add(value) -> None:
-        if isinstance(value, np.ndarray):
-            found.update(f"{value.dtype.str}{value.shape}".encode() + np.ascontiguousarray(value).tobytes())
-        elif isinstance(value, RandomMaps):
-            found.update(f"{type(value).__name__}{value.code}".encode())
-            for item in dataclasses.fields(value):  # type: ignore[arg-type]
-                add(getattr(value, item.name))
-        elif isinstance(value, (list, tuple)):
-            found.update(f"{len(value)}".encode())
-            for item in value:
-                add(item)
-        elif isinstance(value, (bool, int, float, str)) or value is None:
-            found.update(f"{value!r};".encode())
-        elif hasattr(value, "params"):  # a loss, whose functions are in the code of its maps
-            found.update(f"{value!r}".encode())
-            add(value.params)
-
-    add(maps)
-    return found.hexdigest()
 
 
 # ---------------------------------------------------------------------------------------------------------- by steps

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+import numpy as np
 
 from iterorder.errors import InvalidInputError
 
@@ -69,3 +72,22 @@ def write_json(path: Path, content: dict) -> None:
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
     with whole_file(path) as file:
         file.write(f"{text}\n".encode())
+
+
+def plain(value) -> Any:
+    """A value as strict JSON has it: arrays are lists, and what is no finite number is null.
+
+    Examples
+    --------
+    >>> plain({"mean": np.array([0.5, np.nan]), "count": np.int64(3), "file": Path("a.npz")})
+    {'mean': [0.5, None], 'count': 3, 'file': 'a.npz'}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [plain(item) for item in (value.tolist() if isinstance(value, np.ndarray) else value)]
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value) if isinstance(value, Path) else value

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +10,7 @@ import numpy as np
 from iterorder._version import __version__
 from iterorder.errors import InvalidInputError
 from iterorder.maps import RandomMaps
-from iterorder.maps.described import described
+from iterorder.maps.digest import digest_of
 from iterorder.optional import imported
 
 if TYPE_CHECKING:
@@ -42,18 +40,6 @@ def attributes_of(maps: RandomMaps | None) -> dict[str, Any]:
         if isinstance(step_size := getattr(inner, "step_size", None), float):
             found["step_size"] = step_size
     return found
-
-
-def digest_of(maps: RandomMaps) -> str:
-    """SHA-256 of the numbers of a family; of a user's own function of its source only, not of its `params`."""
-    if maps.holds_functions:
-        return hashlib.sha256(json.dumps(maps.code, sort_keys=True).encode()).hexdigest()
-    description, arrays = described(maps, "")
-    total = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
-    for name, array in sorted(arrays.items()):
-        total.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        total.update(np.ascontiguousarray(array).tobytes())
-    return total.hexdigest()
 
 
 def frame(columns: dict[str, Any], index: dict[str, np.ndarray]) -> pandas.DataFrame:

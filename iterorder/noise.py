@@ -121,9 +121,7 @@ def step_words(seed, replica, step, count) -> np.ndarray:
         four = words(seed, step // steps_per_block, replica)
         lanes = (step % steps_per_block)[..., None] * np.uint64(count) + np.arange(count, dtype=np.uint64)
         return np.take_along_axis(four, lanes.astype(np.intp), axis=-1)
-    groups = np.arange((count + 3) // 4)
-    blocks = words(seed, step[..., None], replica[..., None], groups + (DRAW << PURPOSE_SHIFT))
-    return blocks.reshape(*step.shape, -1)[..., :count]
+    return purpose_words(seed, replica, step, DRAW, count)
 
 
 def purpose_words(seed, replica, step, purpose, count) -> np.ndarray:
@@ -134,7 +132,7 @@ def purpose_words(seed, replica, step, purpose, count) -> np.ndarray:
     seed : int in [0, 2⁶⁴)
     replica, step : array_like of int, broadcast against each other
     purpose : int
-        `AUGMENT` or `DROPOUT`.
+        `DRAW` (of more than two words), `AUGMENT` or `DROPOUT`.
     count : int in [1, 2²⁶]
 
     Returns

@@ -18,7 +18,8 @@ from iterorder import cli, errors, log, progress, resources
 from iterorder.cli import exit_status
 from iterorder.cli.command import COMMANDS, _parser
 from iterorder.cli.completion import SHELLS, script
-from iterorder.cli.output import options_named, plain
+from iterorder.cli.output import options_named
+from iterorder.files import plain
 from iterorder.validation import did_you_mean
 from tests.cli_files import write_files
 

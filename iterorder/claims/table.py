@@ -11,6 +11,7 @@ import numpy as np
 
 from iterorder._version import __version__
 from iterorder.drawn import drawn_by
+from iterorder.files import plain
 from iterorder.html import table_html
 from iterorder.labelled import frame
 
@@ -221,7 +222,7 @@ class ClaimTable:
             "effort": self.effort,
             "passed": self.passed,
             "level": self.level,
-            "rows": [_plain(asdict(row)) for row in self.rows],
+            "rows": [plain(asdict(row)) for row in self.rows],
         }
 
     def to_dataframe(self) -> pandas.DataFrame:
@@ -237,12 +238,6 @@ class ClaimTable:
 
     def __str__(self) -> str:
         return "\n".join([*_aligned([COLUMNS, *(row.cells() for row in self.rows)]), self.summary()])
-
-
-def _plain(row: dict) -> dict:
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in row.items()
-    }
 
 
 def _aligned(lines: Iterable[tuple[str, ...]]) -> list[str]:

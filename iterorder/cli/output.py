@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from iterorder import files
 from iterorder.cli.exit_status import FAILED, GONE, INTERRUPTED, OK, USAGE
@@ -62,9 +59,9 @@ def deliver(arguments: argparse.Namespace, content: dict[str, Any], show: Callab
     """
     target = None if is_alone(arguments) else arguments.json
     # Before anything is printed: what was computed is not lost when the reader of a pipe has gone.
-    missed = [*unwritten, *try_to_write("--json", target, lambda path: files.write_json(path, plain(content)))]
+    missed = [*unwritten, *try_to_write("--json", target, lambda path: files.write_json(path, files.plain(content)))]
     if is_alone(arguments):
-        print(json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False))
+        print(json.dumps(files.plain(content), indent=1, ensure_ascii=False, allow_nan=False))
     else:
         show()
     sys.stdout.flush()  # a reader that has gone is noticed here, not when Python ends
@@ -85,25 +82,6 @@ def say_line(line: str) -> None:
 def teller(arguments: argparse.Namespace) -> Callable[[str], object]:
     """What prints such lines; nothing where they are not wanted, or JSON is alone."""
     return (lambda line: None) if arguments.quiet or is_alone(arguments) else say_line
-
-
-def plain(value) -> Any:
-    """A value as strict JSON has it: arrays are lists, and what is no finite number is null.
-
-    Examples
-    --------
-    >>> plain({"mean": np.array([0.5, np.nan]), "count": np.int64(3), "file": Path("a.npz")})
-    {'mean': [0.5, None], 'count': 3, 'file': 'a.npz'}
-    """
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return [plain(item) for item in (value.tolist() if isinstance(value, np.ndarray) else value)]
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return str(value) if isinstance(value, Path) else value
 
 
 @contextmanager

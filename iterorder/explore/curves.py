@@ -78,7 +78,7 @@ def known(seen: Scene) -> dict:
         rows.append(["stationary sd", " ".join(f"{spread[k]:.6g}" for k in seen.coordinates)])
     rate = found.lyapunov_exponent
     radius = found.mean_square_radius
-    epoch = getattr(seen.view, "sampling", "iid") != "iid" and seen.view.system not in ("file",)
+    epoch = seen.maps.sampling_law.kind != "iid"  # whose radius is that of several steps
     return {
         "rows": rows,
         "rate": None if rate is None else float(rate),

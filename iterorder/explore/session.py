@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 
 from iterorder.errors import InvalidInputError, IterorderError
 from iterorder.explore import curves, frames, snippet, stability
 from iterorder.explore.systems import SYSTEMS, Catalogue
 from iterorder.explore.tables import read_table
 from iterorder.explore.view import DEFAULTS, View
+from iterorder.files import plain
 from iterorder.maps.losses import LOSSES
 from iterorder.validation import as_int
 
@@ -39,7 +39,7 @@ class Session:
             found = self._reply(asked, message)
         except (IterorderError, json.JSONDecodeError, RecursionError) as error:
             found = {"kind": "error", "asked": asked, "text": str(error)[:1000]}
-        return found if isinstance(found, bytes) else json.dumps(_plain(found), allow_nan=False)
+        return found if isinstance(found, bytes) else json.dumps(plain(found), allow_nan=False)
 
     def _reply(self, asked: str, message: dict) -> dict | bytes:
         if asked == "hello":
@@ -95,12 +95,3 @@ def _text(message: dict, key: str) -> str:
     if not isinstance(value, str):
         raise InvalidInputError(f"{key} of a message is no text")
     return value
-
-
-def _plain(value):
-    """Without NaN and infinities, which JSON does not have."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -20,19 +20,18 @@ def training_runs(folder: Path) -> list[dict]:
     InvalidInputError
         If there is none.
     """
-    from iterorder.networks.run import RESULT, TrainingRun
+    from iterorder.networks.run import RESULT, runs_in
 
-    files = [path for path in (folder / RESULT, *sorted(folder.glob(f"*/{RESULT}"))) if path.is_file()]
-    if not files:
+    runs = runs_in(folder)
+    if not runs:
         raise InvalidInputError(f"--run {folder}: no {RESULT} there or one folder below: give that of iterorder train")
     found = []
-    for path in files:
-        run = TrainingRun.load(path)
+    for name, run in runs:
         thin = slice(None, None, max(1, len(run.save_steps) // MOST_POINTS))
         loss = run.observables.get("loss", np.full(run.moves.shape, np.nan))
         found.append(
             {
-                "name": path.parent.name,
+                "name": name,
                 "order": str(run.order),
                 "steps": run.save_steps[thin].tolist(),
                 "loss": np.asarray(loss)[0, 0, thin].tolist(),

@@ -10,7 +10,7 @@ import numpy as np
 
 from iterorder.log import QUIET, speaking
 from iterorder.networks.data import ImageData
-from iterorder.networks.experiment import orders_of, saves_of
+from iterorder.networks.experiment import planned_runs
 from iterorder.networks.model import StepModel
 from iterorder.networks.plan import steps_of
 from iterorder.networks.settings import Preset
@@ -61,24 +61,18 @@ def estimate_experiment(
         This order alone, without control, sequences and baselines.
     progress : bool or function
     """
-    saves = saves_of(preset)
     common = {name: preset.run[name] for name in ("batch_size", "n_steps", "seed")}
-    pairs = preset.run["stride"] > 1
-    runs = [
-        (name, model, which, {"save_steps": saves, "pairs": pairs})
-        for name, which in orders_of(preset).items()
-        if order in (None, name)
-    ]
-    runs += _beside(preset, model, images) if order is None else []
+    runs = planned_runs(preset, model, images, order)
     stages, rates, largest = [], {}, 0
     with reported(progress, "timing") as report:
-        for done, (name, of, which, more) in enumerate(runs, start=1):
-            request = _request(of, which, {**common, **more})
+        for done, planned in enumerate(runs, start=1):
+            of, which = planned.model, planned.order
+            request = _request(of, which, {**common, **planned.options})
             steps = sum(steps_of(unit, which, request.saves) for unit in request.units())
             key = (id(of), isinstance(which, Window) or which)
             if key not in rates:
-                rates[key] = _seconds_each(of, which, preset.run, pairs)
-            stages.append(Stage(name, steps, steps * rates[key]))
+                rates[key] = _seconds_each(of, which, preset.run)
+            stages.append(Stage(planned.title, steps, steps * rates[key]))
             largest = max(largest, sum(memory_of(request)[:3]))
             if report is not None:
                 report(done / len(runs))
@@ -90,27 +84,12 @@ def estimate_experiment(
     return stages, largest
 
 
-def _beside(preset: Preset, model: StepModel, images: ImageData) -> list[tuple[str, StepModel, Order, dict[str, Any]]]:
-    """The runs of the control and of the sequences, as `experiment` has them."""
-    n_steps = preset.run["n_steps"]
-    runs: list[tuple[str, StepModel, Order, dict[str, Any]]] = []
-    if preset.control:
-        control = preset.make_model(images, preset.control)
-        coarse = {"save_steps": np.arange(0, n_steps, preset.control["stride"]), "pairs": True}
-        runs += [(f"control, {which}", control, which, coarse) for which in (FORWARD, BACKWARD)]
-    if preset.sequences:
-        late = np.arange(n_steps, 2 * n_steps // 3, -preset.sequences["stride"])[::-1]
-        many = {"save_steps": late, "n_sequences": preset.sequences["count"]}
-        runs += [(f"sequences, {which}", model, which, many) for which in (FORWARD, BACKWARD)]
-    return runs
-
-
 def _request(model: StepModel, order: Order, options: dict[str, Any]):
     defaults = {"sampling": "iid", "pairs": False, "n_starts": 1, "n_sequences": 1, "keep_states": False}
     return checked(model=model, order=order, **(defaults | options))
 
 
-def _seconds_each(model: StepModel, order: Order, run: dict[str, Any], pairs: bool) -> float:
+def _seconds_each(model: StepModel, order: Order, run: dict[str, Any]) -> float:
     """Of a gradient step, from runs that grow until one takes long enough, or is the whole one."""
     n_steps, whole, warm = FIRST, run["n_steps"], False
     with speaking(QUIET):
@@ -120,7 +99,8 @@ def _seconds_each(model: StepModel, order: Order, run: dict[str, Any], pairs: bo
                 Window(start=order.start * n_steps // whole) if isinstance(order, Window) and order.start else order
             )
             stride = min(run["stride"], n_steps)
-            options = {"batch_size": run["batch_size"], "seed": run["seed"], "n_steps": n_steps, "pairs": pairs}
+            options = {"batch_size": run["batch_size"], "seed": run["seed"], "n_steps": n_steps}
+            options["pairs"] = run["stride"] > 1
             options["save_steps"] = np.arange(0, n_steps + 1, stride)
             start = time.perf_counter()
             found = train(model, order=shorter, **options)

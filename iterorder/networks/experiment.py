@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +21,10 @@ from iterorder.networks.settings import Preset
 from iterorder.networks.train import train
 from iterorder.orders import BACKWARD, FORWARD, Order, Window
 from iterorder.progress import Progress, Report
+
+#: The attributes of an experiment that hold runs, and what those beside the main ones are called.
+RUNS, CONTROLS, SEQUENCES = "runs", "controls", "sequences"
+BESIDE = {CONTROLS: "control", SEQUENCES: "sequences"}
 
 
 @dataclass(eq=False)
@@ -72,6 +78,29 @@ class Experiment:
         between, count = float(means.std(ddof=1)), len(means)
         freedom = count - 1
         return within, between, between * np.sqrt(freedom / chi2.ppf([0.975, 0.025], freedom))
+
+
+class PlannedRun(NamedTuple):
+    """A run of an experiment before it is made: where it belongs, its name there, and what `train` is given.
+
+    `kind` is the attribute of `Experiment` that holds it.
+    """
+
+    kind: str
+    name: str
+    model: StepModel
+    order: Order
+    options: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        """In words."""
+        return f"{BESIDE[self.kind]}, {self.name}" if self.kind in BESIDE else self.name
+
+    @property
+    def folder(self) -> str:
+        """The name of the folder that it is kept in."""
+        return self.title.replace(", ", "-")
 
 
 def orders_of(preset: Preset) -> dict[str, Order]:
@@ -131,32 +160,24 @@ def experiment(
     """
     images = preset.images(data_dir) if images is None else images
     model = preset.make_model(images, device=device)
-    result = Experiment(preset, model)
-    clock = _Clock(max_seconds)
-    common = {name: preset.run[name] for name in ("batch_size", "n_steps", "seed")}
-
-    def run(of: StepModel, name: str, which: Order, saves: np.ndarray, **more) -> TrainingRun:
-        where = None if folder is None else Path(folder) / name
-        if where is not None:
-            where.mkdir(parents=True, exist_ok=True)
-        options = {**common, "save_steps": saves, "folder": where, "max_seconds": clock.left(), "progress": progress}
-        return train(of, order=which, **options, **more)
-
-    stages: list[Callable[[], None]] = []
     known = orders_of(preset)
     if order is not None and order not in known:
         raise InvalidInputError(f"order is {order!r}: give one of {', '.join(map(repr, known))}")
-    saves = saves_of(preset)
-    for name, which in known.items():
-        if order in (None, name):
-            pairs = preset.run["stride"] > 1
+    result, clock = Experiment(preset, model), _Clock(max_seconds)
+    common = {name: preset.run[name] for name in ("batch_size", "n_steps", "seed")}
 
-            def main(name=name, which=which, pairs=pairs):
-                result.runs[name] = run(model, name, which, saves, pairs=pairs)
+    def run(planned: PlannedRun) -> None:
+        where = None if folder is None else Path(folder) / planned.folder
+        if where is not None:
+            where.mkdir(parents=True, exist_ok=True)
+        options = {**common, **planned.options, "folder": where, "max_seconds": clock.left(), "progress": progress}
+        getattr(result, planned.kind)[planned.name] = train(planned.model, order=planned.order, **options)
+        if planned.kind == CONTROLS:
+            result.control = planned.model
 
-            stages.append(main)
-    if order is None:
-        stages += _beside(preset, images, result, run, common)
+    stages: list[Callable[[], None]] = [partial(run, planned) for planned in planned_runs(preset, model, images, order)]
+    if order is None and preset.baselines:
+        stages += _baselines(preset, result, common)
     for done, stage in enumerate(stages):
         stage()
         if report is not None:
@@ -165,40 +186,37 @@ def experiment(
     return result
 
 
-def _beside(preset: Preset, images, result: Experiment, run: Callable, common: dict) -> list[Callable]:
-    """The control, on the processor, the sequences and the baselines."""
-    stages: list[Callable[[], None]] = []
-    n_steps = preset.run["n_steps"]
-    if preset.control:
-        control = preset.make_model(images, preset.control)
-        result.control = control
-        coarse = np.arange(0, n_steps, preset.control["stride"])
-        for which in (FORWARD, BACKWARD):
-
-            def beside(which=which):
-                result.controls[which] = run(control, f"control-{which}", which, coarse, pairs=True)
-
-            stages.append(beside)
-    if preset.sequences:
+def planned_runs(preset: Preset, model: StepModel, images: ImageData, order: str | None = None) -> list[PlannedRun]:
+    """The runs of an experiment, in their order; of one order, without the control and the sequences."""
+    n_steps, saves, pairs = preset.run["n_steps"], saves_of(preset), preset.run["stride"] > 1
+    runs = [
+        PlannedRun(RUNS, name, model, which, {"save_steps": saves, "pairs": pairs})
+        for name, which in orders_of(preset).items()
+        if order in (None, name)
+    ]
+    if order is None and preset.control:
+        control = preset.make_model(images, preset.control)  # on the processor
+        coarse = {"save_steps": np.arange(0, n_steps, preset.control["stride"]), "pairs": True}
+        runs += [PlannedRun(CONTROLS, which, control, which, coarse) for which in (FORWARD, BACKWARD)]
+    if order is None and preset.sequences:
         late = np.arange(n_steps, 2 * n_steps // 3, -preset.sequences["stride"])[::-1]
-        count = preset.sequences["count"]
-        for which in (FORWARD, BACKWARD):
+        many = {"save_steps": late, "n_sequences": preset.sequences["count"]}
+        runs += [PlannedRun(SEQUENCES, which, model, which, many) for which in (FORWARD, BACKWARD)]
+    return runs
 
-            def many(which=which):
-                result.sequences[which] = run(result.model, f"sequences-{which}", which, late, n_sequences=count)
 
-            stages.append(many)
-    if preset.baselines:
-        coarse_ends = np.arange(preset.baselines["stride"], n_steps + 1, preset.baselines["stride"])
+def _baselines(preset: Preset, result: Experiment, common: dict) -> list[Callable[[], None]]:
+    """Those at equal gradients."""
+    stride, n_steps = preset.baselines["stride"], preset.run["n_steps"]
 
-        def averages():
-            result.baselines["tail average"] = tail_average(result.model, save_steps=saves_of(preset)[1:], **common)
+    def averages() -> None:
+        result.baselines["tail average"] = tail_average(result.model, save_steps=saves_of(preset)[1:], **common)
 
-        def decays():
-            result.baselines["linear decay"] = linear_decay(result.model, save_steps=coarse_ends, **common)
+    def decays() -> None:
+        ends = np.arange(stride, n_steps + 1, stride)
+        result.baselines["linear decay"] = linear_decay(result.model, save_steps=ends, **common)
 
-        stages += [averages, decays]
-    return stages
+    return [averages, decays]
 
 
 class _Clock:

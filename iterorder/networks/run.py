@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -231,3 +232,9 @@ class TrainingRun(ShownByFacts):
             ax.plot(self.save_steps[known], line[known], color=order_color(self.order), linewidth=0.8, label=label)
         ax.set(xlabel="step $n$", ylabel=r"$\|\theta_{n+1}-\theta_n\|$" if name == "move" else name)
         return ax
+
+
+def runs_in(folder: Path) -> list[tuple[str, TrainingRun]]:
+    """The runs that `train` has left in a folder and in those one below, each with the name of its folder."""
+    files = [folder / RESULT, *sorted(folder.glob(f"*/{RESULT}"))]
+    return [(path.parent.name, TrainingRun.load(path)) for path in files if path.is_file()]

@@ -31,10 +31,9 @@ CAUTION = (
 
 def training(folder: Path) -> Iterator[Section]:
     """The runs in a folder, or in folders one below."""
-    from iterorder.networks.run import RESULT, TrainingRun
+    from iterorder.networks.run import runs_in
 
-    files = [folder / RESULT, *sorted(folder.glob(f"*/{RESULT}"), key=_place)]
-    runs = {path.parent.name: TrainingRun.load(path) for path in files if path.is_file()}
+    runs = dict(sorted(runs_in(folder), key=lambda named: _place(named[0])))
     if not runs:
         return
     parts: list[Part] = [Text(CAUTION)]
@@ -46,9 +45,8 @@ def training(folder: Path) -> Iterator[Section]:
     yield Section("Training", [*parts, *([Code(again)] if again else [])])
 
 
-def _place(path: Path) -> tuple[bool, int, str]:
+def _place(name: str) -> tuple[bool, int, str]:
     """The runs of one sequence first, and forward before backward, as everywhere."""
-    name = path.parent.name
     return "-" in name, ("forward" not in name) + ("anchored" in name), name
 
 
@@ -90,4 +88,4 @@ def _again(folder: Path, run: TrainingRun) -> str:
 
     name = folder.resolve().name
     device = "" if run.device == "cpu" else f" --device {run.device}"
-    return f"iterorder train {name}{device} --folder {folder.parent}" if name in preset_names() else ""
+    return f"iterorder train {name}{device} --out {folder.parent}" if name in preset_names() else ""

@@ -93,51 +93,30 @@ def _entries(place: str, count) -> list[str]:
 
 @lru_cache(maxsize=256)
 def _affine_in_threads(dim: int, single: bool, dtype: np.dtype) -> Image:
-    states, numbers = ThreadRows(dim, dtype), thread_states(dim * (dim + 1), dtype)
-    plus, multiple, dot = numbers.plus, numbers.multiple, states.parts.dot
-    row = states.row(dim * (dim + 1))
-    p, a = of("p", dim), of("a", dim * (dim + 1))
-    names: dict = {"madd": states.madd}
-    extended = written("extended", "p, a", [f"return {tuple_of(sums.linear_image(WRITE, p, a))}"], **names)
-    offset = written("offset", "a", [f"return {tuple_of(sums.offsets(a, dim))}"])
-    joined = written("joined", "p, q", [f"return {tuple_of([*p, 'q'])}"])
-
-    @device_function
-    def first(x, item, maps):
-        return row(maps, item)
-
-    @device_function
-    def more(total, x, item, maps):
-        return plus(total, row(maps, item))
-
-    @device_function
-    def finish(total, x, step, maps):
-        mean = total if single else multiple(maps.scale, total)
-        return joined(extended(x, mean), dot(x, offset(mean), x[dim]))
-
-    return Image(states, first, more, finish)
+    return _columns_in_threads(ThreadRows(dim, dtype), dim, range(dim + 1), single, dtype)
 
 
 @lru_cache(maxsize=256)
 def _affine_in_halves(dim: int, dtype: np.dtype) -> Image:
     """The same of a batch, with half of the columns of the mean at a time."""
     half, states = (dim + 1) // 2, ThreadRows(dim, dtype)
-    left, right = (_columns_in_threads(states, dim, columns, dtype) for columns in (range(half), range(half, dim + 1)))
+    halves = range(half), range(half, dim + 1)
+    left, right = (_columns_in_threads(states, dim, columns, False, dtype) for columns in halves)
     whole = [*of("made", half), *of("rest_made", dim + 1 - half)]
     return left._replace(rest=right, joined=written("joined", "made, rest_made", [f"return {tuple_of(whole)}"]))
 
 
-def _columns_in_threads(states: ThreadRows, dim: int, columns: range, dtype: np.dtype) -> Image:
+def _columns_in_threads(states: ThreadRows, dim: int, columns: range, single: bool, dtype: np.dtype) -> Image:
     """Some numbers of a row of (P | Q): those of P in some columns and, where column `dim` is among them, that of Q."""
     numbers, dot = thread_states(dim * len(columns), dtype), states.parts.dot
     plus, multiple = numbers.plus, numbers.multiple
     read = [f"maps.table[item, np.uint64({m * (dim + 1) + k})]" for k in columns for m in range(dim)]
     row = written("columns_of_item", "maps, item", [f"return {tuple_of(read)}"])
-    of_p = [of("a", dim * len(columns))[at * dim : (at + 1) * dim] for at, k in enumerate(columns) if k < dim]
-    made = sums.by_columns(WRITE, of("x", dim), of_p)
+    a = of("a", dim * len(columns))
+    taken = [a[at * dim : (at + 1) * dim] for at in range(len(columns))]
+    made = sums.by_columns(WRITE, of("x", dim), taken[: len(columns) - (dim in columns)])
     if dim in columns:
-        offset = tuple_of(of("a", dim * len(columns))[-dim:])
-        made.append(f"dot(x, {offset}, x[{dim}])")
+        made.append(f"dot(x, {tuple_of(taken[-1])}, x[{dim}])")
     names: dict = {"madd": states.madd, "dot": dot}
     extended = written("columns_extended", "x, a", [f"return {tuple_of(made)}"], **names)
 
@@ -151,7 +130,7 @@ def _columns_in_threads(states: ThreadRows, dim: int, columns: range, dtype: np.
 
     @device_function
     def finish(total, x, step, maps):
-        return extended(x, multiple(maps.scale, total))
+        return extended(x, total if single else multiple(maps.scale, total))
 
     return Image(states, first, more, finish)
 
