@@ -178,7 +178,7 @@ def _in_precision(starts, kind: np.dtype, backend: str) -> Any:
     return xp.broadcast_to(array, starts.shape) if once else array
 
 
-def check_memory(size: int, parts: str) -> None:
+def check_memory(size: int, parts: str, advice: str = "lower n_replicas, or give fewer save_steps") -> None:
     """Refuse a result of `size` bytes, described by `parts`, beyond half the memory of the machine."""
     if size < SMALL_RESULT:  # asking takes as long as a small simulation
         return
@@ -186,5 +186,5 @@ def check_memory(size: int, parts: str) -> None:
     if size > memory // 2:
         raise InvalidInputError(
             f"the result would take {size / 2**30:,.1f} GiB ({parts}), and half the memory is "
-            f"{memory / 2**31:,.1f} GiB: lower n_replicas, or give fewer save_steps"
+            f"{memory / 2**31:,.1f} GiB: {advice}"
         )

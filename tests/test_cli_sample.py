@@ -151,3 +151,14 @@ def test_outside_of_a_clone_the_command_says_what_to_do(tmp_path, monkeypatch, c
     assert "not installed with the package: clone its repository" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
     assert figures.known_figures() == []
+
+
+def test_a_dry_run_refuses_what_the_run_would(folder, capsys):
+    """With the same words, that are of samples and not of replicas."""
+    large = [*AR1, "--samples", "4e9"]
+    told = []
+    for more in (["--dry-run"], []):
+        assert cli.main([*large, *more]) == cli.USAGE
+        told.append(capsys.readouterr().err)
+    assert told[0] == told[1]
+    assert "lower n_samples" in told[0]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from iterorder import cli
-from iterorder.networks import cost
+from iterorder.networks import cost, data
 from iterorder.networks.cost import estimate_experiment
 from iterorder.networks.experiment import experiment
 from iterorder.networks.settings import preset
@@ -92,3 +92,18 @@ def test_the_table_and_json_have_the_same_numbers(folder, capsys):
         if row["test_loss"] is not None:
             assert np.isfinite(row["test_loss"])
             assert f"{row['test_loss']:.4f}" in out
+
+
+def test_a_dry_run_fetches_nothing(folder, capsys, monkeypatch):
+    """Data that are nowhere are told; the run itself would fetch them."""
+
+    def fetched(*arguments):
+        raise AssertionError("something was fetched")
+
+    monkeypatch.setattr(data, "_fetched", fetched)
+    monkeypatch.setattr(data, "cache_folder", lambda: folder / "cache")
+    monkeypatch.setattr(data, "DEBIAN", folder / "nowhere")
+    assert cli.main(["train", "fashion-mlp", "--dry-run"]) == cli.USAGE
+    assert "allow the download" in capsys.readouterr().err
+    with pytest.raises(AssertionError, match="was fetched"):
+        preset("fashion-mlp").images()

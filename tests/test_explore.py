@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -223,6 +224,9 @@ def test_maps_come_from_the_file_of_the_command_line(tmp_path, capsys):
     assert main(["explore", "--maps", f"{file}:make", "--view", query, "--print"]) == 0
     printed = capsys.readouterr().out
     exec(snippet.python_lines(Catalogue(own), View.from_query(query + "&system=file")), {})
+    assert capsys.readouterr().out == printed
+    words = shlex.split(snippet.command(Catalogue(own), View.from_query(query + "&system=file")))
+    assert main([*words[1:], "--print"]) == 0
     assert capsys.readouterr().out == printed
     for wrong in (f"{file}:x", f"{file}:gone", f"{file}", f"{tmp_path}/none.py:make"):
         assert main(["explore", "--maps", wrong, "--print"]) == USAGE

@@ -13,8 +13,8 @@ MEANINGS = MappingProxyType(
     {
         OK: "all is well",
         FAILED: "the answer is no: a claim failed, a rate changed, cells ended with errors, all replicas diverged, "
-        "there is no certificate, the backend cannot be used",
-        USAGE: "wrong arguments, a package that is missing, or a file that cannot be read or written",
+        "there is no certificate, doctor finds that the backend cannot be used",
+        USAGE: "wrong arguments, a package or a device that is missing, or a file that cannot be read or written",
         GONE: "what computes a sweep has gone, such as a scheduler: what was finished is kept, start again",
         INTERRUPTED: "interrupted; what was finished is kept where the command keeps anything",
     }

@@ -102,7 +102,9 @@ def trained(
     )
 
 
-def _asked(options: argparse.Namespace, seed: int | None) -> tuple[Preset, ImageData, StepModel]:
+def _asked(
+    options: argparse.Namespace, seed: int | None, *, download: bool = True
+) -> tuple[Preset, ImageData, StepModel]:
     """The settings, with another seed where one is given, their data and their model."""
     from iterorder.networks.settings import preset
     from iterorder.validation import as_seed
@@ -110,14 +112,14 @@ def _asked(options: argparse.Namespace, seed: int | None) -> tuple[Preset, Image
     settings = preset(options.name)
     if seed is not None:
         settings = dataclasses.replace(settings, run={**settings.run, "seed": as_seed(seed)})
-    images = settings.images(options.data_dir, whole=not options.partial)
+    images = settings.images(options.data_dir, whole=not options.partial, download=download)
     return settings, images, settings.make_model(images, device=options.device)
 
 
 def _plan(arguments: argparse.Namespace) -> int:
     from iterorder.networks.cost import estimate_experiment
 
-    settings, images, model = _asked(arguments, arguments.seed)
+    settings, images, model = _asked(arguments, arguments.seed, download=False)
     stages, size = estimate_experiment(settings, model, images, order=arguments.order, progress=True)
     seconds = sum(stage.seconds for stage in stages)
     parts = [{"name": stage.name, "gradient_steps": stage.steps, "seconds": stage.seconds} for stage in stages]

@@ -85,7 +85,7 @@ class Session:
             "law": curves.law_counts(seen),
             "certificate": curves.certificate(seen),
             "python": snippet.python_lines(self.catalogue, view),
-            "command": snippet.command(view),
+            "command": snippet.command(self.catalogue, view),
             **found,
         }
 

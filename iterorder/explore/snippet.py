@@ -31,9 +31,11 @@ def _order(view: View) -> str:
     return f'"{order}"' if isinstance(order, str) else f"ito.{order!r}"
 
 
-def command(view: View) -> str:
+def command(catalogue: Catalogue, view: View) -> str:
     """The command that opens the page with the view; --print prints its numbers instead."""
-    return f"iterorder explore --view {shlex.quote(view.query or 'system=' + view.system)}"
+    own = catalogue.own
+    maps = f" --maps {shlex.quote(f'{own.path}:{own.name}')}" if view.system == "file" and own is not None else ""
+    return f"iterorder explore{maps} --view {shlex.quote(view.query or 'system=' + view.system)}"
 
 
 def printed(catalogue: Catalogue, view: View) -> str:

@@ -27,10 +27,10 @@ LEAST_SEQUENCES = 12
 #: Kinds of models that are modules of PyTorch, functions of `iterorder.networks.resnet`.
 MODULES = ("small_cnn", "resnet18", "resnet50")
 SETS = {
-    "digits": lambda folder, whole: data.digits(),
-    "fashion-mnist": lambda folder, whole: data.fashion_mnist(folder),
-    "cifar10": lambda folder, whole: data.cifar10(folder, whole=whole),
-    "cifar100": lambda folder, whole: data.cifar100(folder),
+    "digits": lambda folder, whole, download: data.digits(),
+    "fashion-mnist": lambda folder, whole, download: data.fashion_mnist(folder, download=download),
+    "cifar10": lambda folder, whole, download: data.cifar10(folder, download=download, whole=whole),
+    "cifar100": lambda folder, whole, download: data.cifar100(folder, download=download),
 }
 
 
@@ -54,9 +54,11 @@ class Preset:
     baselines: dict[str, Any]
     control: dict[str, Any]
 
-    def images(self, folder=None, *, whole: bool = True) -> ImageData:
-        """The data set, from a folder or where it is found; `whole` as for `data.cifar10`."""
-        found = SETS[self.data["set"]](folder, whole)
+    def images(self, folder=None, *, whole: bool = True, download: bool = True) -> ImageData:
+        """The data set, from a folder or where it is found; `whole` and `download` as for `data.cifar10`."""
+        if self.model.get("kind") in MODULES:
+            optional.torch_model()  # what is missing is told before anything is fetched
+        found = SETS[self.data["set"]](folder, whole, download)
         return found.few_tests(min(self.data["test"], len(found.test_labels))) if "test" in self.data else found
 
     def make_model(self, images: ImageData, settings: dict[str, Any] | None = None, device: str = "cpu") -> StepModel:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from iterorder.cost import WORD, Cost
+from iterorder.cost import Cost
 from iterorder.maps import RandomMaps
-from iterorder.stationary.sample import stationary_sample
+from iterorder.stationary.sample import checked_bytes, stationary_sample
 
 #: Samples of the first piece and of the second, at least, and seconds after which a piece is long enough.
 FEWEST, SAMPLE_SECONDS = 16, 0.2
@@ -29,7 +29,7 @@ def estimate_sample_cost(maps: RandomMaps, n_samples: int, **options) -> Cost:
     >>> estimate_sample_cost(gallery.two_point_quadratic(0.5), 1000, seed=0).bytes
     32000
     """
-    size = n_samples * WORD * (maps.dim + 3)  # a point, its bound, its spread, its number of steps
+    size = checked_bytes(maps, n_samples)
     few = min(FEWEST, n_samples)
     _timed(maps, few, options)  # compiles
     base = _timed(maps, few, options)

@@ -158,10 +158,17 @@ def stationary_sample(
     start = np.zeros(maps.dim) if x0 is None else as_floats("x0", x0, ndim=(1,))
     if start.shape != (maps.dim,):
         raise InvalidInputError(f"x0 has shape {start.shape}: give ({maps.dim},)")
-    check_memory(8 * n_samples * (maps.dim + 2), f"{n_samples:,} samples x {maps.dim} numbers")
+    checked_bytes(maps, n_samples)
     with reported(as_progress(progress), "stationary sample") as report:
         check_bounds(maps, start, seed, backend)
         return _strongest(_Request(maps, start, n_samples, tol, delta, seed, max_steps, backend), report)
+
+
+def checked_bytes(maps: RandomMaps, n_samples: int) -> int:
+    """Those of the result: of a sample its point, bound, spread and number of steps. Too many are an error."""
+    size = 8 * n_samples * (maps.dim + 3)
+    check_memory(size, f"{n_samples:,} samples x {maps.dim} numbers", "lower n_samples")
+    return size
 
 
 class _Request(NamedTuple):
