@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from iterorder.device_arrays import cupy
 from iterorder.errors import BackendUnavailableError, InvalidInputError
 from iterorder.networks.augmentation import as_augmentation, as_image_shape
 from iterorder.networks.data_arguments import as_labels, as_rows, as_step_sizes, as_test, as_widths, check_length
-from iterorder.networks.dropout import as_rate, dropout_factors
+from iterorder.networks.dropout import as_rate
+from iterorder.networks.mlp_arrays import ArrayPasses
 from iterorder.networks.model import ArrayStates, State, n_replicas_of, on_host
 from iterorder.networks.step_noise import StepNoise, check_step_noise, items_of_replicas
 from iterorder.validation import as_choice, as_float, as_floats, as_int, as_seed
@@ -25,7 +26,7 @@ ACTIVATIONS = ("relu", "tanh")
 OBSERVED_ENTRIES = 2**22
 
 
-class MLP(ArrayStates):
+class MLP(ArrayPasses, ArrayStates):
     """SGD on the mean cross-entropy of a multilayer perceptron.
 
     The step is v ← momentum·v + g, θ ← (1 − h·weight_decay)·θ − h·v with g the gradient of the batch, as in
@@ -54,8 +55,9 @@ class MLP(ArrayStates):
     backend : {"cpu", "cuda"}
         NumPy, or CuPy on a GPU.
     stacked : bool
-        True: every replica has matrix products of its own, so that its bits do not depend on how many run beside it.
-        False: the first layers of all replicas that meet one batch are one product, which is faster.
+        True: the bits of a replica do not depend on how many run beside it; on the CPU by compiled kernels, on a GPU by
+        matrix products of every replica's own. False: by the matrix products of a BLAS, one for the first layers of all
+        replicas that meet one batch.
 
     Raises
     ------
@@ -124,9 +126,11 @@ class MLP(ArrayStates):
         targets = np.eye(self.n_classes, dtype=self.dtype)
         place = self.xp.asarray
         self._features, self._targets = place(features), place(targets[labels])
+        self._compiled_move = _compiled_move() if self.backend == "cpu" and self.stacked else None
+        self._rows, self._labels = _in_whole_registers(features) if self._compiled_move else features, labels
         self._test = place(np.ascontiguousarray(test_features.T)), place(test_labels)
         self._digest = _digest(self, features, labels, test_features, test_labels)
-        self._gemm = _accumulating_product(self.dtype) if self.backend == "cpu" else None
+        self._gemm = _accumulating_product(self.dtype) if self.backend == "cpu" and not self.stacked else None
 
     def __repr__(self) -> str:
         sizes = "-".join(map(str, self.sizes))
@@ -140,13 +144,9 @@ class MLP(ArrayStates):
         return self.xp.cuda.runtime.getDeviceProperties(self.xp.cuda.Device().id)["name"].decode()
 
     @property
-    def _layers(self) -> int:
-        return len(self.sizes) - 1
-
-    @property
     def draws_noise(self) -> bool:
         """Whether a step draws random numbers beside its batch."""
-        return self.augment is not None or (self.dropout > 0 and self._layers > 1)
+        return self.augment is not None or (self.dropout > 0 and self.n_layers > 1)
 
     def start(self, n_replicas: int, *, seed, start: int = 0) -> State:
         """`n_replicas` times the start of that number: a function of the seed and the number alone."""
@@ -187,119 +187,11 @@ class MLP(ArrayStates):
             items = items_of_replicas(np.asarray(items), step_noise, n_replicas_of(state))
         h = self.step_sizes[np.minimum(k, len(self.step_sizes) - 1)] * (1.0 if factor is None else np.asarray(factor))
         with np.errstate(over="ignore", invalid="ignore"):  # a replica that diverges is data
-            self._move(state, self.xp.asarray(items), h, step_noise)
+            if self._compiled_move is None:
+                self._move(state, self.xp.asarray(items), h, step_noise)
+            else:
+                self._compiled_move(self, state, items, h, step_noise)
         return state
-
-    def _move(self, state: State, items, h, step_noise: StepNoise | None) -> None:
-        """θ ← (1 − h·weight_decay)·θ − h·v, layer by layer from the last one down."""
-        factors = self._dropped(step_noise, items.shape[-1])
-        x, inputs, slope = self._forward(state, items, step_noise, factors)
-        scale = -1.0 / items.shape[-1] if self.momentum else self._of_replicas(-h / items.shape[-1], 3)
-        slope *= scale
-        for layer in range(self._layers - 1, -1, -1):
-            weight, bias = state[f"weight{layer}"], state[f"bias{layer}"]
-            below = None
-            if layer:
-                below = self.xp.matmul(weight.transpose(0, 2, 1), slope)
-                below *= self._derivative(inputs[layer])
-                if factors:
-                    below *= factors[layer - 1]
-            if self.momentum:
-                self._move_with_velocity(state, layer, x, inputs[layer], slope, h)
-            else:
-                if self.weight_decay:
-                    weight *= self._of_replicas(1.0 - h * self.weight_decay, 3)
-                    bias *= self._of_replicas(1.0 - h * self.weight_decay, 2)
-                self._add_product(weight, slope, inputs[layer], x, layer)
-                bias += slope.sum(axis=2)
-            slope = below
-
-    def _move_with_velocity(self, state: State, layer: int, x, inputs, slope, h) -> None:
-        """The velocity holds −v: `slope` has the sign of a descent."""
-        for name in (f"weight{layer}", f"bias{layer}"):
-            velocity = state[f"velocity.{name}"]
-            velocity *= -self.momentum
-            if velocity.ndim == 3:
-                self._add_product(velocity, slope, inputs, x, layer)
-            else:
-                velocity += slope.sum(axis=2)
-            if self.weight_decay:
-                state[name] *= self._of_replicas(1.0 - h * self.weight_decay, velocity.ndim)
-            state[name] += velocity * self._of_replicas(h, velocity.ndim)
-            self.xp.negative(velocity, out=velocity)
-
-    def _of_replicas(self, numbers, ndim: int):
-        """A number, or one for each replica with axes to multiply an array of `ndim` axes, in the states' type."""
-        if np.ndim(numbers) == 0:
-            return self.dtype.type(numbers)
-        return self.xp.asarray(numbers.astype(self.dtype)).reshape(-1, *[1] * (ndim - 1))
-
-    def _add_product(self, target, slope, inputs, x, layer: int) -> None:
-        """target += slope @ inputsᵀ of each replica; of the first layer and one batch, in one product."""
-        xp = self.xp
-        if layer:
-            target += xp.matmul(slope, inputs.transpose(0, 2, 1))
-        elif x.ndim == 3 or self.stacked:
-            target += xp.matmul(slope, x)
-        elif self._gemm is None:
-            target += xp.matmul(slope.reshape(-1, slope.shape[2]), x).reshape(target.shape)
-        else:
-            # C ← AB + C in one pass over C. BLAS reads columns, so all are the transposes of what NumPy has in rows.
-            whole = target.reshape(-1, target.shape[2])
-            self._gemm(1.0, x.T, slope.reshape(-1, slope.shape[2]).T, beta=1.0, c=whole.T, overwrite_c=1)
-
-    def _dropped(self, step_noise: StepNoise | None, n_slots: int) -> list:
-        """Factors of each hidden layer, (width, batch) or (replica, width, batch); none without dropout."""
-        if step_noise is None or not self.dropout or self._layers < 2:
-            return []
-        widths = [(width,) for width in self.sizes[1:-1]]
-        found = dropout_factors(step_noise, [self.dropout] * len(widths), n_slots, widths, self.dtype)
-        return [self.xp.asarray(np.ascontiguousarray(factors.swapaxes(-1, -2))) for factors in found]
-
-    def _batch(self, items, step_noise: StepNoise | None):
-        """The rows of a batch, of images moved by the step."""
-        x = self._features[items]
-        if step_noise is None or self.augment is None or self._image is None:
-            return x
-        return self.augment.moved(x.reshape(*items.shape, *self._image), step_noise, self.xp).reshape(x.shape)
-
-    def _forward(self, state: State, items, step_noise: StepNoise | None = None, factors=()):
-        """The batch, the inputs of each layer (replica, width, batch), and p − y before the mean."""
-        x, targets = self._batch(items, step_noise), self._targets[items]
-        inputs, z = self._layers_of(state, x, factors)
-        z -= z.max(axis=1, keepdims=True)
-        self.xp.exp(z, out=z)
-        z /= z.sum(axis=1, keepdims=True)
-        z -= targets.swapaxes(-1, -2)
-        return x, inputs, z
-
-    def _layers_of(self, state: State, x, factors=()) -> tuple[list, Any]:
-        """The inputs of each layer but the first, and the logits (replica, class, batch)."""
-        xp = self.xp
-        inputs: list[Any] = [None]
-        for layer in range(self._layers):
-            weight, bias = state[f"weight{layer}"], state[f"bias{layer}"]
-            if layer:
-                z = xp.matmul(weight, inputs[-1])
-            elif x.ndim == 2 and not self.stacked:
-                z = xp.matmul(weight.reshape(-1, weight.shape[2]), x.T).reshape(*weight.shape[:2], len(x))
-            else:
-                z = xp.matmul(weight, x.swapaxes(-1, -2))
-            z += bias[:, :, None]
-            if layer + 1 < self._layers:
-                z = xp.maximum(z, 0, out=z) if self.activation == "relu" else xp.tanh(z, out=z)
-                if factors:
-                    z *= factors[layer]
-                inputs.append(z)
-        return inputs, z
-
-    def _derivative(self, output):
-        """Of the activation, from its output; where that was dropped, whatever it is meets the factor zero."""
-        if self.activation == "relu":
-            return output > 0
-        if self.dropout:
-            output = output * self.dtype.type(1.0 - self.dropout)  # what was kept is divided by it
-        return 1 - output * output
 
     def position(self, state: State) -> np.ndarray:
         """The parameters of each replica, layer by layer, weights before biases, shape (R, P)."""
@@ -344,10 +236,10 @@ class MLP(ArrayStates):
     def _test_logits(self, state: State):
         """Each replica by itself: what is observed of it does not depend on how many are."""
         xp, h = self.xp, self._test[0]
-        for layer in range(self._layers):
+        for layer in range(self.n_layers):
             h = xp.matmul(state[f"weight{layer}"], h)
             h += state[f"bias{layer}"][:, :, None]
-            if layer + 1 < self._layers:
+            if layer + 1 < self.n_layers:
                 h = xp.maximum(h, 0, out=h) if self.activation == "relu" else xp.tanh(h, out=h)
         return h
 
@@ -358,7 +250,7 @@ class MLP(ArrayStates):
         x, inputs, slope = self._forward(state, self.xp.asarray(items))
         slope /= items.shape[-1]
         parts = []
-        for layer in range(self._layers - 1, -1, -1):
+        for layer in range(self.n_layers - 1, -1, -1):
             below = inputs[layer].transpose(0, 2, 1) if layer else x
             parts += [slope.sum(axis=2), self.xp.matmul(slope, below)]
             if layer:
@@ -406,7 +298,7 @@ class MLP(ArrayStates):
 
 def _digest(model: MLP, *arrays: np.ndarray) -> str:
     settings = [
-        "iterorder.mlp/1",
+        "iterorder.mlp/1" if model._compiled_move is None else "iterorder.mlp/2",
         list(model.sizes),
         model.step_sizes.tolist(),
         model.weight_decay,
@@ -422,6 +314,20 @@ def _digest(model: MLP, *arrays: np.ndarray) -> str:
     for array in arrays:
         total.update(np.ascontiguousarray(array).tobytes())
     return total.hexdigest()
+
+
+def _compiled_move() -> Callable[..., None]:
+    from iterorder.networks.mlp_compiled import move
+
+    return move
+
+
+def _in_whole_registers(rows: np.ndarray) -> np.ndarray:
+    """The rows, with zeros behind them where they end within a register."""
+    from iterorder.kernels.cpu.packing import padded
+
+    width = padded(rows.shape[1], rows.dtype)
+    return np.pad(rows, ((0, 0), (0, width - rows.shape[1]))) if width > rows.shape[1] else rows
 
 
 def _accumulating_product(dtype: np.dtype):
