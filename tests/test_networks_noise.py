@@ -10,6 +10,7 @@ from scipy.stats import binomtest, chisquare
 
 import iterorder as ito
 from iterorder import noise
+from iterorder.kernels.cpu.purpose_words import purpose_words as compiled_words
 from iterorder.networks import (
     MLP,
     Augmentation,
@@ -45,12 +46,21 @@ def model(images=IMAGES, **options):
 
 @pytest.mark.parametrize("purpose", [noise.AUGMENT, noise.DROPOUT])
 def test_words_are_read_where_the_layout_says(purpose):
-    found = noise.purpose_words(SEED, [[0], [2**32 - 1]], [3, 2**40], purpose, 6)
-    assert found.shape == (2, 2, 6)
-    for r, replica in enumerate((0, 2**32 - 1)):
-        for s, step in enumerate((3, 2**40)):
-            words = [w for group in (0, 1) for w in naive.philox(step, replica, (purpose << 24) + group, SEED)]
-            assert found[r, s].tolist() == words[:6]
+    for words_of in (noise.purpose_words, compiled_words):
+        found = words_of(SEED, [[0], [2**32 - 1]], [3, 2**40], purpose, 6)
+        assert found.shape == (2, 2, 6)
+        for r, replica in enumerate((0, 2**32 - 1)):
+            for s, step in enumerate((3, 2**40)):
+                words = [w for group in (0, 1) for w in naive.philox(step, replica, (purpose << 24) + group, SEED)]
+                assert found[r, s].tolist() == words[:6]
+
+
+@given(st.integers(0, 2**64 - 1), st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=3), st.integers(1, 150))
+def test_compiled_words_are_those_of_numpy(seed, sequences, count):
+    steps = np.arange(len(sequences)) + 2**33
+    found = compiled_words(seed, sequences, steps, noise.DROPOUT, count)
+    assert (found == noise.purpose_words(seed, sequences, steps, noise.DROPOUT, count)).all()
+    assert (found != noise.purpose_words(seed, sequences, steps, noise.AUGMENT, count)).any()
 
 
 def test_the_layout_is_frozen():

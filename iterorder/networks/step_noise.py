@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from iterorder import noise
 from iterorder.errors import InvalidInputError
 
 
@@ -41,7 +40,9 @@ class StepNoise:
 
     def words(self, purpose: int, count: int) -> np.ndarray:
         """The words of a purpose, shape (count,) or (R, count)."""
-        return noise.purpose_words(self.seed, self.sequence, self.step, purpose, count)
+        from iterorder.kernels.cpu.purpose_words import purpose_words
+
+        return purpose_words(self.seed, self.sequence, self.step, purpose, count)
 
 
 def check_step_noise(model, step_noise) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -17,9 +16,11 @@ from iterorder.errors import InvalidInputError
 from iterorder.networks.augmentation import as_augmentation, as_image_shape
 from iterorder.networks.model import State, n_replicas_of
 from iterorder.networks.step_noise import StepNoise, check_step_noise, items_of_replicas
+from iterorder.networks.torch_checks import check_initialisers, check_no_noise
 from iterorder.networks.torch_dropout import TorchDropout
+from iterorder.networks.torch_engines import gradients_by
 from iterorder.networks.torch_optimizer import TorchOptimizer
-from iterorder.networks.torch_parts import as_device, as_loss, engine_of, part_of, row_of, split_rows, stacked, text_of
+from iterorder.networks.torch_parts import as_device, as_loss, engine_of, part_of, row_of, text_of
 from iterorder.sampling import Sampling
 from iterorder.shown import a_kind
 from iterorder.validation import as_choice, as_floats, as_int, as_seed
@@ -119,9 +120,10 @@ class TorchModel:
         if not self.names:
             raise InvalidInputError("module has no parameters: there is nothing to train")
         self.engine = engine_of(as_choice("engine", engine, ENGINES), module, self._device)
-        self._check_initialisers()
-        self._check_no_noise()
-        self._gradients = self._compiled()
+        if init is None:
+            check_initialisers(self._training)
+        check_no_noise(self._training, self._dropout, self._features[:4])
+        self._gradients = gradients_by(self.engine, self._training, self._loss, self._dropout)
         self._digest = self._made_digest(module, loss)
 
     def __repr__(self) -> str:
@@ -292,59 +294,11 @@ class TorchModel:
         As `MLP.hessian_products`, by a derivative of the gradient along v. Buffers are those of the module; dropout
         and augmentation are left out.
         """
-        given = as_floats("directions", directions, ndim=(1, 2))
-        rows = np.atleast_2d(given)
-        module = copy.deepcopy(self._training).double()
-        index = torch.arange(self.n_items) if items is None else torch.as_tensor(np.asarray(items, np.int64))
-        x, y = self._features[index.to(self._device)], self._labels[index.to(self._device)]
-        x = x.double() if x.is_floating_point() else x
-        y = y.double() if y.is_floating_point() else y
-        buffers = dict(module.named_buffers())
-        shapes = {name: value.shape for name, value in module.named_parameters()}
+        from iterorder.networks.torch_hessian import hessian_products
 
-        def loss_at(parameters):
-            own = {name: value.clone() for name, value in buffers.items()}
-            return self._loss(torch.func.functional_call(module, (parameters, own), (x,)), y)
-
-        theta = split_rows(np.atleast_2d(as_floats("position", position, ndim=(1,))), shapes, self._device)
-        theta = {name: value[0] for name, value in theta.items()}
-        found = []
-        for row in rows:
-            v = {name: value[0] for name, value in split_rows(row[None], shapes, self._device).items()}
-            product = torch.func.jvp(torch.func.grad(loss_at), (theta,), (v,))[1]
-            found.append(torch.cat([product[name].reshape(-1) for name in shapes]).detach().cpu().numpy())
-        return np.array(found).reshape(given.shape)
+        return hessian_products(self, position, directions, items)
 
     # ----------------------------------------------------------------------------------------------------- internals
-
-    def _compiled(self) -> Callable:
-        """Gradients and new buffers of all replicas, by the engine."""
-
-        def loss_of(parameters, buffers, factors, x, y):
-            self._dropout.give(factors)
-            own = {name: value.clone() for name, value in buffers.items()}  # which the call writes to
-            outputs = torch.func.functional_call(self._training, (parameters, own), (x,))
-            return self._loss(outputs, y), own
-
-        one = torch.func.grad(loss_of, has_aux=True)
-        if self.engine == "vmap":
-
-            def mapped(parameters, buffers, factors, x, y, own_factors, own_items):
-                factor_axis, item_axis = (0 if own else None for own in (own_factors, own_items))
-                in_dims = (0, 0, (factor_axis,) * len(factors), item_axis, item_axis)
-                return torch.func.vmap(one, in_dims=in_dims)(parameters, buffers, factors, x, y)
-
-            return mapped
-
-        def looped(parameters, buffers, factors, x, y, own_factors, own_items):
-            found = []
-            for r in range(len(next(iter(parameters.values())))):
-                dropped = tuple(f[r] for f in factors) if own_factors else factors
-                batch = (x[r], y[r]) if own_items else (x, y)
-                found.append(one(row_of(parameters, r), row_of(buffers, r), dropped, *batch))
-            return stacked([gradients for gradients, _ in found]), stacked([new for _, new in found])
-
-        return looped
 
     def _moved(self, x, step_noise: StepNoise | None):
         """The images of a batch as the step moves them, to the bit."""
@@ -362,35 +316,6 @@ class TorchModel:
         if tensor.ndim == 0 or len(tensor) == 0:
             raise InvalidInputError(f"{name} has shape {tuple(tensor.shape)}: give a row for each item")
         return tensor.detach().to(self._device)
-
-    def _check_initialisers(self) -> None:
-        if self.init is not None:
-            return
-        for where, part in self._training.named_modules():
-            own = [name for name, _ in part.named_parameters(recurse=False)]
-            if own and not hasattr(part, "reset_parameters"):
-                raise InvalidInputError(
-                    f"module {where or type(part).__name__} holds {own[0]} and has no reset_parameters: give init, a "
-                    "function of the module that sets its start weights"
-                )
-
-    def _check_no_noise(self) -> None:
-        """Two training passes under other seeds must give the same outputs."""
-        parameters: dict[str, Any] = dict(self._training.named_parameters())
-        x = self._features[: min(4, self.n_items)]
-        outputs = []
-        for seed in (1, 2):
-            self._dropout.forget()
-            with torch.random.fork_rng(), torch.no_grad():
-                torch.manual_seed(seed)
-                own = {name: value.clone() for name, value in self._training.named_buffers()}
-                outputs.append(torch.func.functional_call(self._training, (parameters, own), (x,)))
-        if not torch.equal(outputs[0], outputs[1]):
-            raise InvalidInputError(
-                "module draws random numbers in training, not by a layer nn.Dropout, which are no function of their "
-                "index: the orders would not meet the same maps; take them out, or make them such layers"
-            )
-        self._dropout.learn(len(x))
 
     def _made_digest(self, module, loss) -> str:
         kinds = {type(part) for part in module.modules() if not type(part).__module__.startswith("torch.")}
