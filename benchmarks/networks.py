@@ -1,4 +1,4 @@
-"""Speed of networks on one core, in CPU time of one thread: python benchmarks/networks.py.
+"""Speed of networks on one core, in CPU time of one thread: python benchmarks/networks.py [--without-avx512].
 
 All backward iterates of the digits MLP up to N = 2000, by `train`; a sample of the same iterates, one at a time; and a
 loop over modules of PyTorch, where it is installed. Writes reports/networks.json.
@@ -6,6 +6,8 @@ loop over modules of PyTorch, where it is installed. Writes reports/networks.jso
 
 from __future__ import annotations
 
+import argparse
+import os
 import statistics
 import sys
 import time
@@ -71,6 +73,13 @@ def loop_of_modules(features: np.ndarray, labels: np.ndarray) -> float | None:
 
 def main() -> int:
     """Measure three times, print the medians beside what is asked, and write the report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--without-avx512", action="store_true", help="as on a processor with AVX2 alone")
+    if parser.parse_args().without_avx512:
+        from run import WITHOUT, without_avx512
+
+        if WITHOUT not in os.environ:
+            without_avx512()
     numba.set_num_threads(1)
     images = digits()
     rounds: dict[str, list[float]] = {}
@@ -78,7 +87,7 @@ def main() -> int:
         model = MLP(images.features, images.labels, test=images.test, step_size=STEP, stacked=stacked)
         how: dict[str, Any] = {"batch_size": BATCH, "n_steps": N_STEPS, "order": "backward", "seed": SEED}
         train(model, save_steps=[10], **how)  # compiles the draws
-        name = "sweep" if stacked else "sweep, one product"
+        name = "sweep" if stacked else "sweep, BLAS"
         for _ in range(3):
             with speaking(QUIET if rounds else USUAL):  # each run makes the same forecast: said once
                 spent = cpu_seconds(partial(train, model, save_steps="all", **how))
