@@ -14,6 +14,7 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.networks.baselines import Baseline, linear_decay, tail_average
 from iterorder.networks.data import ImageData
+from iterorder.networks.late import late_saves
 from iterorder.networks.model import StepModel
 from iterorder.networks.plan import planned, steps_of
 from iterorder.networks.run import TrainingRun
@@ -71,13 +72,8 @@ class Experiment:
         interval : ndarray, shape (2,)
             Of `between` at 95 %, if the means are normal.
         """
-        from scipy.stats import chi2
-
-        values = self.sequences[order].observables[observable][0]
-        within, means = values.std(axis=1, ddof=1), values.mean(axis=1)
-        between, count = float(means.std(ddof=1)), len(means)
-        freedom = count - 1
-        return within, between, between * np.sqrt(freedom / chi2.ppf([0.975, 0.025], freedom))
+        late = self.sequences[order].late(observable)
+        return late.within[0], late.between, late.between_interval()
 
 
 class PlannedRun(NamedTuple):
@@ -199,8 +195,7 @@ def planned_runs(preset: Preset, model: StepModel, images: ImageData, order: str
         coarse = {"save_steps": np.arange(0, n_steps, preset.control["stride"]), "pairs": True}
         runs += [PlannedRun(CONTROLS, which, control, which, coarse) for which in (FORWARD, BACKWARD)]
     if order is None and preset.sequences:
-        late = np.arange(n_steps, 2 * n_steps // 3, -preset.sequences["stride"])[::-1]
-        many = {"save_steps": late, "n_sequences": preset.sequences["count"]}
+        many = {"save_steps": late_saves(n_steps, preset.sequences["stride"]), "n_sequences": preset.sequences["count"]}
         runs += [PlannedRun(SEQUENCES, which, model, which, many) for which in (FORWARD, BACKWARD)]
     return runs
 

@@ -15,6 +15,7 @@ from iterorder.errors import InvalidInputError
 from iterorder.files import as_path, whole_file
 from iterorder.labelled import frame
 from iterorder.networks.folder import prefixed, without_prefix
+from iterorder.networks.late import LateTraining, late_training
 from iterorder.optional import imported
 from iterorder.orders import Order, Window, as_order
 from iterorder.shown import ShownByFacts, span
@@ -92,6 +93,31 @@ class TrainingRun(ShownByFacts):
             f"a TrainingRun holds several arrays: give one of its observables ({', '.join(self.observables)}), such as "
             f"run.observables[{next(iter(self.observables))!r}]"
         )
+
+    def late(self, observable: str = "loss") -> LateTraining:
+        """The last third of the steps in a few numbers: level, spreads within and between sequences, and move.
+
+        Parameters
+        ----------
+        observable : str
+            One of `observables`.
+
+        Returns
+        -------
+        LateTraining
+
+        Examples
+        --------
+        >>> rng = np.random.default_rng(0)
+        >>> from iterorder.networks import MLP, train
+        >>> model = MLP(rng.normal(size=(50, 4)), rng.integers(0, 3, 50), hidden=(8,), step_size=0.1)
+        >>> run = train(model, batch_size=4, n_steps=30, save_steps="all", n_sequences=3, seed=1)
+        >>> late = run.late()
+        >>> late.steps[0].item(), late.within.shape, late.between > 0
+        (21, (1, 3), True)
+        """
+        values = self.observables[as_choice("observable", observable, tuple(self.observables))]
+        return late_training(self.save_steps, values, self.moves, self.done)
 
     def to_xarray(self) -> xarray.Dataset:
         """The same data with named axes (start, sequence, step).

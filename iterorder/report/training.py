@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from iterorder.networks.late import late_training
 from iterorder.report.document import Code, Part, Picture, Section, Table, Text, drawn
 
 if TYPE_CHECKING:
@@ -69,17 +71,16 @@ def _picture(runs: dict[str, TrainingRun]) -> Picture:
 
 
 def _row(name: str, run: TrainingRun) -> list[object]:
-    late = run.save_steps > 2 * int(run.save_steps[-1]) // 3
-    loss = run.observables["loss"][0][:, late] if "loss" in run.observables else np.full((1, 1), np.nan)
-    moves = run.moves[..., late]
-    share = f"{run.done.mean():.0%}"
-    means = loss.mean(axis=1)
-    between: object = float(means.std(ddof=1)) if len(means) > 1 and np.isfinite(means).all() else ""
-    known = np.isfinite(loss).any()
-    found: list[object] = [float(np.nanmean(loss)), float(np.nanstd(loss, axis=1).mean())] if known else ["", ""]
-    move: object = float(np.nanmedian(moves)) if np.isfinite(moves).any() else ""
     gradients = int(run.gradients[-1]) * run.moves.shape[0] * run.moves.shape[1]
-    return [name, int(run.save_steps[-1]), gradients, share, *found, between, move]
+    facts: list[object] = [name, int(run.save_steps[-1]), gradients, f"{run.done.mean():.0%}"]
+    unseen = np.full(run.moves.shape, np.nan)
+    late = run.late() if "loss" in run.observables else late_training(run.save_steps, unseen, run.moves)
+    return [*facts, *map(_known, (late.mean, late.mean_within, late.between, late.move))]
+
+
+def _known(number: float) -> object:
+    """A number, or nothing where there is none."""
+    return "" if math.isnan(number) else number
 
 
 def _again(folder: Path, run: TrainingRun) -> str:
