@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,7 +55,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="a preset, such as digits-mlp, or a .toml file like them")
     parser.add_argument("--order", choices=ORDERS, help="this order alone")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
-    parser.add_argument("--max-seconds", type=float, metavar="S", help="stop after so long, with a coarse run")
+    parser.add_argument("--max-seconds", type=float, metavar="S", help="stop after so long in all, with a coarse run")
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="where the files of the data set are")
     parser.add_argument("--partial", action="store_true", help="take what is there of a data set in several files")
     add_out(parser, f"where runs are kept (default: {RUNS})", metavar="FOLDER", default=RUNS, old=["--folder"])
@@ -84,8 +85,9 @@ def trained(
     """The experiment, after its steps have been said."""
     from iterorder.networks.experiment import experiment, planned_steps
 
-    if options.max_seconds is not None:
-        as_float("--max-seconds", options.max_seconds, low=0.0)
+    limit, begun = options.max_seconds, time.monotonic()
+    if limit is not None:
+        limit = as_float("--max-seconds", limit, low=0.0)
     settings, images, model = _asked(options, seed)
     for name, steps in planned_steps(settings, model).items():
         if options.order in (None, name):
@@ -96,7 +98,7 @@ def trained(
         device=options.device,
         order=options.order,
         folder=options.out / settings.name,
-        max_seconds=options.max_seconds,
+        max_seconds=None if limit is None else max(0.0, limit - (time.monotonic() - begun)),
         progress=True,
     )
 
