@@ -87,6 +87,22 @@ class TrainingRun(ShownByFacts):
         """Whether every iterate was computed."""
         return bool(self.done.all())
 
+    @property
+    def has_neighbours(self) -> bool:
+        """Whether a step is saved beside the next one, so that there are moves."""
+        return bool((np.diff(self.save_steps) == 1).any())
+
+    @property
+    def reached(self) -> str:
+        """How far a run is that is not complete, for legends; empty for one that is."""
+        if self.complete:
+            return ""
+        columns = self.done.all(axis=(0, 1))
+        last = int(columns.argmin())  # the first step that is missing
+        if last and not self.done[..., last:].any():
+            return f"to n = {self.save_steps[last - 1]:,}"
+        return f"{self.done.mean():.0%} done"
+
     def __array__(self, dtype=None, copy: bool | None = None) -> np.ndarray:
         """None of the arrays here is the run: NumPy is told so, as it would make an array of one object."""
         raise InvalidInputError(
@@ -242,7 +258,7 @@ class TrainingRun(ShownByFacts):
 
         name = as_choice("observable", observable, (*self.observables, "move"))
         values = self.moves if name == "move" else self.observables[name]
-        if name == "move" and not (np.diff(self.save_steps) == 1).any():
+        if name == "move" and not self.has_neighbours:
             raise InvalidInputError(
                 "observable is 'move', and no step is saved beside the next one: train with pairs=True, or with "
                 "save_steps='all'"
@@ -254,7 +270,7 @@ class TrainingRun(ShownByFacts):
         lines = values.reshape(-1, len(self.save_steps))
         for i, line in enumerate(lines):
             known = np.isfinite(line)
-            label = str(self.order) if i == 0 else None
+            label = ", ".join(filter(None, (str(self.order), self.reached))) if i == 0 else None
             ax.plot(self.save_steps[known], line[known], color=order_color(self.order), linewidth=0.8, label=label)
         ax.set(xlabel="step $n$", ylabel=r"$\|\theta_{n+1}-\theta_n\|$" if name == "move" else name)
         return ax

@@ -57,17 +57,22 @@ def _picture(runs: dict[str, TrainingRun]) -> Picture:
 
     from iterorder.plotting import PAGE, house_style
 
+    panels = {"loss": runs}
+    if neighbours := {name: run for name, run in runs.items() if run.has_neighbours}:
+        panels["move"] = neighbours
     with house_style():
-        figure = Figure(figsize=(PAGE, 0.42 * PAGE))
-        for axes, observable in zip(figure.subplots(1, 2), ("loss", "move"), strict=True):
-            for run in runs.values():
+        figure = Figure(figsize=(PAGE * len(panels) / 2, 0.42 * PAGE))
+        places = figure.subplots(1, len(panels), squeeze=False)[0]
+        for axes, (observable, shown) in zip(places, panels.items(), strict=True):
+            for name, run in shown.items():
+                first = len(axes.lines)
                 run.plot(axes, observable=observable)
+                axes.lines[first].set_label(", ".join(filter(None, (name, run.reached))))
+            axes.legend()
             if observable == "move":
                 axes.set_yscale("log")
-            for line, name in zip(axes.lines, runs, strict=False):
-                line.set_label(name)
-            axes.legend()
-        return drawn(figure, "The loss and the distance between neighbouring iterates over the step")
+    seen = "The loss and the distance between neighbouring iterates" if neighbours else "The loss"
+    return drawn(figure, f"{seen} over the step")
 
 
 def _row(name: str, run: TrainingRun) -> list[object]:
