@@ -9,7 +9,7 @@ from typing import Any
 from iterorder import resources
 from iterorder._version import __version__
 from iterorder.errors import BackendUnavailableError
-from iterorder.html import table_html
+from iterorder.html import notebook_html
 
 #: Packages by the names under which they are shown; the first distribution that is installed counts.
 PACKAGES = {
@@ -45,7 +45,7 @@ class BackendInfo(dict):
         return "\n".join(f"{name:<{_WIDTH}}{text}".rstrip() for name, text in _lines(self))
 
     def _repr_html_(self) -> str:
-        return table_html("iterorder.backend_info()", _lines(self))
+        return notebook_html("iterorder.backend_info()", _lines(self))
 
 
 def backend_info() -> BackendInfo:

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"train_networks: {error}", file=sys.stderr)
         return 2
     print_numbers(found)
-    if options.order is None:
+    if options.order is None and any(run.done.any() for run in found.runs.values()):
         for file in draw_experiment(found, options.figures):
             print(file.name)
     if not found.complete:

@@ -226,12 +226,13 @@ def test_errors_name_the_option_show_the_value_and_write_nothing(folder, capsys,
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("a,b\n1,2\n3,x\n", "line 3, has words (3, x)"),
-        ("1,2\n3\n", "line 2, has 1 columns, not 2"),
+        ("a,b\n1,2\n3,x\n", "line 3, column 2 (b), is 'x': give a finite number"),
+        ("1,2\n3\n", "line 2, has 1 in place of 2 columns"),
         ("a,b\n", "has no numbers"),
         ("", "has no numbers"),
         ("1\n2\n", "has one column"),
-        ("1,2\n3,nan\n", "is nan"),
+        ("1,2\n3,nan\n", "line 2, column 2, is 'nan'"),
+        ('a,y\n"1",2\n"3\n",\n', "line 4, column 2 (y), is ''"),
         ("\x00\xff", "is no CSV file"),
     ],
 )

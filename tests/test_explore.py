@@ -159,12 +159,24 @@ def test_stability_is_that_of_the_library():
     assert "reason" in json.loads(session.answer('{"do": "stability"}'))
 
 
-def test_tables_are_numbers_or_an_error_that_names_the_row():
+def test_tables_are_numbers_or_an_error_that_names_the_place():
     table = read_table("a.csv", "x,y\n1,2\n3,4\n")
     assert table.header
     np.testing.assert_array_equal(table.features, [[1.0], [3.0]])
-    for text in ("1,2\n3\n", "1,2\n3,nan\n", "1,2\n3,=cmd|' /C calc'!A0\n", "", "x,y\n", "1\n2\n", '1,"2\n'):
-        with pytest.raises(InvalidInputError, match=r"row|CSV"):
+    refused = {
+        "1,2\n3\n": "line 2, has 1 in place of 2 columns",
+        "1,2\n3,nan\n": "line 2, column 2, is 'nan'",
+        "x,y\n\n1,2\n3,=cmd|' /C calc'!A0\n": 'line 4, column 2 \\(y\\), is "=cmd',
+        "": "no numbers",
+        "x,y\n": "no numbers",
+        "1\n2\n": "one column",
+        ",".join("1" * 201) + "\n" + ",".join("1" * 201): "201 columns",
+        '1,"2\n': "1 line of numbers",
+        "1,2\n3," + "4" * 200_000: "no CSV file",
+        "1,2\n3," + "x" * 1000: "is 'x{40}': give",
+    }
+    for text, told in refused.items():
+        with pytest.raises(InvalidInputError, match=told):
             read_table("a.csv", text)
     with pytest.raises(InvalidInputError, match="larger"):
         read_table("a.csv", "1,2\n" * (3 * 2**20))

@@ -25,6 +25,7 @@ LAYERS = (
         "sampling",
         "estimate",
         "files",
+        "number_table",
         "presets",
         "resources",
         "drawn",

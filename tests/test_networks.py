@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import time
 
@@ -570,6 +571,37 @@ def test_a_softmax_regression_is_told_to_settle_and_a_network_not(capfd, tmp_pat
     assert again.forecast == settles.forecast
     network = train(model(hidden=(16,), step_size=0.2), **options)
     assert network.forecast.startswith("does not settle by 700")
+
+
+class Ticking:
+    """A model whose steps take a second each, on a clock of its own."""
+
+    def __init__(self, of):
+        self.of, self.now, self.side_by_side = of, 0.0, False
+
+    def __getattr__(self, name):
+        return getattr(self.of, name)
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def advance(self, state, items, k):
+        self.now += 1.0
+        return self.of.advance(state, items, k)
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(400.0, True), (100.0, False), (None, True)])
+def test_the_time_of_a_forecast_belongs_to_the_run(seconds, told, monkeypatch):
+    """It takes 60 steps of the clock: a quarter of 400 is enough for it, of 100 it is not."""
+    of = Ticking(model())
+    for module in ("train", "pace"):
+        monkeypatch.setattr(importlib.import_module(f"iterorder.networks.{module}"), "time", of)
+    for name, least in (("LONG_RUN", 0), ("WORTH_A_FORECAST", 1)):
+        monkeypatch.setattr(importlib.import_module("iterorder.networks.train"), name, least)
+    found = run(of, "backward", n_steps=60, save_steps="all", max_seconds=seconds)
+    assert bool(found.forecast) == told
+    assert seconds is None or of.now <= seconds
+    assert found.complete == (seconds is None or of.now < seconds)
 
 
 # ------------------------------------------------------------------------------------------------------ refused input

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -258,6 +260,7 @@ def test_the_script_runs_goes_on_and_says_its_steps(tmp_path, capsys):
     command = [str(file), "--folder", str(tmp_path / "runs"), "--figures", str(tmp_path / "figures")]
     assert train_networks.main([*command, "--max-seconds", "0"]) == 0
     assert "the time was over" in capsys.readouterr().out
+    assert not (tmp_path / "figures").exists()  # nothing is there to be drawn
     assert train_networks.main([*command, "--order", "forward"]) == 0
     assert train_networks.main(command) == 0
     told = capsys.readouterr().out
@@ -289,6 +292,29 @@ def test_only_one_order_is_run_where_that_is_wished(small):
     assert not found.baselines
     with pytest.raises(ito.InvalidInputError, match="order is 'sideways'"):
         experiment(small[0], order="sideways")
+
+
+def test_baselines_end_with_the_time_too(small, monkeypatch):
+    """All of it goes to them on this clock, which moves with the steps of the linear decay: 20, 40 and 60."""
+    now = [0.0]
+    clock = SimpleNamespace(monotonic=lambda: now[0])
+    for module in ("train", "pace", "experiment"):
+        monkeypatch.setattr(importlib.import_module(f"iterorder.networks.{module}"), "time", clock)
+    own = MLP.advance
+
+    def advance(self, state, items, k, factor=None, step_noise=None):
+        now[0] += factor is not None  # of the linear decay alone
+        return own(self, state, items, k, factor, step_noise)
+
+    monkeypatch.setattr(MLP, "advance", advance)
+    found = experiment(small[0], max_seconds=50.0)
+    assert found.missed == ["linear decay"]
+    assert set(found.baselines) == {"tail average"}
+    assert found.runs["backward"].complete
+    assert not found.complete
+    assert "linear_decay_n" not in _networks.numbers(found)
+    now[0] = 0.0
+    assert experiment(small[0], max_seconds=70.0).complete
 
 
 # ------------------------------------------------------------------------------------- figures that are committed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 import re
 from html.parser import HTMLParser
@@ -14,8 +15,9 @@ import pytest
 
 import iterorder as ito
 from iterorder import cli
-from iterorder.networks import MLP, train
+from iterorder.networks import MLP, TrainingRun, train
 from iterorder.plotting import save_figure
+from iterorder.report import training as report_of_training
 from iterorder.report import write_report
 from iterorder.report.document import Code, Document, Folded, Picture, Section, Table, Text, facts
 
@@ -117,10 +119,11 @@ def test_a_sweep_of_a_file_shows_the_file(tmp_path, page):
 
 
 def training(folder, **options):
+    options = {"save_steps": "all"} | options
     rng = np.random.default_rng(0)
     model = MLP(rng.normal(size=(40, 3)), rng.integers(0, 2, 40), hidden=(4,), step_size=0.1)
     folder.mkdir(parents=True)
-    return train(model, batch_size=4, n_steps=30, save_steps="all", seed=1, folder=folder, **options)
+    return train(model, batch_size=4, n_steps=30, seed=1, folder=folder, **options)
 
 
 def test_training_shows_losses_and_moves_and_the_spread_between_sequences(tmp_path, page):
@@ -236,3 +239,29 @@ def test_every_part_closes_what_it_opens(tmp_path):
     assert "left out" not in found.text
     assert re.search(r"zero\s+0", found.text)
     assert len(found.of("a")) == len(sections)
+
+
+def test_legends_tell_how_far_an_unfinished_training_is(tmp_path):
+    """Of iterates up to some n, up to where; of a coarse run, the share. A finished one has its name alone."""
+    whole = training(tmp_path / "net" / "forward")
+
+    def cut(known) -> TrainingRun:
+        done = np.broadcast_to(known, whole.done.shape)
+        return dataclasses.replace(whole, done=done, moves=np.where(done, whole.moves, np.nan))
+
+    runs = {"forward": whole, "cut": cut(whole.save_steps <= 12), "coarse": cut(whole.save_steps % 2 == 0)}
+    assert [run.reached for run in runs.values()] == ["", "to n = 12", "52% done"]
+    legends: list[list[str]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("matplotlib.axes.Axes.legend", lambda axes: legends.append(axes.get_legend_handles_labels()[1]))
+        report_of_training._picture(runs)
+    assert legends == 2 * [["forward", "cut, to n = 12", "coarse, 52% done"]]
+    assert cut(np.zeros(1, bool)).reached == "0% done"
+
+
+def test_runs_without_neighbours_have_a_picture_of_their_loss_alone(tmp_path, page):
+    training(tmp_path / "net" / "forward", save_steps=[10, 20, 30])
+    found = page(tmp_path / "net")
+    assert len(found.of("img")) == 1
+    assert "The loss over the step" in found.text
+    assert "distance between neighbouring iterates over" not in found.text

@@ -10,6 +10,7 @@ import pytest
 
 import iterorder as ito
 from iterorder.claims import CLAIMS, ClaimRow
+from iterorder.html import notebook_html, table_html
 from tests.systems import EVERY
 
 DATA = np.random.default_rng(0).normal(size=(442, 10))
@@ -210,3 +211,15 @@ def test_integers_may_be_whole_floats():
     assert ito.Window(6e1) == ito.Window(60)
     with pytest.raises(ito.InvalidInputError, match=r"n_replicas is 2\.5: give an integer"):
         ito.simulate(TWO_POINT, [0.0], 1, n_replicas=2.5, seed=0)
+
+
+def test_a_table_of_a_page_and_one_of_a_notebook_have_one_writer():
+    page, notebook = table_html([(EVIL, 1234, 0.1, True)], ("", EVIL), bad={0}), notebook_html("c", [(EVIL, "x")])
+    for text in (page, notebook):
+        assert not {"script", "img"} & set(Tags(text).seen)
+        assert 'scope="row"' in text
+    assert '<tr class="bad">' in page
+    assert '<td class="number">1,234</td><td class="number">0.1</td><td>True</td>' in page
+    assert "style" not in page  # a page has a style sheet, a notebook none
+    assert notebook.count("text-align: left") == 3  # of both cells and the caption
+    assert "thead" not in table_html([("a",)], ("", ""))

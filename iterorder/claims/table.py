@@ -12,7 +12,7 @@ import numpy as np
 from iterorder._version import __version__
 from iterorder.drawn import drawn_by
 from iterorder.files import plain
-from iterorder.html import table_html
+from iterorder.html import notebook_html
 from iterorder.labelled import frame
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class ClaimTable:
         return f"ClaimTable({self.summary()})"
 
     def _repr_html_(self) -> str:
-        return table_html("ClaimTable", (row.cells() for row in self.rows), COLUMNS, self.summary())
+        return notebook_html("ClaimTable", (row.cells() for row in self.rows), COLUMNS, self.summary())
 
     def _with(self, verdict: str) -> tuple[ClaimRow, ...]:
         return tuple(row for row in self.rows if row.verdict == verdict)

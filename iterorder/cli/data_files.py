@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
 from iterorder.errors import InvalidInputError
+from iterorder.number_table import read_numbers
 from iterorder.validation import as_floats, did_you_mean
 
 #: Names under which an NPZ file may have its arrays.
@@ -55,41 +55,17 @@ def read_data(path: Path, target: str | None = None) -> tuple[np.ndarray, np.nda
 
 
 def _of_csv(path: Path, target: str | None) -> tuple[np.ndarray, np.ndarray]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = [(number, row) for number, row in enumerate(csv.reader(file), start=1) if any(map(str.strip, row))]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InvalidInputError(
-            f"--data {path} is no CSV file ({error}): give text, numbers separated by commas"
-        ) from None
-    names = [word.strip() for word in lines.pop(0)[1]] if lines and not _are_numbers(lines[0][1]) else []
-    if not lines:
-        raise InvalidInputError(f"--data {path} has no numbers: give a line for each point")
-    width = len(names or lines[0][1])
-    for number, row in lines:
-        if len(row) != width or not _are_numbers(row):
-            what = f"{len(row)} columns, not {width}" if len(row) != width else f"words ({', '.join(row)[:60]})"
-            raise InvalidInputError(f"--data {path}, line {number}, has {what}: give {width} numbers")
-    table = as_floats(f"--data {path}", [[float(word) for word in row] for _, row in lines], ndim=(2,))
-    if width < 2:
-        raise InvalidInputError(f"--data {path} has one column: give features and a target")
-    column = width - 1 if target is None else _column(path, target, names)
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        names, table = read_numbers(f"--data {path}", file)
+    column = table.shape[1] - 1 if target is None else _column(path, target, names)
     return np.delete(table, column, axis=1), table[:, column]
 
 
-def _column(path: Path, target: str, names: list[str]) -> int:
+def _column(path: Path, target: str, names: tuple[str, ...]) -> int:
     if target not in names:
         known = f"give one of {', '.join(names)}" if names else "the file has no line of names, so leave it out"
         raise InvalidInputError(f"--target {target!r} is no column of {path}: {known}{did_you_mean(target, names)}")
     return names.index(target)
-
-
-def _are_numbers(row: list[str]) -> bool:
-    try:
-        [float(word) for word in row]
-    except ValueError:
-        return False
-    return True
 
 
 def _of_npz(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from iterorder.cli import output
 from iterorder.cli.dry_run import spoken, tell_cost
@@ -55,7 +55,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="a preset, such as digits-mlp, or a .toml file like them")
     parser.add_argument("--order", choices=ORDERS, help="this order alone")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="default: cpu")
-    parser.add_argument("--max-seconds", type=float, metavar="S", help="stop after so long, with a coarse run")
+    parser.add_argument("--max-seconds", type=float, metavar="S", help="stop after so long in all, with a coarse run")
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="where the files of the data set are")
     parser.add_argument("--partial", action="store_true", help="take what is there of a data set in several files")
     add_out(parser, f"where runs are kept (default: {RUNS})", metavar="FOLDER", default=RUNS, old=["--folder"])
@@ -85,8 +85,9 @@ def trained(
     """The experiment, after its steps have been said."""
     from iterorder.networks.experiment import experiment, planned_steps
 
-    if options.max_seconds is not None:
-        as_float("--max-seconds", options.max_seconds, low=0.0)
+    limit, begun = options.max_seconds, time.monotonic()
+    if limit is not None:
+        limit = as_float("--max-seconds", limit, low=0.0)
     settings, images, model = _asked(options, seed)
     for name, steps in planned_steps(settings, model).items():
         if options.order in (None, name):
@@ -97,7 +98,7 @@ def trained(
         device=options.device,
         order=options.order,
         folder=options.out / settings.name,
-        max_seconds=options.max_seconds,
+        max_seconds=None if limit is None else max(0.0, limit - (time.monotonic() - begun)),
         progress=True,
     )
 
@@ -139,30 +140,26 @@ def _content(found: Experiment) -> dict[str, Any]:
 
 
 def _rows(found: Experiment) -> Iterator[tuple]:
-    """Of the last third of the steps, by run: the loss, accuracy, their spreads, and how far neighbours are apart."""
+    """Of late training, by run: the loss, accuracy, their spreads, and how far neighbours are apart."""
     from iterorder.networks.experiment import orders_of
 
-    late = 2 * found.preset.run["n_steps"] // 3
     for name in orders_of(found.preset):
-        if (run := found.runs.get(name)) is None:
+        if (run := found.runs.get(name)) is None or not run.done.any():
             continue
-        kept = run.save_steps > late
-        loss, accuracy = (run.observables[key][0, 0, kept] for key in ("loss", "accuracy"))
-        if not np.isfinite(loss).any():
-            continue
-        between = found.spread(name)[1] if name in found.sequences and found.sequences[name].complete else None
-        yield name, np.nanmean(loss), np.nanmean(accuracy), np.nanstd(loss), between, _median(run.moves[0, 0, kept])
+        late = run.late()
+        between = found.sequences[name].late().between if name in found.sequences else math.nan
+        yield _row(name, late.mean, run.late("accuracy").mean, late.mean_within, between, late.move)
     for name, baseline in found.baselines.items():
-        kept = baseline.save_steps > late
-        loss, accuracy = (baseline.observables[key][kept] for key in ("loss", "accuracy"))
-        yield name, loss.mean(), accuracy.mean(), loss.std(), None, None
+        late = baseline.late()
+        yield _row(name, late.mean, baseline.late("accuracy").mean, late.mean_within, late.between, late.move)
     for name, run in found.controls.items():
-        if (move := _median(run.moves[0, 0, run.save_steps > late])) is not None:
-            yield f"control, {name}", None, None, None, None, move
+        if math.isfinite(move := run.late().move):
+            yield _row(f"control, {name}", *[math.nan] * 4, move)
 
 
-def _median(moves: np.ndarray) -> float | None:
-    return float(np.nanmedian(moves)) if np.isfinite(moves).any() else None
+def _row(name: str, *numbers: float) -> tuple:
+    """What is not known is None."""
+    return name, *(None if math.isnan(number) else number for number in numbers)
 
 
 def print_numbers(found: Experiment) -> None:

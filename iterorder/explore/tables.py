@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from iterorder.errors import InvalidInputError
+from iterorder.number_table import read_numbers
 
 MAX_BYTES, MAX_COLUMNS, MAX_TABLES = 8 * 2**20, 200, 8
 
@@ -31,31 +31,13 @@ def read_table(name: str, text: str) -> Table:
     Raises
     ------
     InvalidInputError
-        If it is too large, ragged, or a cell is no finite number; the message shows the line.
+        If it is too large, ragged, or a cell is no finite number; the message names the line and the column.
     """
     if len(text.encode("utf-8", "replace")) > MAX_BYTES:
         raise InvalidInputError(f"the file is larger than {MAX_BYTES // 2**20} MiB: use the library itself")
-    try:
-        rows = [row for row in csv.reader(io.StringIO(text)) if row]
-    except csv.Error as error:
-        raise InvalidInputError(f"the file is no CSV: {error}") from None
-    header = bool(rows) and not _numeric(rows[0])
-    body = rows[header:]
-    if len(body) < 2 or not 2 <= len(body[0]) <= MAX_COLUMNS:
-        raise InvalidInputError(f"give at least 2 rows and 2 to {MAX_COLUMNS} columns, the last one the target")
-    for k, row in enumerate(body, 1 + header):
-        if len(row) != len(body[0]) or not _numeric(row):
-            raise InvalidInputError(f"row {k} is {','.join(row)[:60]!r}: give {len(body[0])} finite numbers")
-    values = np.array(body, dtype=float)
+    names, values = read_numbers("the file", io.StringIO(text), least_rows=2, most_columns=MAX_COLUMNS)
     digest = hashlib.sha256(values.tobytes() + str(values.shape).encode()).hexdigest()[:16]
-    return Table(name[:200], digest, values[:, :-1], values[:, -1], header)
-
-
-def _numeric(row: list[str]) -> bool:
-    try:
-        return bool(np.isfinite([float(cell) for cell in row]).all())
-    except ValueError:
-        return False
+    return Table(name[:200], digest, values[:, :-1], values[:, -1], bool(names))
 
 
 class Tables:

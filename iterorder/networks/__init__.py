@@ -13,6 +13,7 @@ from iterorder.networks.augmentation import Augmentation
 from iterorder.networks.baselines import Baseline, linear_decay, tail_average
 from iterorder.networks.coupling import coupled_starts
 from iterorder.networks.curvature import hessian_ends, hessian_trace, step_lipschitz
+from iterorder.networks.late import LateTraining
 from iterorder.networks.lyapunov import lyapunov_exponent
 from iterorder.networks.mlp import MLP
 from iterorder.networks.model import StepModel
@@ -29,6 +30,7 @@ __all__ = [
     "MLP",
     "Augmentation",
     "Baseline",
+    "LateTraining",
     "PlainModel",
     "StepModel",
     "StepNoise",

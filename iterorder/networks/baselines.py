@@ -9,12 +9,13 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.networks.batches import Batches
 from iterorder.networks.blas import one_blas_thread
+from iterorder.networks.late import LateTraining, late_training
 from iterorder.networks.model import State, StepModel, advancing, as_model, sampling_of
 from iterorder.networks.plan import rows_for
 from iterorder.progress import Progress, as_progress, reported
 from iterorder.request import as_save_steps
 from iterorder.shown import a_kind
-from iterorder.validation import as_int, as_seed
+from iterorder.validation import as_choice, as_int, as_seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +33,11 @@ class Baseline:
     save_steps: np.ndarray
     observables: dict[str, np.ndarray]
     gradients: np.ndarray
+
+    def late(self, observable: str = "loss") -> LateTraining:
+        """As `TrainingRun.late`: of one start and one sequence, without moves."""
+        values = self.observables[as_choice("observable", observable, tuple(self.observables))]
+        return late_training(self.save_steps, values[None, None])
 
 
 def tail_average(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from iterorder.convergence.coupling import CouplingDistance
@@ -108,12 +110,11 @@ def coupled_starts(
     return CouplingDistance.of_replicas(saves, gaps, sizes, p)
 
 
-def forecast(model, n_steps: int, batch_size: int, n_pairs: int, seed: int) -> str:
+def forecast(model, n_steps: int, batch_size: int, n_pairs: int, seed: int, progress: Progress = False) -> str:
     """Whether backward increments become small by n_steps, in words."""
-    saves = np.unique(np.geomspace(1, n_steps, FORECAST_SAVES).astype(np.int64))
-    coupling = coupled_starts(
-        model, n_steps, batch_size=batch_size, n_replicas=n_pairs, seed=seed, save_steps=np.append(0, saves)
-    )
+    saves = np.append(0, np.unique(np.geomspace(1, n_steps, FORECAST_SAVES).astype(np.int64)))
+    how: dict[str, Any] = {"n_replicas": n_pairs, "save_steps": saves, "progress": progress}
+    coupling = coupled_starts(model, n_steps, batch_size=batch_size, seed=seed, **how)
     middle = np.median(coupling.per_replica, axis=0)
     first, last = float(middle[0]), float(middle[-1])
     below = middle <= SETTLED * first

@@ -14,7 +14,9 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.networks.baselines import Baseline, linear_decay, tail_average
 from iterorder.networks.data import ImageData
+from iterorder.networks.late import late_saves
 from iterorder.networks.model import StepModel
+from iterorder.networks.pace import OutOfTime, until
 from iterorder.networks.plan import planned, steps_of
 from iterorder.networks.run import TrainingRun
 from iterorder.networks.settings import Preset
@@ -45,6 +47,8 @@ class Experiment:
         "tail average" and "linear decay".
     seconds : float
         Of wall time.
+    missed : list of str
+        The baselines that the time was not enough for.
     """
 
     preset: Preset
@@ -55,11 +59,13 @@ class Experiment:
     sequences: dict[str, TrainingRun] = field(default_factory=dict)
     baselines: dict[str, Baseline] = field(default_factory=dict)
     seconds: float = 0.0
+    missed: list[str] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
         """Whether the time was enough for everything."""
-        return all(run.complete for runs in (self.runs, self.controls, self.sequences) for run in runs.values())
+        runs = [*self.runs.values(), *self.controls.values(), *self.sequences.values()]
+        return all(run.complete for run in runs) and not self.missed
 
     def spread(self, order: str, observable: str = "loss") -> tuple[np.ndarray, float, np.ndarray]:
         """Standard deviations over n within each sequence, and that of the means over n between the sequences.
@@ -71,13 +77,8 @@ class Experiment:
         interval : ndarray, shape (2,)
             Of `between` at 95 %, if the means are normal.
         """
-        from scipy.stats import chi2
-
-        values = self.sequences[order].observables[observable][0]
-        within, means = values.std(axis=1, ddof=1), values.mean(axis=1)
-        between, count = float(means.std(ddof=1)), len(means)
-        freedom = count - 1
-        return within, between, between * np.sqrt(freedom / chi2.ppf([0.975, 0.025], freedom))
+        late = self.sequences[order].late(observable)
+        return late.within[0], late.between, late.between_interval()
 
 
 class PlannedRun(NamedTuple):
@@ -153,17 +154,19 @@ def experiment(
     folder : path-like, optional
         Where each run keeps what is finished, to go on after an interruption.
     max_seconds : float, optional
-        For all runs together.
+        For all that is done here: loading data, all runs together, and the baselines, each of which is left out where
+        it does not end in time.
     progress : bool or function
     report : Report, optional
         Takes the finished share of the runs.
     """
+    clock = _Clock(max_seconds)
     images = preset.images(data_dir) if images is None else images
     model = preset.make_model(images, device=device)
     known = orders_of(preset)
     if order is not None and order not in known:
         raise InvalidInputError(f"order is {order!r}: give one of {', '.join(map(repr, known))}")
-    result, clock = Experiment(preset, model), _Clock(max_seconds)
+    result = Experiment(preset, model)
     common = {name: preset.run[name] for name in ("batch_size", "n_steps", "seed")}
 
     def run(planned: PlannedRun) -> None:
@@ -177,7 +180,7 @@ def experiment(
 
     stages: list[Callable[[], None]] = [partial(run, planned) for planned in planned_runs(preset, model, images, order)]
     if order is None and preset.baselines:
-        stages += _baselines(preset, result, common)
+        stages += _baselines(preset, result, {**common, "progress": until(clock.deadline)})
     for done, stage in enumerate(stages):
         stage()
         if report is not None:
@@ -199,8 +202,7 @@ def planned_runs(preset: Preset, model: StepModel, images: ImageData, order: str
         coarse = {"save_steps": np.arange(0, n_steps, preset.control["stride"]), "pairs": True}
         runs += [PlannedRun(CONTROLS, which, control, which, coarse) for which in (FORWARD, BACKWARD)]
     if order is None and preset.sequences:
-        late = np.arange(n_steps, 2 * n_steps // 3, -preset.sequences["stride"])[::-1]
-        many = {"save_steps": late, "n_sequences": preset.sequences["count"]}
+        many = {"save_steps": late_saves(n_steps, preset.sequences["stride"]), "n_sequences": preset.sequences["count"]}
         runs += [PlannedRun(SEQUENCES, which, model, which, many) for which in (FORWARD, BACKWARD)]
     return runs
 
@@ -208,15 +210,19 @@ def planned_runs(preset: Preset, model: StepModel, images: ImageData, order: str
 def _baselines(preset: Preset, result: Experiment, common: dict) -> list[Callable[[], None]]:
     """Those at equal gradients."""
     stride, n_steps = preset.baselines["stride"], preset.run["n_steps"]
+    each = {
+        "tail average": (tail_average, saves_of(preset)[1:]),
+        "linear decay": (linear_decay, np.arange(stride, n_steps + 1, stride)),
+    }
 
-    def averages() -> None:
-        result.baselines["tail average"] = tail_average(result.model, save_steps=saves_of(preset)[1:], **common)
+    def stage(name: str) -> None:
+        compute, saves = each[name]
+        try:
+            result.baselines[name] = compute(result.model, save_steps=saves, **common)
+        except OutOfTime:
+            result.missed.append(name)
 
-    def decays() -> None:
-        ends = np.arange(stride, n_steps + 1, stride)
-        result.baselines["linear decay"] = linear_decay(result.model, save_steps=ends, **common)
-
-    return [averages, decays]
+    return [partial(stage, name) for name in each]
 
 
 class _Clock:
@@ -224,6 +230,7 @@ class _Clock:
 
     def __init__(self, limit: float | None) -> None:
         self.begun, self.limit = time.monotonic(), limit
+        self.deadline = None if limit is None else self.begun + limit
 
     def spent(self) -> float:
         return time.monotonic() - self.begun

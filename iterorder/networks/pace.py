@@ -5,12 +5,26 @@ from __future__ import annotations
 import threading
 import time
 
+from iterorder.progress import Progress
+
 #: Seconds between two states of an unfinished unit on disk.
 CHECKPOINT_SECONDS = 60.0
 
 
 class OutOfTime(Exception):
     """The time that was given is over, or another unit failed."""
+
+
+def until(deadline: float | None) -> Progress:
+    """What ends a computation by `OutOfTime` at the deadline, given to it as ``progress=``; False without one."""
+    if deadline is None:
+        return False
+
+    def check(share: float) -> None:
+        if time.monotonic() >= deadline:
+            raise OutOfTime
+
+    return check
 
 
 class Pace:

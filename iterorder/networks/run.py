@@ -15,6 +15,7 @@ from iterorder.errors import InvalidInputError
 from iterorder.files import as_path, whole_file
 from iterorder.labelled import frame
 from iterorder.networks.folder import prefixed, without_prefix
+from iterorder.networks.late import LateTraining, late_training
 from iterorder.optional import imported
 from iterorder.orders import Order, Window, as_order
 from iterorder.shown import ShownByFacts, span
@@ -86,12 +87,53 @@ class TrainingRun(ShownByFacts):
         """Whether every iterate was computed."""
         return bool(self.done.all())
 
+    @property
+    def has_neighbours(self) -> bool:
+        """Whether a step is saved beside the next one, so that there are moves."""
+        return bool((np.diff(self.save_steps) == 1).any())
+
+    @property
+    def reached(self) -> str:
+        """How far a run is that is not complete, for legends; empty for one that is."""
+        if self.complete:
+            return ""
+        columns = self.done.all(axis=(0, 1))
+        last = int(columns.argmin())  # the first step that is missing
+        if last and not self.done[..., last:].any():
+            return f"to n = {self.save_steps[last - 1]:,}"
+        return f"{self.done.mean():.0%} done"
+
     def __array__(self, dtype=None, copy: bool | None = None) -> np.ndarray:
         """None of the arrays here is the run: NumPy is told so, as it would make an array of one object."""
         raise InvalidInputError(
             f"a TrainingRun holds several arrays: give one of its observables ({', '.join(self.observables)}), such as "
             f"run.observables[{next(iter(self.observables))!r}]"
         )
+
+    def late(self, observable: str = "loss") -> LateTraining:
+        """The last third of the steps in a few numbers: level, spreads within and between sequences, and move.
+
+        Parameters
+        ----------
+        observable : str
+            One of `observables`.
+
+        Returns
+        -------
+        LateTraining
+
+        Examples
+        --------
+        >>> rng = np.random.default_rng(0)
+        >>> from iterorder.networks import MLP, train
+        >>> model = MLP(rng.normal(size=(50, 4)), rng.integers(0, 3, 50), hidden=(8,), step_size=0.1)
+        >>> run = train(model, batch_size=4, n_steps=30, save_steps="all", n_sequences=3, seed=1)
+        >>> late = run.late()
+        >>> late.steps[0].item(), late.within.shape, late.between > 0
+        (21, (1, 3), True)
+        """
+        values = self.observables[as_choice("observable", observable, tuple(self.observables))]
+        return late_training(self.save_steps, values, self.moves, self.done)
 
     def to_xarray(self) -> xarray.Dataset:
         """The same data with named axes (start, sequence, step).
@@ -216,7 +258,7 @@ class TrainingRun(ShownByFacts):
 
         name = as_choice("observable", observable, (*self.observables, "move"))
         values = self.moves if name == "move" else self.observables[name]
-        if name == "move" and not (np.diff(self.save_steps) == 1).any():
+        if name == "move" and not self.has_neighbours:
             raise InvalidInputError(
                 "observable is 'move', and no step is saved beside the next one: train with pairs=True, or with "
                 "save_steps='all'"
@@ -228,7 +270,7 @@ class TrainingRun(ShownByFacts):
         lines = values.reshape(-1, len(self.save_steps))
         for i, line in enumerate(lines):
             known = np.isfinite(line)
-            label = str(self.order) if i == 0 else None
+            label = ", ".join(filter(None, (str(self.order), self.reached))) if i == 0 else None
             ax.plot(self.save_steps[known], line[known], color=order_color(self.order), linewidth=0.8, label=label)
         ax.set(xlabel="step $n$", ylabel=r"$\|\theta_{n+1}-\theta_n\|$" if name == "move" else name)
         return ax

@@ -12,6 +12,7 @@ from iterorder.log import say
 from iterorder.networks.blas import one_blas_thread
 from iterorder.networks.coupling import forecast
 from iterorder.networks.folder import Folder
+from iterorder.networks.pace import OutOfTime, until
 from iterorder.networks.plan import Unit, gradients_of
 from iterorder.networks.run import RESULT, TrainingRun
 from iterorder.networks.training_request import Request, check_memory, checked
@@ -25,6 +26,8 @@ from iterorder.validation import as_float
 WORTH_A_FORECAST, LONG_RUN = 20, 100_000
 #: Pairs of forward runs of a forecast, as many as are worth it; it takes two at least.
 FORECAST_PAIRS = 8
+#: Of the time that was given, the most that a forecast may take: the rest is for the run.
+FORECAST_SHARE = 0.25
 
 
 def train(
@@ -72,7 +75,8 @@ def train(
         Where finished pieces are kept. The same call with the same folder goes on where it was interrupted, with
         the same bits. ``result.npz`` in it is the run so far, without states (`TrainingRun.load`).
     max_seconds : float, optional
-        Stop after so long and return what there is, a coarse run before a fine one (`TrainingRun.done`).
+        Stop after so long, the forecast included, and return what there is, a coarse run before a fine one
+        (`TrainingRun.done`). A forecast that would take more than a quarter of it is left out.
     progress : bool or function
         As in `iterorder.simulate`.
 
@@ -111,6 +115,7 @@ def train(
     >>> run.observables["loss"].shape
     (1, 1, 3)
     """
+    begun = time.monotonic()
     request = checked(
         model=model,
         batch_size=batch_size,
@@ -126,11 +131,10 @@ def train(
     )
     progress = as_progress(progress)
     limit = None if max_seconds is None else as_float("max_seconds", max_seconds, low=0.0)
-    begun = time.monotonic()
     check_memory(request, memory, progress)
     where = None if folder is None else Folder(folder, request.digest, request.description())
     with one_blas_thread(request.model):
-        told = _forecast(request, where)
+        told = _forecast(request, where, None if limit is None else begun + FORECAST_SHARE * limit)
         if limit is not None:
             limit = max(0.0, limit - (time.monotonic() - begun))
         found = computed(request, where, limit, progress)
@@ -140,8 +144,8 @@ def train(
     return run
 
 
-def _forecast(request: Request, where: Folder | None) -> str:
-    """Whether backward increments will shrink, where that is much cheaper to ask than to see."""
+def _forecast(request: Request, where: Folder | None, deadline: float | None) -> str:
+    """Whether backward increments will shrink, where that is much cheaper to ask than to see, and there is time."""
     steps = int(request.saves[-1])
     if request.order != BACKWARD or request.law.kind != "iid" or not steps:
         return ""
@@ -151,7 +155,10 @@ def _forecast(request: Request, where: Folder | None) -> str:
         return ""
     if where is not None and (kept := where.read("forecast")) is not None:
         return kept["text"].tobytes().decode()
-    told = forecast(request.model, steps, request.law.batch_size, pairs, request.seed)
+    try:
+        told = forecast(request.model, steps, request.law.batch_size, pairs, request.seed, until(deadline))
+    except OutOfTime:
+        return ""
     say(f"forecast: {told}")
     if where is not None:
         where.write("forecast", {"text": np.frombuffer(told.encode(), np.uint8)})

@@ -1,6 +1,6 @@
 """An HTML page that needs nothing beside itself: no script, no font, no network.
 
-Every text is escaped here and nowhere else, so that a name in somebody's folder is shown and never obeyed.
+Every text is escaped here or, in tables, by `iterorder.html`: a name in somebody's folder is shown and never obeyed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from html import escape
 from importlib import resources
 from io import BytesIO
 from typing import TYPE_CHECKING, Protocol
+
+from iterorder.html import table_html
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,15 +65,7 @@ class Table:
 
     def html(self) -> Iterator[str]:
         """A table that scrolls by itself where it is wider than the page."""
-        yield '<div class="wide"><table>'
-        if any(self.heads):
-            heads = "".join(f'<th scope="col">{escape(head)}</th>' for head in self.heads)
-            yield f"<thead><tr>{heads}</tr></thead>"
-        yield "<tbody>"
-        for k, row in enumerate(self.rows):
-            begin = '<tr class="bad">' if k in self.bad else "<tr>"
-            yield f"{begin}{''.join(map(_cell, row))}</tr>"
-        yield "</tbody></table></div>"
+        yield f'<div class="wide">{table_html(self.rows, self.heads, bad=self.bad)}</div>'
 
 
 @dataclass(frozen=True)
@@ -164,10 +158,3 @@ def drawn(figure: Figure, caption: str) -> Picture:
     file = BytesIO()
     figure.savefig(file, format="png", dpi=RESOLUTION, metadata={"Software": None})
     return Picture(file.getvalue(), caption)
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return f"<td>{escape('' if value is None else str(value))}</td>"
-    number = f"{value:.6g}" if isinstance(value, float) else f"{value:,}"
-    return f'<td class="number">{number}</td>'

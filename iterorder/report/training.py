@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from iterorder.networks.late import late_training
 from iterorder.report.document import Code, Part, Picture, Section, Table, Text, drawn
 
 if TYPE_CHECKING:
@@ -55,31 +57,35 @@ def _picture(runs: dict[str, TrainingRun]) -> Picture:
 
     from iterorder.plotting import PAGE, house_style
 
+    panels = {"loss": runs}
+    if neighbours := {name: run for name, run in runs.items() if run.has_neighbours}:
+        panels["move"] = neighbours
     with house_style():
-        figure = Figure(figsize=(PAGE, 0.42 * PAGE))
-        for axes, observable in zip(figure.subplots(1, 2), ("loss", "move"), strict=True):
-            for run in runs.values():
+        figure = Figure(figsize=(PAGE * len(panels) / 2, 0.42 * PAGE))
+        places = figure.subplots(1, len(panels), squeeze=False)[0]
+        for axes, (observable, shown) in zip(places, panels.items(), strict=True):
+            for name, run in shown.items():
+                first = len(axes.lines)
                 run.plot(axes, observable=observable)
+                axes.lines[first].set_label(", ".join(filter(None, (name, run.reached))))
+            axes.legend()
             if observable == "move":
                 axes.set_yscale("log")
-            for line, name in zip(axes.lines, runs, strict=False):
-                line.set_label(name)
-            axes.legend()
-        return drawn(figure, "The loss and the distance between neighbouring iterates over the step")
+    seen = "The loss and the distance between neighbouring iterates" if neighbours else "The loss"
+    return drawn(figure, f"{seen} over the step")
 
 
 def _row(name: str, run: TrainingRun) -> list[object]:
-    late = run.save_steps > 2 * int(run.save_steps[-1]) // 3
-    loss = run.observables["loss"][0][:, late] if "loss" in run.observables else np.full((1, 1), np.nan)
-    moves = run.moves[..., late]
-    share = f"{run.done.mean():.0%}"
-    means = loss.mean(axis=1)
-    between: object = float(means.std(ddof=1)) if len(means) > 1 and np.isfinite(means).all() else ""
-    known = np.isfinite(loss).any()
-    found: list[object] = [float(np.nanmean(loss)), float(np.nanstd(loss, axis=1).mean())] if known else ["", ""]
-    move: object = float(np.nanmedian(moves)) if np.isfinite(moves).any() else ""
     gradients = int(run.gradients[-1]) * run.moves.shape[0] * run.moves.shape[1]
-    return [name, int(run.save_steps[-1]), gradients, share, *found, between, move]
+    facts: list[object] = [name, int(run.save_steps[-1]), gradients, f"{run.done.mean():.0%}"]
+    unseen = np.full(run.moves.shape, np.nan)
+    late = run.late() if "loss" in run.observables else late_training(run.save_steps, unseen, run.moves)
+    return [*facts, *map(_known, (late.mean, late.mean_within, late.between, late.move))]
+
+
+def _known(number: float) -> object:
+    """A number, or nothing where there is none."""
+    return "" if math.isnan(number) else number
 
 
 def _again(folder: Path, run: TrainingRun) -> str:

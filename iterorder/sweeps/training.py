@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import cache
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from iterorder.errors import InvalidInputError
 from iterorder.networks.data import ImageData
+from iterorder.networks.late import late_saves
 from iterorder.networks.model import StepModel
 from iterorder.networks.settings import preset, preset_names
 from iterorder.networks.train import train
@@ -56,14 +56,12 @@ def training(
         raise InvalidInputError(f"training is of a network, and the system is {a_kind(model)}: give family = 'network'")
     last = as_int("n_steps", n_steps, low=3, high=2**62)
     step = as_int("stride", stride, low=1, high=max(1, last // 3))
-    saves = np.arange(last, 2 * last // 3, -step)[::-1]
+    saves = late_saves(last, step)
     how: dict[str, Any] = {"order": order, "batch_size": batch_size, "n_sequences": n_sequences, "seed": seed}
-    run = train(model, n_steps=last, save_steps=np.union1d(saves, saves - 1), **how)
-    loss, moves = run.observables["loss"][0][:, np.isin(run.save_steps, saves)], run.moves[np.isfinite(run.moves)]
-    means = loss.mean(axis=1)
+    late = train(model, n_steps=last, save_steps=np.union1d(saves, saves - 1), **how).late()
     return {
-        "loss": float(means.mean()),
-        "loss_within": float(loss.std(axis=1, ddof=1).mean()) if loss.shape[1] > 1 else math.nan,
-        "loss_between": float(means.std(ddof=1)) if len(means) > 1 else math.nan,
-        "move": float(np.median(moves)) if moves.size else math.nan,
+        "loss": late.mean,
+        "loss_within": late.mean_within,
+        "loss_between": late.between,
+        "move": late.move,
     }
