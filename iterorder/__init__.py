@@ -4,7 +4,7 @@ The public names and nothing else; Numba, SciPy and Matplotlib are imported when
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iterorder._version import __version__
 from iterorder.errors import (
@@ -152,7 +152,7 @@ _LATER = {
 }
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name in _LATER.values():
         return import_module(f"iterorder.{name}")
     if name not in _LATER:

@@ -6,6 +6,8 @@ aaᵀ, is the correlation matrix.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from iterorder.errors import BackendUnavailableError
@@ -80,7 +82,7 @@ def standardised(columns: np.ndarray) -> np.ndarray:
     return read_only((columns - columns.mean(axis=0)) / columns.std(axis=0))
 
 
-def _sklearn_datasets():
+def _sklearn_datasets() -> Any:
     """scikit-learn takes a second to import, and is optional: only a call pays for it."""
     try:
         import sklearn.datasets

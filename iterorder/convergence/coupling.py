@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,11 +18,13 @@ from iterorder.drawn import drawn_by
 from iterorder.errors import DivergenceError, InvalidInputError
 from iterorder.labelled import frame
 from iterorder.lengths import euclidean_norm
+from iterorder.maps.base import RandomMaps
 from iterorder.optional import imported
 from iterorder.orders import FORWARD, Order
 from iterorder.progress import Progress, as_progress, reported
 from iterorder.shown import ShownByFacts, shown, span
 from iterorder.trajectory import Trajectory
+from iterorder.types import ArrayLike, DTypeLike, SaveSteps, Seed
 from iterorder.validation import as_power
 
 if TYPE_CHECKING:
@@ -83,7 +85,7 @@ class CouplingDistance(ShownByFacts):
             "p": shown(self.p),
         }
 
-    def __array__(self, dtype=None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         """None of the arrays here is the coupling: NumPy is told so, as it would make an array of one object."""
         raise InvalidInputError(
             "a CouplingDistance is a curve and no array: give its .distance (or .per_replica) beside its .steps"
@@ -146,16 +148,16 @@ class CouplingDistance(ShownByFacts):
 
 
 def coupling_distance(
-    maps,
-    x0,
-    y0,
+    maps: RandomMaps,
+    x0: ArrayLike,
+    y0: ArrayLike,
     n_steps: int,
     *,
     order: Order,
     n_replicas: int,
-    seed,
+    seed: Seed,
     p: float = 2,
-    save_steps="all",
+    save_steps: SaveSteps = "all",
     backend: str = "cpu",
     progress: Progress = False,
 ) -> CouplingDistance:
@@ -212,7 +214,7 @@ def coupling_distance(
     >>> coupling_distance(maps, [0.0], [1.0], 3, order="forward", n_replicas=5, seed=1).distance
     array([1.   , 0.5  , 0.25 , 0.125])
     """
-    how: dict = {"order": order, "n_replicas": n_replicas, "seed": seed, "backend": backend}
+    how: dict[str, Any] = {"order": order, "n_replicas": n_replicas, "seed": seed, "backend": backend}
     ensemble = Ensemble.checked(maps, {"x0": x0, "y0": y0}, n_steps, **how)
     n_replicas, order, p, progress = ensemble.n_replicas, ensemble.order, as_power(p), as_progress(progress)
     n_saved = (

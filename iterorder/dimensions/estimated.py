@@ -10,6 +10,7 @@ from iterorder.dimensions.boxes import box_dimension
 from iterorder.dimensions.pairs import correlation_dimension
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
+from iterorder.types import Seed
 from iterorder.validation import as_choice, as_floats, as_seed
 
 KINDS = {"correlation": correlation_dimension, "box": box_dimension}
@@ -19,7 +20,7 @@ QUANTILE = 1.959963984540054
 FEWEST = 100
 
 
-def dimension(sample: Any, *, kind: str = "correlation", seed=0) -> Estimate:
+def dimension(sample: Any, *, kind: str = "correlation", seed: Seed = 0) -> Estimate:
     """The fractal dimension of a law, from a sample of it.
 
     Parameters

@@ -12,6 +12,7 @@ from iterorder.noise import MAX_REPLICAS
 from iterorder.progress import Progress
 from iterorder.request import as_system, check_memory
 from iterorder.simulate import simulated
+from iterorder.types import ArrayLike, Seed
 from iterorder.validation import MAX_STEPS, as_float, as_floats, as_int, as_seed, read_only
 
 #: Orders of the replicas of a law that its first and last states are compared under.
@@ -63,14 +64,14 @@ class Basins:
 
 def basins(
     maps: RandomMaps,
-    starts,
+    starts: ArrayLike,
     *,
-    n_steps,
-    seed,
-    n_replicas=200,
-    window=64,
-    cell=None,
-    level=0.05,
+    n_steps: int,
+    seed: Seed,
+    n_replicas: int = 200,
+    window: int = 64,
+    cell: float | None = None,
+    level: float = 0.05,
     backend: str = "cpu",
     progress: Progress = False,
 ) -> Basins:

@@ -13,10 +13,8 @@ from iterorder.forms import Affine
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.family import family
 from iterorder.sampling import Sampling
+from iterorder.types import ArrayLike
 from iterorder.validation import as_floats, read_only
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
 
 
 @family
@@ -86,7 +84,7 @@ class AffineMaps(RandomMaps):
         """The matrices and offsets."""
         return Affine(self.matrices, self.offsets)
 
-    def apply(self, x, draw) -> np.ndarray:
+    def apply(self, x: ArrayLike, draw: ArrayLike) -> np.ndarray:
         """A_draw x + b_draw, shape (..., dim) as x."""
         x = self._states(x)
         i = self._item(draw)
@@ -100,13 +98,13 @@ class AffineMaps(RandomMaps):
     def _norms(self) -> np.ndarray:
         return np.linalg.norm(self.matrices, ord=2, axis=(1, 2))
 
-    def _item(self, draw) -> int:
+    def _item(self, draw: ArrayLike) -> int:
         items = self._items(draw)
         if len(items) != 1:
             raise InvalidInputError(f"draw is {draw!r}: affine maps are drawn one at a time, give one index")
         return int(items[0])
 
-    def lipschitz(self, draw) -> float:
+    def lipschitz(self, draw: ArrayLike) -> float:
         """The spectral norm of A_draw: the best Lipschitz constant."""
         i = self._item(draw)
         return float(self._norms[i])

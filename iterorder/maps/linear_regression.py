@@ -11,9 +11,7 @@ from iterorder.maps.family import family
 from iterorder.maps.loss import Loss
 from iterorder.maps.losses import SQUARED
 from iterorder.maps.rows import RowMaps, set_fields
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+from iterorder.types import ArrayLike
 
 
 @family

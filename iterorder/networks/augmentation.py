@@ -70,7 +70,7 @@ class Augmentation:
         found = np.where(inside, rows[..., None] * width + columns[..., None, :], height * width)
         return found.reshape(*words.shape[:-1], height * width)
 
-    def moved(self, images, step_noise: StepNoise, xp: Any = np):
+    def moved(self, images: Any, step_noise: StepNoise, xp: Any = np) -> Any:
         """Images (..., B, C, H, W) of one step, moved; `xp` is NumPy or CuPy."""
         *_, slots, _, height, width = images.shape
         sources = xp.asarray(self.sources(step_noise, slots, height, width))[..., None, :]
@@ -80,7 +80,7 @@ class Augmentation:
         return xp.take_along_axis(flat, sources, axis=-1).reshape(images.shape)
 
 
-def as_augmentation(value) -> Augmentation | None:
+def as_augmentation(value: Any) -> Augmentation | None:
     """An `Augmentation`, or its arguments as a dict."""
     if value is None or isinstance(value, Augmentation):
         return value

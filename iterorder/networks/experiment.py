@@ -21,6 +21,7 @@ from iterorder.networks.settings import Preset
 from iterorder.networks.train import train
 from iterorder.orders import BACKWARD, FORWARD, Order, Window
 from iterorder.progress import Progress, Report
+from iterorder.types import PathLike
 
 #: The attributes of an experiment that hold runs, and what those beside the main ones are called.
 RUNS, CONTROLS, SEQUENCES = "runs", "controls", "sequences"
@@ -129,10 +130,10 @@ def experiment(
     preset: Preset,
     *,
     images: ImageData | None = None,
-    data_dir=None,
+    data_dir: PathLike | None = None,
     device: str = "cpu",
     order: str | None = None,
-    folder=None,
+    folder: PathLike | None = None,
     max_seconds: float | None = None,
     progress: Progress = False,
     report: Report | None = None,
@@ -205,7 +206,7 @@ def planned_runs(preset: Preset, model: StepModel, images: ImageData, order: str
     return runs
 
 
-def _baselines(preset: Preset, result: Experiment, common: dict) -> list[Callable[[], None]]:
+def _baselines(preset: Preset, result: Experiment, common: dict[str, Any]) -> list[Callable[[], None]]:
     """Those at equal gradients."""
     stride, n_steps = preset.baselines["stride"], preset.run["n_steps"]
 

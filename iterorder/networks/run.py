@@ -6,7 +6,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from iterorder.networks.folder import prefixed, without_prefix
 from iterorder.optional import imported
 from iterorder.orders import Order, Window, as_order
 from iterorder.shown import ShownByFacts, span
+from iterorder.types import DTypeLike, PathLike
 from iterorder.validation import as_choice, as_seed
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class TrainingRun(ShownByFacts):
         """Whether every iterate was computed."""
         return bool(self.done.all())
 
-    def __array__(self, dtype=None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         """None of the arrays here is the run: NumPy is told so, as it would make an array of one object."""
         raise InvalidInputError(
             f"a TrainingRun holds several arrays: give one of its observables ({', '.join(self.observables)}), such as "
@@ -105,7 +106,7 @@ class TrainingRun(ShownByFacts):
         axes = ("start", "sequence", "step")
         content = {name: (axes, values) for name, values in self.observables.items()}
         content |= {"move": (axes, self.moves), "done": (axes, self.done)}
-        variables: dict = content | {"gradients": (("step",), self.gradients)}
+        variables: dict[str, Any] = content | {"gradients": (("step",), self.gradients)}
         if self.states is not None:
             variables["states"] = ((*axes, "parameter"), self.states)
         attributes = {name: str(getattr(self, name)) for name in ("order", "seed", "digest", "device", "forecast")}
@@ -124,7 +125,7 @@ class TrainingRun(ShownByFacts):
         index = {"start": np.arange(starts), "sequence": np.arange(sequences), "step": self.save_steps}
         return frame({name: values.ravel() for name, values in curves.items()}, index)
 
-    def save(self, path) -> None:
+    def save(self, path: PathLike) -> None:
         """Write everything to one .npz file (no pickle): first under a temporary name, then renamed.
 
         Parameters
@@ -146,7 +147,7 @@ class TrainingRun(ShownByFacts):
             np.savez(file, allow_pickle=False, header=text, **arrays)
 
     @classmethod
-    def load(cls, path) -> TrainingRun:
+    def load(cls, path: PathLike) -> TrainingRun:
         """Read a run that `save` wrote.
 
         Raises
@@ -172,7 +173,7 @@ class TrainingRun(ShownByFacts):
                 ) from error
 
     @classmethod
-    def _of_parts(cls, header: dict, arrays: dict[str, np.ndarray]) -> TrainingRun:
+    def _of_parts(cls, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> TrainingRun:
         order = header["order"] if isinstance(header["order"], str) else Window(**header["order"])
         shape, saves = arrays["done"].shape, arrays["save_steps"]
         observables = without_prefix("observable", arrays)

@@ -44,7 +44,7 @@ class StepNoise:
         return noise.purpose_words(self.seed, self.sequence, self.step, purpose, count)
 
 
-def check_step_noise(model, step_noise) -> None:
+def check_step_noise(model: Any, step_noise: StepNoise | None) -> None:
     """A model that draws random numbers must be told where they are."""
     if step_noise is None and model.draws_noise:
         raise InvalidInputError(
