@@ -4,7 +4,7 @@ The public names and nothing else; Numba, SciPy and Matplotlib are imported when
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from iterorder._version import __version__
 from iterorder.errors import (
@@ -152,13 +152,15 @@ _LATER = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name in _LATER.values():
-        return import_module(f"iterorder.{name}")
-    if name not in _LATER:
-        raise AttributeError(f"module 'iterorder' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"iterorder.{_LATER[name]}"), name)
-    return value
+if not TYPE_CHECKING:  # a checker knows the names above, and is to tell those that do not exist
+
+    def __getattr__(name: str):
+        if name in _LATER.values():
+            return import_module(f"iterorder.{name}")
+        if name not in _LATER:
+            raise AttributeError(f"module 'iterorder' has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(f"iterorder.{_LATER[name]}"), name)
+        return value
 
 
 def __dir__() -> list[str]:

@@ -33,7 +33,7 @@ class Sampling:
     n_items: int
     batch_size: int = 1
     kind: str = "iid"
-    probabilities: np.ndarray | None = None
+    probabilities: FloatArray | None = None
 
     def __post_init__(self) -> None:
         as_choice("sampling", self.kind, SAMPLINGS)  # theory asks for the kinds that it treats alone
@@ -60,7 +60,7 @@ class Sampling:
         return self.n_items // self.batch_size
 
     @property
-    def weights(self) -> np.ndarray:
+    def weights(self) -> FloatArray:
         """Probability that a given slot of a step holds each item, shape (n_items,).
 
         For the cyclic order: the frequency over an epoch, zero for the items of a dropped batch.
@@ -72,7 +72,7 @@ class Sampling:
             return np.where(np.arange(self.n_items) < used, 1.0 / used, 0.0)
         return np.full(self.n_items, 1.0 / self.n_items)
 
-    def draw(self, seed: DrawSeed, replica: int, step: int) -> int | np.ndarray:
+    def draw(self, seed: DrawSeed, replica: int, step: int) -> int | IntArray:
         """The item of one step (an int), or its items (int64, shape (batch_size,)); steps count from 0."""
         seed = as_key(seed)
         replica = as_int("replica", replica, low=0, high=noise.MAX_REPLICAS - 1)
@@ -127,14 +127,14 @@ class FreshNoise:
         count = as_int("noise_dim", count, low=1, high=noise.MAX_WORDS_PER_STEP // 2 - 1)
         return cls(noise_kind, count, 0 if n_items is None else as_int("n_maps", n_items, low=1, high=MAX_ITEMS))
 
-    def draw(self, seed: DrawSeed, replica: int, step: int) -> np.ndarray:
+    def draw(self, seed: DrawSeed, replica: int, step: int) -> FloatArray:
         """The floats of one step, behind the index where there is one, shape (count,) or (1 + count,)."""
         seed = as_key(seed)
         replica = as_int("replica", replica, low=0, high=noise.MAX_REPLICAS - 1)
         step = as_int("step", step, low=0, high=MAX_STEPS)
         return self.draws(seed, replica, step)
 
-    def draws(self, seed: int, replica: int | IntArray, step: int | IntArray) -> np.ndarray:
+    def draws(self, seed: int, replica: int | IntArray, step: int | IntArray) -> FloatArray:
         """The same for arrays of replicas and steps, shape (..., count) or (..., 1 + count)."""
         if self.noise == "uniform":
             return noise.uniforms(seed, replica, step, self.count)

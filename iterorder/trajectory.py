@@ -23,7 +23,7 @@ from iterorder.noise import MAX_REPLICAS
 from iterorder.optional import imported
 from iterorder.orders import FORWARD, Order, Window, as_order
 from iterorder.shown import ShownByFacts, shape_shown, shown, span
-from iterorder.types import DTypeLike, PathLike
+from iterorder.types import DTypeLike, FloatArray, IntArray, PathLike
 from iterorder.validation import MAX_STEPS, as_choice, as_int, as_seed
 
 if TYPE_CHECKING:
@@ -82,10 +82,10 @@ class Trajectory(ShownByFacts):
     noise : {"independent", "shared"}
     """
 
-    states: np.ndarray
-    save_steps: np.ndarray
-    diverged_at: np.ndarray
-    error_bound: np.ndarray
+    states: FloatArray
+    save_steps: IntArray
+    diverged_at: IntArray
+    error_bound: FloatArray
     order: Order
     seed: int
     maps: RandomMaps | None
@@ -110,7 +110,7 @@ class Trajectory(ShownByFacts):
         facts |= {name: str(getattr(self, name)) for name in ("first_step", "first_replica") if getattr(self, name)}
         return facts
 
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> FloatArray:
         """The states, for NumPy and what reads arrays as it does."""
         return own_array(to_numpy(self.states), dtype, copy)
 

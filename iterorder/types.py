@@ -18,18 +18,23 @@ __all__ = [
     "DTypeLike",
     "DrawSeed",
     "FloatArray",
+    "FloatOrArray",
     "IntArray",
+    "LossFunction",
     "PathLike",
     "SaveSteps",
     "Seed",
     "Step",
 ]
 
-FloatArray: TypeAlias = NDArray[np.floating[Any]]
-"""An array of floats: float64, or float32 where a ``dtype`` asks for it."""
+FloatArray: TypeAlias = NDArray[np.float64]
+"""An array of floats; where a ``dtype`` asks for float32 too, which type checkers take for the same."""
 
-IntArray: TypeAlias = NDArray[np.integer[Any]]
+IntArray: TypeAlias = NDArray[np.int64]
 """An array of integers, such as steps or the indices of a batch: int64."""
+
+FloatOrArray: TypeAlias = float | Any
+"""A float, or an array of floats where several were asked for; type checkers take it for a float."""
 
 BoolArray: TypeAlias = NDArray[np.bool_]
 """An array of truth values."""
@@ -46,5 +51,8 @@ SaveSteps: TypeAlias = ArrayLike | Literal["all"] | None
 PathLike: TypeAlias = str | os.PathLike[str]
 """The name of a file or a folder."""
 
-Step: TypeAlias = Callable[..., None]
+Step: TypeAlias = Callable[[Any, Any, Any, Any], None]
 """A step of one's own, ``step(x, draw, params, out)``, which writes the image of x into ``out``."""
+
+LossFunction: TypeAlias = Callable[[float, float, Any], float]
+"""A function of a loss, ``f(z, target, params)``: of a margin, a target and the parameters of the loss."""

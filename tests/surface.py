@@ -10,7 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-PAGES = sorted((Path(__file__).parents[1] / "docs").rglob("*.md"))
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
 #: The rooms whose `__all__` users import from.
 ROOMS = (
     "iterorder",
@@ -77,9 +78,18 @@ def callables(name: str, value: object) -> Iterator[tuple[str, Callable]]:
         if not cls.__module__.startswith("iterorder"):
             continue
         for key, member in vars(cls).items():
-            written = key.startswith("__") and inspect.isfunction(member) and member.__module__ == cls.__module__
-            if (function := _function(member)) is not None and (written or not key.startswith("_")):
+            function = _function(member)
+            if function is None or not Path(function.__code__.co_filename).is_relative_to(ROOT):
+                continue  # written by dataclasses, or by typing
+            if not key.startswith("_") or key.startswith("__"):
                 yield f"{cls.__module__}.{cls.__qualname__}.{key}", function
+
+
+def not_annotated(function: Callable) -> list[str]:
+    """The parameters without a type, and "return" where what comes back has none."""
+    signature = inspect.signature(function)
+    bare = [p.name for p in signature.parameters.values() if p.annotation is p.empty and p.name not in ("self", "cls")]
+    return bare + ["return"] * (signature.return_annotation is signature.empty)
 
 
 def _function(member: object) -> Callable | None:

@@ -24,13 +24,15 @@ from iterorder.orders import FORWARD, Order
 from iterorder.progress import Progress, as_progress, reported
 from iterorder.shown import ShownByFacts, shown, span
 from iterorder.trajectory import Trajectory
-from iterorder.types import ArrayLike, DTypeLike, SaveSteps, Seed
+from iterorder.types import ArrayLike, DTypeLike, FloatArray, IntArray, SaveSteps, Seed
 from iterorder.validation import as_power
 
 if TYPE_CHECKING:
     import pandas
     import xarray
     from matplotlib.axes import Axes
+
+    from iterorder.theory import Theory
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,15 +59,15 @@ class CouplingDistance(ShownByFacts):
     A robust curve when some replicas diverge: ``np.nanmedian(coupling.per_replica, axis=0)``.
     """
 
-    steps: np.ndarray
-    distance: np.ndarray
-    standard_error: np.ndarray
-    per_replica: np.ndarray
-    scale: np.ndarray
+    steps: IntArray
+    distance: FloatArray
+    standard_error: FloatArray
+    per_replica: FloatArray
+    scale: FloatArray
     p: float
 
     @classmethod
-    def of_replicas(cls, steps: np.ndarray, per_replica: np.ndarray, sizes: np.ndarray, p: float) -> CouplingDistance:
+    def of_replicas(cls, steps: IntArray, per_replica: FloatArray, sizes: FloatArray, p: float) -> CouplingDistance:
         """From the distance of each replica and the larger length of its two states, both (n_replicas, n_saved)."""
         distance, variance = mean_and_variance(per_replica, p)
         return cls(
@@ -85,7 +87,7 @@ class CouplingDistance(ShownByFacts):
             "p": shown(self.p),
         }
 
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> FloatArray:
         """None of the arrays here is the coupling: NumPy is told so, as it would make an array of one object."""
         raise InvalidInputError(
             "a CouplingDistance is a curve and no array: give its .distance (or .per_replica) beside its .steps"
@@ -120,7 +122,7 @@ class CouplingDistance(ShownByFacts):
             {"p": self.p, "version": __version__},
         )
 
-    def plot(self, ax: Axes | None = None, *, rate: bool = True, theory: object = None) -> Axes:
+    def plot(self, ax: Axes | None = None, *, rate: bool = True, theory: Theory | None = None) -> Axes:
         """Draw the distance over the step on a logarithmic axis, with a band of two standard errors.
 
         Parameters

@@ -22,7 +22,7 @@ from iterorder.maps import RandomMaps
 from iterorder.orders import Order
 from iterorder.progress import Progress, Report, as_progress, part, reported
 from iterorder.shown import ShownByFacts, shown, span
-from iterorder.types import ArrayLike, IntArray, Seed
+from iterorder.types import ArrayLike, FloatArray, IntArray, Seed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,8 +83,8 @@ class Evidence(ShownByFacts):
     amplification: float
     p_value: float
     diverged_fraction: float
-    early_steps: np.ndarray
-    late_steps: np.ndarray
+    early_steps: IntArray
+    late_steps: IntArray
     compared_steps: tuple[int, int]
     reason: str
 
@@ -271,11 +271,11 @@ def diagnose(
 class _Paths:
     """Of every replica: diameters and moves of both windows (2, n), size (n,), compared states (2, n, dim), ends."""
 
-    diameters: np.ndarray
-    moves: np.ndarray
-    size: np.ndarray
-    compared: np.ndarray
-    diverged: np.ndarray
+    diameters: FloatArray
+    moves: FloatArray
+    size: FloatArray
+    compared: FloatArray
+    diverged: FloatArray
 
 
 def _run(ensemble: Ensemble, steps: IntArray, compared: tuple[int, int], progress: Report | None) -> _Paths:

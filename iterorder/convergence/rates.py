@@ -59,7 +59,7 @@ class Rate:
     def __float__(self) -> float:
         return self.rate
 
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> FloatArray:
         """The rate, as `float` gives it: an array of rates is one of floats."""
         return own_array(self.rate, dtype, copy)
 

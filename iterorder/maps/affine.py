@@ -13,7 +13,7 @@ from iterorder.forms import Affine
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.family import family
 from iterorder.sampling import Sampling
-from iterorder.types import ArrayLike
+from iterorder.types import ArrayLike, FloatArray
 from iterorder.validation import as_floats, read_only
 
 
@@ -45,9 +45,9 @@ class AffineMaps(RandomMaps):
     0.5
     """
 
-    matrices: np.ndarray
-    offsets: np.ndarray
-    probabilities: np.ndarray | None = None
+    matrices: FloatArray
+    offsets: FloatArray
+    probabilities: FloatArray | None = None
     sampling: str = field(default="iid", kw_only=True)
 
     if TYPE_CHECKING:  # whatever becomes an array is accepted; the attributes are arrays
@@ -84,13 +84,13 @@ class AffineMaps(RandomMaps):
         """The matrices and offsets."""
         return Affine(self.matrices, self.offsets)
 
-    def apply(self, x: ArrayLike, draw: ArrayLike) -> np.ndarray:
+    def apply(self, x: ArrayLike, draw: ArrayLike) -> FloatArray:
         """A_draw x + b_draw, shape (..., dim) as x."""
         x = self._states(x)
         i = self._item(draw)
         return x @ self.matrices[i].T + self.offsets[i]
 
-    def images(self, x: np.ndarray) -> np.ndarray:
+    def images(self, x: FloatArray) -> FloatArray:
         """A_i x + b_i for every i, shape (m, dim)."""
         return self.matrices @ x + self.offsets
 

@@ -14,7 +14,7 @@ from iterorder.errors import InvalidInputError
 from iterorder.forms import Form
 from iterorder.sampling import Sampling
 from iterorder.shown import fields_shown
-from iterorder.types import ArrayLike, DrawSeed, IntArray
+from iterorder.types import ArrayLike, DrawSeed, FloatArray, IntArray
 from iterorder.validation import as_float
 
 NO_BOUND = "no Lipschitz constant is known for these maps: give a bound"
@@ -117,10 +117,10 @@ class RandomMaps(ABC):
         raise TypeError(f"{type(self).__name__} has no form: kernels and theory know nothing of these maps")
 
     @abstractmethod
-    def apply(self, x: ArrayLike, draw: ArrayLike) -> np.ndarray:
+    def apply(self, x: ArrayLike, draw: ArrayLike) -> FloatArray:
         """The literal map: T_draw(x), shape (..., dim) as x."""
 
-    def images(self, x: np.ndarray) -> np.ndarray:
+    def images(self, x: FloatArray) -> FloatArray:
         """T_i(x) of one state for each item i alone, shape (n_items, dim)."""
         return np.array([self.apply(x, i) for i in range(self.sampling_law.n_items)])
 
@@ -128,7 +128,7 @@ class RandomMaps(ABC):
     def lipschitz(self, draw: ArrayLike) -> float | None:
         """Upper bound of the Lipschitz constant of T_draw in the Euclidean norm; None where none is known."""
 
-    def lipschitz_of_each(self, draws: Sequence[Any] | IntArray) -> np.ndarray:
+    def lipschitz_of_each(self, draws: Sequence[Any] | IntArray) -> FloatArray:
         """`lipschitz` of many draws, shape (M,); NaN where none is known."""
         return np.array([self.lipschitz(draw) for draw in draws], np.float64)
 
@@ -137,7 +137,7 @@ class RandomMaps(ABC):
     def lipschitz_max(self) -> float | None:
         """Upper bound of the Lipschitz constants of all maps that can be drawn; None where none is known."""
 
-    def draw(self, seed: DrawSeed, replica: int, step: int) -> int | np.ndarray:
+    def draw(self, seed: DrawSeed, replica: int, step: int) -> int | IntArray:
         """The draw that `simulate` uses.
 
         Parameters

@@ -21,7 +21,7 @@ from iterorder.maps.outside import Outside, body_of, read_outside
 from iterorder.maps.parameters import law_of, params_of
 from iterorder.maps.trial import check_body, try_body
 from iterorder.sampling import FreshNoise
-from iterorder.types import ArrayLike, IntArray
+from iterorder.types import ArrayLike, FloatArray, IntArray, Step
 from iterorder.validation import as_choice, as_float, as_floats, as_int
 
 if TYPE_CHECKING:
@@ -115,14 +115,14 @@ class CustomMaps(RandomMaps):
 
     def __init__(
         self,
-        step: Callable[..., Any],
+        step: Step,
         *,
         dim: int,
         noise: str = "uniform",
         noise_dim: int = 1,
         n_maps: int | None = None,
         params: Sequence[Any] = (),
-        lipschitz: Callable[..., Any] | float | None = None,
+        lipschitz: Callable[[Any], float | None] | float | None = None,
     ) -> None:
         step = getattr(step, "py_func", step)  # what numba.njit made of it
         outside = check_body(step)
@@ -210,7 +210,7 @@ class CustomMaps(RandomMaps):
         seen = self._draw_for_body(draw) if self.noise == "index+normal" else draw
         return as_float("lipschitz(draw)", bound(seen), low=0.0)
 
-    def lipschitz_of_each(self, draws: Sequence[Any] | IntArray) -> np.ndarray:
+    def lipschitz_of_each(self, draws: Sequence[Any] | IntArray) -> FloatArray:
         """The upper bounds that were given, shape (M,); NaN where none was."""
         if callable(self.lipschitz_bound):
             return super().lipschitz_of_each(draws)
@@ -279,7 +279,7 @@ class CustomMaps(RandomMaps):
             "maps.apply(x, draw) raises the error of the index, and gives NaN at the number"
         )
 
-    def apply(self, x: ArrayLike, draw: ArrayLike) -> np.ndarray:
+    def apply(self, x: ArrayLike, draw: ArrayLike) -> FloatArray:
         """T_draw(x) by the function in plain Python, shape (..., dim) as x."""
         x = self._states(x)
         images = np.empty_like(x)
@@ -298,7 +298,7 @@ class CustomMaps(RandomMaps):
                 images[place] = out
         return images
 
-    def images(self, x: np.ndarray) -> np.ndarray:
+    def images(self, x: FloatArray) -> FloatArray:
         """T_i(x) of one state for each index alone, shape (n_maps, dim); compiled, as there may be millions."""
         from iterorder.kernels.cpu.images import images_of
 

@@ -13,7 +13,7 @@ from iterorder.forms import Body
 from iterorder.maps.base import RandomMaps, as_step_size
 from iterorder.maps.family import family
 from iterorder.sampling import FreshNoise
-from iterorder.types import ArrayLike
+from iterorder.types import ArrayLike, FloatArray
 from iterorder.validation import as_float, as_floats, read_only
 
 
@@ -55,7 +55,7 @@ class GaussianRegressionSGD(RandomMaps):
     array([0.8, 1. ])
     """
 
-    eigenvalues: np.ndarray
+    eigenvalues: FloatArray
     noise_std: float
     step_size: float
 
@@ -97,14 +97,14 @@ class GaussianRegressionSGD(RandomMaps):
         """`gaussian_step` on fresh normals."""
         return Body(gaussian_step, self.dim, "normal", self.dim + 1, self.params)
 
-    def point(self, draw: ArrayLike) -> tuple[np.ndarray, float]:
+    def point(self, draw: ArrayLike) -> tuple[FloatArray, float]:
         """The features and the target of a draw."""
         normals = as_floats("draw", draw)
         if normals.shape != (self.dim + 1,):
             raise InvalidInputError(f"draw is {draw!r}: give {self.dim + 1} numbers")
         return self.params[0] * normals[:-1], self.noise_std * float(normals[-1])
 
-    def apply(self, x: ArrayLike, draw: ArrayLike) -> np.ndarray:
+    def apply(self, x: ArrayLike, draw: ArrayLike) -> FloatArray:
         """x − h·a(aᵀx − b), shape (..., dim) as x."""
         x = self._states(x)
         a, b = self.point(draw)

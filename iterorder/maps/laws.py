@@ -77,7 +77,7 @@ class BinaryLaw:
             moments.append(math.fsum(terms) / (1.0 - self.lam**n))
         return moments[order]
 
-    def rvs(self, size: int | tuple[int, ...] = 1, random_state: int | np.random.Generator | None = None) -> np.ndarray:
+    def rvs(self, size: int | tuple[int, ...] = 1, random_state: int | np.random.Generator | None = None) -> FloatArray:
         """Samples: the series up to terms below 2⁻⁶⁰ of its sum."""
         rng = np.random.default_rng(random_state)
         terms = 1 if self.lam == 0.0 else math.ceil(-60.0 * math.log(2.0) / math.log(abs(self.lam)))
@@ -101,7 +101,7 @@ class CantorLaw(BinaryLaw):
         """The ends of the support."""
         return self.low / (1.0 - self.lam), self.high / (1.0 - self.lam)
 
-    def ppf(self, q: ArrayLike) -> np.ndarray:
+    def ppf(self, q: ArrayLike) -> FloatArray:
         """The quantile, the smallest x with cdf(x) ≥ q: the lower end of a gap. NaN for q outside of [0, 1].
 
         The binary digits of q choose the terms. A last one stands for a zero and ones without end: that is what makes
@@ -127,7 +127,7 @@ class CantorLaw(BinaryLaw):
         found = np.where(place < 1.0, start + (end - start) * place, end)
         return np.where(allowed, found, np.nan)[()]
 
-    def cdf(self, x: ArrayLike) -> np.ndarray:
+    def cdf(self, x: ArrayLike) -> FloatArray:
         """The Cantor function: digit after digit, constant in the gaps, its value at an atom behind the jump."""
         x = as_array("x", x).astype(np.float64)
         start, end = self.support()
@@ -182,14 +182,14 @@ class DickmanLaw:
     def __repr__(self) -> str:
         return "DickmanLaw()"
 
-    def pdf(self, x: ArrayLike) -> np.ndarray:
+    def pdf(self, x: ArrayLike) -> FloatArray:
         """The density."""
         x = as_array("x", x).astype(np.float64)
         k, xi, inside = self._place(x)
         found = np.where(inside, math.exp(-np.euler_gamma) * _power_series(self._series, k, xi), 0.0)
         return np.where(np.isnan(x), np.nan, found)[()]
 
-    def cdf(self, x: ArrayLike) -> np.ndarray:
+    def cdf(self, x: ArrayLike) -> FloatArray:
         """The distribution function."""
         x = as_array("x", x).astype(np.float64)
         k, xi, inside = self._place(x)
@@ -198,7 +198,7 @@ class DickmanLaw:
         total = np.where(k == 0, math.exp(-np.euler_gamma) * x, total)  # ρ = 1 on the first interval
         return np.where(np.isnan(x), np.nan, np.where(inside, total, np.where(x > 0.0, 1.0, 0.0)))[()]
 
-    def ppf(self, q: ArrayLike) -> np.ndarray:
+    def ppf(self, q: ArrayLike) -> FloatArray:
         """The quantile: infinite at 1, NaN for q outside of [0, 1].
 
         From a table by Newton's method, to the rounding of the distribution function.
@@ -220,7 +220,7 @@ class DickmanLaw:
         x = np.where(level <= math.exp(-np.euler_gamma), level * math.exp(np.euler_gamma), x)
         return np.where(allowed, np.where(level < 1.0, x, np.inf), np.nan)[()]
 
-    def rvs(self, size: int | tuple[int, ...] = 1, random_state: int | np.random.Generator | None = None) -> np.ndarray:
+    def rvs(self, size: int | tuple[int, ...] = 1, random_state: int | np.random.Generator | None = None) -> FloatArray:
         """Samples by inversion."""
         return self.ppf(np.random.default_rng(random_state).random(size))
 

@@ -25,7 +25,7 @@ from iterorder.maps.parameters import params_of
 from iterorder.maps.trial import check_body
 from iterorder.roles import of_loss
 from iterorder.shown import call, shown
-from iterorder.types import ArrayLike
+from iterorder.types import ArrayLike, FloatArray, LossFunction
 from iterorder.validation import as_choice, as_float
 
 Function = Callable[..., Any]
@@ -94,13 +94,13 @@ class Loss:
 
     def __init__(
         self,
-        slope: Function,
+        slope: LossFunction,
         *,
-        curvature: Function | None = None,
+        curvature: LossFunction | None = None,
         curvature_range: Sequence[float] | None = None,
         least_target: float | None = None,
-        value: Function | None = None,
-        third: Function | None = None,
+        value: LossFunction | None = None,
+        third: LossFunction | None = None,
         params: Sequence[Any] = (),
     ) -> None:
         given = {"slope": slope, "curvature": curvature, "value": value, "third": third}
@@ -195,19 +195,19 @@ class Loss:
         """Those that were given, by what they are, with what they read from outside when the loss was made."""
         return dict(self._functions)
 
-    def slopes(self, margins: ArrayLike, targets: ArrayLike) -> np.ndarray:
+    def slopes(self, margins: ArrayLike, targets: ArrayLike) -> FloatArray:
         """ℓ′ of arrays of margins and targets, shape of the margins."""
         return self._of("slope", margins, targets)
 
-    def curvatures(self, margins: ArrayLike, targets: ArrayLike) -> np.ndarray:
+    def curvatures(self, margins: ArrayLike, targets: ArrayLike) -> FloatArray:
         """ℓ″, shape of the margins."""
         return self._of("curvature", margins, targets)
 
-    def thirds(self, margins: ArrayLike, targets: ArrayLike) -> np.ndarray:
+    def thirds(self, margins: ArrayLike, targets: ArrayLike) -> FloatArray:
         """ℓ‴, shape of the margins."""
         return self._of("third", margins, targets)
 
-    def values(self, margins: ArrayLike, targets: ArrayLike) -> np.ndarray:
+    def values(self, margins: ArrayLike, targets: ArrayLike) -> FloatArray:
         """ℓ, shape of the margins."""
         return self._of("value", margins, targets)
 

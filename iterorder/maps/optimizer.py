@@ -14,7 +14,7 @@ from iterorder.forms import Stateful
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.descent import SGDMaps
 from iterorder.maps.family import family, family_of
-from iterorder.types import ArrayLike, DrawSeed, FloatArray
+from iterorder.types import ArrayLike, DrawSeed, FloatArray, IntArray
 from iterorder.validation import MAX_STEPS, as_float, as_floats, as_int, as_integers, read_only
 
 SCHEDULES = ("constant", "linear", "cosine")
@@ -83,7 +83,7 @@ class Optimizer(RandomMaps):
     maps: SGDMaps
     momentum: float = field(default=0.0, kw_only=True)
     weight_decay: float = field(default=0.0, kw_only=True)
-    schedule: str | np.ndarray = field(default="constant", kw_only=True)
+    schedule: str | FloatArray = field(default="constant", kw_only=True)
     horizon: int | None = field(default=None, kw_only=True)
 
     if TYPE_CHECKING:  # whatever becomes an array is accepted
@@ -124,7 +124,7 @@ class Optimizer(RandomMaps):
         return self.maps.dim * (2 if self.momentum else 1)
 
     @cached_property
-    def step_sizes(self) -> np.ndarray:
+    def step_sizes(self) -> FloatArray:
         """The step sizes h_k; later steps have the last."""
         return read_only(self.maps.step_size * _factors(self.schedule, self.horizon))
 
@@ -138,27 +138,27 @@ class Optimizer(RandomMaps):
         inner = self.maps
         return Stateful(inner.gradient_form(), inner.ridge, self.momentum, self.weight_decay, self.step_sizes)
 
-    def start(self, x: ArrayLike) -> np.ndarray:
+    def start(self, x: ArrayLike) -> FloatArray:
         """The state at x with velocity zero, shape (..., dim) for x of shape (..., maps.dim)."""
         x = self.maps._states(x)
         return np.concatenate([x, np.zeros_like(x)], axis=-1) if self.momentum else x
 
-    def position(self, states: ArrayLike) -> np.ndarray:
+    def position(self, states: ArrayLike) -> FloatArray:
         """The x of states of shape (..., dim), shape (..., maps.dim)."""
         return self._states(states)[..., : self.maps.dim]
 
-    def draw(self, seed: DrawSeed, replica: int, step: int) -> int | np.ndarray:
+    def draw(self, seed: DrawSeed, replica: int, step: int) -> int | IntArray:
         """The item of a step (int), or its items; behind the step number where the step size changes."""
         drawn = self.sampling_law.draw(seed, replica, step)
         return drawn if self.time_homogeneous else np.append(np.int64(step), drawn)
 
-    def apply(self, x: ArrayLike, draw: ArrayLike) -> np.ndarray:
+    def apply(self, x: ArrayLike, draw: ArrayLike) -> FloatArray:
         """The new (x, v), or the new x, shape (..., dim) as x."""
         states = self._states(x)
         step_size, items = self._split(draw)
         return self._step(states, self.maps.gradient(self.position(states), items), step_size)
 
-    def images(self, x: np.ndarray) -> np.ndarray:
+    def images(self, x: FloatArray) -> FloatArray:
         """The images of one state for each item alone, shape (n_items, dim), by the step size of step 0."""
         slopes = self.maps.gradients(x[: self.maps.dim])
         return self._step(np.broadcast_to(x, (len(slopes), self.dim)), slopes, float(self.step_sizes[0]))

@@ -6,7 +6,7 @@ libraries are imported when they are first needed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from iterorder.networks import optional
 from iterorder.networks.augmentation import Augmentation
@@ -44,10 +44,12 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name != "TorchModel":  # which takes seconds to import, and is optional
-        raise AttributeError(f"module 'iterorder.networks' has no attribute {name!r}")
-    return optional.torch_model().TorchModel
+if not TYPE_CHECKING:  # a checker is to tell names that do not exist
+
+    def __getattr__(name: str):
+        if name != "TorchModel":  # which takes seconds to import, and is optional
+            raise AttributeError(f"module 'iterorder.networks' has no attribute {name!r}")
+        return optional.torch_model().TorchModel
 
 
 def __dir__() -> list[str]:

@@ -12,6 +12,7 @@ from iterorder import noise
 from iterorder.errors import InvalidInputError
 from iterorder.networks.step_noise import StepNoise
 from iterorder.shown import a_kind
+from iterorder.types import IntArray
 from iterorder.validation import as_int
 
 _HALF, _LAST_BIT = np.uint64(32), np.uint64(31)
@@ -49,7 +50,7 @@ class Augmentation:
         if not isinstance(self.flip, bool):
             raise InvalidInputError(f"flip is {self.flip!r}: give True or False")
 
-    def sources(self, step_noise: StepNoise, n_slots: int, height: int, width: int) -> np.ndarray:
+    def sources(self, step_noise: StepNoise, n_slots: int, height: int, width: int) -> IntArray:
         """The number of the pixel that each pixel is taken from, height·width where that is outside of the image.
 
         Returns

@@ -14,7 +14,7 @@ from iterorder.networks.plan import rows_for
 from iterorder.progress import Progress, as_progress, reported
 from iterorder.request import as_save_steps
 from iterorder.shown import a_kind
-from iterorder.types import SaveSteps, Seed
+from iterorder.types import FloatArray, IntArray, SaveSteps, Seed
 from iterorder.validation import as_int, as_seed
 
 
@@ -30,9 +30,9 @@ class Baseline:
         Gradient steps that all values up to this one need.
     """
 
-    save_steps: np.ndarray
-    observables: dict[str, np.ndarray]
-    gradients: np.ndarray
+    save_steps: IntArray
+    observables: dict[str, FloatArray]
+    gradients: IntArray
 
 
 def tail_average(
@@ -158,7 +158,7 @@ class _How:
 
     model: StepModel
     batches: Batches
-    saves: np.ndarray
+    saves: IntArray
     seed: int
     start: int
     progress: Progress

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from iterorder import noise
 from iterorder.errors import BackendUnavailableError, InvalidInputError
 from iterorder.networks.image_files import check_classes, read_cifar, read_idx
-from iterorder.types import PathLike
+from iterorder.types import IntArray, PathLike
 from iterorder.validation import as_int
 
 #: Where Debian's package dataset-fashion-mnist puts its files.
@@ -82,13 +83,13 @@ class ImageData(NamedTuple):
         The same of the test set.
     """
 
-    features: np.ndarray
-    labels: np.ndarray
-    test_features: np.ndarray
-    test_labels: np.ndarray
+    features: NDArray[np.float32]
+    labels: IntArray
+    test_features: NDArray[np.float32]
+    test_labels: IntArray
 
     @property
-    def test(self) -> tuple[np.ndarray, np.ndarray]:
+    def test(self) -> tuple[NDArray[np.float32], IntArray]:
         """As models take it."""
         return self.test_features, self.test_labels
 

@@ -11,7 +11,7 @@ import numpy as np
 from iterorder import noise
 from iterorder.errors import InvalidInputError
 from iterorder.networks.step_noise import StepNoise
-from iterorder.types import DTypeLike
+from iterorder.types import DTypeLike, FloatArray
 from iterorder.validation import as_float
 
 
@@ -25,7 +25,7 @@ def as_rate(value: Any) -> float:
 
 def dropout_factors(
     step_noise: StepNoise, rates: Sequence[float], n_slots: int, shapes: Sequence[tuple[int, ...]], dtype: DTypeLike
-) -> list[np.ndarray]:
+) -> list[FloatArray]:
     """What the units of each layer are multiplied by in one step.
 
     Parameters

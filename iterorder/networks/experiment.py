@@ -21,7 +21,7 @@ from iterorder.networks.settings import Preset
 from iterorder.networks.train import train
 from iterorder.orders import BACKWARD, FORWARD, Order, Window
 from iterorder.progress import Progress, Report
-from iterorder.types import PathLike
+from iterorder.types import FloatArray, PathLike
 
 #: The attributes of an experiment that hold runs, and what those beside the main ones are called.
 RUNS, CONTROLS, SEQUENCES = "runs", "controls", "sequences"
@@ -62,7 +62,7 @@ class Experiment:
         """Whether the time was enough for everything."""
         return all(run.complete for runs in (self.runs, self.controls, self.sequences) for run in runs.values())
 
-    def spread(self, order: str, observable: str = "loss") -> tuple[np.ndarray, float, np.ndarray]:
+    def spread(self, order: str, observable: str = "loss") -> tuple[FloatArray, float, FloatArray]:
         """Standard deviations over n within each sequence, and that of the means over n between the sequences.
 
         Returns
@@ -110,7 +110,7 @@ def orders_of(preset: Preset) -> dict[str, Order]:
     return found | ({"anchored": Window(start=preset.run["anchor"])} if "anchor" in preset.run else {})
 
 
-def saves_of(preset: Preset) -> np.ndarray:
+def saves_of(preset: Preset) -> FloatArray:
     """0, stride, 2·stride, …, n_steps."""
     return np.arange(0, preset.run["n_steps"] + 1, preset.run["stride"])
 

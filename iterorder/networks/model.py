@@ -12,7 +12,7 @@ from iterorder.errors import InvalidInputError
 from iterorder.networks.step_noise import StepNoise
 from iterorder.sampling import Sampling
 from iterorder.shown import a_kind
-from iterorder.types import ArrayLike, IntArray
+from iterorder.types import ArrayLike, FloatArray, IntArray
 
 #: Everything that the map acts on, by name: parameters, velocity, moments, counters, running statistics. Each array has
 #: a leading axis of replicas; the arrays may be those of NumPy, CuPy or PyTorch.
@@ -62,11 +62,11 @@ class StepModel(Protocol):
         """The replicas of both, one after the other."""
         ...
 
-    def position(self, state: State) -> np.ndarray:
+    def position(self, state: State) -> FloatArray:
         """The parameters θ of each replica, without what else the state holds, shape (R, P)."""
         ...
 
-    def observe(self, state: State) -> dict[str, np.ndarray]:
+    def observe(self, state: State) -> dict[str, FloatArray]:
         """What is recorded of each replica, by name, each of shape (R,)."""
         ...
 
@@ -94,7 +94,7 @@ class ArrayStates:
         """The replicas of both, one after the other."""
         return {name: self.xp.concatenate([array, second[name]]) for name, array in first.items()}
 
-    def placed(self, state: Mapping[str, np.ndarray]) -> State:
+    def placed(self, state: Mapping[str, FloatArray]) -> State:
         """A state on the device of the model, from arrays of NumPy."""
         return {name: self.xp.asarray(array) for name, array in state.items()}
 
@@ -134,7 +134,7 @@ def advancing(model: StepModel, seed: int) -> Callable[..., State]:
     return lambda state, items, k, sequence, *more: method(state, items, k, *more)
 
 
-def on_host(array: Any) -> np.ndarray:
+def on_host(array: Any) -> FloatArray:
     """An array of NumPy, of what may lie on a device."""
     return to_numpy(array.detach() if hasattr(array, "detach") else array)
 

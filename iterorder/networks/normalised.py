@@ -11,7 +11,7 @@ import numpy as np
 from iterorder import noise
 from iterorder.networks.data_arguments import as_labels, as_rows, check_length
 from iterorder.networks.model import ArrayStates, State, n_replicas_of
-from iterorder.types import ArrayLike, IntArray, Seed
+from iterorder.types import ArrayLike, FloatArray, IntArray, Seed
 from iterorder.validation import as_float, as_int, as_seed
 
 
@@ -85,11 +85,11 @@ class NormalisedMLP(ArrayStates):
         gradient = (of_direction - along * direction) / length
         return {"weight": (1.0 - self.step_size * self.weight_decay) * weight - self.step_size * gradient}
 
-    def position(self, state: State) -> np.ndarray:
+    def position(self, state: State) -> FloatArray:
         """The rows of W one after the other, shape (R, P)."""
         return state["weight"].reshape(n_replicas_of(state), -1)
 
-    def observe(self, state: State) -> dict[str, np.ndarray]:
+    def observe(self, state: State) -> dict[str, FloatArray]:
         """Loss on the training set, mean of ‖w‖⁴, and the norm of W."""
         weight = state["weight"]
         squares = (weight**2).sum(axis=2)

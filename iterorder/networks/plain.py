@@ -10,7 +10,7 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.networks.model import ArrayStates, State, n_replicas_of
 from iterorder.shown import a_kind
-from iterorder.types import ArrayLike, IntArray, Seed
+from iterorder.types import ArrayLike, FloatArray, IntArray, Seed
 from iterorder.validation import as_int, as_seed
 
 
@@ -101,11 +101,11 @@ class PlainModel(ArrayStates):
             rows.append(after)
         return {name: np.stack([row[name] for row in rows]) for name in state}
 
-    def position(self, state: State) -> np.ndarray:
+    def position(self, state: State) -> FloatArray:
         """The parameters of each replica, shape (R, P)."""
         return np.concatenate([state[name].reshape(n_replicas_of(state), -1) for name in self.parameters], axis=1)
 
-    def observe(self, state: State) -> dict[str, np.ndarray]:
+    def observe(self, state: State) -> dict[str, FloatArray]:
         """What the function of the user sees of each replica."""
         seen = [self._observe({name: array[r] for name, array in state.items()}) for r in range(n_replicas_of(state))]
         return {name: np.array([float(one[name]) for one in seen]) for name in seen[0]}

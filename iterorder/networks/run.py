@@ -18,7 +18,7 @@ from iterorder.networks.folder import prefixed, without_prefix
 from iterorder.optional import imported
 from iterorder.orders import Order, Window, as_order
 from iterorder.shown import ShownByFacts, span
-from iterorder.types import DTypeLike, PathLike
+from iterorder.types import BoolArray, DTypeLike, FloatArray, IntArray, PathLike
 from iterorder.validation import as_choice, as_seed
 
 if TYPE_CHECKING:
@@ -55,12 +55,12 @@ class TrainingRun(ShownByFacts):
         What two forward runs said before a backward run (`coupled_starts`); empty where nothing was asked.
     """
 
-    save_steps: np.ndarray
-    observables: dict[str, np.ndarray]
-    gradients: np.ndarray
-    moves: np.ndarray
-    states: np.ndarray | None
-    done: np.ndarray
+    save_steps: IntArray
+    observables: dict[str, FloatArray]
+    gradients: IntArray
+    moves: FloatArray
+    states: FloatArray | None
+    done: BoolArray
     order: Order
     seed: int
     digest: str
@@ -87,7 +87,7 @@ class TrainingRun(ShownByFacts):
         """Whether every iterate was computed."""
         return bool(self.done.all())
 
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> FloatArray:
         """None of the arrays here is the run: NumPy is told so, as it would make an array of one object."""
         raise InvalidInputError(
             f"a TrainingRun holds several arrays: give one of its observables ({', '.join(self.observables)}), such as "
@@ -104,9 +104,9 @@ class TrainingRun(ShownByFacts):
         """
         xarray = imported("xarray", extra="store", use="to_xarray")
         axes = ("start", "sequence", "step")
-        content = {name: (axes, values) for name, values in self.observables.items()}
+        content: dict[str, Any] = {name: (axes, values) for name, values in self.observables.items()}
         content |= {"move": (axes, self.moves), "done": (axes, self.done)}
-        variables: dict[str, Any] = content | {"gradients": (("step",), self.gradients)}
+        variables = content | {"gradients": (("step",), self.gradients)}
         if self.states is not None:
             variables["states"] = ((*axes, "parameter"), self.states)
         attributes = {name: str(getattr(self, name)) for name in ("order", "seed", "digest", "device", "forecast")}

@@ -9,6 +9,7 @@ import numpy as np
 
 from iterorder import noise
 from iterorder.errors import InvalidInputError
+from iterorder.types import FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +40,7 @@ class StepNoise:
         """Whether all replicas meet the same map."""
         return np.ndim(self.sequence) == 0 and np.ndim(self.step) == 0
 
-    def words(self, purpose: int, count: int) -> np.ndarray:
+    def words(self, purpose: int, count: int) -> IntArray:
         """The words of a purpose, shape (count,) or (R, count)."""
         return noise.purpose_words(self.seed, self.sequence, self.step, purpose, count)
 
@@ -53,7 +54,7 @@ def check_step_noise(model: Any, step_noise: StepNoise | None) -> None:
         )
 
 
-def items_of_replicas(items: np.ndarray, step_noise: StepNoise | None, n_replicas: int) -> np.ndarray:
+def items_of_replicas(items: FloatArray, step_noise: StepNoise | None, n_replicas: int) -> FloatArray:
     """The items, for each replica its own where the noise is not shared."""
     if step_noise is None or step_noise.is_shared or items.ndim == 2:
         return items

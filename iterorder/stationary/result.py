@@ -16,7 +16,7 @@ from iterorder.labelled import attributes_of, frame, inference_data, labels_of, 
 from iterorder.maps import RandomMaps
 from iterorder.optional import imported
 from iterorder.shown import ShownByFacts, shape_shown, shown, span
-from iterorder.types import DTypeLike
+from iterorder.types import DTypeLike, FloatArray, IntArray
 
 if TYPE_CHECKING:
     import pandas
@@ -49,11 +49,11 @@ class StationarySample(ShownByFacts):
     maps : RandomMaps
     """
 
-    points: np.ndarray
-    error_bound: np.ndarray
-    n_steps: np.ndarray
+    points: FloatArray
+    error_bound: FloatArray
+    n_steps: IntArray
     certificate: str
-    spread: np.ndarray
+    spread: FloatArray
     rests_on: str
     seed: int
     maps: RandomMaps = field(repr=False)
@@ -71,7 +71,7 @@ class StationarySample(ShownByFacts):
             "maps": repr(self.maps),
         }
 
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> FloatArray:
         """The points, for NumPy and what reads arrays as it does."""
         return own_array(to_numpy(self.points), dtype, copy)
 

@@ -52,8 +52,8 @@ class _Plan(NamedTuple):
 
     certificate: str
     rests_on: str
-    n_steps: np.ndarray
-    bounds: np.ndarray
+    n_steps: IntArray
+    bounds: FloatArray
     contraction: float
     size: float
 
@@ -176,7 +176,7 @@ class _Request(NamedTuple):
     """What was asked for, validated."""
 
     maps: RandomMaps
-    start: np.ndarray
+    start: FloatArray
     n_samples: int
     tol: float
     delta: float

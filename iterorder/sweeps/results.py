@@ -20,7 +20,7 @@ from iterorder.shown import ShownByFacts
 from iterorder.sweeps.cells import unpacked
 from iterorder.sweeps.grid import Grid
 from iterorder.sweeps.ledger import Ledger
-from iterorder.types import PathLike
+from iterorder.types import BoolArray, FloatArray, PathLike
 
 if TYPE_CHECKING:
     import pandas
@@ -52,7 +52,7 @@ class Variable:
     dims: tuple[str, ...]
     attributes: dict[str, Any]
 
-    def empty(self, shape: tuple[int, ...]) -> np.ndarray:
+    def empty(self, shape: tuple[int, ...]) -> FloatArray:
         """An array for cells of a shape, of which none has a result."""
         return np.full(shape + self.shape, MISSING[self.dtype.kind], self.dtype)
 
@@ -85,7 +85,7 @@ class Sweep(ShownByFacts):
         return facts
 
     @property
-    def done(self) -> np.ndarray:
+    def done(self) -> BoolArray:
         """Where there are results: bool, of the grid's shape."""
         found = np.zeros(len(self.grid), bool)
         with Ledger.read(self.folder) as ledger:
@@ -119,7 +119,7 @@ class Sweep(ShownByFacts):
             layout, notes = ledger.value("layout"), json.loads(ledger.value("notes") or "{}")
         return tuple(_variable(entry, notes) for entry in json.loads(layout or "[]"))
 
-    def cells(self, variables: tuple[Variable, ...]) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    def cells(self, variables: tuple[Variable, ...]) -> Iterator[tuple[int, dict[str, NDArray[Any]]]]:
         """The number and the arrays of each cell with a result, in order."""
         layout = json.dumps([[v.name, v.dtype.str, list(v.shape)] for v in variables], separators=(",", ":"))
         with Ledger.read(self.folder) as ledger:
@@ -250,7 +250,7 @@ class Sweep(ShownByFacts):
 
         return draw(self, x, y, color, facet, ax)
 
-    def coordinates(self) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
+    def coordinates(self) -> dict[str, tuple[tuple[str, ...], NDArray[Any]]]:
         """The parameters along the axes."""
         return {name: ((axis.dim,), as_coordinate(axis.column(name))) for axis in self.grid.axes for name in axis.names}
 
@@ -268,7 +268,7 @@ def _variable(entry: list[Any], notes: dict[str, dict[str, Any]]) -> Variable:
     return Variable(name, np.dtype(kind), tuple(shape), dims, note)
 
 
-def as_coordinate(values: list[Any]) -> np.ndarray:
+def as_coordinate(values: list[Any]) -> FloatArray:
     """The values of a parameter as an array of numbers or words."""
     if all(isinstance(value, bool) for value in values):
         return np.array(values)

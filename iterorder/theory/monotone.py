@@ -23,7 +23,7 @@ UNDECIDED = 1e-6
 MAX_VALUES = 2**26
 
 
-def ergodic_intervals(maps: RandomMaps, low: float, high: float, *, n_points: int = POINTS) -> np.ndarray:
+def ergodic_intervals(maps: RandomMaps, low: float, high: float, *, n_points: int = POINTS) -> FloatArray:
     """The minimal invariant intervals of finitely many increasing maps in one dimension: one for each ergodic law.
 
     With T_min and T_max the smallest and the largest image of a point, [l, u] is invariant iff T_min(l) ≥ l and

@@ -22,7 +22,7 @@ MAX_NEWTON_STEPS = 20
 MAX_STEPS = 1000
 
 
-def minimizer(maps: SGDMaps) -> np.ndarray:
+def minimizer(maps: SGDMaps) -> FloatArray:
     """The minimiser θ* of the mean loss.
 
     Parameters
@@ -50,7 +50,7 @@ def minimizer(maps: SGDMaps) -> np.ndarray:
     return _minimizer(maps, anywhere=False)
 
 
-def near_minimizer(maps: SGDMaps) -> np.ndarray:
+def near_minimizer(maps: SGDMaps) -> FloatArray:
     """A minimiser, or a local one where the mean loss may have several: a start of chains."""
     return _minimizer(maps, anywhere=True)
 
@@ -67,7 +67,7 @@ def _minimizer(maps: SGDMaps, anywhere: bool) -> np.ndarray:
     return _minimizer_along_rows(maps)
 
 
-def mean_hessian(maps: SGDMaps, x: FloatArray) -> np.ndarray:
+def mean_hessian(maps: SGDMaps, x: FloatArray) -> FloatArray:
     """The Hessian of the mean loss at x, shape (d, d).
 
     Raises
@@ -86,7 +86,7 @@ def _as_descent(maps: object) -> SGDMaps:
     return maps
 
 
-def small_step_covariance(maps: SGDMaps) -> np.ndarray:
+def small_step_covariance(maps: SGDMaps) -> FloatArray:
     """The stationary covariance to first order in the step size h (C9).
 
     C solves H C + C H = h·S, with H the mean Hessian at the minimiser θ* and S the covariance of the gradient of one
@@ -123,7 +123,7 @@ def small_step_covariance(maps: SGDMaps) -> np.ndarray:
     return small_step_spread(maps, minimizer(maps))
 
 
-def small_step_spread(maps: SGDMaps, centre: FloatArray) -> np.ndarray:
+def small_step_spread(maps: SGDMaps, centre: FloatArray) -> FloatArray:
     """The covariance of `small_step_covariance` around a minimiser that is known, whatever the sampling."""
     n, size = maps.sampling_law.n_items, maps.sampling_law.batch_size
     noise = maps.gradients(centre)
@@ -136,7 +136,7 @@ def small_step_spread(maps: SGDMaps, centre: FloatArray) -> np.ndarray:
     return 0.5 * (spread + spread.T)
 
 
-def small_step_bias(maps: SGDMaps) -> np.ndarray:
+def small_step_bias(maps: SGDMaps) -> FloatArray:
     """The stationary mean less the minimiser, to first order in the step size (C10), shape (d,).
 
     −½ H⁻¹ f‴[C]: H the mean Hessian at the minimiser, C that of `small_step_covariance` and f‴[C]_i = Σ_jk f_ijk C_jk.

@@ -18,7 +18,7 @@ from iterorder.shown import shown
 from iterorder.theory.contraction import contraction
 from iterorder.theory.families import analyse
 from iterorder.theory.undefined import Undefined
-from iterorder.types import Seed
+from iterorder.types import FloatArray, Seed
 from iterorder.validation import as_effort, as_int, as_seed, read_only
 
 if TYPE_CHECKING:
@@ -68,11 +68,11 @@ class Theory:
     lyapunov_exponent: Estimate | None
     mean_square_radius: Estimate | None
     mean_square_stable: bool | None
-    mean: np.ndarray | None
-    covariance: np.ndarray | None
+    mean: FloatArray | None
+    covariance: FloatArray | None
     tail_index: Estimate | None
-    common_fixed_point: np.ndarray | None
-    cycle: np.ndarray | None
+    common_fixed_point: FloatArray | None
+    cycle: FloatArray | None
     reasons: dict[str, str]
     maps: RandomMaps = field(repr=False)
     seed: int = 0

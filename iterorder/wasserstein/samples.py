@@ -10,7 +10,7 @@ from typing import Any
 
 from iterorder.device_arrays import is_on_device, received
 from iterorder.errors import InvalidInputError
-from iterorder.types import ArrayLike, FloatArray, Seed
+from iterorder.types import ArrayLike, FloatArray, FloatOrArray, Seed
 from iterorder.validation import as_choice, as_float, as_floats, as_int, as_power, as_seed
 from iterorder.wasserstein import on_device, transport
 from iterorder.wasserstein.exact import exact_distance
@@ -31,7 +31,7 @@ DEFAULT_REGULARISATION = 0.05
 
 def wasserstein_1d(
     u: ArrayLike, v: ArrayLike, p: float = 1, *, u_weights: ArrayLike | None = None, v_weights: ArrayLike | None = None
-) -> float | FloatArray:
+) -> FloatOrArray:
     """Wasserstein distance W_p between two samples on the line.
 
     Exact for the empirical measures, by sorting: O((n+m) log(n+m)) time. Samples of different sizes are matched level

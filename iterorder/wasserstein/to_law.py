@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from iterorder.errors import AccuracyError, InvalidInputError
-from iterorder.types import ArrayLike, FloatArray
+from iterorder.types import ArrayLike, FloatOrArray
 from iterorder.validation import as_floats, as_power
 from iterorder.wasserstein.law_atoms import atoms_distance, atoms_of, is_discrete
 from iterorder.wasserstein.law_halves import halves_power
@@ -27,7 +27,7 @@ Distance = Callable[[np.ndarray, np.ndarray | None], float]
 
 def wasserstein_1d_to(
     u: ArrayLike, distribution: object, p: float = 1, *, u_weights: ArrayLike | None = None
-) -> float | FloatArray:
+) -> FloatOrArray:
     """Wasserstein distance W_p from a sample on the line to a known law.
 
     Parameters
