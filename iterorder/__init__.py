@@ -152,13 +152,15 @@ _LATER = {
 }
 
 
-def __getattr__(name: str):
-    if name in _LATER.values():
-        return import_module(f"iterorder.{name}")
-    if name not in _LATER:
-        raise AttributeError(f"module 'iterorder' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"iterorder.{_LATER[name]}"), name)
-    return value
+if not TYPE_CHECKING:  # a checker knows the names above, and is to tell those that do not exist
+
+    def __getattr__(name: str):
+        if name in _LATER.values():
+            return import_module(f"iterorder.{name}")
+        if name not in _LATER:
+            raise AttributeError(f"module 'iterorder' has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(f"iterorder.{_LATER[name]}"), name)
+        return value
 
 
 def __dir__() -> list[str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from iterorder.device_arrays import is_on_device, to_numpy
 from iterorder.errors import InvalidInputError
 from iterorder.shown import a_kind
+from iterorder.types import ArrayLike, DTypeLike
 
 #: What a list may hold without being looked at: no array, and so no mask.
 PLAIN = {int, float, bool, complex, str, bytes, type(None)}
@@ -16,7 +19,7 @@ NUMBERS = (int, float, np.integer, np.floating, np.bool_)
 RESULTS = ("points", "states", "distance")
 
 
-def as_array(name: str, value) -> np.ndarray:
+def as_array(name: str, value: Any) -> np.ndarray:
     """`value` as a plain array, of any type of numbers: the one way in for every array that a user gives.
 
     Taken are nested lists, NumPy arrays, and what offers ``__array__`` or DLPack: arrays of pandas, xarray, polars,
@@ -54,7 +57,7 @@ def as_array(name: str, value) -> np.ndarray:
     return _of_objects(name, array)
 
 
-def own_array(values, dtype, copy: bool | None) -> np.ndarray:
+def own_array(values: ArrayLike, dtype: DTypeLike | None, copy: bool | None) -> np.ndarray:
     """What ``__array__`` of a result gives: the numbers that it holds, itself where nothing asks for a copy."""
     if copy is None:  # which NumPy 1 does not know
         return np.asarray(values, dtype=dtype)
@@ -91,7 +94,7 @@ def _of_objects(name: str, array: np.ndarray) -> np.ndarray:
         raise InvalidInputError(f"{name} holds an integer beyond every float ({_first_line(error)})") from error
 
 
-def _check_masks(name: str, value) -> None:
+def _check_masks(name: str, value: Any) -> None:
     """Refuse masked entries, those of masked arrays in lists too."""
     found = _masked(value)
     if found is None:
@@ -109,7 +112,7 @@ def _check_masks(name: str, value) -> None:
     )
 
 
-def _masked(value) -> tuple[str, np.ma.MaskedArray] | None:
+def _masked(value: Any) -> tuple[str, np.ma.MaskedArray] | None:
     """The first masked array with a masked entry, and its indices in the lists around it."""
     if isinstance(value, np.ma.MaskedArray):
         return ("", value) if np.ma.is_masked(value) else None
@@ -121,14 +124,14 @@ def _masked(value) -> tuple[str, np.ma.MaskedArray] | None:
     return None
 
 
-def _is_sparse(value) -> bool:
+def _is_sparse(value: Any) -> bool:
     """Whether this is a matrix or an array of SciPy, PyData sparse or CuPy that stores its nonzero entries only."""
     return (
         hasattr(value, "nnz") and hasattr(value, "shape") and (hasattr(value, "toarray") or hasattr(value, "todense"))
     )
 
 
-def _no_array(name: str, value) -> InvalidInputError:
+def _no_array(name: str, value: Any) -> InvalidInputError:
     """The error of an object that is no array; of a result it names the numbers that it holds."""
     held = (attribute for attribute in RESULTS if isinstance(getattr(value, attribute, None), np.ndarray))
     attribute = next(held, None)
@@ -136,7 +139,7 @@ def _no_array(name: str, value) -> InvalidInputError:
     return InvalidInputError(f"{name} is {a_kind(value)}: give an array or a list of numbers{such}")
 
 
-def _not_converted(name: str, value, error: Exception) -> InvalidInputError:
+def _not_converted(name: str, value: Any, error: Exception) -> InvalidInputError:
     """The error of an array of another library that cannot become one of NumPy's."""
     kind = f"{type(value).__module__.partition('.')[0]}.{type(value).__name__}"
     return InvalidInputError(
@@ -144,7 +147,7 @@ def _not_converted(name: str, value, error: Exception) -> InvalidInputError:
     )
 
 
-def _advice(name: str, value) -> str:
+def _advice(name: str, value: Any) -> str:
     if is_on_device(value):
         copy = next((method for method in ("get", "cpu") if callable(getattr(value, method, None))), None)
         return f"give a copy in main memory, {name}.{copy}()" if copy else "give a copy in main memory"

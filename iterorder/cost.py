@@ -16,6 +16,7 @@ from iterorder.maps import RandomMaps
 from iterorder.orders import BACKWARD, FORWARD, Order, Window
 from iterorder.request import Request, checked_request
 from iterorder.simulate import simulate
+from iterorder.types import ArrayLike, DTypeLike, SaveSteps, Seed
 
 #: Seconds of the timed piece, about, and replicas of it at most for each of those asked for.
 SAMPLE_SECONDS, REPLICAS = 0.2, 64
@@ -45,11 +46,11 @@ def estimate_cost(
     *,
     order: Order = FORWARD,
     n_replicas: int = 1,
-    save_steps=None,
-    x0=None,
-    seed=0,
+    save_steps: SaveSteps = None,
+    x0: ArrayLike | None = None,
+    seed: Seed = 0,
     backend: str = "cpu",
-    dtype="float64",
+    dtype: DTypeLike = "float64",
 ) -> Cost:
     """Time and memory of `simulate` with the same arguments, before it is run.
 

@@ -6,13 +6,16 @@ aaᵀ, is the correlation matrix.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from iterorder.errors import BackendUnavailableError
+from iterorder.types import FloatArray
 from iterorder.validation import read_only
 
 
-def diabetes() -> tuple[np.ndarray, np.ndarray]:
+def diabetes() -> tuple[FloatArray, FloatArray]:
     """Progression of diabetes in 442 patients from ten measurements [1]_, for linear regression.
 
     Returns
@@ -40,7 +43,7 @@ def diabetes() -> tuple[np.ndarray, np.ndarray]:
     return standardised(features), standardised(targets)
 
 
-def breast_cancer() -> tuple[np.ndarray, np.ndarray]:
+def breast_cancer() -> tuple[FloatArray, FloatArray]:
     """Diagnosis of 569 breast tumours from thirty measurements of cell nuclei [1]_, for logistic regression.
 
     Returns
@@ -68,7 +71,7 @@ def breast_cancer() -> tuple[np.ndarray, np.ndarray]:
     return standardised(features), read_only(2.0 * targets - 1.0)
 
 
-def standardised(columns: np.ndarray) -> np.ndarray:
+def standardised(columns: FloatArray) -> FloatArray:
     """Each column less its mean and over its standard deviation (divisor n), read-only.
 
     Examples
@@ -80,7 +83,7 @@ def standardised(columns: np.ndarray) -> np.ndarray:
     return read_only((columns - columns.mean(axis=0)) / columns.std(axis=0))
 
 
-def _sklearn_datasets():
+def _sklearn_datasets() -> Any:
     """scikit-learn takes a second to import, and is optional: only a call pays for it."""
     try:
         import sklearn.datasets

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ class DivergenceError(IterorderError):
         What was computed; ``trajectory.diverged_at`` tells when each replica diverged. Of `networks.train`, the run.
     """
 
-    def __init__(self, message: str, trajectory: Trajectory | None = None):
+    def __init__(self, message: str, trajectory: Trajectory | None = None) -> None:
         super().__init__(message)
         self.trajectory = trajectory
 
@@ -53,7 +53,7 @@ class MapCompilationError(IterorderError, TypeError):
 
     @classmethod
     def of(
-        cls, step: Callable, reason: str, hint: str, line: int | None = None, called: str = "map"
+        cls, step: Callable[..., Any], reason: str, hint: str, line: int | None = None, called: str = "map"
     ) -> MapCompilationError:
         """The error that names the function, its file and line, the reason in one line and what to do."""
         code = getattr(step, "__code__", None)
@@ -86,6 +86,6 @@ class BackendUnavailableError(IterorderError, RuntimeError):
     `iterorder.backend_info` tells the same without an error.
     """
 
-    def __init__(self, message: str, reason: str = "package-missing"):
+    def __init__(self, message: str, reason: str = "package-missing") -> None:
         super().__init__(message)
         self.reason = reason

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from iterorder.arrays import own_array
+from iterorder.types import DTypeLike, FloatArray
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Estimate:
     def __float__(self) -> float:
         return self.value
 
-    def __array__(self, dtype=None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> FloatArray:
         """The value, as `float` gives it: an array of estimates is one of floats."""
         return own_array(self.value, dtype, copy)
 

@@ -35,7 +35,7 @@ FEATURES = ("avx512f", "avx2", "avx", "fma", "neon", "sve")
 GIGABYTE = 1e9
 
 
-class BackendInfo(dict):
+class BackendInfo(dict[str, Any]):
     """What is installed and what can compute: a dictionary of plain values, which prints as a short text.
 
     The keys are those that `backend_info` describes; ``json.dumps`` takes it.

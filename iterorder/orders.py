@@ -53,7 +53,7 @@ class Window:
 Order = str | Window
 
 
-def as_order(order) -> Order:
+def as_order(order: object) -> Order:
     """An order as a user gave it, checked."""
     if isinstance(order, Window) or (isinstance(order, str) and order in (FORWARD, BACKWARD)):
         return order

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,7 @@ def part(report: Report | None, first: float, last: float) -> Report | None:
     return None if report is None else report.part(first, last)
 
 
-def as_progress(value) -> Progress:
+def as_progress(value: Any) -> Progress:
     """What was given as `progress`, or an error that says what is accepted."""
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
@@ -128,7 +129,7 @@ class _NotebookBar:
             self._drawn = now
             self._handle.update(self._view(share))
 
-    def _view(self, share: float):
+    def _view(self, share: float) -> Any:
         spent = _clock(time.monotonic() - self._start)
         return self._html(f"{self._title} <progress value='{share:.4f}'></progress> {share:.0%} after {spent}")
 

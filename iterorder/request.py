@@ -17,6 +17,7 @@ from iterorder.noise import MAX_REPLICAS
 from iterorder.orders import Order, as_order
 from iterorder.progress import Progress, as_progress
 from iterorder.shown import a_kind
+from iterorder.types import ArrayLike, DTypeLike, SaveSteps, Seed
 from iterorder.validation import MAX_STEPS, as_choice, as_float, as_floats, as_int, as_integers, as_seed, did_you_mean
 
 #: Bytes that every machine has: the compiler alone takes a hundred times as many.
@@ -42,22 +43,22 @@ class Request:
 
 
 def checked_request(
-    maps,
-    x0,
-    n_steps,
+    maps: RandomMaps,
+    x0: ArrayLike,
+    n_steps: int,
     *,
-    order,
-    n_replicas,
-    seed,
-    save_steps,
-    noise,
-    first_step,
-    first_replica,
-    backend,
-    dtype,
-    tol,
-    chunk,
-    progress,
+    order: Order,
+    n_replicas: int,
+    seed: Seed,
+    save_steps: SaveSteps,
+    noise: str,
+    first_step: int,
+    first_replica: int,
+    backend: str,
+    dtype: DTypeLike,
+    tol: float,
+    chunk: int | None,
+    progress: Progress,
 ) -> Request:
     """The arguments of `simulate`, or an error that names the first that cannot be used."""
     backend = as_backend(backend)
@@ -97,7 +98,7 @@ def _check_result(n_replicas: int, n_saves: int, dim: int, kind: np.dtype, backe
     check_memory(8 * n_saves + n_replicas * here, parts)
 
 
-def _as_dtype(dtype) -> np.dtype:
+def _as_dtype(dtype: DTypeLike) -> np.dtype:
     try:
         kind = np.dtype("object" if dtype is None else dtype)
     except (TypeError, SyntaxError, ValueError):
@@ -109,7 +110,7 @@ def _as_dtype(dtype) -> np.dtype:
     return kind
 
 
-def as_save_steps(save_steps, n_steps: int) -> np.ndarray:
+def as_save_steps(save_steps: SaveSteps, n_steps: int) -> np.ndarray:
     if save_steps is None:
         return np.array([n_steps], np.int64)
     if isinstance(save_steps, str):
@@ -125,13 +126,13 @@ def as_save_steps(save_steps, n_steps: int) -> np.ndarray:
     return steps
 
 
-def as_system(maps) -> RandomMaps:
+def as_system(maps: Any) -> RandomMaps:
     """A random-map system that the kernels know; a subclass that changes what they compute is refused."""
     family_of("maps", maps)
     return maps
 
 
-def as_maps(maps, name: str = "maps") -> RandomMaps:
+def as_maps(maps: object, name: str = "maps") -> RandomMaps:
     """A random-map system of any family, those that the kernels do not know included; but no changed one of a known."""
     if not isinstance(maps, RandomMaps):
         raise InvalidInputError(f"{name} is {a_kind(maps)}: give a system of random maps, such as AffineMaps")
@@ -140,12 +141,12 @@ def as_maps(maps, name: str = "maps") -> RandomMaps:
     return maps
 
 
-def as_replicas(n_replicas) -> int:
+def as_replicas(n_replicas: int) -> int:
     """A number of replicas."""
     return as_int("n_replicas", n_replicas, low=1, high=MAX_REPLICAS)
 
 
-def as_starts(name: str, value, n_replicas: int, dim: int, backend: str = "cpu") -> Any:
+def as_starts(name: str, value: Any, n_replicas: int, dim: int, backend: str = "cpu") -> Any:
     """One start for all replicas or one for each, as a read-only array of shape (n_replicas, dim).
 
     Those that live in the memory of a GPU stay there.
@@ -166,7 +167,7 @@ def as_starts(name: str, value, n_replicas: int, dim: int, backend: str = "cpu")
     return namespace_of(array).broadcast_to(array, (n_replicas, dim))
 
 
-def _in_precision(starts, kind: np.dtype, backend: str) -> Any:
+def _in_precision(starts: Any, kind: np.dtype, backend: str) -> Any:
     """The starts as a contiguous array that kernels read; for a GPU one start of all replicas is sent once."""
     xp, once = namespace_of(starts), backend == "cuda" and starts.strides[0] == 0
     with np.errstate(over="ignore"):

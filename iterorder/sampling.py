@@ -8,6 +8,7 @@ import numpy as np
 
 from iterorder import noise
 from iterorder.errors import InvalidInputError
+from iterorder.types import ArrayLike, DrawSeed, FloatArray, IntArray
 from iterorder.validation import MAX_STEPS, as_choice, as_floats, as_int, as_key, read_only
 
 SAMPLINGS = ("iid", "reshuffle", "cyclic")
@@ -32,13 +33,15 @@ class Sampling:
     n_items: int
     batch_size: int = 1
     kind: str = "iid"
-    probabilities: np.ndarray | None = None
+    probabilities: FloatArray | None = None
 
     def __post_init__(self) -> None:
         as_choice("sampling", self.kind, SAMPLINGS)  # theory asks for the kinds that it treats alone
 
     @classmethod
-    def validated(cls, n_items: int, *, batch_size=1, kind="iid", probabilities=None) -> Sampling:
+    def validated(
+        cls, n_items: int, *, batch_size: int = 1, kind: str = "iid", probabilities: ArrayLike | None = None
+    ) -> Sampling:
         """Check the arguments as a user gave them."""
         as_choice("sampling", kind, SAMPLINGS)
         if n_items > MAX_ITEMS:
@@ -57,7 +60,7 @@ class Sampling:
         return self.n_items // self.batch_size
 
     @property
-    def weights(self) -> np.ndarray:
+    def weights(self) -> FloatArray:
         """Probability that a given slot of a step holds each item, shape (n_items,).
 
         For the cyclic order: the frequency over an epoch, zero for the items of a dropped batch.
@@ -69,7 +72,7 @@ class Sampling:
             return np.where(np.arange(self.n_items) < used, 1.0 / used, 0.0)
         return np.full(self.n_items, 1.0 / self.n_items)
 
-    def draw(self, seed, replica, step) -> int | np.ndarray:
+    def draw(self, seed: DrawSeed, replica: int, step: int) -> int | IntArray:
         """The item of one step (an int), or its items (int64, shape (batch_size,)); steps count from 0."""
         seed = as_key(seed)
         replica = as_int("replica", replica, low=0, high=noise.MAX_REPLICAS - 1)
@@ -77,7 +80,7 @@ class Sampling:
         items = self._items(seed, replica, step)
         return int(items[0]) if self.batch_size == 1 else items
 
-    def _items(self, seed, replica, step) -> np.ndarray:
+    def _items(self, seed: int, replica: int, step: int) -> np.ndarray:
         size = self.batch_size
         if self.kind == "iid":
             if size == 1:
@@ -119,19 +122,19 @@ class FreshNoise:
         as_choice("noise", self.noise, NOISES)
 
     @classmethod
-    def validated(cls, noise_kind: str, count, n_items) -> FreshNoise:
+    def validated(cls, noise_kind: str, count: int, n_items: int | None) -> FreshNoise:
         """Check the arguments as a user gave them."""
         count = as_int("noise_dim", count, low=1, high=noise.MAX_WORDS_PER_STEP // 2 - 1)
         return cls(noise_kind, count, 0 if n_items is None else as_int("n_maps", n_items, low=1, high=MAX_ITEMS))
 
-    def draw(self, seed, replica, step) -> np.ndarray:
+    def draw(self, seed: DrawSeed, replica: int, step: int) -> FloatArray:
         """The floats of one step, behind the index where there is one, shape (count,) or (1 + count,)."""
         seed = as_key(seed)
         replica = as_int("replica", replica, low=0, high=noise.MAX_REPLICAS - 1)
         step = as_int("step", step, low=0, high=MAX_STEPS)
         return self.draws(seed, replica, step)
 
-    def draws(self, seed, replica, step) -> np.ndarray:
+    def draws(self, seed: int, replica: int | IntArray, step: int | IntArray) -> FloatArray:
         """The same for arrays of replicas and steps, shape (..., count) or (..., 1 + count)."""
         if self.noise == "uniform":
             return noise.uniforms(seed, replica, step, self.count)
@@ -143,7 +146,7 @@ class FreshNoise:
         return np.concatenate([index, noise.normals_beside_index(seed, replica, step, self.count)], axis=-1)
 
 
-def _as_probabilities(probabilities, n_items):
+def _as_probabilities(probabilities: ArrayLike, n_items: int) -> FloatArray | None:
     array = as_floats("probabilities", probabilities, ndim=(1,))
     if array.shape != (n_items,):
         raise InvalidInputError(f"probabilities has shape {array.shape}: give one for each of the {n_items} maps")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from iterorder.bound_trials import check_bounds
@@ -11,30 +13,31 @@ from iterorder.errors import DivergenceError
 from iterorder.kernels.backends import Backend, backend_named
 from iterorder.kernels.problem import Out, Place, Problem
 from iterorder.maps import RandomMaps
-from iterorder.orders import BACKWARD, FORWARD, Order
+from iterorder.orders import BACKWARD, FORWARD, Order, Window
 from iterorder.progress import Progress, Report, part, reported
 from iterorder.request import Request, checked_request
 from iterorder.trajectory import Trajectory
+from iterorder.types import ArrayLike, DTypeLike, PathLike, SaveSteps, Seed
 
 
 def simulate(
     maps: RandomMaps,
-    x0,
+    x0: ArrayLike,
     n_steps: int,
     *,
     order: Order = FORWARD,
     n_replicas: int = 1,
-    seed,
-    save_steps=None,
+    seed: Seed,
+    save_steps: SaveSteps = None,
     noise: str = "independent",
     first_step: int = 0,
     first_replica: int = 0,
     backend: str = "cpu",
-    dtype="float64",
+    dtype: DTypeLike = "float64",
     tol: float = 0.0,
     chunk: int | None = None,
     progress: Progress = False,
-    checkpoint=None,
+    checkpoint: PathLike | None = None,
 ) -> Trajectory:
     """Compose random maps in a given order, for many replicas at once.
 
@@ -142,7 +145,7 @@ def simulate(
     return _checked(_execute(request))
 
 
-def simulated(maps: RandomMaps, x0, n_steps: int, *, backend: str, **options) -> Trajectory:
+def simulated(maps: RandomMaps, x0: ArrayLike, n_steps: int, *, backend: str, **options: Any) -> Trajectory:
     """What `simulate` returns, with NumPy's states whatever computed them: for what goes on with them there."""
     try:
         return simulate(maps, x0, n_steps, backend=backend, **options).to_numpy()
@@ -200,9 +203,11 @@ def _backward(request: Request, backend: Backend, problem: Problem, report: Repo
     return Out(along_steps(states, source), diverged), bounds
 
 
-def _windowed(order, backend: Backend, problem: Problem, report: Report | None) -> Out:
+def _windowed(order: Order, backend: Backend, problem: Problem, report: Report | None) -> Out:
+    assert isinstance(order, Window)
     if order.width is not None:
         return backend.window(problem, order.width, report)
+    assert order.start is not None  # a window has one of the two
     return _anchored(order.start, backend, problem, report)
 
 

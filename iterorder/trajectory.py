@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from iterorder.noise import MAX_REPLICAS
 from iterorder.optional import imported
 from iterorder.orders import FORWARD, Order, Window, as_order
 from iterorder.shown import ShownByFacts, shape_shown, shown, span
+from iterorder.types import DTypeLike, FloatArray, IntArray, PathLike
 from iterorder.validation import MAX_STEPS, as_choice, as_int, as_seed
 
 if TYPE_CHECKING:
@@ -81,10 +82,10 @@ class Trajectory(ShownByFacts):
     noise : {"independent", "shared"}
     """
 
-    states: np.ndarray
-    save_steps: np.ndarray
-    diverged_at: np.ndarray
-    error_bound: np.ndarray
+    states: FloatArray
+    save_steps: IntArray
+    diverged_at: IntArray
+    error_bound: FloatArray
     order: Order
     seed: int
     maps: RandomMaps | None
@@ -109,7 +110,7 @@ class Trajectory(ShownByFacts):
         facts |= {name: str(getattr(self, name)) for name in ("first_step", "first_replica") if getattr(self, name)}
         return facts
 
-    def __array__(self, dtype=None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> FloatArray:
         """The states, for NumPy and what reads arrays as it does."""
         return own_array(to_numpy(self.states), dtype, copy)
 
@@ -150,7 +151,7 @@ class Trajectory(ShownByFacts):
         ((5,), ['states'])
         """
         xarray = imported("xarray", extra="store", use="to_xarray")
-        variables: dict = {"states": (("replica", "step", "dim"), to_numpy(self.states))}
+        variables: dict[str, Any] = {"states": (("replica", "step", "dim"), to_numpy(self.states))}
         if (self.diverged_at >= 0).any():
             variables["diverged_at"] = (("replica",), self.diverged_at)
         if self.error_bound.any():
@@ -186,7 +187,7 @@ class Trajectory(ShownByFacts):
         columns = state_columns(labels, to_numpy(self.states))
         return frame(columns, {"replica": self._replicas, "step": self.save_steps})
 
-    def to_arviz(self, *, burn_in: int = 0, names: Sequence[str] | None = None):
+    def to_arviz(self, *, burn_in: int = 0, names: Sequence[str] | None = None) -> Any:
         """Forward paths as chains of ArviZ, each replica one, for its effective sample sizes and diagnostics.
 
         Parameters
@@ -250,7 +251,13 @@ class Trajectory(ShownByFacts):
         }
 
     def plot(
-        self, ax: Axes | None = None, *, kind: str | None = None, coordinate: int = 0, replicas=None, bins=None
+        self,
+        ax: Axes | None = None,
+        *,
+        kind: str | None = None,
+        coordinate: int = 0,
+        replicas: int | None = None,
+        bins: int | Sequence[float] | None = None,
     ) -> Axes:
         """Draw the states.
 
@@ -286,10 +293,10 @@ class Trajectory(ShownByFacts):
         >>> run.plot().get_xlabel()
         'step $n$'
         """
-        options: dict = {"kind": kind, "coordinate": coordinate, "replicas": replicas, "bins": bins}
+        options: dict[str, Any] = {"kind": kind, "coordinate": coordinate, "replicas": replicas, "bins": bins}
         return drawn_by("trajectories", self, ax, **options)
 
-    def save(self, path) -> None:
+    def save(self, path: PathLike) -> None:
         """Write everything to one .npz file (no pickle): first under a temporary name, then renamed.
 
         Of custom maps the name and a digest of the source are kept, no code: they load as None.
@@ -316,7 +323,7 @@ class Trajectory(ShownByFacts):
             "diverged_at": self.diverged_at,
             "error_bound": self.error_bound,
         }
-        description: dict = {"family": None, "parameters": {}}
+        description: dict[str, Any] = {"family": None, "parameters": {}}
         if self.maps is not None and not self.maps.holds_functions:
             description, given = described(self.maps, "maps_")
             arrays |= given
@@ -337,7 +344,7 @@ class Trajectory(ShownByFacts):
             np.savez(file, allow_pickle=False, header=text, **arrays)
 
 
-def load(path) -> Trajectory:
+def load(path: PathLike) -> Trajectory:
     """Read a trajectory that `Trajectory.save` wrote.
 
     Parameters
@@ -365,7 +372,7 @@ def load(path) -> Trajectory:
             ) from (None if pickled else error)
 
 
-def _read(file) -> tuple[dict, dict[str, np.ndarray]]:
+def _read(file: BinaryIO) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     start = file.read(8)
     file.seek(0)
     if not start.startswith(b"PK"):
@@ -382,7 +389,7 @@ def _read(file) -> tuple[dict, dict[str, np.ndarray]]:
     return header, arrays
 
 
-def _from_parts(header: dict, arrays: dict[str, np.ndarray]) -> Trajectory:
+def _from_parts(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Trajectory:
     order = as_order(header["order"] if isinstance(header["order"], str) else Window(**header["order"]))
     maps = None if header["family"] is None else rebuilt(header, arrays, "maps_")
     if header.get("names") and hasattr(maps, "feature_names"):  # older files do not have them

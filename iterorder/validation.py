@@ -6,6 +6,7 @@ import math
 import numbers
 import operator
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ EFFORTS = ("quick", "full")
 MAX_SEED = 2**64 - 1
 
 
-def as_floats(name: str, value, *, ndim: tuple[int, ...] | None = None, allow_empty: bool = False) -> np.ndarray:
+def as_floats(name: str, value: Any, *, ndim: tuple[int, ...] | None = None, allow_empty: bool = False) -> np.ndarray:
     """`value` as a finite float64 array; integers and booleans are converted, everything else is refused."""
     array = as_array(name, value)
     if array.dtype.kind not in "fiub":
@@ -42,7 +43,7 @@ def as_floats(name: str, value, *, ndim: tuple[int, ...] | None = None, allow_em
     return array
 
 
-def as_integers(name: str, value, accepted: str) -> np.ndarray:
+def as_integers(name: str, value: Any, accepted: str) -> np.ndarray:
     """`value` as a non-empty array of integers with one axis, of their own type; `accepted` ends the message.
 
     Booleans and floats are refused, whole ones too: a step of 2.0 is more often a mistake than meant.
@@ -53,7 +54,7 @@ def as_integers(name: str, value, accepted: str) -> np.ndarray:
     return array
 
 
-def _scalar(name: str, value):
+def _scalar(name: str, value: Any) -> Any:
     """What an array without axes holds, of any library; everything else as it is."""
     if isinstance(value, np.generic) or not hasattr(value, "__array__"):
         return value
@@ -61,7 +62,7 @@ def _scalar(name: str, value):
     return value if array.ndim else array[()]
 
 
-def as_float(name: str, value, *, low: float = -math.inf, strict: bool = False) -> float:
+def as_float(name: str, value: Any, *, low: float = -math.inf, strict: bool = False) -> float:
     """A finite real number above `low` (at or above it unless `strict`)."""
     value = _scalar(name, value)
     try:
@@ -76,7 +77,7 @@ def as_float(name: str, value, *, low: float = -math.inf, strict: bool = False) 
     return number
 
 
-def as_power(value) -> float:
+def as_power(value: Any) -> float:
     """The power p of a mean or a distance: a number of at least 1, or infinity for the largest."""
     value = _scalar("p", value)
     try:
@@ -88,14 +89,14 @@ def as_power(value) -> float:
     return power
 
 
-def _shown(value) -> str:
+def _shown(value: Any) -> str:
     """A value as text; Python refuses to print integers of some thousand digits."""
     if isinstance(value, int) and abs(value) > 10**100:
         return f"an integer of {value.bit_length()} bits"
     return repr(value)
 
 
-def as_int(name: str, value, *, low: int, high: int) -> int:
+def as_int(name: str, value: Any, *, low: int, high: int) -> int:
     """An integer in [low, high], or a whole float as 1e5 that is exact; booleans and other numbers are refused."""
     value = _scalar(name, value)
     if isinstance(value, (float, np.floating)) and float(value).is_integer() and abs(float(value)) <= EXACT:
@@ -111,7 +112,7 @@ def as_int(name: str, value, *, low: int, high: int) -> int:
     return number
 
 
-def as_seed(seed) -> int:
+def as_seed(seed: Any) -> int:
     """The 64-bit Philox key of what a user gave as `seed`.
 
     An int in [0, 2⁶⁴) is the key. A numpy SeedSequence, of any number of words, generates one, the same every time:
@@ -136,7 +137,7 @@ def as_seed(seed) -> int:
         ) from None
 
 
-def as_key(seed) -> int:
+def as_key(seed: Any) -> int:
     """The seed of one draw, which is a function of its arguments: no generator, which changes with each call."""
     if isinstance(seed, (np.random.Generator, np.random.BitGenerator, np.random.RandomState)):
         raise InvalidInputError(
@@ -146,7 +147,7 @@ def as_key(seed) -> int:
     return as_seed(seed)
 
 
-def as_choice(name: str, value, choices: tuple[str, ...]) -> str:
+def as_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     """One of the words in `choices`."""
     if not isinstance(value, str) or value not in choices:
         raise InvalidInputError(
@@ -155,7 +156,7 @@ def as_choice(name: str, value, choices: tuple[str, ...]) -> str:
     return value
 
 
-def did_you_mean(value, names: Collection[str]) -> str:
+def did_you_mean(value: object, names: Collection[str]) -> str:
     """The end of a message about a word that is not known; empty where none of the `names` is near it.
 
     Examples
@@ -176,7 +177,7 @@ def did_you_mean(value, names: Collection[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def as_effort(value) -> str:
+def as_effort(value: Any) -> str:
     """How much a computation may spend: "quick" or "full"."""
     return as_choice("effort", value, EFFORTS)
 

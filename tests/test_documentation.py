@@ -11,16 +11,14 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 import iterorder
+from tests.surface import PAGES, listed
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 import mkdocs_hooks  # noqa: E402
 
-PAGES = sorted((ROOT / "docs").rglob("*.md"))
-LISTED = {
-    target for page in PAGES for target in re.findall(r"^::: ([\w.]+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
-}
+LISTED = listed()
 
 
 def prepared(markdown: str) -> str:

@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "iterorder"
 LAYERS = (
     (
         "errors",
+        "types",
         "optional",
         "noise",
         "orders",

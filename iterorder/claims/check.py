@@ -35,6 +35,7 @@ from iterorder.claims.table import ClaimRow, ClaimTable
 from iterorder.errors import InvalidInputError
 from iterorder.kernels.backends import as_backend
 from iterorder.progress import Progress, as_progress, reported
+from iterorder.types import Seed
 from iterorder.validation import as_effort, as_seed, did_you_mean
 
 _MODULES = (
@@ -68,7 +69,7 @@ CLAIMS: dict[str, Claim] = {module.CLAIM.id: module.CLAIM for module in _MODULES
 def check_theory(
     claims: Iterable[str] | None = None,
     *,
-    seed=0,
+    seed: Seed = 0,
     effort: str = "quick",
     backend: str = "cpu",
     progress: Progress = False,

@@ -72,17 +72,17 @@ class ClaimRow:
     @classmethod
     def compared(
         cls,
-        claim,
-        system,
-        quantity,
-        predicted,
-        measured,
-        uncertainty,
+        claim: str,
+        system: str,
+        quantity: str,
+        predicted: float,
+        measured: float,
+        uncertainty: float,
         *,
-        relation="=",
-        control=False,
-        level=0.0,
-        note="",
+        relation: str = "=",
+        control: bool = False,
+        level: float = 0.0,
+        note: str = "",
     ) -> ClaimRow:
         """The row of a comparison, judged.
 

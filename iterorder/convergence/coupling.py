@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,17 +18,21 @@ from iterorder.drawn import drawn_by
 from iterorder.errors import DivergenceError, InvalidInputError
 from iterorder.labelled import frame
 from iterorder.lengths import euclidean_norm
+from iterorder.maps.base import RandomMaps
 from iterorder.optional import imported
 from iterorder.orders import FORWARD, Order
 from iterorder.progress import Progress, as_progress, reported
 from iterorder.shown import ShownByFacts, shown, span
 from iterorder.trajectory import Trajectory
+from iterorder.types import ArrayLike, DTypeLike, FloatArray, IntArray, SaveSteps, Seed
 from iterorder.validation import as_power
 
 if TYPE_CHECKING:
     import pandas
     import xarray
     from matplotlib.axes import Axes
+
+    from iterorder.theory import Theory
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -55,15 +59,15 @@ class CouplingDistance(ShownByFacts):
     A robust curve when some replicas diverge: ``np.nanmedian(coupling.per_replica, axis=0)``.
     """
 
-    steps: np.ndarray
-    distance: np.ndarray
-    standard_error: np.ndarray
-    per_replica: np.ndarray
-    scale: np.ndarray
+    steps: IntArray
+    distance: FloatArray
+    standard_error: FloatArray
+    per_replica: FloatArray
+    scale: FloatArray
     p: float
 
     @classmethod
-    def of_replicas(cls, steps: np.ndarray, per_replica: np.ndarray, sizes: np.ndarray, p: float) -> CouplingDistance:
+    def of_replicas(cls, steps: IntArray, per_replica: FloatArray, sizes: FloatArray, p: float) -> CouplingDistance:
         """From the distance of each replica and the larger length of its two states, both (n_replicas, n_saved)."""
         distance, variance = mean_and_variance(per_replica, p)
         return cls(
@@ -83,7 +87,7 @@ class CouplingDistance(ShownByFacts):
             "p": shown(self.p),
         }
 
-    def __array__(self, dtype=None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> FloatArray:
         """None of the arrays here is the coupling: NumPy is told so, as it would make an array of one object."""
         raise InvalidInputError(
             "a CouplingDistance is a curve and no array: give its .distance (or .per_replica) beside its .steps"
@@ -118,7 +122,7 @@ class CouplingDistance(ShownByFacts):
             {"p": self.p, "version": __version__},
         )
 
-    def plot(self, ax: Axes | None = None, *, rate: bool = True, theory: object = None) -> Axes:
+    def plot(self, ax: Axes | None = None, *, rate: bool = True, theory: Theory | None = None) -> Axes:
         """Draw the distance over the step on a logarithmic axis, with a band of two standard errors.
 
         Parameters
@@ -146,16 +150,16 @@ class CouplingDistance(ShownByFacts):
 
 
 def coupling_distance(
-    maps,
-    x0,
-    y0,
+    maps: RandomMaps,
+    x0: ArrayLike,
+    y0: ArrayLike,
     n_steps: int,
     *,
     order: Order,
     n_replicas: int,
-    seed,
+    seed: Seed,
     p: float = 2,
-    save_steps="all",
+    save_steps: SaveSteps = "all",
     backend: str = "cpu",
     progress: Progress = False,
 ) -> CouplingDistance:
@@ -212,7 +216,7 @@ def coupling_distance(
     >>> coupling_distance(maps, [0.0], [1.0], 3, order="forward", n_replicas=5, seed=1).distance
     array([1.   , 0.5  , 0.25 , 0.125])
     """
-    how: dict = {"order": order, "n_replicas": n_replicas, "seed": seed, "backend": backend}
+    how: dict[str, Any] = {"order": order, "n_replicas": n_replicas, "seed": seed, "backend": backend}
     ensemble = Ensemble.checked(maps, {"x0": x0, "y0": y0}, n_steps, **how)
     n_replicas, order, p, progress = ensemble.n_replicas, ensemble.order, as_power(p), as_progress(progress)
     n_saved = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,8 +20,9 @@ from iterorder.html import facts_html
 from iterorder.lengths import euclidean_norm
 from iterorder.maps import RandomMaps
 from iterorder.orders import Order
-from iterorder.progress import Progress, as_progress, part, reported
+from iterorder.progress import Progress, Report, as_progress, part, reported
 from iterorder.shown import ShownByFacts, shown, span
+from iterorder.types import ArrayLike, FloatArray, IntArray, Seed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,8 +83,8 @@ class Evidence(ShownByFacts):
     amplification: float
     p_value: float
     diverged_fraction: float
-    early_steps: np.ndarray
-    late_steps: np.ndarray
+    early_steps: IntArray
+    late_steps: IntArray
     compared_steps: tuple[int, int]
     reason: str
 
@@ -135,13 +136,13 @@ class Diagnosis:
 
 
 def diagnose(
-    maps,
-    x0,
+    maps: RandomMaps,
+    x0: ArrayLike,
     n_steps: int,
     *,
     order: Order,
     n_replicas: int,
-    seed,
+    seed: Seed,
     backend: str = "cpu",
     progress: Progress = False,
 ) -> Diagnosis:
@@ -223,7 +224,7 @@ def diagnose(
     forward distribution
     backward point
     """
-    how: dict = {"order": order, "n_replicas": n_replicas, "seed": seed, "backend": backend}
+    how: dict[str, Any] = {"order": order, "n_replicas": n_replicas, "seed": seed, "backend": backend}
     ensemble = Ensemble.checked(maps, {"x0": x0}, n_steps, least=MIN_STEPS, **how)
     n_steps, progress = ensemble.n_steps, as_progress(progress)
     compared = (windows.comparison_step(maps, n_steps), n_steps)
@@ -236,7 +237,11 @@ def diagnose(
         scale = float(np.median(np.where(np.isnan(paths.size), np.inf, paths.size)))
         one, sums = ROUNDING_UNITS * EPS * scale, 1.0
         if one < late <= one * n_steps and not ratio <= POINT_RATIO:
-            near: dict = {"seed": ensemble.seed, "backend": ensemble.backend, "progress": part(report, 0.5, 1.0)}
+            near: dict[str, Any] = {
+                "seed": ensemble.seed,
+                "backend": ensemble.backend,
+                "progress": part(report, 0.5, 1.0),
+            }
             sums = amplification(maps, paths.compared[1], n_steps // 2, **near)
     p_value = steadiness(paths.compared, min(one * n_steps, SAME_ATOM * late))
     growth, diverged = growth_interval(paths.diameters), float(paths.diverged.mean())
@@ -266,14 +271,14 @@ def diagnose(
 class _Paths:
     """Of every replica: diameters and moves of both windows (2, n), size (n,), compared states (2, n, dim), ends."""
 
-    diameters: np.ndarray
-    moves: np.ndarray
-    size: np.ndarray
-    compared: np.ndarray
-    diverged: np.ndarray
+    diameters: FloatArray
+    moves: FloatArray
+    size: FloatArray
+    compared: FloatArray
+    diverged: FloatArray
 
 
-def _run(ensemble: Ensemble, steps, compared, progress) -> _Paths:
+def _run(ensemble: Ensemble, steps: IntArray, compared: tuple[int, int], progress: Report | None) -> _Paths:
     n_replicas, n_steps, dim = ensemble.n_replicas, ensemble.n_steps, ensemble.maps.dim
     result = _Paths(
         np.empty((2, n_replicas)),

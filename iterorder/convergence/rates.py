@@ -14,6 +14,7 @@ from iterorder.convergence.fit_window import EPS, Curve, FitWindow, fit_window
 from iterorder.convergence.norms import mean_and_variance
 from iterorder.convergence.resampling import resampled_error, slope_weights
 from iterorder.errors import InvalidInputError
+from iterorder.types import ArrayLike, DTypeLike, FloatArray
 from iterorder.validation import as_float
 
 #: The largest number of a step, and of steps.
@@ -58,12 +59,12 @@ class Rate:
     def __float__(self) -> float:
         return self.rate
 
-    def __array__(self, dtype=None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> FloatArray:
         """The rate, as `float` gives it: an array of rates is one of floats."""
         return own_array(self.rate, dtype, copy)
 
 
-def fit_rate(steps, distance=None, *, level: float = 0.95) -> Rate:
+def fit_rate(steps: ArrayLike | CouplingDistance, distance: ArrayLike | None = None, *, level: float = 0.95) -> Rate:
     """Rate per step of a distance: the slope of its logarithm after the transient and above every floor.
 
     Called as ``fit_rate(coupling)`` or ``fit_rate(steps, distance)``.
@@ -167,7 +168,7 @@ def _fit_coupling(coupling: CouplingDistance, level: float) -> Rate:
     return _rate(curve, window, level, weights, error, n_groups - 1, "replicas")
 
 
-def _fit_arrays(steps, distance, level: float) -> Rate:
+def _fit_arrays(steps: ArrayLike, distance: ArrayLike | None, level: float) -> Rate:
     if distance is None:
         raise InvalidInputError("distance is missing: give fit_rate(steps, distance) or fit_rate(coupling)")
     steps, (distance, stored) = _as_steps(steps), _as_distances(distance)
@@ -185,7 +186,9 @@ def _with_residuals(curve: Curve, window: FitWindow, level: float) -> Rate:
     return _rate(curve, window, level, weights, error, len(weights) - 2, "residuals")
 
 
-def _rate(curve, window, level, weights, error, freedom, interval) -> Rate:
+def _rate(
+    curve: Curve, window: FitWindow, level: float, weights: FloatArray, error: float, freedom: int, interval: str
+) -> Rate:
     """The line's slope with Student's interval, widened by the rounding of every point."""
     from scipy.special import stdtrit
 
@@ -252,7 +255,7 @@ def _autocorrelation(residuals: np.ndarray) -> float:
 # ---------------------------------------------------------------------------------------------------------- bare arrays
 
 
-def _as_steps(steps) -> np.ndarray:
+def _as_steps(steps: ArrayLike) -> np.ndarray:
     """Increasing int64 steps whose differences are int64 as well."""
     array = _as_numbers("steps", steps, "give increasing integers, or a CouplingDistance")
     if (strange := array[~(np.isfinite(array) & (array == np.floor(array)))]).size:
@@ -267,7 +270,7 @@ def _as_steps(steps) -> np.ndarray:
     return array.astype(np.int64)
 
 
-def _as_distances(distance) -> tuple[np.ndarray, float]:
+def _as_distances(distance: ArrayLike) -> tuple[np.ndarray, float]:
     """Distances that are not negative, and the relative rounding of those in fewer digits than ours."""
     array = _as_numbers("distance", distance, "give one real number for each step")
     eps = float(np.finfo(array.dtype).eps) if array.dtype.kind == "f" else 0.0
@@ -279,7 +282,7 @@ def _as_distances(distance) -> tuple[np.ndarray, float]:
     return array, eps if eps > EPS else 0.0
 
 
-def _as_numbers(name: str, values, accepted: str) -> np.ndarray:
+def _as_numbers(name: str, values: ArrayLike, accepted: str) -> np.ndarray:
     """One axis of real numbers, finite or not: a distance that overflowed is data."""
     array = as_array(name, values)
     if array.ndim != 1 or array.dtype.kind not in "fiu":

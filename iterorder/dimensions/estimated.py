@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,7 +10,12 @@ from iterorder.dimensions.boxes import box_dimension
 from iterorder.dimensions.pairs import correlation_dimension
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
+from iterorder.types import ArrayLike, Seed
 from iterorder.validation import as_choice, as_floats, as_seed
+
+if TYPE_CHECKING:
+    from iterorder.stationary.result import StationarySample
+    from iterorder.trajectory import Trajectory
 
 KINDS = {"correlation": correlation_dimension, "box": box_dimension}
 #: Standard errors of an interval of 95 %.
@@ -19,7 +24,9 @@ QUANTILE = 1.959963984540054
 FEWEST = 100
 
 
-def dimension(sample: Any, *, kind: str = "correlation", seed=0) -> Estimate:
+def dimension(
+    sample: ArrayLike | StationarySample | Trajectory, *, kind: str = "correlation", seed: Seed = 0
+) -> Estimate:
     """The fractal dimension of a law, from a sample of it.
 
     Parameters

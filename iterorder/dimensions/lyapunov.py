@@ -12,9 +12,10 @@ from iterorder.maps import RandomMaps
 from iterorder.request import as_maps
 from iterorder.sampling import Sampling
 from iterorder.theory.theory import theory
+from iterorder.types import Seed
 
 
-def lyapunov_dimension(maps: RandomMaps, *, seed=0, effort: str = "quick", backend: str = "cpu") -> Estimate:
+def lyapunov_dimension(maps: RandomMaps, *, seed: Seed = 0, effort: str = "quick", backend: str = "cpu") -> Estimate:
     """The Lyapunov dimension of the stationary law of independent random maps: an upper bound of its dimension.
 
     For exponents χ₁ ≥ … ≥ χ_d and the entropy h of a draw it is j + (h + χ₁ + … + χ_j)/|χ_(j+1)| with the largest

@@ -12,6 +12,7 @@ from iterorder.noise import MAX_REPLICAS
 from iterorder.progress import Progress
 from iterorder.request import as_system, check_memory
 from iterorder.simulate import simulated
+from iterorder.types import ArrayLike, FloatArray, Seed
 from iterorder.validation import MAX_STEPS, as_float, as_floats, as_int, as_seed, read_only
 
 #: Orders of the replicas of a law that its first and last states are compared under.
@@ -38,14 +39,14 @@ class Basins:
         The last states, a sample of each law.
     """
 
-    starts: np.ndarray
-    probability: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    diverged: np.ndarray
-    settled_p: np.ndarray
+    starts: FloatArray
+    probability: FloatArray
+    low: FloatArray
+    high: FloatArray
+    diverged: FloatArray
+    settled_p: FloatArray
     level: float
-    points: tuple[np.ndarray, ...] = field(repr=False)
+    points: tuple[FloatArray, ...] = field(repr=False)
 
     @property
     def n_laws(self) -> int:
@@ -63,14 +64,14 @@ class Basins:
 
 def basins(
     maps: RandomMaps,
-    starts,
+    starts: ArrayLike,
     *,
-    n_steps,
-    seed,
-    n_replicas=200,
-    window=64,
-    cell=None,
-    level=0.05,
+    n_steps: int,
+    seed: Seed,
+    n_replicas: int = 200,
+    window: int = 64,
+    cell: float | None = None,
+    level: float = 0.05,
     backend: str = "cpu",
     progress: Progress = False,
 ) -> Basins:
@@ -198,7 +199,7 @@ def _summary(starts: np.ndarray, paths: np.ndarray, law: np.ndarray, level: floa
     )
 
 
-def binomial_interval(counts: np.ndarray, n: int, level: float) -> tuple[np.ndarray, np.ndarray]:
+def binomial_interval(counts: FloatArray, n: int, level: float) -> tuple[FloatArray, FloatArray]:
     """Clopper and Pearson's interval of the probability of `counts` in n trials, missed at most so often.
 
     Examples

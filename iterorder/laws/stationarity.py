@@ -14,6 +14,7 @@ from iterorder.maps import RandomMaps
 from iterorder.orders import Window
 from iterorder.request import as_system
 from iterorder.trajectory import Trajectory
+from iterorder.types import ArrayLike, Seed
 from iterorder.validation import as_choice, as_float, as_floats, as_seed
 
 
@@ -47,7 +48,13 @@ class StationarityTest:
 
 
 def stationarity_test(
-    path, *, kind: str = "wasserstein", maps: RandomMaps | None = None, centre=None, level=0.05, seed=0
+    path: Trajectory | ArrayLike,
+    *,
+    kind: str = "wasserstein",
+    maps: RandomMaps | None = None,
+    centre: ArrayLike | None = None,
+    level: float = 0.05,
+    seed: Seed = 0,
 ) -> StationarityTest:
     """Test from one path whether it is stationary.
 
@@ -127,7 +134,7 @@ def stationarity_test(
     return StationarityTest(statistic, p_value, level, p_value <= level, kind, time, length)
 
 
-def _states(path) -> np.ndarray:
+def _states(path: Trajectory | ArrayLike) -> np.ndarray:
     """The states in the order of their steps, shape (n, d)."""
     if isinstance(path, Trajectory):
         if len(path.states) != 1 or path.order == "backward" or isinstance(path.order, Window):

@@ -13,10 +13,8 @@ from iterorder.forms import Affine
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.family import family
 from iterorder.sampling import Sampling
+from iterorder.types import ArrayLike, FloatArray
 from iterorder.validation import as_floats, read_only
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
 
 
 @family
@@ -47,9 +45,9 @@ class AffineMaps(RandomMaps):
     0.5
     """
 
-    matrices: np.ndarray
-    offsets: np.ndarray
-    probabilities: np.ndarray | None = None
+    matrices: FloatArray
+    offsets: FloatArray
+    probabilities: FloatArray | None = None
     sampling: str = field(default="iid", kw_only=True)
 
     if TYPE_CHECKING:  # whatever becomes an array is accepted; the attributes are arrays
@@ -86,13 +84,13 @@ class AffineMaps(RandomMaps):
         """The matrices and offsets."""
         return Affine(self.matrices, self.offsets)
 
-    def apply(self, x, draw) -> np.ndarray:
+    def apply(self, x: ArrayLike, draw: ArrayLike) -> FloatArray:
         """A_draw x + b_draw, shape (..., dim) as x."""
         x = self._states(x)
         i = self._item(draw)
         return x @ self.matrices[i].T + self.offsets[i]
 
-    def images(self, x: np.ndarray) -> np.ndarray:
+    def images(self, x: FloatArray) -> FloatArray:
         """A_i x + b_i for every i, shape (m, dim)."""
         return self.matrices @ x + self.offsets
 
@@ -100,13 +98,13 @@ class AffineMaps(RandomMaps):
     def _norms(self) -> np.ndarray:
         return np.linalg.norm(self.matrices, ord=2, axis=(1, 2))
 
-    def _item(self, draw) -> int:
+    def _item(self, draw: ArrayLike) -> int:
         items = self._items(draw)
         if len(items) != 1:
             raise InvalidInputError(f"draw is {draw!r}: affine maps are drawn one at a time, give one index")
         return int(items[0])
 
-    def lipschitz(self, draw) -> float:
+    def lipschitz(self, draw: ArrayLike) -> float:
         """The spectral norm of A_draw: the best Lipschitz constant."""
         i = self._item(draw)
         return float(self._norms[i])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from iterorder.errors import InvalidInputError
 from iterorder.forms import Form
 from iterorder.sampling import Sampling
 from iterorder.shown import fields_shown
+from iterorder.types import ArrayLike, DrawSeed, FloatArray, IntArray
 from iterorder.validation import as_float
 
 NO_BOUND = "no Lipschitz constant is known for these maps: give a bound"
@@ -33,11 +34,11 @@ class RandomMaps(ABC):
     sampling_law: Sampling  # or FreshNoise, which has no epochs
 
     #: What the user gave as a bound of the Lipschitz constants: a number, a function of the draw, or nothing.
-    lipschitz_bound: Callable | float | None = None
+    lipschitz_bound: Callable[..., Any] | float | None = None
     #: Whether `lipschitz_of_each` works on arrays: then many draws cost little more than one.
     bounds_at_once: ClassVar[bool] = False
 
-    def __init_subclass__(cls, **options) -> None:
+    def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "__repr__" not in cls.__dict__:
             # In the class itself, where its dataclass decorator leaves it in place: its own would print whole arrays.
@@ -46,7 +47,7 @@ class RandomMaps(ABC):
     def __repr__(self) -> str:
         return fields_shown(self) if dataclasses.is_dataclass(self) else f"{type(self).__name__}(dim={self.dim})"
 
-    def __setstate__(self, state: dict) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         """What pickle restores: arrays come back writable, and are closed again."""
         self.__dict__.update(state)
         for holder in (self, self.sampling_law):
@@ -106,7 +107,7 @@ class RandomMaps(ABC):
         return None
 
     @property
-    def law(self):
+    def law(self) -> Any:
         """The exact stationary law of a gallery system: with ppf, cdf and rvs, or moments; None where none is known."""
         make = getattr(self, "_law", None)
         return None if make is None else make()
@@ -116,18 +117,18 @@ class RandomMaps(ABC):
         raise TypeError(f"{type(self).__name__} has no form: kernels and theory know nothing of these maps")
 
     @abstractmethod
-    def apply(self, x, draw) -> np.ndarray:
+    def apply(self, x: ArrayLike, draw: ArrayLike) -> FloatArray:
         """The literal map: T_draw(x), shape (..., dim) as x."""
 
-    def images(self, x: np.ndarray) -> np.ndarray:
+    def images(self, x: FloatArray) -> FloatArray:
         """T_i(x) of one state for each item i alone, shape (n_items, dim)."""
         return np.array([self.apply(x, i) for i in range(self.sampling_law.n_items)])
 
     @abstractmethod
-    def lipschitz(self, draw) -> float | None:
+    def lipschitz(self, draw: ArrayLike) -> float | None:
         """Upper bound of the Lipschitz constant of T_draw in the Euclidean norm; None where none is known."""
 
-    def lipschitz_of_each(self, draws) -> np.ndarray:
+    def lipschitz_of_each(self, draws: Sequence[Any] | IntArray) -> FloatArray:
         """`lipschitz` of many draws, shape (M,); NaN where none is known."""
         return np.array([self.lipschitz(draw) for draw in draws], np.float64)
 
@@ -136,7 +137,7 @@ class RandomMaps(ABC):
     def lipschitz_max(self) -> float | None:
         """Upper bound of the Lipschitz constants of all maps that can be drawn; None where none is known."""
 
-    def draw(self, seed, replica, step) -> int | np.ndarray:
+    def draw(self, seed: DrawSeed, replica: int, step: int) -> int | IntArray:
         """The draw that `simulate` uses.
 
         Parameters
@@ -154,7 +155,7 @@ class RandomMaps(ABC):
         """
         return self.sampling_law.draw(seed, replica, step)
 
-    def _items(self, draw) -> np.ndarray:
+    def _items(self, draw: ArrayLike) -> np.ndarray:
         """The indices of a draw, checked, shape (batch_size,)."""
         n = self.sampling_law.n_items
         items = np.atleast_1d(as_array("draw", draw))
@@ -164,7 +165,7 @@ class RandomMaps(ABC):
             raise InvalidInputError(f"draw is {draw!r}: every index must lie in [0, {n})")
         return items.astype(np.int64)
 
-    def _states(self, x) -> np.ndarray:
+    def _states(self, x: ArrayLike) -> np.ndarray:
         """States as a float array with last axis `dim`; not checked for finiteness: diverged states are data."""
         array = as_array("x", x)
         if array.dtype.kind not in "fiub" or array.ndim == 0 or array.shape[-1] != self.dim:
@@ -177,6 +178,6 @@ def form_of(maps: RandomMaps) -> Form | None:
     return None if type(maps).form is RandomMaps.form else maps.form()
 
 
-def as_step_size(value, name: str = "step_size") -> float:
+def as_step_size(value: Any, name: str = "step_size") -> float:
     """A step size: positive and finite."""
     return as_float(name, value, low=0.0, strict=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from types import FunctionType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from iterorder.maps.outside import Outside, body_of, read_outside
 from iterorder.maps.parameters import law_of, params_of
 from iterorder.maps.trial import check_body, try_body
 from iterorder.sampling import FreshNoise
+from iterorder.types import ArrayLike, FloatArray, IntArray, Step
 from iterorder.validation import as_choice, as_float, as_floats, as_int
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class CustomMaps(RandomMaps):
     noise: str
     noise_dim: int
     n_maps: int | None
-    params: tuple
+    params: tuple[Any, ...]
 
     if TYPE_CHECKING:
         _dim: int
@@ -114,14 +115,14 @@ class CustomMaps(RandomMaps):
 
     def __init__(
         self,
-        step: Callable,
+        step: Step,
         *,
         dim: int,
         noise: str = "uniform",
         noise_dim: int = 1,
         n_maps: int | None = None,
-        params: Sequence = (),
-        lipschitz: Callable | float | None = None,
+        params: Sequence[Any] = (),
+        lipschitz: Callable[[Any], float | None] | float | None = None,
     ) -> None:
         step = getattr(step, "py_func", step)  # what numba.njit made of it
         outside = check_body(step)
@@ -151,7 +152,7 @@ class CustomMaps(RandomMaps):
 
         check_agrees(self.form(), runs, self.step)
 
-    def _try_bound(self, draws: list) -> None:
+    def _try_bound(self, draws: list[Any]) -> None:
         """Call a function given as `lipschitz` on some draws."""
         if not callable(self.lipschitz_bound):
             return
@@ -174,17 +175,17 @@ class CustomMaps(RandomMaps):
         name = getattr(self.step, "__qualname__", "step")
         return f"CustomMaps({name}, dim={self.dim}, noise={self.noise!r})"
 
-    def __getstate__(self) -> dict:
+    def __getstate__(self) -> dict[str, Any]:
         """What pickle keeps: the function by its name, and the numbers that it read from outside."""
         return {name: value for name, value in vars(self).items() if name not in ("body", "kept_bound")}
 
     @cached_property
-    def body(self) -> Callable:
+    def body(self) -> Callable[..., Any]:
         """The function `step` with all that it read from outside when the maps were made."""
         return with_outside(self.step, read_outside(self.step, self._outside))  # after pickle; else it is there
 
     @cached_property
-    def kept_bound(self) -> Callable | float | None:
+    def kept_bound(self) -> Callable[..., Any] | float | None:
         """What was given as `lipschitz`, a function with all that it read from outside when the maps were made."""
         if self._outside_bound is None:
             return self.lipschitz_bound
@@ -201,7 +202,7 @@ class CustomMaps(RandomMaps):
         """The function, with what it read from outside when the maps were made."""
         return Body(self.body, self.dim, self.noise, self.noise_dim, self.params)
 
-    def lipschitz(self, draw) -> float | None:
+    def lipschitz(self, draw: ArrayLike) -> float | None:
         """The upper bound that was given for T_draw; None if none was."""
         bound = self.kept_bound
         if not callable(bound):
@@ -209,7 +210,7 @@ class CustomMaps(RandomMaps):
         seen = self._draw_for_body(draw) if self.noise == "index+normal" else draw
         return as_float("lipschitz(draw)", bound(seen), low=0.0)
 
-    def lipschitz_of_each(self, draws) -> np.ndarray:
+    def lipschitz_of_each(self, draws: Sequence[Any] | IntArray) -> FloatArray:
         """The upper bounds that were given, shape (M,); NaN where none was."""
         if callable(self.lipschitz_bound):
             return super().lipschitz_of_each(draws)
@@ -278,7 +279,7 @@ class CustomMaps(RandomMaps):
             "maps.apply(x, draw) raises the error of the index, and gives NaN at the number"
         )
 
-    def apply(self, x, draw) -> np.ndarray:
+    def apply(self, x: ArrayLike, draw: ArrayLike) -> FloatArray:
         """T_draw(x) by the function in plain Python, shape (..., dim) as x."""
         x = self._states(x)
         images = np.empty_like(x)
@@ -297,7 +298,7 @@ class CustomMaps(RandomMaps):
                 images[place] = out
         return images
 
-    def images(self, x: np.ndarray) -> np.ndarray:
+    def images(self, x: FloatArray) -> FloatArray:
         """T_i(x) of one state for each index alone, shape (n_maps, dim); compiled, as there may be millions."""
         from iterorder.kernels.cpu.images import images_of
 
@@ -305,7 +306,7 @@ class CustomMaps(RandomMaps):
         states = np.broadcast_to(np.asarray(x, np.float64), (len(items), 1, self.dim))
         return images_of(self.form())(states, items[None])[:, 0]
 
-    def _checked_draw(self, draw):
+    def _checked_draw(self, draw: ArrayLike) -> np.ndarray:
         if self.noise == "index":
             items = self._items(draw)
             if len(items) != 1:
@@ -319,13 +320,13 @@ class CustomMaps(RandomMaps):
             self._items(int(values[0]))
         return values
 
-    def _draw_for_body(self, draw):
+    def _draw_for_body(self, draw: ArrayLike) -> Any:
         if self.noise == "index":
             return np.atleast_1d(np.asarray(draw, np.int64))
-        return IndexAndNormals(draw) if self.noise == "index+normal" else draw
+        return IndexAndNormals(np.asarray(draw)) if self.noise == "index+normal" else draw
 
 
-def _bound(lipschitz) -> dict[str, object]:
+def _bound(lipschitz: Any) -> dict[str, object]:
     """What was given as a bound, what it reads from outside, and the function with that."""
     owner = getattr(lipschitz, "__self__", None)
     if isinstance(owner, CustomMaps):  # the method of other maps stands for what they were given

@@ -9,6 +9,7 @@ import numpy as np
 
 from iterorder.forms import Affine, Rows
 from iterorder.maps.base import RandomMaps
+from iterorder.types import ArrayLike, FloatArray
 
 
 class SGDMaps(RandomMaps):
@@ -33,35 +34,35 @@ class SGDMaps(RandomMaps):
         return "a smaller step size"
 
     @abstractmethod
-    def gradient(self, x, draw) -> np.ndarray:
+    def gradient(self, x: ArrayLike, draw: ArrayLike) -> FloatArray:
         """The gradient at x of the mean loss of a draw, shape (..., dim) as x."""
 
     @abstractmethod
-    def gradients(self, x) -> np.ndarray:
+    def gradients(self, x: FloatArray) -> FloatArray:
         """The gradients at one x of the losses of all items, shape (n_items, dim)."""
 
-    def hessian(self, x, item: int) -> np.ndarray:
+    def hessian(self, x: FloatArray, item: int) -> FloatArray:
         """The second derivative at x of the loss of one item, shape (dim, dim)."""
         raise TypeError(f"{type(self).__name__} has no second derivatives")
 
-    def mean_hessian(self, x) -> np.ndarray:
+    def mean_hessian(self, x: FloatArray) -> FloatArray:
         """The second derivative at x of the mean loss, shape (dim, dim)."""
         return np.mean([self.hessian(x, item) for item in range(self.sampling_law.n_items)], axis=0)
 
     @abstractmethod
-    def curvature_range(self, draw=None) -> tuple[float, float]:
+    def curvature_range(self, draw: ArrayLike | None = None) -> tuple[float, float]:
         """Bounds of the eigenvalues of the Hessian anywhere: for the mean loss of a draw, or of every draw (None)."""
 
-    def apply(self, x, draw) -> np.ndarray:
+    def apply(self, x: ArrayLike, draw: ArrayLike) -> FloatArray:
         """x − h·(gradient of the mean loss of the draw), shape (..., dim) as x."""
         x = self._states(x)
         return x - self.step_size * self.gradient(x, draw)
 
-    def images(self, x: np.ndarray) -> np.ndarray:
+    def images(self, x: FloatArray) -> FloatArray:
         """The steps from x on the loss of each item alone, shape (n_items, dim)."""
         return x - self.step_size * self.gradients(x)
 
-    def lipschitz(self, draw) -> float | None:
+    def lipschitz(self, draw: ArrayLike) -> float | None:
         """max |1 − h·curvature| over the curvatures of the draw: the best constant where the loss is quadratic.
 
         None where the curvature has no bound.

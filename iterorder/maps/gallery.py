@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -39,13 +39,13 @@ def __dir__() -> list[str]:
 Maps = TypeVar("Maps", bound=RandomMaps)
 
 
-def _with_law(maps: Maps, law: Callable) -> Maps:
+def _with_law(maps: Maps, law: Callable[..., Any]) -> Maps:
     """The maps with a law that is made when it is asked for: SciPy's statistics take a second to import."""
     object.__setattr__(maps, "_law", law)
     return maps
 
 
-def _from_scipy(name: str, *parameters):
+def _from_scipy(name: str, *parameters: float) -> Any:
     """A frozen law of SciPy."""
     from iterorder.maps.scipy_laws import frozen
 
@@ -56,7 +56,7 @@ def _binary_law(lam: float, low: float, high: float) -> BinaryLaw:
     return (CantorLaw if 0.0 <= lam <= 0.5 else BinaryLaw)(lam, low, high)
 
 
-def two_point_quadratic(h) -> QuadraticSGD:
+def two_point_quadratic(h: float) -> QuadraticSGD:
     """SGD on the losses ½x² and ½(x−1)²: x → (1−h)x + hB, B = 0 or 1 with probability one half.
 
     Stationary law: uniform on [0, 1] for h = ½, the Cantor law for h = ⅔; mean ½, variance h/(4(2−h)) for 0 < h < 2.
@@ -71,7 +71,7 @@ def two_point_quadratic(h) -> QuadraticSGD:
     return _with_law(maps, partial(_binary_law, lam, 0.0, maps.step_size)) if abs(lam) < 1.0 else maps
 
 
-def bernoulli_convolution(lam) -> AffineMaps:
+def bernoulli_convolution(lam: float) -> AffineMaps:
     """x → λx ± 1, probability one half each: the law of Σ_{k≥0} λ^k ξ_k, ξ = ±1.
 
     Moments by recursion; for λ = 2^(−1/k) the law of a sum of k independent uniforms; for λ < ½ a Cantor measure of
@@ -136,7 +136,7 @@ def _ar1(x, draw, params, out):
     out[0] = params[0] * x[0] + params[1] * draw[0]
 
 
-def ar1(a, sigma) -> CustomMaps:
+def ar1(a: float, sigma: float) -> CustomMaps:
     """x → ax + σg, g a standard normal: the law is N(0, σ²/(1−a²)) for |a| < 1.
 
     Examples
@@ -157,7 +157,7 @@ def _arcsine(x, draw, params, out):
     out[0] = u * x[0] if draw[0] < 0.5 else x[0] + u * (1.0 - x[0])
 
 
-def _arcsine_lipschitz(draw) -> float:
+def _arcsine_lipschitz(draw: np.ndarray) -> float:
     return draw[1] if draw[0] < 0.5 else 1.0 - draw[1]
 
 
@@ -182,7 +182,7 @@ def _vervaat(x, draw, params, out):
     out[0] = draw[0] * (1.0 + x[0])
 
 
-def _first(draw) -> float:
+def _first(draw: np.ndarray) -> float:
     return draw[0]
 
 
@@ -219,7 +219,7 @@ def _cyclic_walk(x, draw, params, out):
     out[0] = y - params[0] if y >= params[0] else y
 
 
-def cyclic_walk(N) -> CustomMaps:
+def cyclic_walk(N: int) -> CustomMaps:
     """x → x or x + 1 modulo N, probability one half each (C20): backward iterates never converge.
 
     The stationary law is unique from an integer start: uniform on the residues.
@@ -240,7 +240,7 @@ def _double_well(x, draw, params, out):
     out[0] = x[0] - params[0] * (x[0] * x[0] * x[0] - x[0] + slope)
 
 
-def double_well(h, s) -> CustomMaps:
+def double_well(h: float, s: float) -> CustomMaps:
     """SGD on (x²−1)²/4 ± s·x: not convex, two ergodic laws for 0 < s ≤ 2/(3√3) and small h, one above.
 
     References

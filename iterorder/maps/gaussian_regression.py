@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,10 +13,8 @@ from iterorder.forms import Body
 from iterorder.maps.base import RandomMaps, as_step_size
 from iterorder.maps.family import family
 from iterorder.sampling import FreshNoise
+from iterorder.types import ArrayLike, FloatArray
 from iterorder.validation import as_float, as_floats, read_only
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
 
 
 def gaussian_step(x, draw, params, out):
@@ -57,7 +55,7 @@ class GaussianRegressionSGD(RandomMaps):
     array([0.8, 1. ])
     """
 
-    eigenvalues: np.ndarray
+    eigenvalues: FloatArray
     noise_std: float
     step_size: float
 
@@ -81,7 +79,7 @@ class GaussianRegressionSGD(RandomMaps):
         return len(self.eigenvalues)
 
     @cached_property
-    def params(self) -> tuple:
+    def params(self) -> tuple[Any, ...]:
         """What `gaussian_step` is given."""
         return read_only(np.sqrt(self.eigenvalues)), self.noise_std, self.step_size
 
@@ -99,20 +97,20 @@ class GaussianRegressionSGD(RandomMaps):
         """`gaussian_step` on fresh normals."""
         return Body(gaussian_step, self.dim, "normal", self.dim + 1, self.params)
 
-    def point(self, draw) -> tuple[np.ndarray, float]:
+    def point(self, draw: ArrayLike) -> tuple[FloatArray, float]:
         """The features and the target of a draw."""
         normals = as_floats("draw", draw)
         if normals.shape != (self.dim + 1,):
             raise InvalidInputError(f"draw is {draw!r}: give {self.dim + 1} numbers")
         return self.params[0] * normals[:-1], self.noise_std * float(normals[-1])
 
-    def apply(self, x, draw) -> np.ndarray:
+    def apply(self, x: ArrayLike, draw: ArrayLike) -> FloatArray:
         """x − h·a(aᵀx − b), shape (..., dim) as x."""
         x = self._states(x)
         a, b = self.point(draw)
         return x - self.step_size * (x @ a - b)[..., None] * a
 
-    def lipschitz(self, draw) -> float:
+    def lipschitz(self, draw: ArrayLike) -> float:
         """The spectral norm of I − h·aaᵀ."""
         a, _ = self.point(draw)
         along = abs(1.0 - self.step_size * float(a @ a))

@@ -8,6 +8,7 @@ import numpy as np
 
 from iterorder.arrays import as_array
 from iterorder.shown import call, shown
+from iterorder.types import ArrayLike, FloatArray, IntArray
 from iterorder.validation import as_floats, as_int, read_only
 
 
@@ -20,7 +21,7 @@ class MomentLaw:
     covariance : ndarray, shape (d, d)
     """
 
-    def __init__(self, mean, covariance) -> None:
+    def __init__(self, mean: ArrayLike, covariance: ArrayLike) -> None:
         self.mean = read_only(as_floats("mean", mean, ndim=(1,)))
         self.covariance = read_only(as_floats("covariance", covariance, ndim=(2,)))
 
@@ -28,7 +29,7 @@ class MomentLaw:
         return call("MomentLaw", {"mean": shown(self.mean), "covariance": shown(self.covariance)})
 
 
-def affine_moments(matrices, offsets, weights) -> MomentLaw:
+def affine_moments(matrices: FloatArray, offsets: FloatArray, weights: FloatArray) -> MomentLaw:
     """The moments of few affine maps in few dimensions, by two linear solves.
 
     The mean is m = (I − E A)⁻¹ E b; the covariance solves C = E[A C Aᵀ] + E rrᵀ, r = Am + b − m.
@@ -76,7 +77,7 @@ class BinaryLaw:
             moments.append(math.fsum(terms) / (1.0 - self.lam**n))
         return moments[order]
 
-    def rvs(self, size=1, random_state=None) -> np.ndarray:
+    def rvs(self, size: int | tuple[int, ...] = 1, random_state: int | np.random.Generator | None = None) -> FloatArray:
         """Samples: the series up to terms below 2⁻⁶⁰ of its sum."""
         rng = np.random.default_rng(random_state)
         terms = 1 if self.lam == 0.0 else math.ceil(-60.0 * math.log(2.0) / math.log(abs(self.lam)))
@@ -100,7 +101,7 @@ class CantorLaw(BinaryLaw):
         """The ends of the support."""
         return self.low / (1.0 - self.lam), self.high / (1.0 - self.lam)
 
-    def ppf(self, q) -> np.ndarray:
+    def ppf(self, q: ArrayLike) -> FloatArray:
         """The quantile, the smallest x with cdf(x) ≥ q: the lower end of a gap. NaN for q outside of [0, 1].
 
         The binary digits of q choose the terms. A last one stands for a zero and ones without end: that is what makes
@@ -126,7 +127,7 @@ class CantorLaw(BinaryLaw):
         found = np.where(place < 1.0, start + (end - start) * place, end)
         return np.where(allowed, found, np.nan)[()]
 
-    def cdf(self, x) -> np.ndarray:
+    def cdf(self, x: ArrayLike) -> FloatArray:
         """The Cantor function: digit after digit, constant in the gaps, its value at an atom behind the jump."""
         x = as_array("x", x).astype(np.float64)
         start, end = self.support()
@@ -181,14 +182,14 @@ class DickmanLaw:
     def __repr__(self) -> str:
         return "DickmanLaw()"
 
-    def pdf(self, x) -> np.ndarray:
+    def pdf(self, x: ArrayLike) -> FloatArray:
         """The density."""
         x = as_array("x", x).astype(np.float64)
         k, xi, inside = self._place(x)
         found = np.where(inside, math.exp(-np.euler_gamma) * _power_series(self._series, k, xi), 0.0)
         return np.where(np.isnan(x), np.nan, found)[()]
 
-    def cdf(self, x) -> np.ndarray:
+    def cdf(self, x: ArrayLike) -> FloatArray:
         """The distribution function."""
         x = as_array("x", x).astype(np.float64)
         k, xi, inside = self._place(x)
@@ -197,7 +198,7 @@ class DickmanLaw:
         total = np.where(k == 0, math.exp(-np.euler_gamma) * x, total)  # ρ = 1 on the first interval
         return np.where(np.isnan(x), np.nan, np.where(inside, total, np.where(x > 0.0, 1.0, 0.0)))[()]
 
-    def ppf(self, q) -> np.ndarray:
+    def ppf(self, q: ArrayLike) -> FloatArray:
         """The quantile: infinite at 1, NaN for q outside of [0, 1].
 
         From a table by Newton's method, to the rounding of the distribution function.
@@ -219,7 +220,7 @@ class DickmanLaw:
         x = np.where(level <= math.exp(-np.euler_gamma), level * math.exp(np.euler_gamma), x)
         return np.where(allowed, np.where(level < 1.0, x, np.inf), np.nan)[()]
 
-    def rvs(self, size=1, random_state=None) -> np.ndarray:
+    def rvs(self, size: int | tuple[int, ...] = 1, random_state: int | np.random.Generator | None = None) -> FloatArray:
         """Samples by inversion."""
         return self.ppf(np.random.default_rng(random_state).random(size))
 
@@ -238,14 +239,14 @@ class DickmanLaw:
             moments.append(math.fsum(math.comb(n, k) * moments[k] / (n + 1 - k) for k in range(n + 1)))
         return moments[order]
 
-    def _place(self, x):
+    def _place(self, x: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         x = as_array("x", x).astype(np.float64)
         inside = (x > 0.0) & (x < self.INTERVALS)
         k = np.where(inside, np.ceil(np.where(inside, x, 1.0)) - 1.0, 0.0).astype(np.intp)
         return k, np.where(inside, k + 1.0 - x, 0.0), inside
 
 
-def _power_series(coefficients, row, x):
+def _power_series(coefficients: FloatArray, row: IntArray, x: FloatArray) -> FloatArray:
     """Σ c_i x^i with the coefficients of the row of each x, by Horner's rule."""
     total = np.zeros(np.shape(x))
     for column in coefficients.T[::-1]:

@@ -5,15 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from iterorder.maps.family import family
 from iterorder.maps.loss import Loss
 from iterorder.maps.losses import as_loss
 from iterorder.maps.rows import RowMaps, set_fields
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+from iterorder.types import ArrayLike, FloatArray
 
 
 @family
@@ -56,8 +52,8 @@ class LinearModelSGD(RowMaps):
     array([0.5])
     """
 
-    features: np.ndarray
-    targets: np.ndarray
+    features: FloatArray
+    targets: FloatArray
     step_size: float
     loss: Loss = field(kw_only=True)
     ridge: float = field(default=0.0, kw_only=True)
@@ -83,6 +79,6 @@ class LinearModelSGD(RowMaps):
         set_fields(self, "targets")
 
     @property
-    def outcomes(self) -> np.ndarray:
+    def outcomes(self) -> FloatArray:
         """The targets."""
         return self.targets

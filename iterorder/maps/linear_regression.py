@@ -5,15 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from iterorder.maps.family import family
 from iterorder.maps.loss import Loss
 from iterorder.maps.losses import SQUARED
 from iterorder.maps.rows import RowMaps, set_fields
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+from iterorder.types import ArrayLike, FloatArray
 
 
 @family
@@ -46,8 +42,8 @@ class LinearRegressionSGD(RowMaps):
     array([1., 1.])
     """
 
-    features: np.ndarray
-    targets: np.ndarray
+    features: FloatArray
+    targets: FloatArray
     step_size: float
     ridge: float = field(default=0.0, kw_only=True)
     batch_size: int = field(default=1, kw_only=True)
@@ -78,6 +74,6 @@ class LinearRegressionSGD(RowMaps):
         return SQUARED
 
     @property
-    def outcomes(self) -> np.ndarray:
+    def outcomes(self) -> FloatArray:
         """The targets."""
         return self.targets

@@ -5,15 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from iterorder.maps.family import family
 from iterorder.maps.loss import Loss
 from iterorder.maps.losses import LOGISTIC
 from iterorder.maps.rows import RowMaps, set_fields
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+from iterorder.types import ArrayLike, FloatArray
 
 
 @family
@@ -47,8 +43,8 @@ class LogisticRegressionSGD(RowMaps):
     array([0.5])
     """
 
-    features: np.ndarray
-    labels: np.ndarray
+    features: FloatArray
+    labels: FloatArray
     step_size: float
     ridge: float = field(default=0.0, kw_only=True)
     batch_size: int = field(default=1, kw_only=True)
@@ -79,6 +75,6 @@ class LogisticRegressionSGD(RowMaps):
         return LOGISTIC
 
     @property
-    def outcomes(self) -> np.ndarray:
+    def outcomes(self) -> FloatArray:
         """The labels, −1 and 1."""
         return self.labels

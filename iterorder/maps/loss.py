@@ -25,6 +25,7 @@ from iterorder.maps.parameters import params_of
 from iterorder.maps.trial import check_body
 from iterorder.roles import of_loss
 from iterorder.shown import call, shown
+from iterorder.types import ArrayLike, FloatArray, LossFunction
 from iterorder.validation import as_choice, as_float
 
 Function = Callable[..., Any]
@@ -86,24 +87,26 @@ class Loss:
     bounded = False
     least_target: float = -math.inf
     parameters: Mapping[str, float] | None = None
-    params: tuple
+    params: tuple[Any, ...]
     curvature_range: tuple[float, float] | None
     _given: dict[str, FunctionType]
     _outside: dict[str, Outside]
 
     def __init__(
         self,
-        slope: Function,
+        slope: LossFunction,
         *,
-        curvature: Function | None = None,
+        curvature: LossFunction | None = None,
         curvature_range: Sequence[float] | None = None,
         least_target: float | None = None,
-        value: Function | None = None,
-        third: Function | None = None,
-        params: Sequence = (),
+        value: LossFunction | None = None,
+        third: LossFunction | None = None,
+        params: Sequence[Any] = (),
     ) -> None:
         given = {"slope": slope, "curvature": curvature, "value": value, "third": third}
-        plain: dict = {what: getattr(f, "py_func", f) for what, f in given.items() if f is not None or what == "slope"}
+        plain: dict[str, Any] = {
+            what: getattr(f, "py_func", f) for what, f in given.items() if f is not None or what == "slope"
+        }
         vars(self).update(
             params=params_of(params),
             curvature_range=None if curvature_range is None else as_range(curvature_range),
@@ -138,20 +141,20 @@ class Loss:
                 )
         return make(**parameters)
 
-    def __setattr__(self, name: str, value) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{name} of a loss cannot be changed: make another one")
 
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"{name} of a loss cannot be deleted")
 
-    def __init_subclass__(cls, **options) -> None:
+    def __init_subclass__(cls, **options: Any) -> None:
         """Refuse other mathematics under the name of a loss: kernels read the functions that were given."""
         super().__init_subclass__(**options)
         changed = [name for name in vars(cls) if name in vars(Loss) and not name.startswith("__")]
         if changed and not cls.__module__.startswith("iterorder."):
             raise InvalidInputError(f"{cls.__name__} changes {changed[0]!r} of Loss: give the functions to Loss(…)")
 
-    def __getstate__(self) -> dict:
+    def __getstate__(self) -> dict[str, Any]:
         """What pickle keeps: functions by their names, and the numbers that they read from outside."""
         for what, function in self._given.items():
             if "<" in function.__qualname__:
@@ -161,10 +164,10 @@ class Loss:
                 )
         return {name: value for name, value in vars(self).items() if name != "_functions"}
 
-    def __setstate__(self, state: dict) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
 
-    def __deepcopy__(self, memo: dict) -> Loss:
+    def __deepcopy__(self, memo: dict[str, Any]) -> Loss:
         """Itself, as nothing of it changes."""
         return self
 
@@ -192,23 +195,23 @@ class Loss:
         """Those that were given, by what they are, with what they read from outside when the loss was made."""
         return dict(self._functions)
 
-    def slopes(self, margins, targets) -> np.ndarray:
+    def slopes(self, margins: ArrayLike, targets: ArrayLike) -> FloatArray:
         """ℓ′ of arrays of margins and targets, shape of the margins."""
         return self._of("slope", margins, targets)
 
-    def curvatures(self, margins, targets) -> np.ndarray:
+    def curvatures(self, margins: ArrayLike, targets: ArrayLike) -> FloatArray:
         """ℓ″, shape of the margins."""
         return self._of("curvature", margins, targets)
 
-    def thirds(self, margins, targets) -> np.ndarray:
+    def thirds(self, margins: ArrayLike, targets: ArrayLike) -> FloatArray:
         """ℓ‴, shape of the margins."""
         return self._of("third", margins, targets)
 
-    def values(self, margins, targets) -> np.ndarray:
+    def values(self, margins: ArrayLike, targets: ArrayLike) -> FloatArray:
         """ℓ, shape of the margins."""
         return self._of("value", margins, targets)
 
-    def _of(self, what: str, margins, targets) -> np.ndarray:
+    def _of(self, what: str, margins: ArrayLike, targets: ArrayLike) -> np.ndarray:
         if not self.has(what):
             raise InvalidInputError(f"the loss {self!r} has no {what}: give {what}= to Loss")
         return on_arrays(self._functions[what])(margins, targets, self.params)
@@ -252,7 +255,7 @@ class FoldedLoss(Loss):
             _functions=functions,
         )
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         """By its name: pickles see no functions of this file."""
         return _made, (self.name, dict(self.parameters or {}))
 
@@ -262,7 +265,7 @@ class FoldedLoss(Loss):
         slope = self._functions["slope"]
         return Slope(slope, self.params, folded=True, linear=self._linear, exact=self._exact)
 
-    def _of(self, what: str, margins, targets) -> np.ndarray:
+    def _of(self, what: str, margins: ArrayLike, targets: ArrayLike) -> np.ndarray:
         signed = self.kind == SIGNED
         u = np.multiply(targets, margins) if signed else np.subtract(margins, targets)
         function = on_arrays(self._functions[what])
@@ -275,12 +278,14 @@ class FoldedLoss(Loss):
 class FreeLoss(Loss):
     """A known loss of margins and targets: what a user would give to `Loss`, with a name and named parameters."""
 
-    def __init__(self, name: str, *functions: Function, parameters: Mapping[str, float] | None = None, **given) -> None:
+    def __init__(
+        self, name: str, *functions: Function, parameters: Mapping[str, float] | None = None, **given: Any
+    ) -> None:
         parameters = dict(parameters or {})
         super().__init__(*functions, params=tuple(parameters.values()), **given)
         vars(self).update(name=name, parameters=MappingProxyType(parameters))
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         """By its name."""
         return _made, (self.name, dict(self.parameters or {}))
 
@@ -289,7 +294,7 @@ def _made(name: str, parameters: dict[str, float]) -> Loss:
     return Loss.named(name, **parameters)
 
 
-def as_range(value) -> tuple[float, float]:
+def as_range(value: Any) -> tuple[float, float]:
     """A range of curvatures, whose ends may be infinite."""
     try:
         low, high = (float(end) for end in value)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from types import FunctionType
+from typing import Any
 
 from iterorder.errors import InvalidInputError
 from iterorder.kernels.bodies.exponential import exp
@@ -199,7 +200,7 @@ LOSSES: dict[str, Callable[..., Loss]] = {
 }
 
 
-def as_loss(value) -> Loss:
+def as_loss(value: Any) -> Loss:
     """A loss, by itself or by its name."""
     if isinstance(value, Loss):
         return value

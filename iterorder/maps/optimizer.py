@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,10 +14,8 @@ from iterorder.forms import Stateful
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.descent import SGDMaps
 from iterorder.maps.family import family, family_of
+from iterorder.types import ArrayLike, DrawSeed, FloatArray, IntArray
 from iterorder.validation import MAX_STEPS, as_float, as_floats, as_int, as_integers, read_only
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
 
 SCHEDULES = ("constant", "linear", "cosine")
 #: The longest schedule: its step sizes are kept in memory (80 MB).
@@ -84,7 +83,7 @@ class Optimizer(RandomMaps):
     maps: SGDMaps
     momentum: float = field(default=0.0, kw_only=True)
     weight_decay: float = field(default=0.0, kw_only=True)
-    schedule: str | np.ndarray = field(default="constant", kw_only=True)
+    schedule: str | FloatArray = field(default="constant", kw_only=True)
     horizon: int | None = field(default=None, kw_only=True)
 
     if TYPE_CHECKING:  # whatever becomes an array is accepted
@@ -125,7 +124,7 @@ class Optimizer(RandomMaps):
         return self.maps.dim * (2 if self.momentum else 1)
 
     @cached_property
-    def step_sizes(self) -> np.ndarray:
+    def step_sizes(self) -> FloatArray:
         """The step sizes h_k; later steps have the last."""
         return read_only(self.maps.step_size * _factors(self.schedule, self.horizon))
 
@@ -139,32 +138,32 @@ class Optimizer(RandomMaps):
         inner = self.maps
         return Stateful(inner.gradient_form(), inner.ridge, self.momentum, self.weight_decay, self.step_sizes)
 
-    def start(self, x) -> np.ndarray:
+    def start(self, x: ArrayLike) -> FloatArray:
         """The state at x with velocity zero, shape (..., dim) for x of shape (..., maps.dim)."""
         x = self.maps._states(x)
         return np.concatenate([x, np.zeros_like(x)], axis=-1) if self.momentum else x
 
-    def position(self, states) -> np.ndarray:
+    def position(self, states: ArrayLike) -> FloatArray:
         """The x of states of shape (..., dim), shape (..., maps.dim)."""
         return self._states(states)[..., : self.maps.dim]
 
-    def draw(self, seed, replica, step) -> int | np.ndarray:
+    def draw(self, seed: DrawSeed, replica: int, step: int) -> int | IntArray:
         """The item of a step (int), or its items; behind the step number where the step size changes."""
         drawn = self.sampling_law.draw(seed, replica, step)
         return drawn if self.time_homogeneous else np.append(np.int64(step), drawn)
 
-    def apply(self, x, draw) -> np.ndarray:
+    def apply(self, x: ArrayLike, draw: ArrayLike) -> FloatArray:
         """The new (x, v), or the new x, shape (..., dim) as x."""
         states = self._states(x)
         step_size, items = self._split(draw)
         return self._step(states, self.maps.gradient(self.position(states), items), step_size)
 
-    def images(self, x: np.ndarray) -> np.ndarray:
+    def images(self, x: FloatArray) -> FloatArray:
         """The images of one state for each item alone, shape (n_items, dim), by the step size of step 0."""
         slopes = self.maps.gradients(x[: self.maps.dim])
         return self._step(np.broadcast_to(x, (len(slopes), self.dim)), slopes, float(self.step_sizes[0]))
 
-    def _step(self, states, slopes, step_size: float) -> np.ndarray:
+    def _step(self, states: FloatArray, slopes: FloatArray, step_size: float) -> np.ndarray:
         """The states after a step with these gradients."""
         place = states[..., : self.maps.dim]
         velocity = slopes + self.momentum * states[..., self.maps.dim :] if self.momentum else slopes
@@ -191,7 +190,7 @@ class Optimizer(RandomMaps):
         """Whether the losses are of a user's code."""
         return self.maps.holds_functions
 
-    def lipschitz(self, draw) -> float | None:
+    def lipschitz(self, draw: ArrayLike) -> float | None:
         """The largest norm of [[1 − h·(weight_decay + λ), −h·momentum], [λ, momentum]] over the curvatures λ of a draw.
 
         The norm is convex in λ, so that the ends of their range decide; None where they have no bound.
@@ -204,7 +203,7 @@ class Optimizer(RandomMaps):
         """The same over all draws and step sizes."""
         return self._largest_norm(self.maps.curvature_range(), (self.step_sizes.min(), self.step_sizes.max()))
 
-    def _largest_norm(self, curvatures, step_sizes) -> float | None:
+    def _largest_norm(self, curvatures: tuple[float, float], step_sizes: Sequence[float]) -> float | None:
         if not np.isfinite(curvatures).all():
             return None
         kept = [(1.0 - h * (self.weight_decay + c), h, c) for h in step_sizes for c in curvatures]
@@ -213,7 +212,7 @@ class Optimizer(RandomMaps):
         blocks = [[[keep, -h * self.momentum], [c, self.momentum]] for keep, h, c in kept]
         return float(np.linalg.norm(blocks, 2, axis=(1, 2)).max())
 
-    def _split(self, draw) -> tuple[float, int | np.ndarray]:
+    def _split(self, draw: ArrayLike) -> tuple[float, ArrayLike]:
         """The step size and the items of a draw."""
         if self.time_homogeneous:
             return float(self.step_sizes[0]), draw
@@ -225,7 +224,7 @@ class Optimizer(RandomMaps):
         return float(self.step_sizes[min(step, len(self.step_sizes) - 1)]), numbers[1:]
 
 
-def _as_schedule(schedule, horizon) -> tuple[str | np.ndarray, int | None]:
+def _as_schedule(schedule: Any, horizon: int | None) -> tuple[str | np.ndarray, int | None]:
     known = ", ".join(repr(name) for name in SCHEDULES)
     named = isinstance(schedule, str)
     if named and schedule not in SCHEDULES:

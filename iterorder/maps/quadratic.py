@@ -13,10 +13,8 @@ from iterorder.maps.base import as_step_size
 from iterorder.maps.descent import SGDMaps
 from iterorder.maps.family import family
 from iterorder.sampling import Sampling
+from iterorder.types import ArrayLike, FloatArray
 from iterorder.validation import as_floats, read_only
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
 
 
 @family
@@ -48,8 +46,8 @@ class QuadraticSGD(SGDMaps):
     array([0.625])
     """
 
-    curvatures: np.ndarray
-    minimizers: np.ndarray
+    curvatures: FloatArray
+    minimizers: FloatArray
     step_size: float
     batch_size: int = field(default=1, kw_only=True)
     sampling: str = field(default="iid", kw_only=True)
@@ -107,24 +105,24 @@ class QuadraticSGD(SGDMaps):
         """H and −Hc of each loss."""
         return Affine(self.curvatures, self.gradients(np.zeros(self.dim)), self.batch_size)
 
-    def gradient(self, x, draw) -> np.ndarray:
+    def gradient(self, x: ArrayLike, draw: ArrayLike) -> FloatArray:
         """The mean of H_i(x−c_i) over the draw, shape (..., dim) as x."""
         x = self._states(x)
         return np.mean([(x - self.minimizers[i]) @ self.curvatures[i] for i in self._items(draw)], axis=0)
 
-    def gradients(self, x) -> np.ndarray:
+    def gradients(self, x: FloatArray) -> FloatArray:
         """H_i(x−c_i) for every i, shape (m, dim)."""
         return np.einsum("mij,mj->mi", self.curvatures, x - self.minimizers)
 
-    def hessian(self, x, item: int) -> np.ndarray:
+    def hessian(self, x: FloatArray, item: int) -> FloatArray:
         """H_i, wherever x is."""
         return self.curvatures[item]
 
-    def mean_hessian(self, x) -> np.ndarray:
+    def mean_hessian(self, x: FloatArray) -> FloatArray:
         """The mean of the H_i, wherever x is."""
         return self.curvatures.mean(axis=0)
 
-    def curvature_range(self, draw=None) -> tuple[float, float]:
+    def curvature_range(self, draw: ArrayLike | None = None) -> tuple[float, float]:
         """The extreme eigenvalues of the mean curvature of the draw; those of every single H_i for all draws."""
         matrices = self.curvatures if draw is None else self.curvatures[self._items(draw)].mean(axis=0)
         values = np.linalg.eigvalsh(matrices)

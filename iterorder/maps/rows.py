@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from iterorder.maps.base import as_step_size
 from iterorder.maps.descent import SGDMaps
 from iterorder.maps.loss import RESIDUAL, SIGNED, Loss
 from iterorder.sampling import Sampling
+from iterorder.types import ArrayLike, FloatArray, IntArray
 from iterorder.validation import as_float, as_floats, read_only
 
 
@@ -26,7 +28,7 @@ class RowMaps(SGDMaps):
 
     bounds_at_once = True
 
-    features: np.ndarray
+    features: FloatArray
     sampling: str
     #: The names of the columns, where the features were a table that has them; those of a copy are not kept.
     feature_names: tuple[str, ...] | None = None
@@ -38,7 +40,7 @@ class RowMaps(SGDMaps):
 
     @property
     @abstractmethod
-    def outcomes(self) -> np.ndarray:
+    def outcomes(self) -> FloatArray:
         """The targets b, shape (n,)."""
 
     @property
@@ -65,26 +67,26 @@ class RowMaps(SGDMaps):
         """That of the steps."""
         return self.form()
 
-    def gradient(self, x, draw) -> np.ndarray:
+    def gradient(self, x: ArrayLike, draw: ArrayLike) -> FloatArray:
         """The mean of ℓ′(aᵀx, b)·a over the draw + ridge·x, shape (..., dim) as x."""
         x = self._states(x)
         rows = self._items(draw)
         a, b = self.features[rows], self.outcomes[rows]
         return self.loss.slopes(x @ a.T, b) @ a / len(rows) + self.ridge * x
 
-    def gradients(self, x) -> np.ndarray:
+    def gradients(self, x: FloatArray) -> FloatArray:
         """ℓ′(a_iᵀx, b_i)·a_i + ridge·x for every row i, shape (n, dim)."""
         return self.slopes(x)[:, None] * self.features + self.ridge * x
 
-    def slopes(self, x) -> np.ndarray:
+    def slopes(self, x: FloatArray) -> FloatArray:
         """ℓ′(a_iᵀx, b_i) of every row, shape (n,)."""
         return self.loss.slopes(self.features @ x, self.outcomes)
 
-    def curvatures(self, x) -> np.ndarray:
+    def curvatures(self, x: FloatArray) -> FloatArray:
         """ℓ″(a_iᵀx, b_i) of every row, shape (n,)."""
         return self.loss.curvatures(self.features @ x, self.outcomes)
 
-    def curvature_range(self, draw=None) -> tuple[float, float]:
+    def curvature_range(self, draw: ArrayLike | None = None) -> tuple[float, float]:
         """Ridge plus the range of ℓ″ times that of the eigenvalues of the mean of aaᵀ; over all draws from zero on.
 
         Where nothing is known of ℓ″ the whole line.
@@ -93,13 +95,13 @@ class RowMaps(SGDMaps):
         low, high = self.curvatures_between(*(range_over_rows(rows) if draw is None else range_over_batch(rows)))
         return float(low), float(high)
 
-    def hessian(self, x, item: int) -> np.ndarray:
+    def hessian(self, x: FloatArray, item: int) -> FloatArray:
         """ℓ″(aᵀx, b)·aaᵀ + ridge·I of one row, shape (dim, dim)."""
         a = self.features[item]
         weight = float(self.loss.curvatures(a @ x, self.outcomes[item]))
         return weight * np.outer(a, a) + self.ridge * np.eye(self.dim)
 
-    def mean_hessian(self, x) -> np.ndarray:
+    def mean_hessian(self, x: FloatArray) -> FloatArray:
         """The mean of ℓ″(aᵀx, b)·aaᵀ over the rows + ridge·I, shape (dim, dim); symmetric to the last bit."""
         hessian = (self.features * self.curvatures(x)[:, None]).T @ self.features / len(self.features)
         return 0.5 * (hessian + hessian.T) + self.ridge * np.eye(self.dim)
@@ -132,7 +134,7 @@ class RowMaps(SGDMaps):
             return f"the curvature of {self.loss!r} has no bound, and so the steps have no Lipschitz constant"
         return ""
 
-    def lipschitz_of_each(self, draws) -> np.ndarray:
+    def lipschitz_of_each(self, draws: Sequence[Any] | IntArray) -> FloatArray:
         """`lipschitz` of many draws, an index each or as many as a batch has: upper bounds, shape (M,)."""
         rows = np.asarray(draws)
         rows = rows[:, None] if rows.ndim == 1 else rows
@@ -144,7 +146,9 @@ class RowMaps(SGDMaps):
         low, high = self.curvatures_between(smallest, largest)
         return np.maximum(np.abs(1.0 - self.step_size * low), np.abs(1.0 - self.step_size * high))
 
-    def curvatures_between(self, smallest, largest) -> tuple[np.ndarray, np.ndarray]:
+    def curvatures_between(
+        self, smallest: float | FloatArray, largest: float | FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
         """The same where the eigenvalues of the mean of aaᵀ lie between two numbers, or arrays of them."""
         low, high = self.loss.curvature_range or (-math.inf, math.inf)
         # The mean of ℓ″·aaᵀ lies between low and high times that of aaᵀ.
@@ -153,26 +157,26 @@ class RowMaps(SGDMaps):
         return self.ridge + below, self.ridge + above
 
 
-def _times(bound: float, eigenvalues) -> np.ndarray:
+def _times(bound: float, eigenvalues: float | FloatArray) -> np.ndarray:
     """A bound of the curvature times eigenvalues: nothing along rows of zeros, an infinite bound included."""
     eigenvalues = np.asarray(eigenvalues)
     with np.errstate(invalid="ignore"):
         return np.where(eigenvalues == 0.0, 0.0, bound * eigenvalues)
 
 
-def range_over_rows(features: np.ndarray) -> tuple[float, float]:
+def range_over_rows(features: FloatArray) -> tuple[float, float]:
     """Bounds of the eigenvalues of share·aaᵀ over all rows a and shares in [0, 1]; in d = 1 of share = 1."""
     squares = np.einsum("nd,nd->n", features, features)
     return float(squares.min()) if features.shape[1] == 1 else 0.0, float(squares.max())
 
 
-def range_over_batch(rows: np.ndarray) -> tuple[float, float]:
+def range_over_batch(rows: FloatArray) -> tuple[float, float]:
     """Smallest and largest eigenvalue of the mean of aaᵀ over the rows."""
     smallest, largest = _extremes(np.linalg.svd(rows[None], compute_uv=False), *rows.shape)
     return float(smallest[0]), float(largest[0])
 
 
-def ranges_over_batches(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def ranges_over_batches(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The same of many batches, rows of shape (M, batch, d): without a decomposition where each has one row."""
     _, batch, dim = rows.shape
     if batch == 1:
@@ -210,7 +214,7 @@ def set_fields(maps: RowMaps, target_name: str) -> None:
         object.__setattr__(maps, name, value)
 
 
-def names_of_columns(table, number: int) -> tuple[str, ...] | None:
+def names_of_columns(table: Any, number: int) -> tuple[str, ...] | None:
     """The names of the columns of a table of pandas, polars or the like; None of what has none, or two of one name."""
     columns = getattr(table, "columns", None)
     try:
@@ -220,7 +224,7 @@ def names_of_columns(table, number: int) -> tuple[str, ...] | None:
     return names if len(set(names)) == number == len(names) else None
 
 
-def as_data(features, targets, target_name: str) -> tuple[np.ndarray, np.ndarray]:
+def as_data(features: ArrayLike, targets: ArrayLike, target_name: str) -> tuple[FloatArray, FloatArray]:
     """Features (n, d) and one target a row (n,), finite and of matching length."""
     features = as_floats("features", features, ndim=(2,))
     targets = as_floats(target_name, targets, ndim=(1,))
@@ -231,7 +235,7 @@ def as_data(features, targets, target_name: str) -> tuple[np.ndarray, np.ndarray
     return features, targets
 
 
-def as_signs(name: str, labels: np.ndarray) -> np.ndarray:
+def as_signs(name: str, labels: FloatArray) -> FloatArray:
     """Labels as −1 and 1, from those or from 0 and 1."""
     found = np.unique(labels)
     if np.isin(found, (-1.0, 1.0)).all():

@@ -52,7 +52,7 @@ def item_maps(maps: SGDMaps) -> np.ndarray:
     dim, zero = maps.dim, np.zeros(maps.dim)
     offset = maps.gradients(zero)
     slopes = np.stack([maps.gradients(axis) - offset for axis in np.eye(dim)], axis=2)
-    probe = 1.0 + np.arange(dim)
+    probe = 1.0 + np.arange(dim, dtype=np.float64)
     there, expected = maps.gradients(probe), slopes @ probe + offset
     # Each product and sum of d+1 terms rounds at most so often, relative to the sum of their sizes.
     sizes = (np.abs(slopes) @ probe + np.abs(offset)).max() + np.abs(there).max()

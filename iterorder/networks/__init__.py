@@ -46,10 +46,12 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str):
-    if name != "TorchModel":  # which takes seconds to import, and is optional
-        raise AttributeError(f"module 'iterorder.networks' has no attribute {name!r}")
-    return optional.torch_model().TorchModel
+if not TYPE_CHECKING:  # a checker is to tell names that do not exist
+
+    def __getattr__(name: str):
+        if name != "TorchModel":  # which takes seconds to import, and is optional
+            raise AttributeError(f"module 'iterorder.networks' has no attribute {name!r}")
+        return optional.torch_model().TorchModel
 
 
 def __dir__() -> list[str]:

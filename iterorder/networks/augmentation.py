@@ -12,6 +12,7 @@ from iterorder import noise
 from iterorder.errors import InvalidInputError
 from iterorder.networks.step_noise import StepNoise
 from iterorder.shown import a_kind
+from iterorder.types import IntArray
 from iterorder.validation import as_int
 
 _HALF, _LAST_BIT = np.uint64(32), np.uint64(31)
@@ -49,7 +50,7 @@ class Augmentation:
         if not isinstance(self.flip, bool):
             raise InvalidInputError(f"flip is {self.flip!r}: give True or False")
 
-    def sources(self, step_noise: StepNoise, n_slots: int, height: int, width: int) -> np.ndarray:
+    def sources(self, step_noise: StepNoise, n_slots: int, height: int, width: int) -> IntArray:
         """The number of the pixel that each pixel is taken from, height·width where that is outside of the image.
 
         Returns
@@ -70,7 +71,7 @@ class Augmentation:
         found = np.where(inside, rows[..., None] * width + columns[..., None, :], height * width)
         return found.reshape(*words.shape[:-1], height * width)
 
-    def moved(self, images, step_noise: StepNoise, xp: Any = np):
+    def moved(self, images: Any, step_noise: StepNoise, xp: Any = np) -> Any:
         """Images (..., B, C, H, W) of one step, moved; `xp` is NumPy or CuPy."""
         *_, slots, _, height, width = images.shape
         sources = xp.asarray(self.sources(step_noise, slots, height, width))[..., None, :]
@@ -80,7 +81,7 @@ class Augmentation:
         return xp.take_along_axis(flat, sources, axis=-1).reshape(images.shape)
 
 
-def as_augmentation(value) -> Augmentation | None:
+def as_augmentation(value: Any) -> Augmentation | None:
     """An `Augmentation`, or its arguments as a dict."""
     if value is None or isinstance(value, Augmentation):
         return value

@@ -15,6 +15,7 @@ from iterorder.networks.plan import rows_for
 from iterorder.progress import Progress, as_progress, reported
 from iterorder.request import as_save_steps
 from iterorder.shown import a_kind
+from iterorder.types import FloatArray, IntArray, SaveSteps, Seed
 from iterorder.validation import as_choice, as_int, as_seed
 
 
@@ -30,9 +31,9 @@ class Baseline:
         Gradient steps that all values up to this one need.
     """
 
-    save_steps: np.ndarray
-    observables: dict[str, np.ndarray]
-    gradients: np.ndarray
+    save_steps: IntArray
+    observables: dict[str, FloatArray]
+    gradients: IntArray
 
     def late(self, observable: str = "loss") -> LateTraining:
         """As `TrainingRun.late`: of one start and one sequence, without moves."""
@@ -41,15 +42,15 @@ class Baseline:
 
 
 def tail_average(
-    model,
+    model: StepModel,
     *,
-    batch_size,
-    sampling="iid",
-    n_steps,
-    save_steps=None,
-    seed,
-    start=0,
-    sequence=0,
+    batch_size: int,
+    sampling: str = "iid",
+    n_steps: int,
+    save_steps: SaveSteps = None,
+    seed: Seed,
+    start: int = 0,
+    sequence: int = 0,
     progress: Progress = False,
 ) -> Baseline:
     """The mean of the forward iterates θ_(⌊n/2⌋+1), …, θ_n, for each saved n: one forward run.
@@ -96,15 +97,15 @@ def tail_average(
 
 
 def linear_decay(
-    model,
+    model: StepModel,
     *,
-    batch_size,
-    sampling="iid",
-    n_steps,
-    save_steps=None,
-    seed,
-    start=0,
-    sequence=0,
+    batch_size: int,
+    sampling: str = "iid",
+    n_steps: int,
+    save_steps: SaveSteps = None,
+    seed: Seed,
+    start: int = 0,
+    sequence: int = 0,
     progress: Progress = False,
 ) -> Baseline:
     """The last iterate of a run of n steps whose step size falls linearly to zero, for each saved n a run of its own.
@@ -163,13 +164,24 @@ class _How:
 
     model: StepModel
     batches: Batches
-    saves: np.ndarray
+    saves: IntArray
     seed: int
     start: int
     progress: Progress
 
     @classmethod
-    def checked(cls, model, batch_size, sampling, n_steps, save_steps, seed, start, sequence, progress) -> _How:
+    def checked(
+        cls,
+        model: StepModel,
+        batch_size: int,
+        sampling: str,
+        n_steps: int,
+        save_steps: SaveSteps,
+        seed: Seed,
+        start: int,
+        sequence: int,
+        progress: Progress,
+    ) -> _How:
         n_steps = as_int("n_steps", n_steps, low=0, high=2**40)
         seed, sequence = as_seed(seed), as_int("sequence", sequence, low=0, high=2**20)
         batches = Batches(sampling_of(model, batch_size, sampling), seed, sequence + 1, max(1, n_steps))

@@ -10,11 +10,12 @@ from iterorder.convergence.coupling import CouplingDistance
 from iterorder.lengths import euclidean_norm
 from iterorder.networks.batches import Batches
 from iterorder.networks.blas import one_blas_thread
-from iterorder.networks.model import advancing, as_model, sampling_of
+from iterorder.networks.model import StepModel, advancing, as_model, sampling_of
 from iterorder.networks.step_noise import StepNoise
 from iterorder.networks.walk import distance
 from iterorder.progress import Progress, as_progress, reported
 from iterorder.request import as_save_steps
+from iterorder.types import SaveSteps, Seed
 from iterorder.validation import as_int, as_power, as_seed
 
 #: A backward run is said to settle where its increments have fallen to this share of their first.
@@ -24,14 +25,14 @@ FORECAST_SAVES = 60
 
 
 def coupled_starts(
-    model,
-    n_steps,
+    model: StepModel,
+    n_steps: int,
     *,
-    batch_size,
-    n_replicas,
-    seed,
-    start=0,
-    save_steps="all",
+    batch_size: int,
+    n_replicas: int,
+    seed: Seed,
+    start: int = 0,
+    save_steps: SaveSteps = "all",
     p: float = 2,
     progress: Progress = False,
 ) -> CouplingDistance:
@@ -110,7 +111,9 @@ def coupled_starts(
     return CouplingDistance.of_replicas(saves, gaps, sizes, p)
 
 
-def forecast(model, n_steps: int, batch_size: int, n_pairs: int, seed: int, progress: Progress = False) -> str:
+def forecast(
+    model: StepModel, n_steps: int, batch_size: int, n_pairs: int, seed: int, progress: Progress = False
+) -> str:
     """Whether backward increments become small by n_steps, in words."""
     saves = np.append(0, np.unique(np.geomspace(1, n_steps, FORECAST_SAVES).astype(np.int64)))
     how: dict[str, Any] = {"n_replicas": n_pairs, "save_steps": saves, "progress": progress}

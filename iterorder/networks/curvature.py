@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
 from iterorder import noise
 from iterorder.errors import AccuracyError, InvalidInputError
 from iterorder.estimate import Estimate
+from iterorder.networks.model import StepModel
 from iterorder.shown import a_kind
+from iterorder.types import ArrayLike, FloatArray, Seed
 from iterorder.validation import as_float, as_int, as_seed
 
 #: Up to so many parameters the whole Hessian is made: 64 products.
@@ -18,7 +22,9 @@ DENSE = 64
 TOGETHER = 32
 
 
-def hessian_ends(model, position, items=None, *, tol: float = 1e-6) -> tuple[float, float]:
+def hessian_ends(
+    model: StepModel, position: ArrayLike, items: ArrayLike | None = None, *, tol: float = 1e-6
+) -> tuple[float, float]:
     """The smallest and the largest eigenvalue of the Hessian of the mean loss, without weight decay.
 
     Parameters
@@ -72,7 +78,9 @@ def hessian_ends(model, position, items=None, *, tol: float = 1e-6) -> tuple[flo
     return ends[0], ends[1]
 
 
-def hessian_trace(model, position, items=None, *, n_probes: int = 64, seed) -> Estimate:
+def hessian_trace(
+    model: StepModel, position: ArrayLike, items: ArrayLike | None = None, *, n_probes: int = 64, seed: Seed
+) -> Estimate:
     """The trace of the Hessian of the mean loss, without weight decay.
 
     Parameters
@@ -102,7 +110,7 @@ def hessian_trace(model, position, items=None, *, n_probes: int = 64, seed) -> E
     return Estimate.from_mean(found.mean(), found.std(ddof=1) / math.sqrt(n_probes))
 
 
-def step_lipschitz(model, position, items, *, k: int = 0, tol: float = 1e-6) -> float:
+def step_lipschitz(model: StepModel, position: ArrayLike, items: ArrayLike, *, k: int = 0, tol: float = 1e-6) -> float:
     """How much the map of one batch can expand distances near a position: the norm of its derivative there.
 
     Parameters
@@ -134,11 +142,12 @@ def step_lipschitz(model, position, items, *, k: int = 0, tol: float = 1e-6) -> 
         raise InvalidInputError(
             "model draws dropout or augmentation: the derivative of its step depends on them, give a model without"
         )
-    h = float(model.step_sizes[min(as_int("k", k, low=0, high=2**62), len(model.step_sizes) - 1)])
-    keep, mu = 1.0 - h * model.weight_decay, model.momentum
+    descent: Any = model  # beyond what every model has
+    h = float(descent.step_sizes[min(as_int("k", k, low=0, high=2**62), len(descent.step_sizes) - 1)])
+    keep, mu = 1.0 - h * descent.weight_decay, descent.momentum
     ends = hessian_ends(model, position, items, tol=tol)
     if getattr(model, "coupled_decay", False):  # decay is a part of the Hessian, and not of the parameters alone
-        keep, ends = 1.0, (ends[0] + model.weight_decay, ends[1] + model.weight_decay)
+        keep, ends = 1.0, (ends[0] + descent.weight_decay, ends[1] + descent.weight_decay)
     if not mu:
         return max(abs(keep - h * value) for value in ends)
     # v' = μv + λθ, θ' = keep·θ − h·v'.
@@ -146,7 +155,9 @@ def step_lipschitz(model, position, items, *, k: int = 0, tol: float = 1e-6) -> 
     return max(float(np.linalg.norm(block, 2)) for block in blocks)
 
 
-def _products(model, position, items):
+def _products(
+    model: StepModel, position: ArrayLike, items: ArrayLike | None
+) -> tuple[Callable[[FloatArray], FloatArray], int]:
     """v → H·v, and the number of parameters."""
     method = getattr(model, "hessian_products", None)
     if method is None:
@@ -155,7 +166,7 @@ def _products(model, position, items):
     return (lambda v: method(position, v, items)), position.shape[-1]
 
 
-def _unit_rows(n: int):
+def _unit_rows(n: int) -> Iterator[tuple[int, FloatArray]]:
     """Rows of the identity, some at a time, and the number of the first."""
     for first in range(0, n, TOGETHER):
         yield first, np.eye(min(TOGETHER, n - first), n, first)

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from iterorder import noise
 from iterorder.errors import BackendUnavailableError, InvalidInputError
 from iterorder.networks.image_files import check_classes, read_cifar, read_idx
+from iterorder.types import IntArray, PathLike
 from iterorder.validation import as_int
 
 #: Where Debian's package dataset-fashion-mnist puts its files.
@@ -81,13 +83,13 @@ class ImageData(NamedTuple):
         The same of the test set.
     """
 
-    features: np.ndarray
-    labels: np.ndarray
-    test_features: np.ndarray
-    test_labels: np.ndarray
+    features: NDArray[np.float32]
+    labels: IntArray
+    test_features: NDArray[np.float32]
+    test_labels: IntArray
 
     @property
-    def test(self) -> tuple[np.ndarray, np.ndarray]:
+    def test(self) -> tuple[NDArray[np.float32], IntArray]:
         """As models take it."""
         return self.test_features, self.test_labels
 
@@ -116,7 +118,7 @@ def digits() -> ImageData:
     return ImageData(features[:-DIGITS_TEST], labels[:-DIGITS_TEST], features[-DIGITS_TEST:], labels[-DIGITS_TEST:])
 
 
-def fashion_mnist(folder=None, *, download: bool = True) -> ImageData:
+def fashion_mnist(folder: PathLike | None = None, *, download: bool = True) -> ImageData:
     """Fashion-MNIST, 60,000 + 10,000 images of 28 × 28 pixels in ten classes [1]_, in [0, 1] as rows of 784.
 
     Parameters
@@ -144,7 +146,7 @@ def fashion_mnist(folder=None, *, download: bool = True) -> ImageData:
     return ImageData(images[0], arrays[1].astype(np.int64), images[1], arrays[3].astype(np.int64))
 
 
-def cifar10(folder=None, *, download: bool = True, whole: bool = True) -> ImageData:
+def cifar10(folder: PathLike | None = None, *, download: bool = True, whole: bool = True) -> ImageData:
     """CIFAR-10 in its binary version, 50,000 + 10,000 images of 3 × 32 × 32 pixels [1]_, standardised by channel.
 
     Parameters
@@ -176,7 +178,7 @@ def cifar10(folder=None, *, download: bool = True, whole: bool = True) -> ImageD
     return _cifar("cifar10", folder, download, whole)
 
 
-def cifar100(folder=None, *, download: bool = True) -> ImageData:
+def cifar100(folder: PathLike | None = None, *, download: bool = True) -> ImageData:
     """CIFAR-100 in its binary version, with the 100 fine labels, standardised by channel; as `cifar10`."""
     return _cifar("cifar100", folder, download, True)
 
@@ -186,7 +188,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "iterorder"
 
 
-def _fashion_files(folder, download: bool) -> list[Path]:
+def _fashion_files(folder: PathLike | None, download: bool) -> list[Path]:
     cache = cache_folder() / "fashion-mnist"
     places = [Path(folder)] if folder is not None else [DEBIAN, cache]
     for place in places:
@@ -217,7 +219,7 @@ def _missing(place: Path, files: list[Path | None]) -> str:
     return next(f"{name}.gz" for name, file in zip(FASHION, files, strict=True) if file is None)
 
 
-def _cifar(name: str, folder, download: bool, whole: bool) -> ImageData:
+def _cifar(name: str, folder: PathLike | None, download: bool, whole: bool) -> ImageData:
     kind = CIFAR[name]
     place = _cifar_folder(kind, folder, download)
     names = [file for file in kind.train if whole or (place / file).is_file()] or list(kind.train)
@@ -250,7 +252,7 @@ def _looked_up(images: np.ndarray, tables: np.ndarray) -> np.ndarray:
     return result
 
 
-def _cifar_folder(kind: _Cifar, folder, download: bool) -> Path:
+def _cifar_folder(kind: _Cifar, folder: PathLike | None, download: bool) -> Path:
     root = cache_folder() if folder is None else Path(folder)
     for place in (root, root / kind.folder):
         if (place / kind.test).is_file():

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from iterorder import noise
 from iterorder.errors import InvalidInputError
 from iterorder.networks.step_noise import StepNoise
+from iterorder.types import DTypeLike, FloatArray
 from iterorder.validation import as_float
 
 
-def as_rate(value) -> float:
+def as_rate(value: Any) -> float:
     """The probability that a unit is dropped."""
     rate = as_float("dropout", value, low=0.0)
     if rate >= 1.0:
@@ -22,8 +24,8 @@ def as_rate(value) -> float:
 
 
 def dropout_factors(
-    step_noise: StepNoise, rates: Sequence[float], n_slots: int, shapes: Sequence[tuple[int, ...]], dtype
-) -> list[np.ndarray]:
+    step_noise: StepNoise, rates: Sequence[float], n_slots: int, shapes: Sequence[tuple[int, ...]], dtype: DTypeLike
+) -> list[FloatArray]:
     """What the units of each layer are multiplied by in one step.
 
     Parameters

@@ -23,6 +23,7 @@ from iterorder.networks.settings import Preset
 from iterorder.networks.train import train
 from iterorder.orders import BACKWARD, FORWARD, Order, Window
 from iterorder.progress import Progress, Report
+from iterorder.types import FloatArray, PathLike
 
 #: The attributes of an experiment that hold runs, and what those beside the main ones are called.
 RUNS, CONTROLS, SEQUENCES = "runs", "controls", "sequences"
@@ -67,7 +68,7 @@ class Experiment:
         runs = [*self.runs.values(), *self.controls.values(), *self.sequences.values()]
         return all(run.complete for run in runs) and not self.missed
 
-    def spread(self, order: str, observable: str = "loss") -> tuple[np.ndarray, float, np.ndarray]:
+    def spread(self, order: str, observable: str = "loss") -> tuple[FloatArray, float, FloatArray]:
         """Standard deviations over n within each sequence, and that of the means over n between the sequences.
 
         Returns
@@ -110,7 +111,7 @@ def orders_of(preset: Preset) -> dict[str, Order]:
     return found | ({"anchored": Window(start=preset.run["anchor"])} if "anchor" in preset.run else {})
 
 
-def saves_of(preset: Preset) -> np.ndarray:
+def saves_of(preset: Preset) -> FloatArray:
     """0, stride, 2·stride, …, n_steps."""
     return np.arange(0, preset.run["n_steps"] + 1, preset.run["stride"])
 
@@ -130,10 +131,10 @@ def experiment(
     preset: Preset,
     *,
     images: ImageData | None = None,
-    data_dir=None,
+    data_dir: PathLike | None = None,
     device: str = "cpu",
     order: str | None = None,
-    folder=None,
+    folder: PathLike | None = None,
     max_seconds: float | None = None,
     progress: Progress = False,
     report: Report | None = None,
@@ -207,7 +208,7 @@ def planned_runs(preset: Preset, model: StepModel, images: ImageData, order: str
     return runs
 
 
-def _baselines(preset: Preset, result: Experiment, common: dict) -> list[Callable[[], None]]:
+def _baselines(preset: Preset, result: Experiment, common: dict[str, Any]) -> list[Callable[[], None]]:
     """Those at equal gradients."""
     stride, n_steps = preset.baselines["stride"], preset.run["n_steps"]
     each = {

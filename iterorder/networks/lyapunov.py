@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from iterorder.estimate import Estimate
 from iterorder.networks.batches import Batches
 from iterorder.networks.blas import one_blas_thread
 from iterorder.networks.model import State, StepModel, advancing, as_model, on_host, sampling_of
+from iterorder.types import Seed
 from iterorder.validation import as_float, as_int, as_seed
 
 #: Steps after which neighbours are brought back to their first distance.
@@ -18,7 +20,15 @@ RENEWED = 20
 
 
 def lyapunov_exponent(
-    model, n_steps, *, batch_size, n_replicas, seed, start=0, burn_in=None, distance: float = 1e-9
+    model: StepModel,
+    n_steps: int,
+    *,
+    batch_size: int,
+    n_replicas: int,
+    seed: Seed,
+    start: int = 0,
+    burn_in: int | None = None,
+    distance: float = 1e-9,
 ) -> Estimate:
     """Growth rate per step of the distance of two neighbours under the same batches, on forward paths.
 
@@ -97,7 +107,7 @@ def lyapunov_exponent(
     return Estimate.from_mean(float(rates.mean()), error, float(t.ppf(0.975, n_replicas - 1)))
 
 
-def _is_float(array) -> bool:
+def _is_float(array: Any) -> bool:
     return np.asarray(on_host(array[:1])).dtype.kind == "f"
 
 

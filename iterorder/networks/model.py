@@ -12,6 +12,7 @@ from iterorder.errors import InvalidInputError
 from iterorder.networks.step_noise import StepNoise
 from iterorder.sampling import Sampling
 from iterorder.shown import a_kind
+from iterorder.types import ArrayLike, FloatArray, IntArray
 
 #: Everything that the map acts on, by name: parameters, velocity, moments, counters, running statistics. Each array has
 #: a leading axis of replicas; the arrays may be those of NumPy, CuPy or PyTorch.
@@ -46,14 +47,14 @@ class StepModel(Protocol):
         """`n_replicas` times θ_0 of start number `start`: a function of the seed and that number."""
         ...
 
-    def step(self, state: State, items, k) -> State:
+    def step(self, state: State, items: ArrayLike, k: int | IntArray) -> State:
         """The map of step k, which leaves `state` as it is.
 
         `items` has shape (B,), one batch for all replicas, or (R, B); k is an int or has shape (R,), for schedules.
         """
         ...
 
-    def take(self, state: State, rows) -> State:
+    def take(self, state: State, rows: ArrayLike) -> State:
         """A copy of some replicas, in the order of `rows`."""
         ...
 
@@ -61,11 +62,11 @@ class StepModel(Protocol):
         """The replicas of both, one after the other."""
         ...
 
-    def position(self, state: State) -> np.ndarray:
+    def position(self, state: State) -> FloatArray:
         """The parameters θ of each replica, without what else the state holds, shape (R, P)."""
         ...
 
-    def observe(self, state: State) -> dict[str, np.ndarray]:
+    def observe(self, state: State) -> dict[str, FloatArray]:
         """What is recorded of each replica, by name, each of shape (R,)."""
         ...
 
@@ -84,7 +85,7 @@ class ArrayStates:
     n_items: int
     xp: Any = np
 
-    def take(self, state: State, rows) -> State:
+    def take(self, state: State, rows: ArrayLike) -> State:
         """A copy of some replicas, in the order of `rows`."""
         index = self.xp.asarray(np.asarray(rows, np.intp))
         return {name: array[index] for name, array in state.items()}
@@ -93,7 +94,7 @@ class ArrayStates:
         """The replicas of both, one after the other."""
         return {name: self.xp.concatenate([array, second[name]]) for name, array in first.items()}
 
-    def placed(self, state: Mapping[str, np.ndarray]) -> State:
+    def placed(self, state: Mapping[str, FloatArray]) -> State:
         """A state on the device of the model, from arrays of NumPy."""
         return {name: self.xp.asarray(array) for name, array in state.items()}
 
@@ -102,12 +103,12 @@ class ArrayStates:
         return sampling_of(self, batch_size, sampling)
 
 
-def sampling_of(model: StepModel | ArrayStates, batch_size, sampling) -> Sampling:
+def sampling_of(model: StepModel | ArrayStates, batch_size: int, sampling: str) -> Sampling:
     """The law of the batches of any model."""
     return Sampling.validated(model.n_items, batch_size=batch_size, kind=sampling)
 
 
-def as_model(model) -> StepModel:
+def as_model(model: StepModel) -> StepModel:
     """A model that has all that `StepModel` asks for."""
     wanted = ("n_items", "start", "step", "take", "join", "position", "observe", "digest", "bytes_per_replica")
     if isinstance(model, type) or (missing := [name for name in wanted if not hasattr(model, name)]):
@@ -133,7 +134,7 @@ def advancing(model: StepModel, seed: int) -> Callable[..., State]:
     return lambda state, items, k, sequence, *more: method(state, items, k, *more)
 
 
-def on_host(array) -> np.ndarray:
+def on_host(array: Any) -> FloatArray:
     """An array of NumPy, of what may lie on a device."""
     return to_numpy(array.detach() if hasattr(array, "detach") else array)
 

@@ -11,6 +11,7 @@ import numpy as np
 from iterorder import noise
 from iterorder.networks.data_arguments import as_labels, as_rows, check_length
 from iterorder.networks.model import ArrayStates, State, n_replicas_of
+from iterorder.types import ArrayLike, FloatArray, IntArray, Seed
 from iterorder.validation import as_float, as_int, as_seed
 
 
@@ -44,7 +45,9 @@ class NormalisedMLP(ArrayStates):
     side_by_side = True
     device = "cpu"
 
-    def __init__(self, features, labels, *, hidden: int, step_size, weight_decay) -> None:
+    def __init__(
+        self, features: ArrayLike, labels: ArrayLike, *, hidden: int, step_size: float, weight_decay: float
+    ) -> None:
         self._x, self._y = as_rows("features", features, np.dtype(np.float64)), as_labels("labels", labels)
         check_length("labels", self._y, self._x)
         self.n_items, self.width = self._x.shape
@@ -62,14 +65,14 @@ class NormalisedMLP(ArrayStates):
         other.start_norm = as_float("norm", norm, low=0.0, strict=True)
         return other
 
-    def start(self, n_replicas: int, *, seed, start: int = 0) -> State:
+    def start(self, n_replicas: int, *, seed: Seed, start: int = 0) -> State:
         """Rows in uniform directions of a cube, all of one length."""
         rows = 2.0 * noise.start_uniforms(as_seed(seed), start, self.hidden * self.width) - 1.0
         weight = rows.reshape(self.hidden, self.width)
         weight = self.start_norm * weight / np.linalg.norm(weight, axis=1, keepdims=True)
         return {"weight": np.repeat(weight[None], n_replicas, axis=0)}
 
-    def step(self, state: State, items, k) -> State:
+    def step(self, state: State, items: ArrayLike, k: int | IntArray) -> State:
         """W ← (1 − h·decay)·W − h·∂loss/∂W."""
         weight, items = state["weight"], np.asarray(items)
         x, targets = self._x[items], self._targets[items].swapaxes(-1, -2)
@@ -82,11 +85,11 @@ class NormalisedMLP(ArrayStates):
         gradient = (of_direction - along * direction) / length
         return {"weight": (1.0 - self.step_size * self.weight_decay) * weight - self.step_size * gradient}
 
-    def position(self, state: State) -> np.ndarray:
+    def position(self, state: State) -> FloatArray:
         """The rows of W one after the other, shape (R, P)."""
         return state["weight"].reshape(n_replicas_of(state), -1)
 
-    def observe(self, state: State) -> dict[str, np.ndarray]:
+    def observe(self, state: State) -> dict[str, FloatArray]:
         """Loss on the training set, mean of ‖w‖⁴, and the norm of W."""
         weight = state["weight"]
         squares = (weight**2).sum(axis=2)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from iterorder.errors import InvalidInputError
 from iterorder.networks.model import ArrayStates, State, n_replicas_of
 from iterorder.shown import a_kind
+from iterorder.types import ArrayLike, FloatArray, IntArray, Seed
 from iterorder.validation import as_int, as_seed
 
 
@@ -58,7 +60,14 @@ class PlainModel(ArrayStates):
     device = "cpu"
 
     def __init__(
-        self, step: Callable, start: Callable, *, n_items: int, observe: Callable, digest: str, parameters=None
+        self,
+        step: Callable[..., Any],
+        start: Callable[..., Any],
+        *,
+        n_items: int,
+        observe: Callable[..., Any],
+        digest: str,
+        parameters: Sequence[str] | None = None,
     ) -> None:
         for name, value in (("step", step), ("start", start), ("observe", observe)):
             if not callable(value):
@@ -74,13 +83,13 @@ class PlainModel(ArrayStates):
             raise InvalidInputError(f"parameters names {missing[0]!r}: the state has {', '.join(first)}")
         self._bytes = 2 * sum(array.nbytes for array in first.values())
 
-    def start(self, n_replicas: int, *, seed, start: int = 0) -> State:
+    def start(self, n_replicas: int, *, seed: Seed, start: int = 0) -> State:
         """`n_replicas` times the start of that number."""
         n_replicas = as_int("n_replicas", n_replicas, low=1, high=2**31 - 1)
         one = _arrays(self._start(as_seed(seed), int(start)), "start")
         return {name: np.repeat(array[None], n_replicas, axis=0) for name, array in one.items()}
 
-    def step(self, state: State, items, k) -> State:
+    def step(self, state: State, items: ArrayLike, k: int | IntArray) -> State:
         """The map of step k, for one replica after the other."""
         items, replicas = np.asarray(items), n_replicas_of(state)
         steps = np.broadcast_to(k, replicas)
@@ -92,11 +101,11 @@ class PlainModel(ArrayStates):
             rows.append(after)
         return {name: np.stack([row[name] for row in rows]) for name in state}
 
-    def position(self, state: State) -> np.ndarray:
+    def position(self, state: State) -> FloatArray:
         """The parameters of each replica, shape (R, P)."""
         return np.concatenate([state[name].reshape(n_replicas_of(state), -1) for name in self.parameters], axis=1)
 
-    def observe(self, state: State) -> dict[str, np.ndarray]:
+    def observe(self, state: State) -> dict[str, FloatArray]:
         """What the function of the user sees of each replica."""
         seen = [self._observe({name: array[r] for name, array in state.items()}) for r in range(n_replicas_of(state))]
         return {name: np.array([float(one[name]) for one in seen]) for name in seen[0]}
@@ -110,7 +119,7 @@ class PlainModel(ArrayStates):
         return self._bytes
 
 
-def _arrays(state, name: str) -> dict[str, np.ndarray]:
+def _arrays(state: object, name: str) -> dict[str, np.ndarray]:
     if not isinstance(state, dict) or not state:
         raise InvalidInputError(f"{name} returned {a_kind(state)}: return a dict of arrays, the state of one replica")
     return {key: np.asarray(value) for key, value in state.items()}

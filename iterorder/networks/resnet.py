@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
@@ -42,7 +44,9 @@ def _bottleneck(inputs: int, width: int, stride: int) -> tuple[nn.Module, int]:
     return _Residual(branch, inputs, 4 * width, stride), 4 * width
 
 
-def _resnet(block, counts: tuple[int, ...], width: int, n_classes: int) -> nn.Sequential:
+def _resnet(
+    block: Callable[[int, int, int], tuple[nn.Module, int]], counts: tuple[int, ...], width: int, n_classes: int
+) -> nn.Sequential:
     layers: list[nn.Module] = [*_convolution(3, width, 3), nn.ReLU()]
     inputs = width
     for stage, count in enumerate(counts):

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from iterorder.networks.late import LateTraining, late_training
 from iterorder.optional import imported
 from iterorder.orders import Order, Window, as_order
 from iterorder.shown import ShownByFacts, span
+from iterorder.types import BoolArray, DTypeLike, FloatArray, IntArray, PathLike
 from iterorder.validation import as_choice, as_seed
 
 if TYPE_CHECKING:
@@ -55,12 +56,12 @@ class TrainingRun(ShownByFacts):
         What two forward runs said before a backward run (`coupled_starts`); empty where nothing was asked.
     """
 
-    save_steps: np.ndarray
-    observables: dict[str, np.ndarray]
-    gradients: np.ndarray
-    moves: np.ndarray
-    states: np.ndarray | None
-    done: np.ndarray
+    save_steps: IntArray
+    observables: dict[str, FloatArray]
+    gradients: IntArray
+    moves: FloatArray
+    states: FloatArray | None
+    done: BoolArray
     order: Order
     seed: int
     digest: str
@@ -103,7 +104,7 @@ class TrainingRun(ShownByFacts):
             return f"to n = {self.save_steps[last - 1]:,}"
         return f"{self.done.mean():.0%} done"
 
-    def __array__(self, dtype=None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> FloatArray:
         """None of the arrays here is the run: NumPy is told so, as it would make an array of one object."""
         raise InvalidInputError(
             f"a TrainingRun holds several arrays: give one of its observables ({', '.join(self.observables)}), such as "
@@ -145,9 +146,9 @@ class TrainingRun(ShownByFacts):
         """
         xarray = imported("xarray", extra="store", use="to_xarray")
         axes = ("start", "sequence", "step")
-        content = {name: (axes, values) for name, values in self.observables.items()}
+        content: dict[str, Any] = {name: (axes, values) for name, values in self.observables.items()}
         content |= {"move": (axes, self.moves), "done": (axes, self.done)}
-        variables: dict = content | {"gradients": (("step",), self.gradients)}
+        variables = content | {"gradients": (("step",), self.gradients)}
         if self.states is not None:
             variables["states"] = ((*axes, "parameter"), self.states)
         attributes = {name: str(getattr(self, name)) for name in ("order", "seed", "digest", "device", "forecast")}
@@ -166,7 +167,7 @@ class TrainingRun(ShownByFacts):
         index = {"start": np.arange(starts), "sequence": np.arange(sequences), "step": self.save_steps}
         return frame({name: values.ravel() for name, values in curves.items()}, index)
 
-    def save(self, path) -> None:
+    def save(self, path: PathLike) -> None:
         """Write everything to one .npz file (no pickle): first under a temporary name, then renamed.
 
         Parameters
@@ -188,7 +189,7 @@ class TrainingRun(ShownByFacts):
             np.savez(file, allow_pickle=False, header=text, **arrays)
 
     @classmethod
-    def load(cls, path) -> TrainingRun:
+    def load(cls, path: PathLike) -> TrainingRun:
         """Read a run that `save` wrote.
 
         Raises
@@ -214,7 +215,7 @@ class TrainingRun(ShownByFacts):
                 ) from error
 
     @classmethod
-    def _of_parts(cls, header: dict, arrays: dict[str, np.ndarray]) -> TrainingRun:
+    def _of_parts(cls, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> TrainingRun:
         order = header["order"] if isinstance(header["order"], str) else Window(**header["order"])
         shape, saves = arrays["done"].shape, arrays["save_steps"]
         observables = without_prefix("observable", arrays)

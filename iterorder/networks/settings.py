@@ -12,6 +12,7 @@ from iterorder.networks import data, optional
 from iterorder.networks.data import ImageData
 from iterorder.networks.mlp import MLP
 from iterorder.networks.model import StepModel
+from iterorder.types import PathLike
 from iterorder.validation import did_you_mean
 
 FOLDER = Path(__file__).parent / "presets"
@@ -54,7 +55,7 @@ class Preset:
     baselines: dict[str, Any]
     control: dict[str, Any]
 
-    def images(self, folder=None, *, whole: bool = True, download: bool = True) -> ImageData:
+    def images(self, folder: PathLike | None = None, *, whole: bool = True, download: bool = True) -> ImageData:
         """The data set, from a folder or where it is found; `whole` and `download` as for `data.cifar10`."""
         if self.model.get("kind") in MODULES:
             optional.torch_model()  # what is missing is told before anything is fetched
@@ -83,7 +84,7 @@ def preset_names() -> list[str]:
     return sorted(file.stem for file in FOLDER.glob("*.toml"))
 
 
-def preset(name) -> Preset:
+def preset(name: PathLike) -> Preset:
     """The preset of a name, or of a TOML file of one's own.
 
     Raises

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from iterorder.errors import InvalidInputError
+from iterorder.types import FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,14 +39,14 @@ class StepNoise:
         """Whether all replicas meet the same map."""
         return np.ndim(self.sequence) == 0 and np.ndim(self.step) == 0
 
-    def words(self, purpose: int, count: int) -> np.ndarray:
+    def words(self, purpose: int, count: int) -> IntArray:
         """The words of a purpose, shape (count,) or (R, count)."""
         from iterorder.kernels.cpu.purpose_words import purpose_words
 
         return purpose_words(self.seed, self.sequence, self.step, purpose, count)
 
 
-def check_step_noise(model, step_noise) -> None:
+def check_step_noise(model: Any, step_noise: StepNoise | None) -> None:
     """A model that draws random numbers must be told where they are."""
     if step_noise is None and model.draws_noise:
         raise InvalidInputError(
@@ -54,7 +55,7 @@ def check_step_noise(model, step_noise) -> None:
         )
 
 
-def items_of_replicas(items: np.ndarray, step_noise: StepNoise | None, n_replicas: int) -> np.ndarray:
+def items_of_replicas(items: FloatArray, step_noise: StepNoise | None, n_replicas: int) -> FloatArray:
     """The items, for each replica its own where the noise is not shared."""
     if step_noise is None or step_noise.is_shared or items.ndim == 2:
         return items

@@ -12,6 +12,7 @@ from iterorder.log import say
 from iterorder.networks.blas import one_blas_thread
 from iterorder.networks.coupling import forecast
 from iterorder.networks.folder import Folder
+from iterorder.networks.model import StepModel
 from iterorder.networks.pace import OutOfTime, until
 from iterorder.networks.plan import Unit, gradients_of
 from iterorder.networks.run import RESULT, TrainingRun
@@ -20,6 +21,7 @@ from iterorder.networks.walk import Found
 from iterorder.networks.work import computed
 from iterorder.orders import BACKWARD, FORWARD, Order
 from iterorder.progress import Progress, as_progress
+from iterorder.types import PathLike, SaveSteps, Seed
 from iterorder.validation import as_float
 
 #: A forecast is made where the run costs so many times as much, and so many gradient steps.
@@ -31,21 +33,21 @@ FORECAST_SHARE = 0.25
 
 
 def train(
-    model,
+    model: StepModel,
     *,
-    batch_size,
-    sampling="iid",
-    n_steps,
+    batch_size: int,
+    sampling: str = "iid",
+    n_steps: int,
     order: Order = FORWARD,
-    save_steps=None,
-    pairs=False,
-    n_starts=1,
-    n_sequences=1,
-    seed,
-    keep_states=False,
-    memory=None,
-    folder=None,
-    max_seconds=None,
+    save_steps: SaveSteps = None,
+    pairs: bool = False,
+    n_starts: int = 1,
+    n_sequences: int = 1,
+    seed: Seed,
+    keep_states: bool = False,
+    memory: int | None = None,
+    folder: PathLike | None = None,
+    max_seconds: float | None = None,
     progress: Progress = False,
 ) -> TrainingRun:
     """Compose the training steps of a network in a given order.

@@ -19,6 +19,7 @@ from iterorder.plotting import house_style, order_color
 from iterorder.progress import Progress, as_progress, reported
 from iterorder.shown import a_kind
 from iterorder.trajectory import Trajectory
+from iterorder.types import FloatArray, PathLike
 from iterorder.validation import MAX_STEPS, as_int
 
 if TYPE_CHECKING:
@@ -30,7 +31,9 @@ BINS, INSIDE = 60, 0.001
 RESOLUTION = 120
 
 
-def animate(trajectory, path, *, fps: int = 20, every: int = 1, progress: Progress = False) -> Path:
+def animate(
+    trajectory: Trajectory, path: PathLike, *, fps: int = 20, every: int = 1, progress: Progress = False
+) -> Path:
     """Write an animation of the states, a frame for each saved step.
 
     On the line a histogram beside the exact law, where that is known; in the plane and beyond the first two
@@ -136,7 +139,9 @@ def _shown(ax: Axes, run: Trajectory) -> Callable[[int], None]:
     return (_histograms if states.shape[2] == 1 else _points)(ax, run, states, low, high)
 
 
-def _histograms(ax: Axes, run: Trajectory, states, low, high) -> Callable[[int], None]:
+def _histograms(
+    ax: Axes, run: Trajectory, states: FloatArray, low: FloatArray, high: FloatArray
+) -> Callable[[int], None]:
     edges = np.linspace(low[0], high[0], BINS + 1)
     width, count = edges[1] - edges[0], states.shape[0]
     heights = np.array([np.histogram(states[:, k, 0], edges)[0] for k in range(states.shape[1])]) / (count * width)
@@ -151,7 +156,7 @@ def _histograms(ax: Axes, run: Trajectory, states, low, high) -> Callable[[int],
     return lambda k: bars.set_data(heights[k])
 
 
-def _points(ax: Axes, run: Trajectory, states, low, high) -> Callable[[int], None]:
+def _points(ax: Axes, run: Trajectory, states: FloatArray, low: FloatArray, high: FloatArray) -> Callable[[int], None]:
     size = float(np.clip(3000.0 / len(states), 0.4, 12.0))
     x, y = states[:, 0, :2].T
     dots = ax.scatter(x, y, s=size, color=order_color(run.order), alpha=0.6, linewidths=0.0)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from iterorder.errors import InvalidInputError
+from iterorder.maps.base import RandomMaps
 from iterorder.plot.axes import (
     SIZE,
     SQUARE,
@@ -22,6 +23,7 @@ from iterorder.plotting import ORDER_COLORS
 from iterorder.progress import Progress
 from iterorder.request import as_maps
 from iterorder.simulate import simulated
+from iterorder.types import ArrayLike, Seed
 from iterorder.validation import as_choice, as_float, as_int
 
 if TYPE_CHECKING:
@@ -35,16 +37,16 @@ SHADES = "Greys"
 
 
 def attractor(
-    maps,
+    maps: RandomMaps,
     n_points: int = 1_000_000,
-    ax=None,
+    ax: Axes | None = None,
     *,
     kind: str = "density",
-    coordinates=(0, 1),
+    coordinates: tuple[int, int] = (0, 1),
     burn_in: int = 1_000,
-    x0=None,
+    x0: ArrayLike | None = None,
     margin: float = 0.02,
-    seed=0,
+    seed: Seed = 0,
     backend: str = "cpu",
     progress: Progress = False,
 ) -> Axes:
@@ -96,7 +98,13 @@ def attractor(
     each = -(-count // paths)
     start = np.zeros(maps.dim) if x0 is None else x0
     saves = np.arange(burn + 1, burn + each + 1)
-    how: dict = {"n_replicas": paths, "seed": seed, "save_steps": saves, "backend": backend, "progress": progress}
+    how: dict[str, Any] = {
+        "n_replicas": paths,
+        "seed": seed,
+        "save_steps": saves,
+        "backend": backend,
+        "progress": progress,
+    }
     run = simulated(maps, start, int(saves[-1]), **how)
     points = run.states.reshape(-1, maps.dim)
     points = points[np.isfinite(points).all(axis=1)][:count]
@@ -111,7 +119,7 @@ def attractor(
     return axes
 
 
-def _draw_plane(ax: Axes, points: np.ndarray, coordinates, kind: str, margin: float) -> None:
+def _draw_plane(ax: Axes, points: np.ndarray, coordinates: tuple[int, int], kind: str, margin: float) -> None:
     dim = points.shape[1]
     chosen = [as_coordinate("coordinates", k, dim) for k in coordinates]
     if len(chosen) != 2 or chosen[0] == chosen[1]:

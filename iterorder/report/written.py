@@ -13,6 +13,7 @@ from iterorder.report.reproduced import claims, figures
 from iterorder.report.runs import trajectories
 from iterorder.report.sweeps import sweep
 from iterorder.report.training import training
+from iterorder.types import PathLike
 
 #: The name of the page in its folder.
 PAGE = "report.html"
@@ -20,7 +21,7 @@ PAGE = "report.html"
 READERS = (claims, sweep, training, trajectories, figures)
 
 
-def write_report(folder, out=None) -> Path:
+def write_report(folder: PathLike, out: PathLike | None = None) -> Path:
     """Tell what a folder holds in one HTML file that opens without a network.
 
     Parameters

@@ -16,6 +16,7 @@ from iterorder.labelled import attributes_of, frame, inference_data, labels_of, 
 from iterorder.maps import RandomMaps
 from iterorder.optional import imported
 from iterorder.shown import ShownByFacts, shape_shown, shown, span
+from iterorder.types import DTypeLike, FloatArray, IntArray
 
 if TYPE_CHECKING:
     import pandas
@@ -48,11 +49,11 @@ class StationarySample(ShownByFacts):
     maps : RandomMaps
     """
 
-    points: np.ndarray
-    error_bound: np.ndarray
-    n_steps: np.ndarray
+    points: FloatArray
+    error_bound: FloatArray
+    n_steps: IntArray
     certificate: str
-    spread: np.ndarray
+    spread: FloatArray
     rests_on: str
     seed: int
     maps: RandomMaps = field(repr=False)
@@ -70,7 +71,7 @@ class StationarySample(ShownByFacts):
             "maps": repr(self.maps),
         }
 
-    def __array__(self, dtype=None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> FloatArray:
         """The points, for NumPy and what reads arrays as it does."""
         return own_array(to_numpy(self.points), dtype, copy)
 
@@ -127,7 +128,7 @@ class StationarySample(ShownByFacts):
         labels = labels_of(self.maps, self.points.shape[-1], names)
         return frame(state_columns(labels, to_numpy(self.points)), {"sample": np.arange(len(self.n_steps))})
 
-    def to_arviz(self, *, names: Sequence[str] | None = None):
+    def to_arviz(self, *, names: Sequence[str] | None = None) -> Any:
         """The points as one chain of ArviZ. They are independent: its effective sample size is about their number.
 
         Parameters
@@ -158,7 +159,14 @@ class StationarySample(ShownByFacts):
             **attributes_of(self.maps),
         }
 
-    def plot(self, ax: Axes | None = None, *, kind: str | None = None, coordinates=(0, 1), bins=None) -> Axes:
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        kind: str | None = None,
+        coordinates: Sequence[int] = (0, 1),
+        bins: int | Sequence[float] | None = None,
+    ) -> Axes:
         """Draw the points: a histogram beside the exact law, or two coordinates with an ellipse.
 
         Parameters

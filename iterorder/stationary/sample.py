@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,6 +36,7 @@ from iterorder.stationary.products import NotReachedError, epoch_of, share_of_pr
 from iterorder.stationary.reasons import known_exponent, never_meets, refuse_expanding, why_not
 from iterorder.stationary.result import StationarySample
 from iterorder.theory.undefined import Undefined
+from iterorder.types import ArrayLike, FloatArray, IntArray, Seed
 from iterorder.validation import MAX_STEPS, as_float, as_floats, as_int, as_seed
 
 EPS = float(np.finfo(np.float64).eps)
@@ -51,8 +52,8 @@ class _Plan(NamedTuple):
 
     certificate: str
     rests_on: str
-    n_steps: np.ndarray
-    bounds: np.ndarray
+    n_steps: IntArray
+    bounds: FloatArray
     contraction: float
     size: float
 
@@ -61,9 +62,9 @@ def stationary_sample(
     maps: RandomMaps,
     n_samples: int,
     *,
-    seed,
+    seed: Seed,
     tol: float = 1e-8,
-    x0=None,
+    x0: ArrayLike | None = None,
     failure_probability: float = 1e-9,
     max_steps: int = 1_000_000,
     backend: str = "cpu",
@@ -175,7 +176,7 @@ class _Request(NamedTuple):
     """What was asked for, validated."""
 
     maps: RandomMaps
-    start: np.ndarray
+    start: FloatArray
     n_samples: int
     tol: float
     delta: float
@@ -203,7 +204,7 @@ def _strongest(asked: _Request, report: Report | None) -> StationarySample:
 
     def refused(error: Exception) -> NotContractiveError:
         maps, start, tol = asked.maps, asked.start, asked.tol
-        run: dict = {"seed": asked.seed, "backend": asked.backend, "max_steps": asked.max_steps}
+        run: dict[str, Any] = {"seed": asked.seed, "backend": asked.backend, "max_steps": asked.max_steps}
         return why_not(maps, start, tol, **run, known=known, found=error)
 
     if known is not None and never_meets(asked.maps, known):
@@ -216,7 +217,9 @@ def _strongest(asked: _Request, report: Report | None) -> StationarySample:
         raise refused(error) from None
 
 
-def _finished(maps, start, plan: _Plan, seed: int, tol: float, backend: str, report: Report | None) -> StationarySample:
+def _finished(
+    maps: RandomMaps, start: FloatArray, plan: _Plan, seed: int, tol: float, backend: str, report: Report | None
+) -> StationarySample:
     points = backward_to(maps, start, plan.n_steps, seed, report, backend)
     sizes = plan.size if plan.certificate == "sure" else plan.size + to_numpy(euclidean_norm(points))
     bounds = plan.bounds + rounding_of(maps, sizes, plan.contraction, tol)
@@ -229,7 +232,17 @@ def _constants_of(maps: RandomMaps) -> str:
     return "lipschitz given" if maps.bound_given else "lipschitz known"
 
 
-def _sure(maps, start, n_samples, tol, delta, seed, max_steps, backend, report) -> StationarySample | None:
+def _sure(
+    maps: RandomMaps,
+    start: FloatArray,
+    n_samples: int,
+    tol: float,
+    delta: float,
+    seed: int,
+    max_steps: int,
+    backend: str,
+    report: Report | None,
+) -> StationarySample | None:
     try:
         certificate = sure_certificate(maps, start[None, :])
     except NotContractiveError:
@@ -245,7 +258,17 @@ def _sure(maps, start, n_samples, tol, delta, seed, max_steps, backend, report) 
     return _finished(maps, start, plan, seed, tol, backend, report)
 
 
-def _probable(maps, start, n_samples, tol, delta, seed, max_steps, backend, report) -> StationarySample | None:
+def _probable(
+    maps: RandomMaps,
+    start: FloatArray,
+    n_samples: int,
+    tol: float,
+    delta: float,
+    seed: int,
+    max_steps: int,
+    backend: str,
+    report: Report | None,
+) -> StationarySample | None:
     epoch = epoch_of(maps)
     try:
         flow = second_moment_flow(maps, start)
@@ -278,15 +301,27 @@ def _share_of_search(flow: Flow, target: float, most: int, maps: RandomMaps, n_s
     return searching / max(searching + stepping * maps.sampling_law.batch_size, 1.0)
 
 
-def _steps_to(maps, threshold, n_samples, seed, max_steps, backend, report):
+def _steps_to(
+    maps: RandomMaps, threshold: float, n_samples: int, seed: int, max_steps: int, backend: str, report: Report | None
+) -> tuple[IntArray, FloatArray, Report | None]:
     """`steps_to`, and a report for what is left."""
     share = 0.0 if report is None else share_of_products(maps)
-    run: dict = {"seed": seed, "max_steps": max_steps, "backend": backend}
+    run: dict[str, Any] = {"seed": seed, "max_steps": max_steps, "backend": backend}
     n_steps, products = steps_to(maps, threshold, n_samples, report=part(report, 0.0, share), **run)
     return n_steps, products, part(report, share, 1.0)
 
 
-def _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps, backend, report) -> StationarySample | None:
+def _by_lipschitz(
+    maps: RandomMaps,
+    start: FloatArray,
+    n_samples: int,
+    tol: float,
+    delta: float,
+    seed: int,
+    max_steps: int,
+    backend: str,
+    report: Report | None,
+) -> StationarySample | None:
     if isinstance(maps.sampling_law, FreshNoise) and not maps.bound_given:
         return None
     try:
@@ -315,7 +350,7 @@ def _coalesced(asked: _Request, known: Estimate | None, report: Report | None) -
         report=report,
     )
     if known is None:
-        run: dict = {"seed": asked.seed, "backend": asked.backend}
+        run: dict[str, Any] = {"seed": asked.seed, "backend": asked.backend}
         refuse_expanding(maps, starts, tol, **run)
         refuse_far_laws(maps, starts, int(n_steps[0]), tol, max_steps=asked.max_steps, **run)
     sizes = euclidean_norm(points)

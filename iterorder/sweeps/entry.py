@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from iterorder._version import __version__
 from iterorder.errors import BackendUnavailableError, InvalidInputError
@@ -18,9 +19,10 @@ from iterorder.sweeps.engines.base import Engine
 from iterorder.sweeps.grid import Grid
 from iterorder.sweeps.identity import canonical, described_function
 from iterorder.sweeps.ledger import Ledger
-from iterorder.sweeps.measures import as_measures
+from iterorder.sweeps.measures import Measures, as_measures
 from iterorder.sweeps.provenance import provenance
 from iterorder.sweeps.results import Sweep, open_sweep
+from iterorder.types import PathLike, Seed
 from iterorder.validation import as_choice, as_float, as_int, as_seed
 
 ENGINES = ("serial", "processes", "dask")
@@ -30,11 +32,11 @@ MOST_WORKERS, MOST_CELLS = 4096, 10**8
 
 def sweep(
     make_maps: Callable[..., RandomMaps],
-    grid,
-    measure,
+    grid: Mapping[Any, Iterable[Any]] | Sequence[Mapping[str, Any]],
+    measure: Measures,
     *,
-    seed,
-    folder,
+    seed: Seed,
+    folder: PathLike,
     engine: str = "serial",
     workers: int | None = None,
     scheduler: str | None = None,
@@ -135,7 +137,7 @@ def sweep(
 
 def work_off(
     cells: Cells,
-    system: dict,
+    system: dict[str, Any],
     *,
     folder: Path,
     engine: str,
@@ -167,7 +169,7 @@ def work_off(
     return open_sweep(folder)
 
 
-def configuration(cells: Cells, system: dict) -> dict:
+def configuration(cells: Cells, system: dict[str, Any]) -> dict[str, Any]:
     """What decides the results of a sweep."""
     return {
         "grid": cells.grid.description(),
@@ -195,14 +197,14 @@ def _started(engine: str, cells: Cells, workers: int | None, scheduler: str | No
     return Dask(cells, workers, scheduler)
 
 
-def _checked_grid(grid) -> Grid:
+def _checked_grid(grid: Any) -> Grid:
     found = Grid.of(grid)
     if len(found) > MOST_CELLS:
         raise InvalidInputError(f"grid has {len(found):,} points: give at most {MOST_CELLS:,}, or several sweeps")
     return found
 
 
-def as_address(scheduler, engine: str) -> str | None:
+def as_address(scheduler: Any, engine: str) -> str | None:
     """The address of a scheduler, which only one engine has."""
     if scheduler is None:
         return None
@@ -213,7 +215,7 @@ def as_address(scheduler, engine: str) -> str | None:
     return scheduler
 
 
-def as_kinds(retry) -> list[str] | bool:
+def as_kinds(retry: Any) -> list[str] | bool:
     """The kinds of errors that are tried again."""
     if isinstance(retry, bool):
         return retry

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -42,9 +42,14 @@ class ByReplicas:
     >>> measure = ByReplicas(states, spread, n_replicas=1000)
     """
 
-    part: Callable[..., dict]
-    join: Callable[..., dict]
+    part: Callable[..., dict[str, Any]]
+    join: Callable[..., dict[str, Any]]
     n_replicas: int
+
+
+#: One measure as a user gives it, and what `sweep` takes: one, several, or a dict of registered ones to their options.
+OneMeasure = str | ByReplicas | Callable[..., Mapping[str, Any]]
+Measures = OneMeasure | Sequence[OneMeasure] | Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class Measure:
     function: Any
     options: dict[str, Any] = field(default_factory=dict)
     registered: bool = False
-    notes: Mapping[str, dict] = field(default_factory=dict)
+    notes: Mapping[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def accepts(self) -> frozenset[str]:
@@ -96,11 +101,11 @@ class Measure:
         """Arrays of some replicas."""
         return self.function.part(maps, seed, first, count, **_taken_by(self.function.part, self.given(point)))
 
-    def join(self, maps: RandomMaps, seed: int, point: Mapping[str, Any], arrays: dict) -> dict[str, Any]:
+    def join(self, maps: RandomMaps, seed: int, point: Mapping[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:
         """What is measured, from the arrays of all replicas."""
         return self.function.join(maps, seed, arrays, **_taken_by(self.function.join, self.given(point)))
 
-    def description(self) -> dict:
+    def description(self) -> dict[str, Any]:
         """What a file keeps of it."""
         options = {key: as_plain(value) for key, value in sorted(self.options.items())}
         if self.registered:
@@ -111,13 +116,13 @@ class Measure:
         return {"name": self.name, "options": options, "function": described_function(self.function)}
 
 
-def _taken_by(function: Callable, options: dict[str, Any]) -> dict[str, Any]:
+def _taken_by(function: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
     """The options that one of the two functions has names for."""
     return {name: value for name, value in options.items() if name in _option_names(function)}
 
 
 @cache
-def _option_names(function) -> frozenset[str]:
+def _option_names(function: Any) -> frozenset[str]:
     """The keywords of a function of (maps, seed, **options)."""
     if isinstance(function, ByReplicas):
         skipped = {"maps", "seed", "first", "count", "arrays"}
@@ -128,7 +133,7 @@ def _option_names(function) -> frozenset[str]:
     return frozenset(p.name for k, p in enumerate(named) if k >= 2 or p.kind is p.KEYWORD_ONLY)
 
 
-def as_measures(measure) -> tuple[Measure, ...]:
+def as_measures(measure: Measures) -> tuple[Measure, ...]:
     """The measures that a user gave.
 
     Parameters
@@ -157,13 +162,13 @@ def as_measures(measure) -> tuple[Measure, ...]:
     )
 
 
-def _some(measures):
+def _some(measures: Any) -> Any:
     if len(measures) == 0:
         raise InvalidInputError("measure is empty: give at least one")
     return measures
 
 
-def _check_signature(function: Callable) -> None:
+def _check_signature(function: Callable[..., Any]) -> None:
     try:
         inspect.signature(function).bind("maps", 0)
     except (TypeError, ValueError) as error:
@@ -173,7 +178,7 @@ def _check_signature(function: Callable) -> None:
         ) from None
 
 
-def _named(name: str, options: Mapping) -> Measure:
+def _named(name: str, options: Mapping[str, Any]) -> Measure:
     from iterorder.sweeps.registered import MEASURES
 
     entry = MEASURES.get(name) if isinstance(name, str) else None

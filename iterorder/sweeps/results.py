@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from iterorder.errors import InvalidInputError
 from iterorder.files import as_path
@@ -19,10 +20,12 @@ from iterorder.shown import ShownByFacts
 from iterorder.sweeps.cells import unpacked
 from iterorder.sweeps.grid import Grid
 from iterorder.sweeps.ledger import Ledger
+from iterorder.types import BoolArray, FloatArray, PathLike
 
 if TYPE_CHECKING:
     import pandas
     import xarray
+    from matplotlib.axes import Axes
 
 #: What stands in cells without a result, by the kind of a type: beside it the mask `done` is what counts.
 MISSING: dict[str, Any] = {"f": np.nan, "i": np.iinfo(np.int64).min, "b": False}
@@ -49,7 +52,7 @@ class Variable:
     dims: tuple[str, ...]
     attributes: dict[str, Any]
 
-    def empty(self, shape: tuple[int, ...]) -> np.ndarray:
+    def empty(self, shape: tuple[int, ...]) -> FloatArray:
         """An array for cells of a shape, of which none has a result."""
         return np.full(shape + self.shape, MISSING[self.dtype.kind], self.dtype)
 
@@ -82,7 +85,7 @@ class Sweep(ShownByFacts):
         return facts
 
     @property
-    def done(self) -> np.ndarray:
+    def done(self) -> BoolArray:
         """Where there are results: bool, of the grid's shape."""
         found = np.zeros(len(self.grid), bool)
         with Ledger.read(self.folder) as ledger:
@@ -116,7 +119,7 @@ class Sweep(ShownByFacts):
             layout, notes = ledger.value("layout"), json.loads(ledger.value("notes") or "{}")
         return tuple(_variable(entry, notes) for entry in json.loads(layout or "[]"))
 
-    def cells(self, variables: tuple[Variable, ...]) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    def cells(self, variables: tuple[Variable, ...]) -> Iterator[tuple[int, dict[str, NDArray[Any]]]]:
         """The number and the arrays of each cell with a result, in order."""
         layout = json.dumps([[v.name, v.dtype.str, list(v.shape)] for v in variables], separators=(",", ":"))
         with Ledger.read(self.folder) as ledger:
@@ -169,7 +172,7 @@ class Sweep(ShownByFacts):
         """
         return self.to_xarray().to_dataframe()
 
-    def to_parquet(self, path) -> None:
+    def to_parquet(self, path: PathLike) -> None:
         """Write a table with a row for each cell: parameters, ``done``, errors and variables, arrays as lists.
 
         Written a part at a time under a temporary name, then renamed; its pages have checksums.
@@ -189,7 +192,7 @@ class Sweep(ShownByFacts):
 
         write_parquet(self, as_path(path))
 
-    def to_zarr(self, path) -> None:
+    def to_zarr(self, path: PathLike) -> None:
         """Write a Zarr group of version 3 with named dimensions, in large chunks with checksums.
 
         One chunk is in memory at a time. Written to a temporary folder, then renamed. Words are codes, their meanings
@@ -212,7 +215,15 @@ class Sweep(ShownByFacts):
 
         write_zarr(self, as_path(path))
 
-    def plot(self, x: str, y: str | None = None, *, color: str | None = None, facet: str | None = None, ax=None):
+    def plot(
+        self,
+        x: str,
+        y: str | None = None,
+        *,
+        color: str | None = None,
+        facet: str | None = None,
+        ax: Axes | Sequence[Axes] | None = None,
+    ) -> NDArray[np.object_]:
         """Draw a variable over one or two parameters.
 
         Parameters
@@ -239,7 +250,7 @@ class Sweep(ShownByFacts):
 
         return draw(self, x, y, color, facet, ax)
 
-    def coordinates(self) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
+    def coordinates(self) -> dict[str, tuple[tuple[str, ...], NDArray[Any]]]:
         """The parameters along the axes."""
         return {name: ((axis.dim,), as_coordinate(axis.column(name))) for axis in self.grid.axes for name in axis.names}
 
@@ -248,7 +259,7 @@ class Sweep(ShownByFacts):
         return {"seed": str(self.seed), **self.provenance}
 
 
-def _variable(entry: list, notes: dict[str, dict]) -> Variable:
+def _variable(entry: list[Any], notes: dict[str, dict[str, Any]]) -> Variable:
     name, kind, shape = entry
     note = dict(notes.get(name, {}))
     dims = tuple(note.pop("dims", ()))
@@ -257,7 +268,7 @@ def _variable(entry: list, notes: dict[str, dict]) -> Variable:
     return Variable(name, np.dtype(kind), tuple(shape), dims, note)
 
 
-def as_coordinate(values: list) -> np.ndarray:
+def as_coordinate(values: list[Any]) -> FloatArray:
     """The values of a parameter as an array of numbers or words."""
     if all(isinstance(value, bool) for value in values):
         return np.array(values)
@@ -266,11 +277,11 @@ def as_coordinate(values: list) -> np.ndarray:
     return np.array([value if isinstance(value, str) else _word(value) for value in values], dtype=np.str_)
 
 
-def _word(value) -> str:
+def _word(value: object) -> str:
     return repr(value) if isinstance(value, (Window, tuple)) else str(value)
 
 
-def open_sweep(folder) -> Sweep:
+def open_sweep(folder: PathLike) -> Sweep:
     """The sweep in a folder: finished or not, also while it is worked on.
 
     Parameters

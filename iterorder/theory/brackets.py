@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from iterorder.errors import InvalidInputError
 from iterorder.maps.descent import SGDMaps
 from iterorder.request import as_maps
 from iterorder.shown import a_kind
+from iterorder.types import ArrayLike, FloatArray
 from iterorder.validation import as_floats, as_int
 
 
-def lie_bracket(maps: SGDMaps, i: int, j: int, x) -> np.ndarray:
+def lie_bracket(maps: SGDMaps, i: int, j: int, x: ArrayLike) -> FloatArray:
     """H_i g_j − H_j g_i at x, gradients and Hessians of the losses of items i and j.
 
     T_i∘T_j − T_j∘T_i = h²·(H_i g_j − H_j g_i) + O(h³), without the remainder for quadratic losses.

@@ -12,6 +12,7 @@ from iterorder.lengths import euclidean_norm
 from iterorder.maps.base import RandomMaps
 from iterorder.noise import uniforms
 from iterorder.request import as_system
+from iterorder.types import ArrayLike, FloatArray, Seed
 from iterorder.validation import as_floats, as_seed
 
 EPS = float(np.finfo(np.float64).eps)
@@ -21,7 +22,7 @@ DRAWS, PAIRS = 128, 64
 SCALES = (1.0, 1e-2, 1e-5)
 
 
-def estimate_lipschitz(maps: RandomMaps, box, *, seed) -> Estimate:
+def estimate_lipschitz(maps: RandomMaps, box: ArrayLike, *, seed: Seed) -> Estimate:
     """The largest stretch ‖T(x) − T(y)‖/‖x − y‖ seen in a box, over drawn maps and pairs of points.
 
     The rounding of both images, some 16·d of their size, is taken off first: what is left was stretched.
@@ -81,7 +82,7 @@ def estimate_lipschitz(maps: RandomMaps, box, *, seed) -> Estimate:
     return Estimate(largest, math.nan, largest, math.inf, False)
 
 
-def _stretches(x, y, image_of_x, image_of_y) -> np.ndarray:
+def _stretches(x: FloatArray, y: FloatArray, image_of_x: FloatArray, image_of_y: FloatArray) -> np.ndarray:
     """How far each pair was stretched at least, shape (n,): the rounding of images and of places is taken off."""
     sizes = sum(np.abs(states).max(axis=1) for states in (x, y, image_of_x, image_of_y))
     after = euclidean_norm(image_of_x - image_of_y) - 16.0 * x.shape[1] * EPS * sizes

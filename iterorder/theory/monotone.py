@@ -9,6 +9,7 @@ from iterorder.maps.base import RandomMaps
 from iterorder.sampling import FreshNoise
 from iterorder.shown import a_kind
 from iterorder.theory.step_draws import all_steps
+from iterorder.types import FloatArray
 from iterorder.validation import as_float, as_int
 
 EPS = float(np.finfo(np.float64).eps)
@@ -22,7 +23,7 @@ UNDECIDED = 1e-6
 MAX_VALUES = 2**26
 
 
-def ergodic_intervals(maps: RandomMaps, low, high, *, n_points: int = POINTS) -> np.ndarray:
+def ergodic_intervals(maps: RandomMaps, low: float, high: float, *, n_points: int = POINTS) -> FloatArray:
     """The minimal invariant intervals of finitely many increasing maps in one dimension: one for each ergodic law.
 
     With T_min and T_max the smallest and the largest image of a point, [l, u] is invariant iff T_min(l) ≥ l and
@@ -96,7 +97,7 @@ def ergodic_intervals(maps: RandomMaps, low, high, *, n_points: int = POINTS) ->
 class _Envelope:
     """T_min (side −1) or T_max (side 1) with its fixed points on the grid."""
 
-    def __init__(self, maps: RandomMaps, grid, images, side: int) -> None:
+    def __init__(self, maps: RandomMaps, grid: FloatArray, images: FloatArray, side: int) -> None:
         self.maps, self.side = maps, side
         # Two fixed points within a cell of the grid are not told apart; a computed one is known far better.
         self.same = 1e-3 * float(grid[1] - grid[0])
@@ -109,7 +110,7 @@ class _Envelope:
         """The extreme image of x less x."""
         return float(_extreme(self.maps, _images(self.maps, np.array([x])), self.side)[0] - x)
 
-    def _between(self, grid, moves) -> np.ndarray:
+    def _between(self, grid: FloatArray, moves: FloatArray) -> np.ndarray:
         from scipy.optimize import brentq
 
         fixed = moves == 0.0
@@ -188,7 +189,7 @@ def _growth(maps: RandomMaps, point: float, near: float) -> float:
         return float(weights @ np.log(slopes))
 
 
-def _check(maps, n_points: int) -> None:
+def _check(maps: RandomMaps, n_points: int) -> None:
     if not isinstance(maps, RandomMaps):
         raise InvalidInputError(f"maps is {a_kind(maps)}: give a system of random maps")
     if maps.dim != 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from iterorder.maps.descent import SGDMaps
 from iterorder.maps.loss import SIGNED
 from iterorder.maps.rows import RowMaps
 from iterorder.shown import a_kind
+from iterorder.types import FloatArray
 
 EPS = float(np.finfo(np.float64).eps)
 #: Newton steps from where a library's minimiser has stopped: a few reach rounding.
@@ -20,7 +22,7 @@ MAX_NEWTON_STEPS = 20
 MAX_STEPS = 1000
 
 
-def minimizer(maps: SGDMaps) -> np.ndarray:
+def minimizer(maps: SGDMaps) -> FloatArray:
     """The minimiser θ* of the mean loss.
 
     Parameters
@@ -48,7 +50,7 @@ def minimizer(maps: SGDMaps) -> np.ndarray:
     return _minimizer(maps, anywhere=False)
 
 
-def near_minimizer(maps: SGDMaps) -> np.ndarray:
+def near_minimizer(maps: SGDMaps) -> FloatArray:
     """A minimiser, or a local one where the mean loss may have several: a start of chains."""
     return _minimizer(maps, anywhere=True)
 
@@ -65,7 +67,7 @@ def _minimizer(maps: SGDMaps, anywhere: bool) -> np.ndarray:
     return _minimizer_along_rows(maps)
 
 
-def mean_hessian(maps: SGDMaps, x) -> np.ndarray:
+def mean_hessian(maps: SGDMaps, x: FloatArray) -> FloatArray:
     """The Hessian of the mean loss at x, shape (d, d).
 
     Raises
@@ -76,7 +78,7 @@ def mean_hessian(maps: SGDMaps, x) -> np.ndarray:
     return _as_descent(maps).mean_hessian(x)
 
 
-def _as_descent(maps) -> SGDMaps:
+def _as_descent(maps: object) -> SGDMaps:
     if not isinstance(maps, SGDMaps):
         raise InvalidInputError(
             f"maps is {a_kind(maps)}: give steps of SGD, such as LinearRegressionSGD or LinearModelSGD"
@@ -84,7 +86,7 @@ def _as_descent(maps) -> SGDMaps:
     return maps
 
 
-def small_step_covariance(maps: SGDMaps) -> np.ndarray:
+def small_step_covariance(maps: SGDMaps) -> FloatArray:
     """The stationary covariance to first order in the step size h (C9).
 
     C solves H C + C H = h·S, with H the mean Hessian at the minimiser θ* and S the covariance of the gradient of one
@@ -121,7 +123,7 @@ def small_step_covariance(maps: SGDMaps) -> np.ndarray:
     return small_step_spread(maps, minimizer(maps))
 
 
-def small_step_spread(maps: SGDMaps, centre) -> np.ndarray:
+def small_step_spread(maps: SGDMaps, centre: FloatArray) -> FloatArray:
     """The covariance of `small_step_covariance` around a minimiser that is known, whatever the sampling."""
     n, size = maps.sampling_law.n_items, maps.sampling_law.batch_size
     noise = maps.gradients(centre)
@@ -134,7 +136,7 @@ def small_step_spread(maps: SGDMaps, centre) -> np.ndarray:
     return 0.5 * (spread + spread.T)
 
 
-def small_step_bias(maps: SGDMaps) -> np.ndarray:
+def small_step_bias(maps: SGDMaps) -> FloatArray:
     """The stationary mean less the minimiser, to first order in the step size (C10), shape (d,).
 
     −½ H⁻¹ f‴[C]: H the mean Hessian at the minimiser, C that of `small_step_covariance` and f‴[C]_i = Σ_jk f_ijk C_jk.
@@ -166,7 +168,7 @@ def small_step_bias(maps: SGDMaps) -> np.ndarray:
     return -0.5 * np.linalg.solve(mean_hessian(maps, centre), (thirds * along) @ maps.features / len(thirds))
 
 
-def _check_convex(hessian) -> None:
+def _check_convex(hessian: FloatArray) -> None:
     values = np.linalg.eigvalsh(hessian)
     if values[0] <= len(values) * EPS * max(abs(values[0]), values[-1]):
         raise InvalidInputError(
@@ -181,7 +183,7 @@ def _minimizer_along_rows(maps: RowMaps) -> np.ndarray:
 
     _check_has_minimizer(maps)
 
-    def gradient(x):
+    def gradient(x: FloatArray) -> FloatArray:
         return maps.gradients(x).mean(axis=0)
 
     origin, hessian = np.zeros(maps.dim), lambda x: mean_hessian(maps, x)
@@ -227,7 +229,9 @@ def _check_one_minimum(maps: RowMaps) -> None:
         )
 
 
-def _polished(gradient, hessian, x) -> np.ndarray:
+def _polished(
+    gradient: Callable[[FloatArray], FloatArray], hessian: Callable[[FloatArray], FloatArray], x: FloatArray
+) -> np.ndarray:
     """Newton's steps as long as they make the gradient smaller."""
     slope = gradient(x)
     for _ in range(MAX_NEWTON_STEPS):
@@ -259,11 +263,11 @@ def _check_has_minimizer(maps: RowMaps) -> None:
         raise InvalidInputError("a hyperplane separates the labels of maps: without ridge > 0 no minimiser exists")
 
 
-def _gradient_scale(maps: RowMaps, x) -> float:
+def _gradient_scale(maps: RowMaps, x: FloatArray) -> float:
     """The size of the terms of a mean gradient: of those at the origin, where slopes are of the size of the targets."""
     largest = np.abs(maps.features).max() * max(1.0, float(np.abs(maps.slopes(x)).max()))
     return float(largest + maps.ridge * np.abs(x).max())
 
 
-def _mean_loss(maps: RowMaps, x) -> float:
+def _mean_loss(maps: RowMaps, x: FloatArray) -> float:
     return float(maps.loss.values(maps.features @ x, maps.outcomes).mean() + 0.5 * maps.ridge * x @ x)

@@ -19,6 +19,7 @@ from iterorder.theory.affine.critical_step import critical_step_size, same_losse
 from iterorder.theory.analysis import Analysis
 from iterorder.theory.families import analyse
 from iterorder.theory.undefined import NoLawReachedError, Undefined
+from iterorder.types import Seed
 from iterorder.validation import as_choice, as_float, as_seed
 
 KINDS = ("mean-square", "almost-sure")
@@ -35,11 +36,11 @@ NEAR, FAR = 0.01, 0.05
 
 def stability_boundary(
     make_maps: Callable[[float], RandomMaps],
-    low,
-    high,
+    low: float,
+    high: float,
     *,
     kind: str = "mean-square",
-    seed=0,
+    seed: Seed = 0,
     backend: str = "cpu",
     progress: Progress = False,
 ) -> Estimate:
@@ -193,7 +194,7 @@ class _Stability:
             ) from None
 
 
-def _check_function(make_maps) -> None:
+def _check_function(make_maps: Callable[..., RandomMaps]) -> None:
     try:
         inspect.signature(make_maps).bind(1.0)
     except TypeError as error:

@@ -18,6 +18,7 @@ from iterorder.shown import shown
 from iterorder.theory.contraction import contraction
 from iterorder.theory.families import analyse
 from iterorder.theory.undefined import Undefined
+from iterorder.types import FloatArray, Seed
 from iterorder.validation import as_effort, as_int, as_seed, read_only
 
 if TYPE_CHECKING:
@@ -67,11 +68,11 @@ class Theory:
     lyapunov_exponent: Estimate | None
     mean_square_radius: Estimate | None
     mean_square_stable: bool | None
-    mean: np.ndarray | None
-    covariance: np.ndarray | None
+    mean: FloatArray | None
+    covariance: FloatArray | None
     tail_index: Estimate | None
-    common_fixed_point: np.ndarray | None
-    cycle: np.ndarray | None
+    common_fixed_point: FloatArray | None
+    cycle: FloatArray | None
     reasons: dict[str, str]
     maps: RandomMaps = field(repr=False)
     seed: int = 0
@@ -172,7 +173,7 @@ class Theory:
         self.reasons["lyapunov_spectrum"] = reason
         return None
 
-    def contraction(self, p, *, block: int = 1) -> Estimate | None:
+    def contraction(self, p: float, *, block: int = 1) -> Estimate | None:
         """The mean contraction r_p = (E Lip(T)^p)^(1/p) of one step, or a block of steps; for p = inf c = sup Lip.
 
         Exact where the draws can be listed (single items, the cyclic order, at most 5040 batches), otherwise from
@@ -204,7 +205,7 @@ class Theory:
             return None
 
 
-def theory(maps: RandomMaps, *, seed=0, effort: str = "quick", backend: str = "cpu") -> Theory:
+def theory(maps: RandomMaps, *, seed: Seed = 0, effort: str = "quick", backend: str = "cpu") -> Theory:
     """Lipschitz bounds, Lyapunov exponent, stability and stationary moments of a system.
 
     Affine families (`AffineMaps`, `QuadraticSGD`, `LinearRegressionSGD`) have exact moments by linear solves, with

@@ -11,6 +11,7 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.progress import Progress, as_progress, reported
+from iterorder.types import ArrayLike, Seed
 from iterorder.validation import as_choice, as_float, as_int, as_power, as_seed
 from iterorder.wasserstein.replicates import Distance, line_replicates, row_replicates
 from iterorder.wasserstein.samples import METHODS, as_points, wasserstein
@@ -53,14 +54,14 @@ class DistanceEstimate(Estimate):
 
 
 def wasserstein_estimate(
-    u,
-    v,
-    p=1,
+    u: ArrayLike,
+    v: ArrayLike,
+    p: float = 1,
     *,
-    method="exact",
-    n_bootstrap=None,
-    level=0.95,
-    seed=0,
+    method: str = "exact",
+    n_bootstrap: int | None = None,
+    level: float = 0.95,
+    seed: Seed = 0,
     progress: Progress = False,
 ) -> DistanceEstimate:
     """Distance between two samples with an interval for the distance of their laws, and the noise floor.

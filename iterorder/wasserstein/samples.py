@@ -6,8 +6,11 @@ The empirical W_p of n points cannot see below its floor, n^(−1/2) in one dime
 
 from __future__ import annotations
 
+from typing import Any
+
 from iterorder.device_arrays import is_on_device, received
 from iterorder.errors import InvalidInputError
+from iterorder.types import ArrayLike, FloatArray, FloatOrArray, Seed
 from iterorder.validation import as_choice, as_float, as_floats, as_int, as_power, as_seed
 from iterorder.wasserstein import on_device, transport
 from iterorder.wasserstein.exact import exact_distance
@@ -26,7 +29,9 @@ DEFAULT_PROJECTIONS = 200
 DEFAULT_REGULARISATION = 0.05
 
 
-def wasserstein_1d(u, v, p=1, *, u_weights=None, v_weights=None):
+def wasserstein_1d(
+    u: ArrayLike, v: ArrayLike, p: float = 1, *, u_weights: ArrayLike | None = None, v_weights: ArrayLike | None = None
+) -> FloatOrArray:
     """Wasserstein distance W_p between two samples on the line.
 
     Exact for the empirical measures, by sorting: O((n+m) log(n+m)) time. Samples of different sizes are matched level
@@ -93,7 +98,16 @@ def wasserstein_1d(u, v, p=1, *, u_weights=None, v_weights=None):
     return distances if u.ndim == 2 else float(distances[0])
 
 
-def wasserstein(u, v, p=2, *, method="exact", n_projections=DEFAULT_PROJECTIONS, regularisation=None, seed=0) -> float:
+def wasserstein(
+    u: ArrayLike,
+    v: ArrayLike,
+    p: float = 2,
+    *,
+    method: str = "exact",
+    n_projections: int = DEFAULT_PROJECTIONS,
+    regularisation: float | None = None,
+    seed: Seed = 0,
+) -> float:
     """Wasserstein distance W_p between two samples of points in d dimensions, Euclidean costs.
 
     Samples that both live on a GPU stay there for "sliced", "gaussian" and points on the line.
@@ -176,15 +190,18 @@ def wasserstein(u, v, p=2, *, method="exact", n_projections=DEFAULT_PROJECTIONS,
     return scale * sinkhorn_distance(u, v, p, regularisation or DEFAULT_REGULARISATION)
 
 
-def _is_line(points) -> bool:
+def _is_line(points: Any) -> bool:
     """Whether points that live on a GPU have one coordinate."""
     return points.ndim == 1 or points.shape[1:] == (1,)
 
 
-def as_points(u, v, *, there: bool = False) -> tuple:
+def as_points(u: ArrayLike, v: ArrayLike, *, there: bool = False) -> tuple[FloatArray, FloatArray]:
     """Both samples as finite float arrays (n, d) and (m, d); on the GPU where they are `there`, in main memory else."""
-    u, v = (received(name, x, (1, 2)) if there else as_floats(name, x, ndim=(1, 2)) for name, x in (("u", u), ("v", v)))
-    u, v = u.reshape(len(u), -1), v.reshape(len(v), -1)
-    if u.shape[1] != v.shape[1]:
-        raise InvalidInputError(f"u has {u.shape[1]} coordinates and v {v.shape[1]}: give points of one dimension")
-    return u, v
+    given = (("u", u), ("v", v))
+    both = [received(name, x, (1, 2)) if there else as_floats(name, x, ndim=(1, 2)) for name, x in given]
+    first, second = (points.reshape(len(points), -1) for points in both)
+    if first.shape[1] != second.shape[1]:
+        raise InvalidInputError(
+            f"u has {first.shape[1]} coordinates and v {second.shape[1]}: give points of one dimension"
+        )
+    return first, second

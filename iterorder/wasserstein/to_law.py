@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from iterorder.errors import AccuracyError, InvalidInputError
+from iterorder.types import ArrayLike, FloatOrArray
 from iterorder.validation import as_floats, as_power
 from iterorder.wasserstein.law_atoms import atoms_distance, atoms_of, is_discrete
 from iterorder.wasserstein.law_halves import halves_power
@@ -23,7 +25,9 @@ EPS = float(np.finfo(float).eps)
 Distance = Callable[[np.ndarray, np.ndarray | None], float]
 
 
-def wasserstein_1d_to(u, distribution, p=1, *, u_weights=None):
+def wasserstein_1d_to(
+    u: ArrayLike, distribution: object, p: float = 1, *, u_weights: ArrayLike | None = None
+) -> FloatOrArray:
     """Wasserstein distance W_p from a sample on the line to a known law.
 
     Parameters
@@ -125,7 +129,7 @@ def _distance_to(law: Law, samples: np.ndarray, p: float) -> Distance:
     return lambda points, weights: _by_quadrature(points, weights, law, p)
 
 
-def _checked_halves(given) -> tuple[float, ...]:
+def _checked_halves(given: Any) -> tuple[float, ...]:
     """The three numbers that a law tells by `halves`."""
     numbers = tuple(as_floats("distribution.halves()", given, ndim=(1,)).tolist())
     if len(numbers) != 3 or numbers[1] > numbers[2]:
