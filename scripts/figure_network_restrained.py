@@ -34,7 +34,11 @@ class LastBit(MLP):
 
     def __init__(self, images: ImageData, k: int) -> None:
         self.k = k
-        how = {"hidden": (32,), "step_size": BIT_STEP, "stacked": False}  # array code, which `_forward` is a part of
+        how: dict[str, Any] = {
+            "hidden": (32,),
+            "step_size": BIT_STEP,
+            "stacked": False,
+        }  # array code, which `_forward` is a part of
         super().__init__(images.features, images.labels, test=images.test, **how)
 
     def _forward(self, state, items, step_noise=None, factors=()):

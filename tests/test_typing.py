@@ -17,8 +17,6 @@ from tests import user_script
 from tests.surface import callables, not_annotated, public_objects
 
 PUBLIC = public_objects()
-#: Modules whose annotations are on their way.
-WAITING = {"iterorder.networks.mlp"}
 
 
 def bare_of(name: str, value: object) -> dict[str, list[str]]:
@@ -27,7 +25,7 @@ def bare_of(name: str, value: object) -> dict[str, list[str]]:
     return {place: bare for place, bare in found.items() if bare}
 
 
-@pytest.mark.parametrize("name", sorted(name for name in PUBLIC if name.rpartition(".")[0] not in WAITING))
+@pytest.mark.parametrize("name", sorted(PUBLIC))
 def test_every_public_signature_is_annotated(name):
     assert bare_of(name, PUBLIC[name]) == {}
 

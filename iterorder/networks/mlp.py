@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,12 +14,13 @@ from iterorder import noise
 from iterorder.arrays import as_array
 from iterorder.device_arrays import cupy
 from iterorder.errors import BackendUnavailableError, InvalidInputError
-from iterorder.networks.augmentation import as_augmentation, as_image_shape
+from iterorder.networks.augmentation import Augmentation, as_augmentation, as_image_shape
 from iterorder.networks.data_arguments import as_labels, as_rows, as_step_sizes, as_test, as_widths, check_length
 from iterorder.networks.dropout import as_rate
 from iterorder.networks.mlp_arrays import ArrayPasses
 from iterorder.networks.model import ArrayStates, State, n_replicas_of, on_host
 from iterorder.networks.step_noise import StepNoise, check_step_noise, items_of_replicas
+from iterorder.types import ArrayLike, DTypeLike, FloatArray, IntArray, Seed
 from iterorder.validation import as_choice, as_float, as_floats, as_int, as_seed
 
 ACTIVATIONS = ("relu", "tanh")
@@ -83,20 +85,20 @@ class MLP(ArrayPasses, ArrayStates):
 
     def __init__(
         self,
-        features,
-        labels,
+        features: ArrayLike,
+        labels: ArrayLike,
         *,
-        hidden=(32,),
-        step_size,
-        weight_decay=0.0,
-        momentum=0.0,
-        activation="relu",
-        dropout=0.0,
-        augment=None,
-        test=None,
-        dtype="float32",
-        backend="cpu",
-        stacked=True,
+        hidden: Sequence[int] = (32,),
+        step_size: ArrayLike,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+        activation: str = "relu",
+        dropout: float = 0.0,
+        augment: Augmentation | Mapping[str, Any] | None = None,
+        test: tuple[ArrayLike, ArrayLike] | None = None,
+        dtype: DTypeLike = "float32",
+        backend: str = "cpu",
+        stacked: bool = True,
     ) -> None:
         self.dtype = np.dtype(as_choice("dtype", dtype, ("float32", "float64")))
         self.dropout, self.augment = as_rate(dropout), as_augmentation(augment)
@@ -148,7 +150,7 @@ class MLP(ArrayPasses, ArrayStates):
         """Whether a step draws random numbers beside its batch."""
         return self.augment is not None or (self.dropout > 0 and self.n_layers > 1)
 
-    def start(self, n_replicas: int, *, seed, start: int = 0) -> State:
+    def start(self, n_replicas: int, *, seed: Seed, start: int = 0) -> State:
         """`n_replicas` times the start of that number: a function of the seed and the number alone."""
         n_replicas = as_int("n_replicas", n_replicas, low=1, high=2**31 - 1)
         start = as_int("start", start, low=0, high=noise.MAX_REPLICAS - 1)
@@ -164,7 +166,14 @@ class MLP(ArrayPasses, ArrayStates):
             state |= {f"velocity.{name}": self.xp.zeros_like(state[name]) for name in self.shapes}
         return state
 
-    def step(self, state: State, items, k, factor=None, step_noise: StepNoise | None = None) -> State:
+    def step(
+        self,
+        state: State,
+        items: ArrayLike,
+        k: int | IntArray,
+        factor: ArrayLike | None = None,
+        step_noise: StepNoise | None = None,
+    ) -> State:
         """The map of step k; `factor`, a number or one for each replica, multiplies the step size.
 
         `step_noise` is where dropout and augmentation are read.
@@ -180,7 +189,14 @@ class MLP(ArrayPasses, ArrayStates):
             raise InvalidInputError(f"items has {len(items)} rows: give one for each of the {replicas} replicas")
         return self.advance({name: array.copy() for name, array in state.items()}, items, k, factor, step_noise)
 
-    def advance(self, state: State, items, k, factor=None, step_noise: StepNoise | None = None) -> State:
+    def advance(
+        self,
+        state: State,
+        items: ArrayLike,
+        k: int | IntArray,
+        factor: ArrayLike | None = None,
+        step_noise: StepNoise | None = None,
+    ) -> State:
         """`step` that writes to the state it is given."""
         check_step_noise(self, step_noise)
         if self.draws_noise:
@@ -193,12 +209,12 @@ class MLP(ArrayPasses, ArrayStates):
                 self._compiled_move(self, state, items, h, step_noise)
         return state
 
-    def position(self, state: State) -> np.ndarray:
+    def position(self, state: State) -> FloatArray:
         """The parameters of each replica, layer by layer, weights before biases, shape (R, P)."""
         rows = [state[name].reshape(n_replicas_of(state), -1) for name in self.shapes]
         return on_host(self.xp.concatenate(rows, axis=1))
 
-    def at(self, positions) -> State:
+    def at(self, positions: ArrayLike) -> State:
         """The state with these parameters, shape (P,) or (R, P), at rest where there is momentum."""
         positions = np.atleast_2d(as_floats("positions", positions, ndim=(1, 2))).astype(self.dtype)
         if positions.shape[1] != self.n_parameters:
@@ -212,7 +228,7 @@ class MLP(ArrayPasses, ArrayStates):
             state |= {f"velocity.{name}": self.xp.zeros_like(state[name]) for name in self.shapes}
         return state
 
-    def observe(self, state: State) -> dict[str, np.ndarray]:
+    def observe(self, state: State) -> dict[str, FloatArray]:
         """Loss and accuracy on the test set, and the norm of the parameters, each of shape (R,)."""
         xp, (x, labels) = self.xp, self._test
         replicas, count = n_replicas_of(state), x.shape[1]
@@ -233,7 +249,7 @@ class MLP(ArrayPasses, ArrayStates):
             norm = on_host(xp.sqrt(squares))
         return {"loss": loss, "accuracy": np.where(np.isfinite(loss), accuracy, np.nan), "norm": norm}
 
-    def _test_logits(self, state: State):
+    def _test_logits(self, state: State) -> Any:
         """Each replica by itself: what is observed of it does not depend on how many are."""
         xp, h = self.xp, self._test[0]
         for layer in range(self.n_layers):
@@ -243,7 +259,7 @@ class MLP(ArrayPasses, ArrayStates):
                 h = xp.maximum(h, 0, out=h) if self.activation == "relu" else xp.tanh(h, out=h)
         return h
 
-    def gradient(self, position, items=None) -> np.ndarray:
+    def gradient(self, position: ArrayLike, items: ArrayLike | None = None) -> FloatArray:
         """The gradient of the mean loss of a batch, of all items by default, at parameters (P,), without decay."""
         state = self.at(position)
         items = np.arange(self.n_items) if items is None else np.asarray(items)
@@ -258,7 +274,9 @@ class MLP(ArrayPasses, ArrayStates):
                 slope *= self._derivative(inputs[layer])
         return on_host(self.xp.concatenate([part.reshape(-1) for part in reversed(parts)]))
 
-    def hessian_products(self, position, directions, items=None) -> np.ndarray:
+    def hessian_products(
+        self, position: ArrayLike, directions: ArrayLike, items: ArrayLike | None = None
+    ) -> FloatArray:
         """H·v for each direction v, exactly, with H the Hessian of the mean loss of a batch, without decay.
 
         Parameters
@@ -330,14 +348,14 @@ def _in_whole_registers(rows: np.ndarray) -> np.ndarray:
     return np.pad(rows, ((0, 0), (0, width - rows.shape[1]))) if width > rows.shape[1] else rows
 
 
-def _accumulating_product(dtype: np.dtype):
+def _accumulating_product(dtype: np.dtype[Any]) -> Any:
     """SciPy's product that adds to its target: NumPy's makes a temporary of the size of all weights."""
     from scipy.linalg import blas
 
     return blas.sgemm if dtype == np.float32 else blas.dgemm
 
 
-def _cupy():
+def _cupy() -> Any:
     try:
         return cupy()
     except ImportError as error:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ import torch
 from iterorder import noise
 from iterorder.arrays import as_array
 from iterorder.errors import InvalidInputError
-from iterorder.networks.augmentation import as_augmentation, as_image_shape
+from iterorder.networks.augmentation import Augmentation, as_augmentation, as_image_shape
 from iterorder.networks.model import State, n_replicas_of
 from iterorder.networks.step_noise import StepNoise, check_step_noise, items_of_replicas
 from iterorder.networks.torch_checks import check_initialisers, check_no_noise
@@ -23,6 +24,7 @@ from iterorder.networks.torch_optimizer import TorchOptimizer
 from iterorder.networks.torch_parts import as_device, as_loss, engine_of, part_of, row_of, text_of
 from iterorder.sampling import Sampling
 from iterorder.shown import a_kind
+from iterorder.types import ArrayLike, FloatArray, IntArray, Seed
 from iterorder.validation import as_choice, as_floats, as_int, as_seed
 
 ENGINES = ("auto", "vmap", "loop")
@@ -79,15 +81,15 @@ class TorchModel:
 
     def __init__(
         self,
-        module,
-        loss,
-        features,
-        labels,
+        module: torch.nn.Module,
+        loss: Callable[[Any, Any], Any] | str,
+        features: ArrayLike | torch.Tensor,
+        labels: ArrayLike | torch.Tensor,
         *,
-        optimizer,
-        test=None,
-        augment=None,
-        init=None,
+        optimizer: Mapping[str, Any],
+        test: tuple[ArrayLike | torch.Tensor, ArrayLike | torch.Tensor] | None = None,
+        augment: Augmentation | Mapping[str, Any] | None = None,
+        init: Callable[[torch.nn.Module], object] | None = None,
         device: str = "cpu",
         engine: str = "auto",
     ) -> None:
@@ -155,7 +157,7 @@ class TorchModel:
             raise AttributeError("momentum")  # of another optimiser the derivative of the step is not known
 
     @property
-    def step_sizes(self) -> np.ndarray:
+    def step_sizes(self) -> FloatArray:
         """The step size, as `step_lipschitz` reads it."""
         return np.array([self.optimizer.settings["lr"]])
 
@@ -163,7 +165,7 @@ class TorchModel:
         """The law of the batches: its ``draw(seed, sequence, step)`` are the items of a step."""
         return Sampling.validated(self.n_items, batch_size=batch_size, kind=sampling)
 
-    def start(self, n_replicas: int, *, seed, start: int = 0) -> State:
+    def start(self, n_replicas: int, *, seed: Seed, start: int = 0) -> State:
         """`n_replicas` times the start of that number, by PyTorch's initialisers: a function of the seed and number."""
         n_replicas = as_int("n_replicas", n_replicas, low=1, high=2**31 - 1)
         start = as_int("start", start, low=0, high=noise.MAX_REPLICAS - 1)
@@ -182,7 +184,14 @@ class TorchModel:
         parameters = {name: rows[f"{PARAMETER}.{name}"] for name in self.names}
         return {**rows, **self.optimizer.start(parameters)}
 
-    def step(self, state: State, items, k, factor=None, step_noise: StepNoise | None = None) -> State:
+    def step(
+        self,
+        state: State,
+        items: ArrayLike,
+        k: int | IntArray,
+        factor: ArrayLike | None = None,
+        step_noise: StepNoise | None = None,
+    ) -> State:
         """The map of step k; `factor`, a number or one for each replica, multiplies the step size.
 
         `step_noise` is where dropout and augmentation are read.
@@ -194,7 +203,14 @@ class TorchModel:
             raise InvalidInputError(f"items holds {items.min()}…{items.max()}: give indices in [0, {self.n_items})")
         return self.advance(state, items, k, factor, step_noise)
 
-    def advance(self, state: State, items, k, factor=None, step_noise: StepNoise | None = None) -> State:
+    def advance(
+        self,
+        state: State,
+        items: ArrayLike,
+        k: int | IntArray,
+        factor: ArrayLike | None = None,
+        step_noise: StepNoise | None = None,
+    ) -> State:
         """`step` without a check of the items; it writes to no state."""
         check_step_noise(self, step_noise)
         items = np.asarray(items, np.int64)
@@ -213,7 +229,7 @@ class TorchModel:
         with_names = {f"{PARAMETER}.{name}": value for name, value in parameters.items()}
         return {**with_names, **{f"{BUFFER}.{name}": value for name, value in buffers.items()}, **rest}
 
-    def take(self, state: State, rows) -> State:
+    def take(self, state: State, rows: ArrayLike) -> State:
         """A copy of some replicas, in the order of `rows`."""
         index = torch.as_tensor(np.array(rows, np.int64, order="C", copy=True), device=self._device)
         return {name: value[index] for name, value in state.items()}
@@ -226,12 +242,12 @@ class TorchModel:
         """A state on the device of the model, from arrays of NumPy."""
         return {name: torch.as_tensor(np.array(value), device=self._device) for name, value in state.items()}
 
-    def position(self, state: State) -> np.ndarray:
+    def position(self, state: State) -> FloatArray:
         """The parameters of each replica in the order of the module, shape (R, P)."""
         rows = [state[f"{PARAMETER}.{name}"].reshape(n_replicas_of(state), -1) for name in self.names]
         return torch.cat(rows, dim=1).cpu().numpy()
 
-    def at(self, positions) -> State:
+    def at(self, positions: ArrayLike) -> State:
         """The state with these parameters, shape (P,) or (R, P), and the optimiser's state at its start.
 
         Raises
@@ -254,7 +270,7 @@ class TorchModel:
             raise InvalidInputError(f"positions has shape {positions.shape}: give {used} parameters a replica")
         return state
 
-    def observe(self, state: State) -> dict[str, np.ndarray]:
+    def observe(self, state: State) -> dict[str, FloatArray]:
         """Loss on the test set in evaluation mode, accuracy where labels are classes, the norm of the parameters."""
         parameters, buffers = part_of(state, PARAMETER), part_of(state, BUFFER)
         rows = [self._evaluate(row_of(parameters, r), row_of(buffers, r)) for r in range(n_replicas_of(state))]
@@ -288,7 +304,9 @@ class TorchModel:
         buffers = sum(b.numel() * b.element_size() for b in self._training.buffers())
         return (2 + self.optimizer.copies) * parameters + buffers
 
-    def hessian_products(self, position, directions, items=None) -> np.ndarray:
+    def hessian_products(
+        self, position: ArrayLike, directions: ArrayLike, items: ArrayLike | None = None
+    ) -> FloatArray:
         """H·v for each direction v, exactly and in float64, of the mean loss of a batch in training mode.
 
         As `MLP.hessian_products`, by a derivative of the gradient along v. Buffers are those of the module; dropout
