@@ -69,6 +69,6 @@ def inference_data(
         {"chain": np.arange(len(states)), "draw": draws, "dim": labels},
         attributes,
     )
-    if hasattr(arviz, "InferenceData"):
+    if int(arviz.__version__.partition(".")[0]) < 1:  # from then on the name InferenceData stands for a DataTree
         return arviz.InferenceData(posterior=posterior)
     return xarray.DataTree.from_dict({"posterior": posterior})

@@ -169,11 +169,11 @@ def test_effective_sample_sizes_are_those_of_the_theory():
 
 
 def test_chains_keep_their_places_and_attributes(monkeypatch):
-    """In the form of ArviZ from version 1 on, which needs no more of it than its absence of InferenceData."""
+    """In the form of ArviZ from version 1 on, where its own name InferenceData is that of a DataTree."""
     xarray = pytest.importorskip("xarray")
     if not hasattr(xarray, "DataTree"):
         pytest.skip("xarray has DataTree from 2024.10 on")
-    monkeypatch.setitem(sys.modules, "arviz", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "arviz", SimpleNamespace(__version__="1.3.0", InferenceData=xarray.DataTree))
     run = chains()
     tree = run.to_arviz(burn_in=10)
     assert isinstance(tree, xarray.DataTree)
