@@ -146,12 +146,12 @@ def _histograms(
     width, count = edges[1] - edges[0], states.shape[0]
     heights = np.array([np.histogram(states[:, k, 0], edges)[0] for k in range(states.shape[1])]) / (count * width)
     bars = ax.stairs(heights[0], edges, fill=True, color=order_color(run.order), alpha=0.5)
-    # A start in one point would leave the rest of the picture flat.
-    most = float(np.quantile(heights.max(axis=1), 0.5))
+    # A start in one point would leave the rest of the picture flat: the later half of the steps is not cut.
+    most = float(heights[len(heights) // 2 :].max())
     if run.maps is not None and (exact := draw_exact(ax, run.maps.law, edges)) is not None:
         most = max(most, float(exact.max()))
         ax.legend(loc="upper right")
-    ax.set(xlim=(edges[0], edges[-1]), ylim=(0.0, 1.3 * most))
+    ax.set(xlim=(edges[0], edges[-1]), ylim=(0.0, 1.1 * most))
     ax.set(xlabel=component(f"{letter(run.order)}_n", 0, 1), ylabel="density")
     return lambda k: bars.set_data(heights[k])
 
