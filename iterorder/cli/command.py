@@ -77,11 +77,18 @@ def main(argv=None) -> int:
             # The reader of a pipe has gone: nothing may be written any more, not even when Python closes the stream.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return FAILED
-        print(f"iterorder: {error}", file=sys.stderr)
+        print(f"iterorder: {_words(error)}", file=sys.stderr)
         return exit_status.of_error(error)
     except KeyboardInterrupt:
         print("iterorder: interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def _words(error: Exception) -> str:
+    """What is wrong; of an error of the system the path and the reason, without its number."""
+    if isinstance(error, OSError) and not isinstance(error, IterorderError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,8 +13,8 @@ from typing import Any
 from iterorder import files
 from iterorder.cli.exit_status import FAILED, GONE, INTERRUPTED, OK, USAGE
 from iterorder.cli.options import STANDARD_OUTPUT
-from iterorder.errors import InvalidInputError
-from iterorder.files import is_stream
+from iterorder.errors import InvalidInputError, NotWrittenError
+from iterorder.files import check_writable, is_stream
 from iterorder.log import detail
 
 __all__ = ["FAILED", "GONE", "INTERRUPTED", "OK", "USAGE"]
@@ -38,12 +37,10 @@ def check_targets(**targets: Path | None) -> None:
     for name, path in targets.items():
         if path is None or path == STANDARD_OUTPUT:
             continue
-        option, folder = f"--{name}", path.resolve().parent
+        option = f"--{name}"
+        check_writable(path, option)
         if is_stream(path):
             continue
-        if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-            what = "is a folder" if path.is_dir() else f"is in {folder}, which is no folder that can be written to"
-            raise InvalidInputError(f"{option} {path} {what}: give the name of a file in an existing folder")
         other = seen.setdefault(path.resolve(), option)
         if other != option:
             raise InvalidInputError(f"{option} {path} is the file of {other}: give another one")
@@ -103,7 +100,7 @@ def try_to_write(option: str, path: Path | None, write: Callable[[Path], object]
     try:
         write(path)
     except OSError as error:
-        return [f"{option} {path} cannot be written: {error}"]
+        return [f"{option} {error if isinstance(error, NotWrittenError) else NotWrittenError.of(path, error)}"]
     detail(f"{option}: wrote {path}")
     return []
 
