@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -79,18 +78,6 @@ def say_line(line: str) -> None:
 def teller(arguments: argparse.Namespace) -> Callable[[str], object]:
     """What prints such lines; nothing where they are not wanted, or JSON is alone."""
     return (lambda line: None) if arguments.quiet or is_alone(arguments) else say_line
-
-
-@contextmanager
-def options_named(options: Mapping[str, str]) -> Iterator[None]:
-    """Put the option before an error that begins with the name of an argument of the library."""
-    try:
-        yield
-    except InvalidInputError as error:
-        name = str(error).partition(" ")[0]
-        if name not in options:
-            raise
-        raise InvalidInputError(f"{options[name]}: {error}") from None
 
 
 def try_to_write(option: str, path: Path | None, write: Callable[[Path], object]) -> list[str]:
