@@ -17,6 +17,7 @@ from iterorder.errors import (
     LedgerError,
     MapCompilationError,
     NotContractiveError,
+    NotWrittenError,
 )
 from iterorder.estimate import Estimate
 from iterorder.maps import (
@@ -91,6 +92,7 @@ __all__ = [
     "Loss",
     "MapCompilationError",
     "NotContractiveError",
+    "NotWrittenError",
     "Optimizer",
     "QuadraticSGD",
     "RandomMaps",

@@ -16,7 +16,7 @@ import numpy as np
 from iterorder._version import __version__
 from iterorder.device_arrays import to_numpy
 from iterorder.errors import InvalidInputError
-from iterorder.files import as_path, whole_file, write_json
+from iterorder.files import as_path, make_folder, whole_file, write_json
 from iterorder.log import detail
 from iterorder.maps.digest import digest_of
 from iterorder.orders import FORWARD
@@ -57,7 +57,7 @@ def in_pieces(request: Request, folder, execute: Execute) -> Trajectory:
 
 
 def _claim(folder: Path, description: dict) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, "checkpoint")
     file = folder / ABOUT
     if not file.exists():
         if other := next(folder.iterdir(), None):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -38,6 +39,28 @@ class DivergenceError(IterorderError):
 
 class AccuracyError(IterorderError):
     """A number cannot be had as accurate as it is documented, or not within the time that it may take."""
+
+
+class NotWrittenError(IterorderError, OSError):
+    """A file or a folder cannot be written; the message has its path, the reason, and what to do.
+
+    Attributes
+    ----------
+    errno : int or None
+        The number of the system's error, as of every OSError.
+    """
+
+    @classmethod
+    def of(cls, path, error: OSError) -> NotWrittenError:
+        """An error of the system, in our words."""
+        advice = "give a path that can be written to"
+        if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+            advice = "make room, or give a path on another disk"
+        elif error.errno == errno.ENAMETOOLONG:
+            advice = "give a shorter name"
+        found = cls(f"{path} cannot be written ({error.strerror or error}): {advice}")
+        found.errno = error.errno
+        return found
 
 
 class LedgerError(IterorderError, RuntimeError):

@@ -14,7 +14,7 @@ import numpy as np
 
 from iterorder._version import __version__
 from iterorder.errors import InvalidInputError
-from iterorder.files import whole_file
+from iterorder.files import make_folder, whole_file
 from iterorder.orders import Order, Window, as_order
 from iterorder.shown import a_kind
 
@@ -110,8 +110,7 @@ def save_figure(
     InvalidInputError
         If parameters or data hold what is neither numbers nor text, before any file is written.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = make_folder(Path(folder))
     sidecar = {"figure": name, "version": __version__, "seed": seed, "parameters": _without_nan(parameters)}
     numbers = {key: _plain(value) for key, value in data.items()}
     text = json.dumps({**sidecar, "data": numbers}, default=_plain, allow_nan=False)

@@ -51,6 +51,9 @@ class Imagined(Machine):
     def library(self, name):
         return "" if name in self.missing else f"lib{name}.so.4"
 
+    def has_driver(self):
+        return self.driver > 0
+
     def driver_version(self):
         return self.driver
 
@@ -138,7 +141,27 @@ def test_what_is_needed_first_is_told_first(monkeypatch):
         mended = {"cupy-missing": ("numba_cuda", "nvvm"), "compiler-missing": ("nvvm",), "libnvvm-missing": ()}
         fixes = {"numpy-too-new": {"numpy": (2, 0)}, "no-driver": {"driver": 13000}, "no-device": {"count": 2}}
         everything |= fixes.get(found.reason, {"missing": mended.get(found.reason, ())})
-    assert told == ["cupy-missing", "compiler-missing", "numpy-too-new", "libnvvm-missing", "no-driver", "no-device"]
+    assert told == ["no-driver", "cupy-missing", "compiler-missing", "numpy-too-new", "libnvvm-missing", "no-device"]
+
+
+def test_a_missing_package_is_told_beside_a_missing_driver(monkeypatch):
+    """Who installs CuPy and then reads of the driver has been told too late."""
+    assert "CuPy is missing" in _obstacle_of(monkeypatch, {"driver": 0, "missing": ("cupy",)}).message
+    assert "CuPy" not in _obstacle_of(monkeypatch, {"driver": 0}).message
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_library_of_the_driver_is_asked_for_by_its_name(there, monkeypatch):
+    asked = []
+
+    def load(name):
+        asked.append(name)
+        if not there:
+            raise OSError("cannot open shared object file")
+
+    monkeypatch.setattr(availability.ctypes, "CDLL", load)
+    assert Machine().has_driver() == there
+    assert asked[0] in ("libcuda.so.1", "nvcuda.dll")
 
 
 def _obstacle_of(monkeypatch, differences):
@@ -204,7 +227,8 @@ def test_the_simulator_is_chosen_before_numba_is_imported(variables, modules, si
 def test_a_machine_that_can_be_used_is_asked_once_and_one_that_cannot_each_time(monkeypatch):
     asked = []
     machine = on(monkeypatch, driver=0)
-    monkeypatch.setattr(machine, "driver_version", lambda: asked.append(1) or (0 if len(asked) < 3 else 13000))
+    machine.driver = 13000
+    monkeypatch.setattr(machine, "has_driver", lambda: asked.append(1) or len(asked) >= 3)
     for _ in range(2):
         with pytest.raises(BackendUnavailableError, match="no NVIDIA driver"):
             require()

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from itertools import pairwise
 from pathlib import Path
 
 import numba
@@ -18,7 +19,7 @@ from iterorder import cli, errors, log, progress, resources
 from iterorder.cli import exit_status
 from iterorder.cli.command import COMMANDS, _parser
 from iterorder.cli.completion import SHELLS, script
-from iterorder.cli.output import options_named
+from iterorder.cli.wording import as_typed, options_of
 from iterorder.files import plain
 from iterorder.validation import did_you_mean
 from tests.cli_files import write_files
@@ -248,11 +249,74 @@ def test_nothing_is_suggested_that_is_far():
     assert did_you_mean(3, ["3"]) == ""
 
 
-def test_options_are_put_before_messages_that_name_their_argument():
-    with pytest.raises(errors.InvalidInputError, match=r"^--steps: n_steps is"), options_named({"n_steps": "--steps"}):
-        raise errors.InvalidInputError("n_steps is -1: give more")
-    with pytest.raises(errors.InvalidInputError, match=r"^other"), options_named({"n_steps": "--steps"}):
-        raise errors.InvalidInputError("other is -1: n_steps has nothing to do with it")
+OPTIONS = {"n_steps": "--steps", "save_steps": "--save-steps", "tol": "--tol", "order": "--order", "lam": "--set lam"}
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("n_steps is -1: give more", "--steps is -1: give more"),
+        ("save_steps[2] is 5: give fewer", "--save-steps[2] is 5: give fewer"),
+        ("lam is 2.0: give less", "--set lam is 2.0: give less"),
+        ("tol is 0.1: give tol=0 or order='forward'", "--tol is 0.1: give --tol 0 or --order forward"),
+        ("tol and order, not n_steps: lower n_steps.", "--tol and order, not --steps: lower --steps."),
+        # Neither a file, a quoted word nor the repr of maps is an option.
+        ("n_steps.toml, a/n_steps, 'n_steps', Maps(n_steps=3)", "n_steps.toml, a/n_steps, 'n_steps', Maps(n_steps=3)"),
+        ("order is what a file says", "order is what a file says"),
+        ("ordered tolerances, my_n_steps", "ordered tolerances, my_n_steps"),
+    ],
+)
+def test_arguments_are_named_as_they_are_typed(said, told):
+    given = frozenset(OPTIONS) - ({"order"} if "file says" in said else set())
+    assert as_typed(said, OPTIONS, given) == told
+    assert as_typed(said, {}, frozenset()) == said
+
+
+BAD_VALUES = (
+    "simulate sierpinski --steps -1",
+    "simulate sierpinski --steps 9 --replicas 0",
+    "simulate sierpinski --steps 9 --first-step -1",
+    "simulate sierpinski --steps 9 --tol -1",
+    "simulate sierpinski --steps 9 --save-steps 10",
+    "simulate sierpinski --steps 9 --backend gpu",
+    "simulate two_point_quadratic --steps 9 --step-size -1",
+    "simulate bernoulli_convolution --steps 9 --set lam=[1]",
+    "simulate --data normal --step-size 0.1 --batch-size 0 --steps 9",
+    "simulate --data normal --step-size 0.1 --sampling random --steps 9",
+    "sample sierpinski --samples 0",
+    "sample sierpinski --max-steps 0",
+    "sample sierpinski --failure-probability 2",
+    "sample sierpinski --start 1",
+    "rates --rtol -1",
+    "rates --backend gpu",
+    "check --backend gpu",
+    "train digits-mlp --max-seconds -1",
+    "sweep phase.toml --workers 0",
+    "doctor --threads 0",
+)
+
+
+@pytest.mark.parametrize("command", BAD_VALUES)
+def test_errors_name_the_option_that_was_typed(command, capsys, folder):
+    """It stands first, and no name of Python's stands anywhere."""
+    words = command.split()
+    at_fault = next(word for word, value in pairwise(words) if value in WRONG)
+    assert cli.main(words) == cli.USAGE
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.startswith((f"iterorder: {at_fault} ", f"iterorder {words[0]}: error: argument {at_fault}:"))
+    assert "_" not in re.sub(r"two_point_quadratic|bernoulli_convolution", "", told)
+
+
+WRONG = ("-1", "0", "10", "gpu", "lam=[1]", "random", "2", "1")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_option_is_told_by_one_name(name):
+    """That of an argument of the library, if it is one: no two options share it."""
+    parser = parsers()[name]
+    options = options_of(parser)
+    flags = [action for action in parser._actions if action.option_strings and action.dest != "help"]
+    assert len(set(options.values())) == len(options) == len(flags)
 
 
 # ----------------------------------------------------------------------------------------------------------- completion

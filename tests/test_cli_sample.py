@@ -81,10 +81,10 @@ def test_no_certificate_is_status_one_and_writes_nothing(folder, capsys):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--samples", "0"], "--samples: n_samples is 0"),
-        (["--tol", "-1"], "--tol: tol is -1.0"),
-        (["--failure-probability", "2"], "--failure-probability: failure_probability is 2.0"),
-        (["--max-steps", "0"], "--max-steps: max_steps is 0"),
+        (["--samples", "0"], "--samples is 0"),
+        (["--tol", "-1"], "--tol is -1.0"),
+        (["--failure-probability", "2"], "--failure-probability is 2.0"),
+        (["--max-steps", "0"], "--max-steps is 0"),
         (["--out", "a.txt"], "--out a.txt has the suffix '.txt'"),
         (["--out", "."], "--out . is a folder"),
     ],
@@ -161,4 +161,4 @@ def test_a_dry_run_refuses_what_the_run_would(folder, capsys):
         assert cli.main([*large, *more]) == cli.USAGE
         told.append(capsys.readouterr().err)
     assert told[0] == told[1]
-    assert "lower n_samples" in told[0]
+    assert "lower --samples" in told[0]

@@ -27,6 +27,7 @@ from iterorder.cli import (
 from iterorder.cli.exit_status import FAILED, INTERRUPTED, MEANINGS, USAGE
 from iterorder.cli.options import exit_statuses, help_format
 from iterorder.cli.parser import Parser
+from iterorder.cli.wording import as_typed, options_of, typed
 from iterorder.errors import IterorderError
 
 #: The commands, each a module with a function `add_to(commands)` that calls `options.add_command`; in the order of the
@@ -77,11 +78,19 @@ def main(argv=None) -> int:
             # The reader of a pipe has gone: nothing may be written any more, not even when Python closes the stream.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return FAILED
-        print(f"iterorder: {error}", file=sys.stderr)
+        print(f"iterorder: {_words(error, arguments)}", file=sys.stderr)
         return exit_status.of_error(error)
     except KeyboardInterrupt:
         print("iterorder: interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def _words(error: Exception, arguments: argparse.Namespace) -> str:
+    """What is wrong, in the words of who typed the command."""
+    if isinstance(error, OSError) and not isinstance(error, IterorderError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"  # without the number of the system's error
+    parser, by_hand = arguments.parser, arguments.by_hand
+    return as_typed(str(error), options_of(parser) | by_hand, typed(arguments, parser) | by_hand.keys())
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from types import ModuleType
 from iterorder.cli import output
 from iterorder.cli.options import add_command, add_out
 from iterorder.errors import InvalidInputError
+from iterorder.files import make_folder
 from iterorder.validation import did_you_mean
 
 #: The scripts lie beside the package in a clone of the repository, and are not installed with it.
@@ -56,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise InvalidInputError(
                 f"FIGURE {name!r} is not known: give some of {', '.join(known)}{did_you_mean(name, known)}"
             )
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    make_folder(arguments.out, "--out")
     chosen = list(dict.fromkeys(arguments.names)) or known
     written = scripts.draw_all(dict.fromkeys(chosen, arguments.effort), arguments.out, tell=output.teller(arguments))
     content = {"effort": arguments.effort, "files": {name: list(files) for name, files in written.items()}}

@@ -110,7 +110,8 @@ def add_command(
     for key in (*options, *COMMON):
         flags, how = SHARED[key]
         shared.add_argument(*flags, **(how | changed.get(key, {})))
-    parser.set_defaults(run=run, examples=tuple(examples))
+    # What errors are told with: the parser, and names of arguments that are typed in another way than as options.
+    parser.set_defaults(run=run, examples=tuple(examples), parser=parser, by_hand={})
     return parser
 
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from iterorder import files
 from iterorder.cli.exit_status import FAILED, GONE, INTERRUPTED, OK, USAGE
 from iterorder.cli.options import STANDARD_OUTPUT
-from iterorder.errors import InvalidInputError
-from iterorder.files import is_stream
+from iterorder.errors import InvalidInputError, NotWrittenError
+from iterorder.files import check_writable, is_stream
 from iterorder.log import detail
 
 __all__ = ["FAILED", "GONE", "INTERRUPTED", "OK", "USAGE"]
@@ -38,12 +36,10 @@ def check_targets(**targets: Path | None) -> None:
     for name, path in targets.items():
         if path is None or path == STANDARD_OUTPUT:
             continue
-        option, folder = f"--{name}", path.resolve().parent
+        option = f"--{name}"
+        check_writable(path, option)
         if is_stream(path):
             continue
-        if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-            what = "is a folder" if path.is_dir() else f"is in {folder}, which is no folder that can be written to"
-            raise InvalidInputError(f"{option} {path} {what}: give the name of a file in an existing folder")
         other = seen.setdefault(path.resolve(), option)
         if other != option:
             raise InvalidInputError(f"{option} {path} is the file of {other}: give another one")
@@ -84,18 +80,6 @@ def teller(arguments: argparse.Namespace) -> Callable[[str], object]:
     return (lambda line: None) if arguments.quiet or is_alone(arguments) else say_line
 
 
-@contextmanager
-def options_named(options: Mapping[str, str]) -> Iterator[None]:
-    """Put the option before an error that begins with the name of an argument of the library."""
-    try:
-        yield
-    except InvalidInputError as error:
-        name = str(error).partition(" ")[0]
-        if name not in options:
-            raise
-        raise InvalidInputError(f"{options[name]}: {error}") from None
-
-
 def try_to_write(option: str, path: Path | None, write: Callable[[Path], object]) -> list[str]:
     """Write a file; the message where it cannot be, as what was measured is still worth printing."""
     if path is None:
@@ -103,7 +87,7 @@ def try_to_write(option: str, path: Path | None, write: Callable[[Path], object]
     try:
         write(path)
     except OSError as error:
-        return [f"{option} {path} cannot be written: {error}"]
+        return [f"{option} {error if isinstance(error, NotWrittenError) else NotWrittenError.of(path, error)}"]
     detail(f"{option}: wrote {path}")
     return []
 

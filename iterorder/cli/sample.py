@@ -30,15 +30,6 @@ EXAMPLES = (
     "iterorder sample --data points.csv --step-size 0.05 --ridge 0.1 --samples 1000 --tol 1e-6 --json sample.json",
     "iterorder sample barnsley_fern --samples 1e6 --dry-run",
 )
-#: Arguments of the library by their options, for messages.
-NAMES = {
-    "n_samples": "--samples",
-    "tol": "--tol",
-    "failure_probability": "--failure-probability",
-    "max_steps": "--max-steps",
-    "seed": "--seed",
-    "backend": "--backend",
-}
 #: Coordinates that the table shows, and the quantiles of each.
 COORDINATES, QUANTILES = 12, (0.05, 0.5, 0.95)
 
@@ -58,7 +49,7 @@ def add_to(commands) -> None:
     )
     add_system(parser)
     group = parser.add_argument_group("sample")
-    group.add_argument("--samples", type=number, default=1000, metavar="N", help="default 1000")
+    group.add_argument("--samples", dest="n_samples", type=number, default=1000, metavar="N", help="default 1000")
     group.add_argument("--tol", type=number, default=1e-8, metavar="X", help="largest Euclidean error; default 1e-8")
     group.add_argument(
         "--failure-probability",
@@ -80,11 +71,10 @@ def run(arguments: argparse.Namespace) -> int:
     how = {"failure_probability": arguments.failure_probability, "max_steps": arguments.max_steps}
     how |= {"seed": as_seed(arguments.seed), "tol": arguments.tol, "backend": arguments.backend}
     entry = chosen_system(arguments)
-    with output.options_named(NAMES):
-        if arguments.dry_run:
-            return _plan(arguments, entry, how)
-        start = time.perf_counter()
-        found = stationary_sample(entry.maps, arguments.samples, x0=entry.x0, **how, progress=True).to_numpy()
+    if arguments.dry_run:
+        return _plan(arguments, entry, how)
+    start = time.perf_counter()
+    found = stationary_sample(entry.maps, arguments.n_samples, x0=entry.x0, **how, progress=True).to_numpy()
     seconds = time.perf_counter() - start
     unwritten = output.try_to_write("--out", arguments.out, lambda path: write(path, found))
     arguments.out = None if unwritten else arguments.out  # what is printed tells of files that are there
@@ -97,7 +87,7 @@ def _plan(arguments: argparse.Namespace, entry, how: dict[str, Any]) -> int:
     from iterorder.stationary.cost import estimate_sample_cost
     from iterorder.validation import as_int
 
-    n_samples = as_int("n_samples", arguments.samples, low=1, high=2**32 - 3)
+    n_samples = as_int("n_samples", arguments.n_samples, low=1, high=2**32 - 3)
     cost = estimate_sample_cost(entry.maps, n_samples, x0=entry.x0, **how)
     what = f"{entry.name}: {n_samples:,} samples, tol {arguments.tol:g}"
     return tell_cost(arguments, what, cost.seconds, cost.bytes, {"system": entry.name})

@@ -27,21 +27,6 @@ EXAMPLES = (
     "iterorder simulate spiral --systems my_systems.py --steps 500 --order sliding:60 --save-steps all --out run.npz",
     "iterorder simulate sierpinski --steps 1e7 --replicas 1000 --dry-run",
 )
-#: Arguments of the library by their options, for messages.
-NAMES = {
-    "n_steps": "--steps",
-    "n_replicas": "--replicas",
-    "save_steps": "--save-steps",
-    "seed": "--seed",
-    "tol": "--tol",
-    "noise": "--noise",
-    "dtype": "--dtype",
-    "first_step": "--first-step",
-    "first_replica": "--first-replica",
-    "backend": "--backend",
-    "checkpoint": "--checkpoint",
-    "path": "--out",
-}
 #: Rows of the table, and coordinates with columns of their own.
 ROWS, COORDINATES = 12, 3
 
@@ -62,8 +47,10 @@ def add_to(commands) -> None:
     )
     add_system(parser)
     group = parser.add_argument_group("run")
-    group.add_argument("--steps", type=number, required=True, metavar="N", help="maps that are composed, such as 1e6")
-    group.add_argument("--replicas", type=number, default=1, metavar="R", help="default 1")
+    group.add_argument(
+        "--steps", dest="n_steps", type=number, required=True, metavar="N", help="maps that are composed, such as 1e6"
+    )
+    group.add_argument("--replicas", dest="n_replicas", type=number, default=1, metavar="R", help="default 1")
     group.add_argument("--order", default="forward", metavar="ORDER", help=f"{', '.join(ORDERS)}; default forward")
     group.add_argument(
         "--save-steps", metavar="STEPS", help="all, every:K, or numbers such as 10,100; default: the last"
@@ -85,14 +72,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     output.check_targets(out=arguments.out, json=arguments.json)
     _check_suffix(arguments.out)
-    with output.options_named(NAMES):
-        how = _how(arguments)
+    how = _how(arguments)
     entry = chosen_system(arguments)
-    with output.options_named(NAMES):
-        if arguments.dry_run:
-            return _plan(arguments, entry, how)
-        start = time.perf_counter()
-        found = simulate(entry.maps, entry.x0, **how, checkpoint=arguments.checkpoint, progress=True).to_numpy()
+    if arguments.dry_run:
+        return _plan(arguments, entry, how)
+    start = time.perf_counter()
+    found = simulate(entry.maps, entry.x0, **how, checkpoint=arguments.checkpoint, progress=True).to_numpy()
     seconds = time.perf_counter() - start
     detail(f"{arguments.order}: {seconds:.2f} s")
     unwritten = output.try_to_write("--out", arguments.out, found.save)
@@ -104,11 +89,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _how(arguments: argparse.Namespace) -> dict[str, Any]:
     """Arguments of `simulate`, those that this command reads itself checked."""
-    n_steps = as_int("n_steps", arguments.steps, low=0, high=MAX_STEPS)
+    n_steps = as_int("n_steps", arguments.n_steps, low=0, high=MAX_STEPS)
     return {
         "n_steps": n_steps,
         "order": as_order(arguments.order),
-        "n_replicas": arguments.replicas,
+        "n_replicas": arguments.n_replicas,
         "seed": as_seed(arguments.seed),
         "save_steps": as_save_steps(arguments.save_steps, n_steps),
         "noise": arguments.noise,

@@ -11,7 +11,6 @@ import numpy as np
 
 from iterorder.cli.data_files import is_data_file, read_data
 from iterorder.cli.options import number
-from iterorder.cli.output import options_named
 from iterorder.errors import InvalidInputError
 from iterorder.log import detail
 from iterorder.validation import as_floats, did_you_mean
@@ -63,6 +62,7 @@ def add_system(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--start",
+        dest="x0",
         metavar="X,Y,…",
         help="where every replica starts; default: the origin. --start=-1,2 where it begins with -",
     )
@@ -74,9 +74,9 @@ def chosen_system(arguments: argparse.Namespace) -> Entry:
 
     entry = _of_file(arguments) if arguments.systems is not None else _of_family(arguments)
     detail(f"system {entry.name}: {entry.maps!r}")
-    if arguments.start is None:
+    if arguments.x0 is None:
         return entry
-    return Entry(entry.name, entry.maps, _as_start(arguments.start, entry.maps.dim))
+    return Entry(entry.name, entry.maps, _as_start(arguments.x0, entry.maps.dim))
 
 
 def _of_file(arguments: argparse.Namespace) -> Entry:
@@ -118,16 +118,13 @@ def _of_family(arguments: argparse.Namespace) -> Entry:
             raise InvalidInputError(f"{family} has no data: give --data FILE.csv, or the name of a data set")
         of_set = {name: given.pop(name) for name in OF_NORMAL if name in given}
         if not is_data_file(arguments.data):
-            with options_named({"data": "--data"}):
-                rows = data_set(arguments.data, tuple(of_set.items()))
+            rows = data_set(arguments.data, tuple(of_set.items()))
         elif of_set:
             raise InvalidInputError(f"--set {next(iter(of_set))} is an option of --data normal, not of a file")
         else:
             rows = read_data(Path(arguments.data), arguments.target)
         detail(f"--data {arguments.data}: {len(rows[1])} points of {rows[0].shape[1]} features")
-    by_hand = {name: f"--set {name}" for name in given if f"{name}=" in " ".join(arguments.set)}
-    with options_named({"h": "--step-size", **OF_FAMILIES, **by_hand}):
-        maps = made(family, rows, given)
+    maps = made(family, rows, given)
     return Entry(arguments.system or f"{arguments.data}, {given.get('loss', family)}", maps, np.zeros(maps.dim))
 
 
@@ -173,6 +170,10 @@ def _parameters(arguments: argparse.Namespace, family: str) -> dict[str, Any]:
         if name in options:
             raise InvalidInputError(f"--set {text} is given beside {options[name][0]}: give one of them")
         options[name] = (f"--set {name}", _value(value))
+    # Errors name them so, and the h of a system of the gallery as it was typed.
+    arguments.by_hand = {
+        name: option for name, (option, _) in options.items() if option.startswith("--set") or name == "h"
+    }
     for name, (option, value) in options.items():
         if name not in known - {"data"}:
             has = f"it has {_listed(sorted(known - {'data'}))}" if known else "it has no parameters"
@@ -181,8 +182,8 @@ def _parameters(arguments: argparse.Namespace, family: str) -> dict[str, Any]:
     if family == "LinearModelSGD":
         given.setdefault("loss", "squared")
     if missing := [name for name in needed_by(family) if name not in given]:
-        wanted = ", ".join(OF_FAMILIES.get(name, f"--set {name}=VALUE") for name in missing)
-        raise InvalidInputError(f"{shown} needs {_listed(missing)}: give {wanted}")
+        wanted = ", ".join({"h": "--step-size", **OF_FAMILIES}.get(name, f"--set {name}=VALUE") for name in missing)
+        raise InvalidInputError(f"{shown} is not wholly given: add {wanted}")
     return given
 
 

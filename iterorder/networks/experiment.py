@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from iterorder.errors import InvalidInputError
+from iterorder.files import make_folder
 from iterorder.networks.baselines import Baseline, linear_decay, tail_average
 from iterorder.networks.data import ImageData
 from iterorder.networks.late import late_saves
@@ -173,7 +174,7 @@ def experiment(
     def run(planned: PlannedRun) -> None:
         where = None if folder is None else Path(folder) / planned.folder
         if where is not None:
-            where.mkdir(parents=True, exist_ok=True)
+            make_folder(where)
         options = {**common, **planned.options, "folder": where, "max_seconds": clock.left(), "progress": progress}
         getattr(result, planned.kind)[planned.name] = train(planned.model, order=planned.order, **options)
         if planned.kind == CONTROLS:

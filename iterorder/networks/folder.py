@@ -9,7 +9,7 @@ import numpy as np
 
 from iterorder.arrays import as_array
 from iterorder.errors import InvalidInputError
-from iterorder.files import whole_file, write_json
+from iterorder.files import make_folder, whole_file, write_json
 
 SCHEMA = "iterorder.training-unit/1"
 #: What says which run a folder belongs to.
@@ -28,11 +28,7 @@ class Folder:
         except TypeError:
             raise InvalidInputError(f"folder is {path!r}: give the name of a folder, a str or a pathlib.Path") from None
         self.digest = digest
-        if self.path.exists() and not self.path.is_dir():
-            raise InvalidInputError(
-                f"folder {self.path} is a file: give the name of a folder, which is made if need be"
-            )
-        self.path.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path)
         self._claim(description)
 
     def _claim(self, description: dict) -> None:

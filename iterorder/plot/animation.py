@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +11,7 @@ import numpy as np
 
 from iterorder.device_arrays import to_numpy
 from iterorder.errors import BackendUnavailableError, InvalidInputError
-from iterorder.files import as_path
+from iterorder.files import as_path, replacing
 from iterorder.plot.axes import component, draw_exact, letter
 from iterorder.plotting import house_style, order_color
 from iterorder.progress import Progress, as_progress, reported
@@ -88,7 +86,7 @@ def animate(
         figure.set_layout_engine("constrained", h_pad=0.1, w_pad=0.1)
         axes = figure.subplots()
         show = _shown(axes, trajectory)
-        with _whole(path) as temporary, writer.saving(figure, str(temporary), RESOLUTION):
+        with replacing(path, path.suffix) as temporary, writer.saving(figure, str(temporary), RESOLUTION):
             for done, k in enumerate(frames):
                 show(k)
                 axes.set_title(f"{trajectory.order}, $n = {int(trajectory.save_steps[k])}$", loc="left")
@@ -111,20 +109,6 @@ def _writer(path: Path, fps: int) -> Any:
             f"{path.name} is written by ffmpeg, which is not installed: give a .gif", "ffmpeg"
         )
     return FFMpegWriter(fps=fps)
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A name beside the file, which takes its place at the end; writers of films want a name and no open file."""
-    if path.is_dir() or not path.parent.is_dir():
-        what = "is a folder" if path.is_dir() else f"is in {path.parent}, which is no folder"
-        raise InvalidInputError(f"path {path} {what}: give the name of a file in an existing folder")
-    temporary = path.parent / f".{os.getpid()}-{path.stem}.part{path.suffix}"
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _shown(ax: Axes, run: Trajectory) -> Callable[[int], None]:

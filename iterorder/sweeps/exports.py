@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from iterorder.errors import BackendUnavailableError, InvalidInputError
-from iterorder.files import whole_file
+from iterorder.files import check_place, whole_file, writing
 from iterorder.sweeps.results import MISSING, Sweep, Variable
 
 #: Rows of a part of a Parquet file, and bytes of a chunk of a Zarr array.
@@ -55,15 +55,15 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """A folder to write to, beside `path` until the block ends, then renamed to it; nothing is left after an error."""
     if path.exists():
         raise InvalidInputError(f"path {path} is there already: give the name of a new folder, or remove it")
-    if not path.absolute().parent.is_dir():
-        raise InvalidInputError(f"path {path} is in {path.parent}, which is no folder")
+    check_place(path)
     temporary = path.with_name(f".{os.getpid()}-{path.name}.part")
-    try:
-        yield temporary
-        os.rename(temporary, path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+    with writing(path):
+        try:
+            yield temporary
+            os.rename(temporary, path)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
 
 
 # -------------------------------------------------------------------------------------------------------------- Parquet

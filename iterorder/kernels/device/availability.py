@@ -1,11 +1,13 @@
 """Why CUDA cannot be used here, where it cannot.
 
-What is needed is asked for in the order of its use, and no compiler is imported for it: `numba.cuda` without numba-cuda
-is another, older compiler, and in the simulator there is nothing to ask.
+What cannot be installed by pip is asked for first, then the packages in the order of their use, and no compiler is
+imported for it: `numba.cuda` without numba-cuda is another, older compiler, and in the simulator there is nothing to
+ask.
 """
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import importlib.util
 import os
@@ -86,6 +88,14 @@ class Machine:
             return ""
         return str(found.abs_path)
 
+    def has_driver(self) -> bool:
+        """Whether the library of NVIDIA's driver can be loaded, which needs none of the packages and starts nothing."""
+        try:
+            ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+        except OSError:
+            return False
+        return True
+
     def driver_version(self) -> int:
         """The newest CUDA that the driver runs, 13000 for 13.0; 0 without a driver."""
         return int(self.cupy().cuda.runtime.driverGetVersion())
@@ -130,7 +140,7 @@ def _is_asked_for() -> bool:
 
 def driver_and_devices() -> tuple[str | None, list[Device]]:
     """The newest CUDA that the driver runs, and the GPUs that can be used; (None, []) where CuPy cannot be asked."""
-    if is_simulated() or _packages() is not None:
+    if is_simulated() or (_no_driver() or _packages()) is not None:
         return None, []
     version = MACHINE.driver_version()
     shown = shown_version(version) if version else None
@@ -154,7 +164,7 @@ def obstacle() -> Obstacle | None:
     """The first thing that is in the way; None where CUDA, or its simulator, can be used."""
     if (found := _simulator()) is not None or is_simulated():
         return found
-    return _packages() or _driver()
+    return _no_driver() or _packages() or _driver()
 
 
 def _simulator() -> Obstacle | None:
@@ -162,6 +172,15 @@ def _simulator() -> Obstacle | None:
         return None
     what = f"{SIMULATOR} was set to {MACHINE.variable(SIMULATOR)!r} after Numba was imported, which reads it once"
     return Obstacle("simulator-too-late", what, f"start Python anew: {SIMULATOR}=1 python …")
+
+
+def _no_driver() -> Obstacle | None:
+    """What no package helps without."""
+    if MACHINE.has_driver():
+        return None
+    what = "there is no NVIDIA driver, or this process does not see it (in a container: give it the GPU)"
+    beside = "" if MACHINE.installed("cupy") else f"; beside it, CuPy is missing ({INSTALL}, {OLDER})"
+    return Obstacle("no-driver", what + beside, SHOW_DRIVER)
 
 
 def _packages() -> Obstacle | None:
@@ -186,11 +205,8 @@ def _packages() -> Obstacle | None:
 
 
 def _driver() -> Obstacle | None:
-    """What only an administrator installs, and whether it sees a device."""
+    """Whether what only an administrator installs is new enough, and sees a device."""
     driver, runtime = MACHINE.driver_version(), MACHINE.runtime_version()
-    if driver == 0:
-        what = "there is no NVIDIA driver, or this process does not see it (in a container: give it the GPU)"
-        return Obstacle("no-driver", what, SHOW_DRIVER)
     if driver // 1000 < runtime // 1000:
         return _old_driver(driver, runtime)
     try:

@@ -1,0 +1,62 @@
+"""Errors of the library in the words of the command: arguments are named as their options are typed.
+
+What an argument is called is told by the parser of the command: an option's `dest` is its name in the library.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Mapping
+
+#: What is left as it is: a call, such as the repr of maps, and a quoted word, which a user typed.
+KEPT = r"\w+\([^()]*\)|'[^']*'"
+#: A name is no part of a path, an option, or another name; a value is a quoted word, or a number.
+BEFORE, AFTER = r"(?<![\w./\\-])", r"(?![\w/\\-]|\.\w)"
+VALUE = r"'[^']*'|[\w.+-]*\w"
+
+
+def options_of(parser: argparse.ArgumentParser) -> dict[str, str]:
+    """The options of a command by the names of the arguments that they are."""
+    return {
+        action.dest: next(flag for flag in action.option_strings if flag.startswith("--"))
+        for action in parser._actions
+        if action.option_strings and action.dest != "help"
+    }
+
+
+def typed(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> frozenset[str]:
+    """The arguments that were given on the command line, as far as they are not their defaults."""
+    return frozenset(name for name, value in vars(arguments).items() if value != parser.get_default(name))
+
+
+def as_typed(message: str, options: Mapping[str, str], given: frozenset[str]) -> str:
+    """A message of the library with options in place of arguments.
+
+    At its beginning stands the argument that is wrong: an option, if it was given. Elsewhere only what no English word
+    is called is taken for an argument: names with an underscore, and those with a value.
+
+    Examples
+    --------
+    >>> options = {"n_steps": "--steps", "tol": "--tol", "seed": "--seed"}
+    >>> as_typed("n_steps is -1: give an integer", options, frozenset({"n_steps"}))
+    '--steps is -1: give an integer'
+    >>> as_typed("tol is 0.1: give tol=0, or fewer n_steps of one seed", options, frozenset({"tol"}))
+    '--tol is 0.1: give --tol 0, or fewer --steps of one seed'
+    """
+    if not options:
+        return message
+    names = "|".join(map(re.escape, sorted(options, key=len, reverse=True)))
+    first = re.match(rf"({names}){AFTER}(?![=(])", message)
+    begin = ""
+    if first and first[1] in given:
+        begin, message = options[first[1]], message[first.end() :]
+
+    def replaced(found: re.Match[str]) -> str:
+        if (name := found["set"]) is not None:
+            return f"{options[name]} {found['value'].strip(chr(39))}"
+        name = found["name"]
+        return found[0] if name is None or "_" not in name else options[name]
+
+    with_value, alone = f"{BEFORE}(?P<set>{names})=(?P<value>{VALUE})", f"{BEFORE}(?P<name>{names}){AFTER}"
+    return begin + re.sub(f"{with_value}|{KEPT}|{alone}", replaced, message)
