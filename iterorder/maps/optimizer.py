@@ -39,6 +39,7 @@ class Optimizer(RandomMaps):
     maps : QuadraticSGD, LinearRegressionSGD, LogisticRegressionSGD or LinearModelSGD
         Gives the losses, the batches and the step size h.
     momentum : float in [0, 1)
+        How much of the velocity is kept at each step; with zero the state is x alone.
     weight_decay : float ≥ 0
         Decoupled from the gradient: it does not enter the velocity. Without momentum the same as a ridge.
     schedule : {"constant", "linear", "cosine"} or array_like, shape (N,)

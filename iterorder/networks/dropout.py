@@ -31,6 +31,7 @@ def dropout_factors(
     Parameters
     ----------
     step_noise : StepNoise
+        The place of the words: seed, sequence and step.
     rates : sequence of float in [0, 1), one for each layer
         A unit is dropped where its word is below round(2³²·rate): with that probability up to 2⁻³³.
     n_slots : int

@@ -35,7 +35,9 @@ class Experiment:
     Attributes
     ----------
     preset : Preset
+        The settings that were run.
     model, control : StepModel or None
+        What was trained, and the model beside it that settles in the backward order; None where there was none.
     runs : dict of str to TrainingRun
         By "forward", "backward" and "anchored", of sequence 0.
     controls : dict of str to TrainingRun
@@ -68,7 +70,9 @@ class Experiment:
         Returns
         -------
         within : ndarray, shape (n_sequences,)
+            How far an observable moves along each sequence.
         between : float
+            How far the means of the sequences are apart.
         interval : ndarray, shape (2,)
             Of `between` at 95 %, if the means are normal.
         """
@@ -143,6 +147,7 @@ def experiment(
     Parameters
     ----------
     preset : Preset
+        The settings, such as `preset` reads from a file.
     images : ImageData, optional
         Instead of those that the preset names.
     data_dir : path-like, optional
@@ -156,6 +161,7 @@ def experiment(
     max_seconds : float, optional
         For all runs together.
     progress : bool or function
+        As in `iterorder.simulate`, of all runs together.
     report : Report, optional
         Takes the finished share of the runs.
     """

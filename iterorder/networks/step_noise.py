@@ -19,6 +19,7 @@ class StepNoise:
     Attributes
     ----------
     seed : int in [0, 2⁶⁴)
+        The key of the noise, that of the run.
     sequence, step : int, or array_like of int, shape (R,)
         One for all replicas, or one for each. Replicas that meet the same step of the same sequence meet the same map,
         whichever order they are in.

@@ -79,7 +79,9 @@ def stationary_sample(
     Parameters
     ----------
     maps : RandomMaps
+        The system; one that does not contract on average is an error.
     n_samples : int ≥ 1
+        How many independent points.
     seed : int in [0, 2⁶⁴), SeedSequence or Generator
         Sample r meets the maps of replica r of `simulate` with this seed.
     tol : float > 0
@@ -92,6 +94,7 @@ def stationary_sample(
     max_steps : int
         The most steps of a sample.
     backend : {"cpu", "cuda"}
+        Where the iterates are computed, as in `simulate`.
     progress : bool or function
         True: show how far the sample is (a bar in a terminal or a notebook, sparse lines on standard error elsewhere).
         A function is called with the finished share, up to 1; an exception that it raises ends the sampling. With a
@@ -102,6 +105,7 @@ def stationary_sample(
     Returns
     -------
     StationarySample
+        The points, the error bound of each, and what the bounds rest on.
 
     Raises
     ------

@@ -59,7 +59,9 @@ class Measure:
     Attributes
     ----------
     name : str
+        That of a registered measure, or of the function.
     function : function of (maps, seed, **options), or ByReplicas
+        What computes it.
     options : dict
         What the user gave; a parameter of the grid with the name of an option replaces it in its cells.
     registered : bool

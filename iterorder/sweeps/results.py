@@ -64,8 +64,11 @@ class Sweep(ShownByFacts):
     Attributes
     ----------
     folder : Path
+        Where its file is.
     grid : Grid
+        The points, cell by cell.
     seed : int
+        The integer that was used.
     provenance : dict of str to str
         Versions, processor, commit, when the sweep was begun, and the digest of its configuration.
     """
@@ -180,6 +183,7 @@ class Sweep(ShownByFacts):
         Parameters
         ----------
         path : path-like
+            Of the file; an existing one is replaced.
 
         Raises
         ------
@@ -235,6 +239,7 @@ class Sweep(ShownByFacts):
         facet : str, optional
             A parameter with a panel for each of its values.
         ax : matplotlib Axes, or one for each panel, optional
+            New ones by pyplot if there are none.
 
         Returns
         -------
@@ -287,10 +292,12 @@ def open_sweep(folder: PathLike) -> Sweep:
     Parameters
     ----------
     folder : path-like
+        The one that was given to `sweep`.
 
     Returns
     -------
     Sweep
+        Its results so far.
 
     Raises
     ------
