@@ -22,7 +22,7 @@ from iterorder.maps import RandomMaps
 from iterorder.orders import Order
 from iterorder.progress import Progress, Report, as_progress, part, reported
 from iterorder.shown import ShownByFacts, shown, span
-from iterorder.types import ArrayLike, FloatArray, IntArray, Seed
+from iterorder.types import ArrayLike, BoolArray, FloatArray, IntArray, Seed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -285,7 +285,7 @@ class _Paths:
     moves: FloatArray
     size: FloatArray
     compared: FloatArray
-    diverged: FloatArray
+    diverged: BoolArray
 
 
 def _run(ensemble: Ensemble, steps: IntArray, compared: tuple[int, int], progress: Report | None) -> _Paths:

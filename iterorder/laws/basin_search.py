@@ -12,7 +12,7 @@ from iterorder.noise import MAX_REPLICAS
 from iterorder.progress import Progress
 from iterorder.request import as_system, check_memory
 from iterorder.simulate import simulated
-from iterorder.types import ArrayLike, FloatArray, Seed
+from iterorder.types import ArrayLike, FloatArray, IntArray, Seed
 from iterorder.validation import MAX_STEPS, as_float, as_floats, as_int, as_seed, read_only
 
 #: Orders of the replicas of a law that its first and last states are compared under.
@@ -205,7 +205,7 @@ def _summary(starts: np.ndarray, paths: np.ndarray, law: np.ndarray, level: floa
     )
 
 
-def binomial_interval(counts: FloatArray, n: int, level: float) -> tuple[FloatArray, FloatArray]:
+def binomial_interval(counts: IntArray, n: int, level: float) -> tuple[FloatArray, FloatArray]:
     """Clopper and Pearson's interval of the probability of `counts` in n trials, missed at most so often.
 
     Examples

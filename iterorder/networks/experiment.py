@@ -21,7 +21,7 @@ from iterorder.networks.settings import Preset
 from iterorder.networks.train import train
 from iterorder.orders import BACKWARD, FORWARD, Order, Window
 from iterorder.progress import Progress, Report
-from iterorder.types import FloatArray, PathLike
+from iterorder.types import FloatArray, IntArray, PathLike
 
 #: The attributes of an experiment that hold runs, and what those beside the main ones are called.
 RUNS, CONTROLS, SEQUENCES = "runs", "controls", "sequences"
@@ -114,7 +114,7 @@ def orders_of(preset: Preset) -> dict[str, Order]:
     return found | ({"anchored": Window(start=preset.run["anchor"])} if "anchor" in preset.run else {})
 
 
-def saves_of(preset: Preset) -> FloatArray:
+def saves_of(preset: Preset) -> IntArray:
     """0, stride, 2·stride, …, n_steps."""
     return np.arange(0, preset.run["n_steps"] + 1, preset.run["stride"])
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from iterorder import noise
 from iterorder.errors import InvalidInputError
-from iterorder.types import FloatArray, IntArray
+from iterorder.types import IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,7 @@ class StepNoise:
         """Whether all replicas meet the same map."""
         return np.ndim(self.sequence) == 0 and np.ndim(self.step) == 0
 
-    def words(self, purpose: int, count: int) -> IntArray:
+    def words(self, purpose: int, count: int) -> NDArray[np.uint64]:
         """The words of a purpose, shape (count,) or (R, count)."""
         return noise.purpose_words(self.seed, self.sequence, self.step, purpose, count)
 
@@ -55,7 +56,7 @@ def check_step_noise(model: Any, step_noise: StepNoise | None) -> None:
         )
 
 
-def items_of_replicas(items: FloatArray, step_noise: StepNoise | None, n_replicas: int) -> FloatArray:
+def items_of_replicas(items: IntArray, step_noise: StepNoise | None, n_replicas: int) -> IntArray:
     """The items, for each replica its own where the noise is not shared."""
     if step_noise is None or step_noise.is_shared or items.ndim == 2:
         return items

@@ -20,7 +20,7 @@ from iterorder.shown import ShownByFacts
 from iterorder.sweeps.cells import unpacked
 from iterorder.sweeps.grid import Grid
 from iterorder.sweeps.ledger import Ledger
-from iterorder.types import BoolArray, FloatArray, PathLike
+from iterorder.types import BoolArray, PathLike
 
 if TYPE_CHECKING:
     import pandas
@@ -52,7 +52,7 @@ class Variable:
     dims: tuple[str, ...]
     attributes: dict[str, Any]
 
-    def empty(self, shape: tuple[int, ...]) -> FloatArray:
+    def empty(self, shape: tuple[int, ...]) -> NDArray[Any]:
         """An array for cells of a shape, of which none has a result."""
         return np.full(shape + self.shape, MISSING[self.dtype.kind], self.dtype)
 
@@ -273,7 +273,7 @@ def _variable(entry: list[Any], notes: dict[str, dict[str, Any]]) -> Variable:
     return Variable(name, np.dtype(kind), tuple(shape), dims, note)
 
 
-def as_coordinate(values: list[Any]) -> FloatArray:
+def as_coordinate(values: list[Any]) -> NDArray[Any]:
     """The values of a parameter as an array of numbers or words."""
     if all(isinstance(value, bool) for value in values):
         return np.array(values)
