@@ -49,10 +49,11 @@ def simulate(
     maps : RandomMaps
         The system: any family of this package, or `CustomMaps` of one's own.
     x0 : array_like, shape (dim,) or (n_replicas, dim)
-        With backend="cuda" also what lives on the GPU, of any library that knows DLPack.
+        Where the replicas start: one state for all, or one for each. With backend="cuda" also
+        what lives on the GPU, of any library that knows DLPack.
     n_steps : int in [0, 2⁶²]
         How many maps are composed.
-    order : {"forward", "backward"} or Window
+    order : "forward", "backward" or Window
         Which map is applied last: the newest, X_n = T_n ∘ ⋯ ∘ T_1(x0); the first one, Z_n = T_1 ∘ ⋯ ∘ T_n(x0); or, in a
         `Window`, the newest first over the last maps only.
     n_replicas : int ≥ 1

@@ -179,7 +179,7 @@ def coupling_distance(
         The two starts: one for all replicas, or one for each.
     n_steps : int in [0, 2⁶²]
         How many maps are composed.
-    order : {"forward", "backward"} or Window
+    order : "forward", "backward" or Window
         The order in which they are composed, as in `simulate`.
     n_replicas : int ≥ 1
         Pairs of runs, each with maps of its own; the standard error falls as 1/√n_replicas.

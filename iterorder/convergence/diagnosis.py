@@ -159,7 +159,7 @@ def diagnose(
     n_steps : int in [8, 2⁶²]
         The length of a path. Its second quarter is compared with its second half, so that it should be long beside the
         transient.
-    order : {"forward", "backward"} or Window
+    order : "forward", "backward" or Window
         The order in which the maps are composed, as in `simulate`: the verdict may depend on it.
     n_replicas : int ≥ 1
         At least 14 for the verdict "distribution" in one dimension, some thirty where diameters differ much from path

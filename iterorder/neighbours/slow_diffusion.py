@@ -73,7 +73,7 @@ def logarithmic_growth(
         The walk, with its a.
     seed : int
         Of the steps of the walk.
-    order : {"forward", "backward"} or Window
+    order : "forward", "backward" or Window
         At each n the law is the same in both (C1). The maps keep the order of whole numbers, so that a backward path
         never goes down; it has no limit either.
     n_steps, n_replicas : int

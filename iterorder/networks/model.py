@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,11 @@ from iterorder.sampling import Sampling
 from iterorder.shown import a_kind
 from iterorder.types import ArrayLike, IntArray
 
-#: Everything that the map acts on, by name: parameters, velocity, moments, counters, running statistics. Each array has
-#: a leading axis of replicas; the arrays may be those of NumPy, CuPy or PyTorch.
-State = dict[str, Any]
+State: TypeAlias = dict[str, Any]
+"""Everything that the map acts on, by name: parameters, velocity, moments, counters, running statistics.
+
+Each array has a leading axis of replicas; the arrays may be those of NumPy, CuPy or PyTorch.
+"""
 
 
 @runtime_checkable

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from iterorder import noise
 from iterorder.errors import InvalidInputError
-from iterorder.types import IntArray
+from iterorder.types import ArrayLike, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +34,8 @@ class StepNoise:
     """
 
     seed: int
-    sequence: Any
-    step: Any
+    sequence: ArrayLike
+    step: ArrayLike
 
     @property
     def is_shared(self) -> bool:

@@ -62,7 +62,7 @@ def train(
         Independent batches, a fresh permutation of the items every epoch, or items in a fixed cycle.
     n_steps : int
         N: up to this number of steps iterates can be saved.
-    order : {"forward", "backward"} or Window
+    order : "forward", "backward" or Window
         The order in which the steps are composed, as in `iterorder.simulate`.
     save_steps : increasing ints in [0, n_steps], "all" or None
         None saves the last step.
