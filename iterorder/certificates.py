@@ -58,6 +58,7 @@ def sure_certificate(maps: RandomMaps, x0: np.ndarray) -> SureCertificate:
     Parameters
     ----------
     maps : RandomMaps
+        The system; every map of it must have a known Lipschitz constant.
     x0 : ndarray, shape (n_replicas, dim)
         The starts; the certificate holds for each.
 

@@ -68,6 +68,7 @@ def estimate_cost(
     Returns
     -------
     Cost
+        Seconds on this machine as it is now, and the most memory that is taken.
 
     Raises
     ------

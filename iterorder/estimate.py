@@ -16,6 +16,7 @@ class Estimate:
     Attributes
     ----------
     value : float
+        The number itself: what ``float()`` gives.
     standard_error : float
         Zero where the value is exact, NaN where it is not known.
     low, high : float

@@ -44,6 +44,7 @@ class Slope:
     function : function
         ``function(u, factor, params)``, φ times a factor, of the folded margin u; or ``function(z, target, params)``.
     params : tuple of numbers and ndarrays
+        What the function finds in `params`.
     folded : bool
         The target stands in the row: in its constant, where the loss is one of the residual, or in its sign.
     linear : bool
@@ -66,8 +67,11 @@ class Affine:
     Attributes
     ----------
     matrices : ndarray, shape (m, d, d)
+        The linear parts A of the items.
     offsets : ndarray, shape (m, d)
+        The b of the items.
     batch_size : int
+        Items of a step, whose images are averaged.
     """
 
     matrices: np.ndarray
@@ -100,6 +104,7 @@ class Rows:
     shrink, scale : float
         1 − h·ridge and h divided by the batch size.
     batch_size : int
+        Rows of a step.
     """
 
     rows: np.ndarray
@@ -127,11 +132,15 @@ class Body:
     Attributes
     ----------
     step : function
+        Plain Python of numbers and loops; it writes the image of x to ``out``.
     dim : int
+        The dimension of the state.
     noise : {"uniform", "normal", "index", "index+normal"}
+        What a draw holds, as in `CustomMaps`.
     noise_dim : int
         Floats of a draw, or the one index.
     params : tuple of numbers and ndarrays
+        What the function finds in `params`.
     """
 
     step: Callable
@@ -168,6 +177,7 @@ class Stateful:
     gradient : Affine or Rows
         Whose items make g: the mean of A x + b, or ridge·x + the mean of φ(aᵀx + c)·a.
     ridge, momentum, weight_decay : float
+        The numbers of the formula; ridge is part of g.
     step_sizes : ndarray, shape (N,)
         h_k; later steps have the last.
     """

@@ -31,6 +31,7 @@ def euclidean_norm(vectors: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray, shape (...)
+        Of the same library.
 
     Examples
     --------

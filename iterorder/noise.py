@@ -73,7 +73,9 @@ def words(seed, block, replica, stream=0) -> np.ndarray:
     seed : int in [0, 2⁶⁴)
         The key.
     block : array_like of int in [0, 2⁶⁴)
+        Low 64 bits of the counter: which group of four words.
     replica, stream : array_like of int in [0, 2³²)
+        High bits of the counter: the path, and what the words are for.
 
     Returns
     -------
@@ -102,12 +104,16 @@ def step_words(seed, replica, step, count) -> np.ndarray:
     Parameters
     ----------
     seed : int in [0, 2⁶⁴)
+        The key.
     replica, step : array_like of int, broadcast against each other
+        Whose words: the path, and the step of it from 0.
     count : int in [1, 2²⁶]
+        How many words.
 
     Returns
     -------
     ndarray of uint64, shape (..., count)
+        Values below 2³²; the leading axes are those of replica and step.
 
     Examples
     --------
@@ -130,14 +136,18 @@ def purpose_words(seed, replica, step, purpose, count) -> np.ndarray:
     Parameters
     ----------
     seed : int in [0, 2⁶⁴)
+        The key.
     replica, step : array_like of int, broadcast against each other
+        Whose words: the path, and the step of it from 0.
     purpose : int
         `DRAW` (of more than two words), `AUGMENT` or `DROPOUT`.
     count : int in [1, 2²⁶]
+        How many words.
 
     Returns
     -------
     ndarray of uint64, shape (..., count)
+        Values below 2³²; the leading axes are those of replica and step.
 
     Examples
     --------
@@ -177,14 +187,18 @@ def indices(seed, replica, step, n, probabilities=None) -> np.ndarray:
     Parameters
     ----------
     seed : int in [0, 2⁶⁴)
+        The key.
     replica, step : array_like of int, broadcast against each other
+        Whose index: the path, and the step of it from 0.
     n : int in [1, 2³¹)
+        From how many maps is drawn.
     probabilities : array_like, shape (n,), optional
         Default: equal.
 
     Returns
     -------
     ndarray of int64
+        One index for each replica and step, of their shape.
 
     Examples
     --------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from iterorder.errors import InvalidInputError
 from iterorder.validation import MAX_STEPS, as_int, did_you_mean
@@ -50,7 +51,8 @@ class Window:
         return f"Window(width={self.width})" if self.start is None else f"Window(start={self.start})"
 
 
-Order = str | Window
+Order: TypeAlias = str | Window
+"""An order of composition: "forward", "backward", or a `Window`."""
 
 
 def as_order(order: object) -> Order:

@@ -90,6 +90,7 @@ def save_figure(
     Parameters
     ----------
     figure : matplotlib Figure
+        What is written.
     folder : path-like
         Made if it does not exist.
     name : str
@@ -97,6 +98,7 @@ def save_figure(
     parameters : mapping
         What the figure was drawn from: systems, sizes, effort.
     seed : int
+        That of everything that was simulated for it.
     data : mapping of str to array_like
         The plotted numbers; written with six significant digits. What is NaN, infinite or masked is null there.
 

@@ -6,15 +6,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from iterorder.errors import InvalidInputError
 from iterorder.log import is_quiet, is_terminal, say, standard_error
 
-#: What `progress=` takes: whether to show anything, or a function of the finished share.
-Progress = bool | Callable[[float], object] | None
+Progress: TypeAlias = bool | Callable[[float], object] | None
+"""Whether to show how far a computation is, or a function that is called with the finished share, from 0 to 1."""
 #: A line in a log comes after so many seconds at the earliest, and then whenever the time has grown by this factor.
 FIRST_LINE, NEXT_LINE = 10.0, 1.3
 #: Seconds between two drawings in a notebook.

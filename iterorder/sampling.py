@@ -23,9 +23,11 @@ class Sampling:
     Attributes
     ----------
     n_items : int
+        How many items there are to draw from.
     batch_size : int
         Items of one step, all distinct.
     kind : {"iid", "reshuffle", "cyclic"}
+        How batches follow each other: independently, by a fresh permutation each epoch, or in a fixed cycle.
     probabilities : ndarray, shape (n_items,), or None
         None where all items are equally likely.
     """
@@ -104,6 +106,7 @@ class FreshNoise:
     Attributes
     ----------
     noise : {"uniform", "normal", "index+normal"}
+        The law of the floats.
     count : int
         Floats of one step.
     n_items : int

@@ -47,11 +47,17 @@ def simulate(
     Parameters
     ----------
     maps : RandomMaps
+        The system: any family of this package, or `CustomMaps` of one's own.
     x0 : array_like, shape (dim,) or (n_replicas, dim)
-        With backend="cuda" also what lives on the GPU, of any library that knows DLPack.
+        Where the replicas start: one state for all, or one for each. With backend="cuda" also
+        what lives on the GPU, of any library that knows DLPack.
     n_steps : int in [0, 2⁶²]
-    order : {"forward", "backward"} or Window
+        How many maps are composed.
+    order : "forward", "backward" or Window
+        Which map is applied last: the newest, X_n = T_n ∘ ⋯ ∘ T_1(x0); the first one, Z_n = T_1 ∘ ⋯ ∘ T_n(x0); or, in a
+        `Window`, the newest first over the last maps only.
     n_replicas : int ≥ 1
+        Independent paths, side by side: the first axis of the states.
     seed : int in [0, 2⁶⁴), numpy SeedSequence, or numpy Generator
         A generator is advanced by one draw of 64 bits; ``Trajectory.seed`` is the integer that was used.
     save_steps : increasing ints in [0, n_steps], "all" or None
@@ -64,6 +70,7 @@ def simulate(
     backend : {"cpu", "cuda"}
         "cuda": on a GPU, with the same integers, and floats that differ by rounding at most; states are arrays of CuPy.
     dtype : {"float64", "float32"}
+        Of the states, and of the arithmetic.
     tol : float ≥ 0
         Euclidean error that a sure certificate may use to cut backward work; zero is exact. Other orders ignore it. A
         Lipschitz bound that the user gave is tried first, on pairs of states where the iterates are.
@@ -81,6 +88,7 @@ def simulate(
     Returns
     -------
     Trajectory
+        The states of every replica at the saved steps, and what is known of them.
 
     Raises
     ------

@@ -74,12 +74,15 @@ class Trajectory(ShownByFacts):
         Bound of the Euclidean error that `tol` allowed, zero where exact. Rounding comes on top, as in every run:
         the Notes of `simulate` have its formula for affine maps.
     order : "forward", "backward" or Window
+        The order in which the maps were composed.
     seed : int
+        The integer that was used, also where a generator was given.
     maps : RandomMaps or None
         None for a loaded trajectory of custom maps, or of a loss that a user gave.
     first_step, first_replica : int
         Where the run started in the noise.
     noise : {"independent", "shared"}
+        Whether replicas met maps of their own, or all those of replica 0.
     """
 
     states: FloatArray
@@ -280,6 +283,7 @@ class Trajectory(ShownByFacts):
         Returns
         -------
         matplotlib Axes
+            Those that were drawn on.
 
         Raises
         ------
@@ -350,6 +354,7 @@ def load(path: PathLike) -> Trajectory:
     Parameters
     ----------
     path : str or path-like
+        The file.
 
     Raises
     ------

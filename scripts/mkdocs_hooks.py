@@ -21,8 +21,10 @@ OUTSIDE = re.compile(r"\]\(((?:\.\./)*)\.\./figures/")
 FOOTNOTE, REFERENCE = re.compile(r"\.\. (\[\d+\])"), re.compile(r"(\[\d+\])_")
 #: What the tests read after the language of a block: ``console no-run``, ``text output``.
 MARKED_FENCE = re.compile(r"^( *```[a-z]+) [a-z -]+$", re.MULTILINE)
-#: Types such as "array_like, shape (n,)", which are taken for Python: a pair of a name and a call.
-SHAPED = re.compile(r"<code>\(([^<]*shape\([^<]*)\)</code>")
+#: Types that are taken for Python, "array_like, shape (n,)" for a pair of a name and a call, and words for a tuple.
+TYPED = re.compile(r"<code>\(((?:(?!</code>).)*)\)</code>", re.DOTALL)
+#: A shape of one number, which may be a link; and strings alone.
+ONE_NUMBER, WORDS = re.compile(r"shape\(((?:<[^>]*>|[^,()<])+)\)"), re.compile(r"&#39;[^&,]*&#39;(, &#39;[^&,]*&#39;)*")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -68,10 +70,15 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
     """Write footnotes and shapes of docstrings as they stand there."""
     if not page.file.src_uri.startswith("api/"):
         return html
-    return SHAPED.sub(_shaped, REFERENCE.sub(r"\1", FOOTNOTE.sub(r"\1", html)))
+    return TYPED.sub(_typed, REFERENCE.sub(r"\1", FOOTNOTE.sub(r"\1", html))).replace("path - like", "path-like")
 
 
-def _shaped(match: re.Match[str]) -> str:
-    """(array_like, shape(n)) as array_like, shape (n,)."""
-    inner = re.sub(r"shape\(([^,()]+)\)", r"shape(\1,)", match[1])
-    return f"<code>{inner.replace('shape(', 'shape (')}</code>"
+def _typed(match: re.Match[str]) -> str:
+    """(array_like, shape(n)) as array_like, shape (n,); (x, y or None) without brackets; ('cpu', 'cuda') as a set."""
+    inner = match[1]
+    if WORDS.fullmatch(inner):
+        return f"<code>{{{inner}}}</code>"
+    if "shape(" not in inner and " or " not in inner:
+        return match[0]
+    inner = ONE_NUMBER.sub(r"shape(\1,)", inner).replace("shape(", "shape (")
+    return f"<code>{inner}</code>"

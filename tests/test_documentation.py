@@ -66,6 +66,12 @@ def test_footnotes_and_shapes_of_docstrings_are_written_plainly():
     assert rendered("<code>(float or ndarray, shape(k))</code>") == "<code>float or ndarray, shape (k,)</code>"
     assert rendered("<code>(array_like, shape(m) or (m, d))</code>") == "<code>array_like, shape (m,) or (m, d)</code>"
     assert rendered("<code>shape(x)</code>") == "<code>shape(x)</code>"
+    linked = '<code>(<a title="Of (x)">ndarray</a>, shape(<a title="n (1)">n</a>))</code>'
+    assert rendered(linked) == '<code><a title="Of (x)">ndarray</a>, shape (<a title="n (1)">n</a>,)</code>'
+    assert rendered("<code>(&#39;cpu&#39;, &#39;cuda&#39;)</code>") == "<code>{&#39;cpu&#39;, &#39;cuda&#39;}</code>"
+    assert rendered("<code>(&#39;all&#39; or Window)</code>") == "<code>&#39;all&#39; or Window</code>"
+    assert rendered("<code>(0, 1)</code> <code>f(x)</code>") == "<code>(0, 1)</code> <code>f(x)</code>"
+    assert rendered("<code>path - like</code>") == "<code>path-like</code>"
     assert rendered("as in [2]_.", "gallery.md") == "as in [2]_."
 
 

@@ -6,13 +6,15 @@ strict rules.
 
 from __future__ import annotations
 
-import inspect
+import dataclasses
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import iterorder
-from iterorder.types import FloatArray
+from iterorder import types
+from iterorder.networks import MLP, tail_average, train
 from tests import user_script
 from tests.surface import callables, not_annotated, public_objects
 
@@ -64,12 +66,55 @@ def test_the_surface_is_more_than_a_few_names():
 
 
 def test_a_script_of_a_user_runs(tmp_path, capsys):
-    """What mypy reads is no fiction: it runs, and arrays are of the types that the annotations name."""
+    """What mypy reads is no fiction."""
     user_script.main(tmp_path)
     assert capsys.readouterr().out.count("\n") > 5
-    run = iterorder.simulate(iterorder.gallery.sierpinski(), [0.0, 0.0], 3, n_replicas=2, seed=1, save_steps="all")
-    assert isinstance(run.states, np.ndarray)
-    assert run.states.dtype == np.float64
-    assert run.save_steps.dtype == run.diverged_at.dtype == np.int64
-    assert inspect.signature(iterorder.lie_bracket).return_annotation == "FloatArray"
-    assert FloatArray.__args__[1].__args__ == (np.float64,)
+
+
+#: The types of `iterorder.types` that results name, and the kinds of numbers behind them.
+KINDS = {"FloatArray": np.float64, "IntArray": np.int64, "BoolArray": np.bool_}
+
+
+def results() -> list[object]:
+    """One of each kind of result that holds arrays."""
+    maps = iterorder.gallery.two_point_quadratic(0.5)
+    how = {"order": "forward", "n_replicas": 20, "seed": 1}
+    diagnosis = iterorder.diagnose(maps, [0.0], 40, **how)
+    features = np.arange(12.0).reshape(6, 2)
+    model = MLP(features, np.arange(6) % 2, hidden=(), step_size=0.1, dtype="float64")
+    training = {"batch_size": 2, "n_steps": 4, "seed": 1}
+    return [
+        iterorder.simulate(maps, [0.0], 3, **how),
+        iterorder.coupling_distance(maps, [0.0], [1.0], 9, **how),
+        diagnosis.evidence,
+        iterorder.stationary_sample(maps, 5, seed=1),
+        iterorder.basins(iterorder.gallery.double_well(0.1, 0.2), [-1.0, 1.0], n_steps=50, n_replicas=4, seed=1),
+        iterorder.theory(iterorder.gallery.sierpinski()),
+        iterorder.LogisticRegressionSGD(features, np.arange(6) % 2, 0.1),
+        iterorder.QuadraticSGD([1, 1], [0, 1], 0.5),
+        train(model, keep_states=True, **training),
+        tail_average(model, **training),
+    ]
+
+
+def wrong_arrays(result: object) -> list[str]:
+    """The fields of a result that hold an array of another type than the one that is named."""
+    found = []
+    for field in dataclasses.fields(result):
+        kind = KINDS.get(field.type.removesuffix(" | None"))
+        value = getattr(result, field.name)
+        if kind is not None and value is not None and not (isinstance(value, np.ndarray) and value.dtype == kind):
+            found.append(f"{type(result).__name__}.{field.name}: {field.type}")
+    return found
+
+
+def test_results_hold_the_arrays_that_they_name():
+    found = results()
+    assert [wrong_arrays(result) for result in found] == [[] for _ in found]
+    control = dataclasses.replace(found[0], diverged_at=found[0].diverged_at.astype(float))
+    assert wrong_arrays(control) == ["Trajectory.diverged_at: IntArray"]
+
+
+def test_names_of_arrays_are_those_types():
+    for name, kind in KINDS.items():
+        assert getattr(types, name) == NDArray[kind]

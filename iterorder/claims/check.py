@@ -81,6 +81,7 @@ def check_theory(
     claims : list of str, optional
         Identifiers such as ``["C1", "C5"]``; default: all.
     seed : int in [0, 2⁶⁴), SeedSequence or Generator
+        Of all simulations; a generator is advanced by one draw.
     effort : {"quick", "full"}
         Within a minute on two cores, or minutes with sixteen times the replicas.
     backend : {"cpu", "cuda"}

@@ -31,6 +31,7 @@ def path_statistics(
     Parameters
     ----------
     x0 : array_like, shape (dim,)
+        The start of every path.
     steps : ndarray of int
         Increasing.
     statistic : callable
@@ -41,6 +42,7 @@ def path_statistics(
     Returns
     -------
     ndarray, shape (count, …)
+        What the statistic gave, path by path.
     """
     chunk = max(1, CHUNK_ENTRIES // (len(steps) * maps.dim))
     parts = []

@@ -22,8 +22,11 @@ class AffineSystem:
     Attributes
     ----------
     matrices : ndarray, shape (n, d, d)
+        The linear parts A_i.
     offsets : ndarray, shape (n, d)
+        The b_i.
     weights : ndarray, shape (n,)
+        The probability that a slot of a step holds each item; they add up to one.
     share : float
         The f above; 1 for single items.
     """

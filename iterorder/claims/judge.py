@@ -29,6 +29,7 @@ class Judge:
     Parameters
     ----------
     claim : str
+        Its number, such as "C5": the first cell of every row.
     level : float
         Of each statistical test.
     backend : str
@@ -75,6 +76,7 @@ class Judge:
         Parameters
         ----------
         predicted : float
+            What the mean is by the theory.
         error : float
             Standard error of the prediction itself.
         bias : float

@@ -35,7 +35,9 @@ class ClaimRow:
     claim : str
         C1, C2, … of theory.md.
     system : str
+        The random maps that were simulated, in words.
     predicted : float
+        What the theory says.
     measured : float
         NaN where the row was skipped.
     uncertainty : float
@@ -48,6 +50,7 @@ class ClaimRow:
     relation : {"=", "≤", "≥"}
         How the measured number is to stand to the predicted one.
     kind : {"claim", "control"}
+        Whether the row confirms a prediction, or shows that a wrong one is rejected.
     level : float
         The probability with which the row fails although the theory holds; zero for deterministic comparisons.
     note : str
@@ -142,8 +145,11 @@ class ClaimTable:
     Attributes
     ----------
     rows : tuple of ClaimRow
+        The comparisons, claim by claim.
     seed : int
+        That of the run: the same one gives the same rows.
     effort : {"quick", "full"}
+        How much was simulated, as in `check_theory`.
     """
 
     rows: tuple[ClaimRow, ...]

@@ -86,6 +86,7 @@ def add_command(
     commands
         What `add_subparsers` returned.
     name : str
+        The word behind ``iterorder``.
     run : function
         Called with the parsed arguments; returns the exit status.
     help, description : str

@@ -32,17 +32,22 @@ def amplification(
     Parameters
     ----------
     maps : RandomMaps
+        The system.
     states : ndarray, shape (n_replicas, dim)
         Where the paths are.
     n_steps : int ≥ 1
         Within so many the starts must meet.
     seed : int
+        Of the maps that both starts meet.
     backend : str
+        Where the two starts are simulated, as in `simulate`.
     progress : bool or function
+        As in `simulate`.
 
     Returns
     -------
     float
+        By how many roundings of one step a path at rest may move.
     """
     states = states[np.isfinite(states).all(axis=1)][:REPLICAS]
     if not len(states):

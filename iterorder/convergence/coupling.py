@@ -42,6 +42,7 @@ class CouplingDistance(ShownByFacts):
     Attributes
     ----------
     steps : ndarray of int64, shape (n_saved,)
+        Numbers of steps after which the distance was taken, increasing.
     distance : ndarray, shape (n_saved,)
         (mean over the replicas of ‖x−y‖^p)^(1/p); for p = inf the largest. NaN from the first step at which a replica
         has diverged: the mean over those that are left would be of another law (conditioned on staying finite).
@@ -53,6 +54,7 @@ class CouplingDistance(ShownByFacts):
         Size of the states that sets their rounding: (mean of max(‖x‖, ‖y‖)^p)^(1/p), and its running maximum where
         the order is not forward, as a backward iterate adds small moves to a sum that began at the start.
     p : float
+        The power of the mean over the replicas.
 
     Notes
     -----
@@ -137,6 +139,7 @@ class CouplingDistance(ShownByFacts):
         Returns
         -------
         matplotlib Axes
+            Those that were drawn on.
 
         Examples
         --------
@@ -171,15 +174,23 @@ def coupling_distance(
     Parameters
     ----------
     maps : RandomMaps
+        The system, which both starts meet.
     x0, y0 : array_like, shape (dim,) or (n_replicas, dim)
+        The two starts: one for all replicas, or one for each.
     n_steps : int in [0, 2⁶²]
-    order : {"forward", "backward"} or Window
+        How many maps are composed.
+    order : "forward", "backward" or Window
+        The order in which they are composed, as in `simulate`.
     n_replicas : int ≥ 1
+        Pairs of runs, each with maps of its own; the standard error falls as 1/√n_replicas.
     seed : int in [0, 2⁶⁴), SeedSequence or Generator
+        Of the maps; a generator is advanced by one draw.
     p : float ≥ 1 or inf
         The power of the mean over the replicas, as in W_p.
     save_steps : "all", increasing ints in [0, n_steps], or None for the last
+        After which numbers of steps the distance is taken.
     backend : {"cpu", "cuda"}
+        Where the runs are simulated, as in `simulate`.
     progress : bool or function
         True: show how far the simulation is (a bar in a terminal or a notebook, sparse lines on standard error
         elsewhere). A function is called with the finished share, up to 1; an exception that it raises ends the run.
@@ -187,6 +198,7 @@ def coupling_distance(
     Returns
     -------
     CouplingDistance
+        The distance at each saved step with its standard error, and that of each replica.
 
     Raises
     ------

@@ -55,6 +55,7 @@ def is_curved(steps: np.ndarray, logs: np.ndarray, window: FitWindow, *, scatter
     steps, logs : ndarray, shape (n,)
         The points of the window.
     window : FitWindow
+        Where the line was fitted, and what ended it.
     scatter : float
         Standard error of the difference of both slopes, from the residuals; zero where replicas tell the error.
     error : float

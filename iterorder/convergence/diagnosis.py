@@ -22,7 +22,7 @@ from iterorder.maps import RandomMaps
 from iterorder.orders import Order
 from iterorder.progress import Progress, Report, as_progress, part, reported
 from iterorder.shown import ShownByFacts, shown, span
-from iterorder.types import ArrayLike, FloatArray, IntArray, Seed
+from iterorder.types import ArrayLike, BoolArray, FloatArray, IntArray, Seed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -106,7 +106,9 @@ class Diagnosis:
     Attributes
     ----------
     verdict : {"point", "distribution", "diverges", "inconclusive"}
+        What paths do: settle on a point, keep moving in a steady law, leave the finite numbers, or none of it for sure.
     evidence : Evidence
+        The numbers that the verdict was read from.
     """
 
     verdict: str
@@ -151,14 +153,21 @@ def diagnose(
     Parameters
     ----------
     maps : RandomMaps
+        The system.
     x0 : array_like, shape (dim,) or (n_replicas, dim)
+        One start for all paths, or one for each.
     n_steps : int in [8, 2⁶²]
-    order : {"forward", "backward"} or Window
+        The length of a path. Its second quarter is compared with its second half, so that it should be long beside the
+        transient.
+    order : "forward", "backward" or Window
+        The order in which the maps are composed, as in `simulate`: the verdict may depend on it.
     n_replicas : int ≥ 1
         At least 14 for the verdict "distribution" in one dimension, some thirty where diameters differ much from path
         to path, as those of normal laws do; a hundred or more to tell laws apart.
     seed : int in [0, 2⁶⁴), SeedSequence or Generator
+        Of the maps; a generator is advanced by one draw.
     backend : {"cpu", "cuda"}
+        Where the paths are simulated, as in `simulate`.
     progress : bool or function
         True: show how far the simulation is (a bar in a terminal or a notebook, sparse lines on standard error
         elsewhere). A function is called with the finished share, up to 1; an exception that it raises ends the run.
@@ -166,6 +175,7 @@ def diagnose(
     Returns
     -------
     Diagnosis
+        The verdict, and the evidence for it.
 
     Raises
     ------
@@ -275,7 +285,7 @@ class _Paths:
     moves: FloatArray
     size: FloatArray
     compared: FloatArray
-    diverged: FloatArray
+    diverged: BoolArray
 
 
 def _run(ensemble: Ensemble, steps: IntArray, compared: tuple[int, int], progress: Report | None) -> _Paths:

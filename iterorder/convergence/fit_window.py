@@ -63,12 +63,15 @@ class Curve:
     Attributes
     ----------
     steps : ndarray of int64, shape (n,)
+        Increasing numbers of steps.
     distance : ndarray, shape (n,)
+        The distance after each of them, not negative.
     scale : ndarray, shape (n,)
         Size of the states whose difference the distance is: sets its rounding.
     relative_variance : ndarray, shape (n,), or None
         Of the Monte Carlo mean of the p-th powers; None or NaN where it is not known.
     n_replicas : int
+        Over how many the distance is a mean.
     highest_floor : float
         Largest plateau, in units of the scale, that is taken for a floor; one above it is a true stall.
     stored : float
@@ -183,12 +186,14 @@ def relative_rounding(steps: np.ndarray, distance: np.ndarray, scale: np.ndarray
     Parameters
     ----------
     steps : ndarray of int64, shape (n,)
+        Increasing numbers of steps.
     distance, scale : ndarray, shape (n,)
         The distance positive.
 
     Returns
     -------
     ndarray, shape (n,)
+        δ of each step, not decreasing.
 
     Examples
     --------

@@ -21,12 +21,14 @@ def scaled_powers(values: np.ndarray, p: float) -> tuple[np.ndarray, np.ndarray]
     values : ndarray, shape (n, k)
         Not negative.
     p : float ≥ 1
+        The power.
 
     Returns
     -------
     powers : ndarray, shape (n, k)
         (values / scale)^p, between 0 and 1 where finite.
     scale : ndarray, shape (k,)
+        What each column was divided by.
     """
     scale = scale_of(values.max(axis=0))
     with np.errstate(over="ignore", invalid="ignore"):
@@ -55,10 +57,12 @@ def mean_and_variance(values: np.ndarray, p: float) -> tuple[np.ndarray, np.ndar
     values : ndarray, shape (n, k)
         Not negative.
     p : float ≥ 1 or inf
+        The power of the mean.
 
     Returns
     -------
     mean : ndarray, shape (k,)
+        (mean of values^p)^(1/p) of each column; the largest value for p = inf.
     variance : ndarray, shape (k,)
         NaN where it is not known (or 0/0): one row, or p = inf.
     """
@@ -103,10 +107,12 @@ def path_diameters(paths: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     paths : ndarray, shape (n, k, dim)
+        The k points of each path.
 
     Returns
     -------
     ndarray, shape (n,)
+        The diameter of each path.
 
     Examples
     --------

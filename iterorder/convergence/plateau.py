@@ -50,6 +50,7 @@ def find_plateau(x: np.ndarray, y: np.ndarray) -> Plateau | None:
     Returns
     -------
     Plateau or None
+        None where no plateau fits better than a single line by more than chance.
 
     References
     ----------

@@ -36,6 +36,7 @@ class Rate:
     first, last : int
         The steps between which the line was fitted.
     standard_error : float
+        Of `rate`, by the source that `interval` names.
     interval : {"replicas", "residuals"}
         From resampling replicas: the error of a Monte Carlo mean. From the residuals about the line: the scatter of
         one curve, see `fit_rate`.
@@ -82,6 +83,7 @@ def fit_rate(steps: ArrayLike | CouplingDistance, distance: ArrayLike | None = N
     Returns
     -------
     Rate
+        The slope with its interval, the steps that it was fitted to, and why the fit ends there.
 
     Raises
     ------

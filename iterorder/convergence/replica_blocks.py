@@ -37,11 +37,17 @@ class Ensemble:
     Attributes
     ----------
     maps : RandomMaps
+        The system.
     starts : tuple of ndarray, shape (n_replicas, dim)
+        For each start its states, one a replica.
     n_steps : int
+        How many maps are composed.
     order : Order
+        The order in which they are composed.
     seed : int
+        The integer that was made of the user's seed.
     backend : str
+        Where the replicas are simulated.
     """
 
     maps: RandomMaps

@@ -32,9 +32,13 @@ def resampled_error(steps: np.ndarray, per_replica: np.ndarray, p: float, window
     Parameters
     ----------
     steps : ndarray of int64, shape (n,)
+        Increasing numbers of steps.
     per_replica : ndarray, shape (n_replicas, n)
+        The distance of each replica after each of them.
     p : float ≥ 1
+        The power of the mean over the replicas.
     window : FitWindow
+        The steps that the line is fitted to.
     """
     n_replicas = len(per_replica)
     steps = steps[: window.reach]

@@ -28,6 +28,7 @@ def steadiness(compared: np.ndarray, tolerance: float) -> float:
     Parameters
     ----------
     compared : ndarray, shape (2, n_replicas, dim)
+        The states of all replicas at the two steps.
     tolerance : float
         Values this close are taken for equal.
 

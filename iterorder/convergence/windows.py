@@ -59,9 +59,11 @@ def roughness(states: np.ndarray, steps: np.ndarray, order: int) -> np.ndarray:
     Parameters
     ----------
     states : ndarray, shape (n_replicas, n, dim)
+        The states of each replica at `steps`.
     steps : ndarray of int64, shape (n,)
         Some runs of order+1 steps among them.
     order : int ≥ 1
+        How often differences are taken: 1 gives the lengths of the moves.
 
     Examples
     --------

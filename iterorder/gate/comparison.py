@@ -21,7 +21,9 @@ class Comparison:
     Attributes
     ----------
     system : str
+        Its name in the file of systems.
     before, now : MeasuredRate, Unfitted or None
+        Of the baseline, and as measured; None where a side does not have the system.
     allowed : float
         The largest difference at the level of the test, with what `rtol` adds.
     one_sided : bool
@@ -107,12 +109,14 @@ def compare(
     Parameters
     ----------
     before, now : list
+        What the baseline holds, and what was measured: `MeasuredRate` or `Unfitted`.
     rtol : float
         A true change of a rate within this share of it is the same: it adds to what the test allows, so that the
         chance of a false alarm holds for each of them.
     one_sided : bool
         Whether only a slower rate fails.
     expect_none : names of systems that are to have no rate
+        A rate of theirs fails the comparison.
     """
     old, new = {rate.system: rate for rate in before}, {rate.system: rate for rate in now}
     names = list(dict.fromkeys([*old, *new]))

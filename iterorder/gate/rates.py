@@ -41,6 +41,7 @@ class MeasuredRate:
     Attributes
     ----------
     system : str
+        Its name in the file of systems.
     rate, low, high : float
         With the 95 % interval from resampled replicas.
     first, last : int

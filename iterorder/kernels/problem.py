@@ -28,10 +28,13 @@ class Problem:
     Attributes
     ----------
     form : Form
+        What the maps are as numbers.
     law : Sampling or FreshNoise
         Of the draws.
     seed : int
+        The key of the noise.
     place : Place
+        Where in the noise the run starts.
     x0 : ndarray of float64 or float32, shape (replicas, dim)
         Its type is that of the arithmetic. Contiguous, or for a GPU one start of all replicas; it may live there.
     saves : ndarray of int64, shape (saved,)

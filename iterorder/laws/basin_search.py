@@ -12,7 +12,7 @@ from iterorder.noise import MAX_REPLICAS
 from iterorder.progress import Progress
 from iterorder.request import as_system, check_memory
 from iterorder.simulate import simulated
-from iterorder.types import ArrayLike, FloatArray, Seed
+from iterorder.types import ArrayLike, FloatArray, IntArray, Seed
 from iterorder.validation import MAX_STEPS, as_float, as_floats, as_int, as_seed, read_only
 
 #: Orders of the replicas of a law that its first and last states are compared under.
@@ -26,6 +26,7 @@ class Basins:
     Attributes
     ----------
     starts : ndarray, shape (n_starts, d)
+        The points from which replicas were run.
     probability : ndarray, shape (n_starts, n_laws)
         The share of the replicas of a start that ended in each law; laws in the order of their share of all replicas.
     low, high : ndarray, shape (n_starts, n_laws)
@@ -35,6 +36,7 @@ class Basins:
     settled_p : ndarray, shape (n_laws,)
         The p-value that the states of a law had one distribution at the beginning and at the end of the window.
     level : float
+        That of the intervals, and of `settled`.
     points : tuple of ndarray, shape (replicas, d) each
         The last states, a sample of each law.
     """
@@ -83,10 +85,13 @@ def basins(
     Parameters
     ----------
     maps : RandomMaps
+        The system.
     starts : array_like, shape (n_starts,) or (n_starts, d)
+        The points whose laws are asked for; with one axis each is a number on the line.
     n_steps : int
         Before the window: long enough that hardly any replica is still on its way.
     seed : int in [0, 2⁶⁴), SeedSequence or Generator
+        Of the maps, and of the orders of the test behind `Basins.settled`; a generator is advanced by one draw.
     n_replicas : int ≥ 2
         Of every start, with noise of their own.
     window : int ≥ 1
@@ -97,6 +102,7 @@ def basins(
     level : float in (0, 1)
         Of all intervals together, and of `Basins.settled`.
     backend : {"cpu", "cuda"}
+        Where the replicas are simulated, as in `simulate`.
     progress : bool or function
         As in `simulate`.
 
@@ -199,7 +205,7 @@ def _summary(starts: np.ndarray, paths: np.ndarray, law: np.ndarray, level: floa
     )
 
 
-def binomial_interval(counts: FloatArray, n: int, level: float) -> tuple[FloatArray, FloatArray]:
+def binomial_interval(counts: IntArray, n: int, level: float) -> tuple[FloatArray, FloatArray]:
     """Clopper and Pearson's interval of the probability of `counts` in n trials, missed at most so often.
 
     Examples

@@ -29,9 +29,11 @@ class StationarityTest:
     p_value : float
         Of the hypothesis that the path is stationary.
     level : float
+        That of the test: how often a stationary path is rejected.
     rejected : bool
         Whether the p-value is at most the level: the path is then not stationary. Not rejected is not proved.
     kind : {"wasserstein", "fluctuation-dissipation"}
+        Which of the two tests it was.
     correlation_time : float
         In steps of the path, 1 + 2Σ of the autocorrelations.
     block_length : int
@@ -79,6 +81,7 @@ def stationarity_test(
     Returns
     -------
     StationarityTest
+        The statistic, its p-value, and whether the path is rejected at the level.
 
     Raises
     ------

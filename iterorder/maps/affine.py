@@ -25,7 +25,9 @@ class AffineMaps(RandomMaps):
     Parameters
     ----------
     matrices : array_like, shape (m, d, d)
+        The linear parts A_i.
     offsets : array_like, shape (m, d)
+        The b_i.
     probabilities : array_like, shape (m,), optional
         Default: equal. Only with ``sampling="iid"``.
     sampling : {"iid", "reshuffle", "cyclic"}

@@ -145,6 +145,7 @@ class RandomMaps(ABC):
         seed : int in [0, 2⁶⁴) or SeedSequence
             That of the run (`Trajectory.seed`). No generator: the draw is a function of its arguments.
         replica : int in [0, 2³²)
+            The number of the path, as `simulate` counts them from ``first_replica`` on.
         step : int
             Counted from 0: ``draw(seed, replica, 0)`` is ξ_1.
 

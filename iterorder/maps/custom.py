@@ -48,11 +48,14 @@ class CustomMaps(RandomMaps):
     step : function
         Tried in plain Python first, then compiled; both when the maps are made, and the numbers are compared.
     dim : int ≥ 1
+        The dimension of the state: the length of ``x`` and ``out``.
     noise : {"uniform", "normal", "index", "index+normal"}
         What `draw` holds: `noise_dim` uniforms in [0, 1); as many standard normals; one integer in [0, n_maps) as
         ``draw[0]``; the integer first and then `noise_dim` normals.
     noise_dim : int ≥ 1
+        How many floats a draw holds, beside the index.
     n_maps : int, with an index
+        From how many the index is drawn, uniformly.
     params : tuple of array_like or numbers
         Handed to the function as it is: arrays of floats (float64) or of integers (int64), read-only copies.
     lipschitz : float, function of the draw, or None

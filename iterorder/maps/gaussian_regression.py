@@ -42,6 +42,7 @@ class GaussianRegressionSGD(RandomMaps):
     noise_std : float ≥ 0
         s, of the targets.
     step_size : float > 0
+        h, the factor of the gradient.
 
     Raises
     ------

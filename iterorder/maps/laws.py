@@ -18,7 +18,9 @@ class MomentLaw:
     Attributes
     ----------
     mean : ndarray, shape (d,)
+        The mean of each coordinate.
     covariance : ndarray, shape (d, d)
+        The covariance matrix, symmetric.
     """
 
     def __init__(self, mean: ArrayLike, covariance: ArrayLike) -> None:
@@ -48,7 +50,9 @@ class BinaryLaw:
     Parameters
     ----------
     lam : float in (−1, 1)
+        λ, the factor of each further term.
     low, high : float
+        The two values of ξ_k.
     """
 
     def __init__(self, lam: float, low: float, high: float) -> None:

@@ -22,13 +22,16 @@ class LinearModelSGD(RowMaps):
     Parameters
     ----------
     features : array_like, shape (n, d)
+        The rows a of the data, one for each point. A table's column names become names of the coordinates.
     targets : array_like, shape (n,)
         Of a loss of labels, such as "logistic", all in {−1, 1} or all in {0, 1}; kept as −1 and 1.
     step_size : float > 0
+        h, the factor of the gradient.
     loss : str or Loss
         Kept as a `Loss`. A name is a key of `iterorder.losses.LOSSES`, such as "huber"; `Loss.named`, or the functions
         of `iterorder.losses`, give them with other parameters, and `Loss` makes any other.
     ridge : float ≥ 0
+        The factor of ½‖x‖² in every loss; zero for none.
     batch_size : int
         Distinct rows averaged in one step.
     sampling : {"iid", "reshuffle", "cyclic"}

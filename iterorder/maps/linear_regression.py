@@ -22,9 +22,13 @@ class LinearRegressionSGD(RowMaps):
     Parameters
     ----------
     features : array_like, shape (n, d)
+        The rows a of the data, one for each point. A table's column names become names of the coordinates.
     targets : array_like, shape (n,)
+        The numbers b, one for each row.
     step_size : float > 0
+        h, the factor of the gradient.
     ridge : float ≥ 0
+        The factor of ½‖x‖² in every loss; zero for none.
     batch_size : int
         Distinct rows averaged in one step.
     sampling : {"iid", "reshuffle", "cyclic"}

@@ -22,10 +22,13 @@ class LogisticRegressionSGD(RowMaps):
     Parameters
     ----------
     features : array_like, shape (n, d)
+        The rows a of the data, one for each point. A table's column names become names of the coordinates.
     labels : array_like, shape (n,)
         All in {−1, 1} or all in {0, 1}; kept as −1 and 1.
     step_size : float > 0
+        h, the factor of the gradient.
     ridge : float ≥ 0
+        The factor of ½‖x‖² in every loss; zero for none.
     batch_size : int
         Distinct rows averaged in one step.
     sampling : {"iid", "reshuffle", "cyclic"}

@@ -39,9 +39,10 @@ class Optimizer(RandomMaps):
     maps : QuadraticSGD, LinearRegressionSGD, LogisticRegressionSGD or LinearModelSGD
         Gives the losses, the batches and the step size h.
     momentum : float in [0, 1)
+        How much of the velocity is kept at each step; with zero the state is x alone.
     weight_decay : float ≥ 0
         Decoupled from the gradient: it does not enter the velocity. Without momentum the same as a ridge.
-    schedule : {"constant", "linear", "cosine"} or array_like, shape (N,)
+    schedule : "constant", "linear", "cosine" or array_like, shape (N,)
         h_k/h: 1; 1 − k/N; ½(1 + cos(πk/N)); or the numbers ≥ 0 that are given. Linear and cosine end at zero after N
         steps; given numbers go on with the last.
     horizon : int, for "linear" and "cosine"

@@ -29,6 +29,7 @@ class QuadraticSGD(SGDMaps):
     minimizers : array_like, shape (m,) or (m, d)
         The points c_i.
     step_size : float > 0
+        h, the factor of the gradient.
     batch_size : int
         Distinct losses averaged in one step.
     sampling : {"iid", "reshuffle", "cyclic"}

@@ -39,7 +39,9 @@ def deep_linear(step_size: float, depth: int) -> CustomMaps:
     Parameters
     ----------
     step_size : float > 0
+        h, the factor of the gradient.
     depth : int ≥ 1
+        L, the number of weights.
 
     Examples
     --------
@@ -108,9 +110,11 @@ def flow_gap(maps: RandomMaps, seed: int, *, p0: float = 0.01, reached: float = 
     Parameters
     ----------
     maps : deep_linear
+        The system, with its step size and depth.
     seed : int
         Not used: there is one map.
     p0, reached : float in (0, 1), p0 < reached
+        The product w^L at the start, and the one that the flow is to reach.
 
     Returns
     -------

@@ -40,6 +40,7 @@ def compressed(*, step_size: float = 0.1, memory: str = "error-feedback", spread
     Parameters
     ----------
     step_size : float > 0
+        The factor of what is sent.
     memory : {"none", "error-feedback"}
         The state is (x, e), shape (4,); without memory what is not sent is lost, and e is zero.
     spread : float ≥ 0

@@ -80,6 +80,7 @@ def local_steps(*, step_size: float = 0.1, steps: int = 1, spread: float = 1.0) 
     Parameters
     ----------
     step_size : float > 0
+        Of each of the K steps.
     steps : int ≥ 1
         K.
     spread : float ≥ 0

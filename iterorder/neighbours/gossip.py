@@ -90,7 +90,9 @@ def gossip(*, graph: str = "ring", n_nodes: int = 8, weight: float = 0.5) -> Aff
     Parameters
     ----------
     graph : {"path", "ring", "star", "complete"}
+        Which nodes are neighbours; an edge is drawn uniformly at each step.
     n_nodes : int in [3, 200]
+        n, of the graph.
     weight : float in (0, 1)
         Of the move towards each other; ½ is the mean of both.
 

@@ -25,7 +25,9 @@ class Moments:
     Parameters
     ----------
     maps : steps of SGD on quadratic losses, one point each, drawn independently
+        Their second moments are propagated exactly.
     start : ndarray, shape (d,)
+        Where all runs begin.
     """
 
     def __init__(self, maps: SGDMaps, start: np.ndarray) -> None:
@@ -102,9 +104,11 @@ def schedule_risk(maps: RandomMaps, seed: int, *, n_steps: int = 100, x0: float 
     Parameters
     ----------
     maps : steps of SGD on quadratic losses, batch_size=1, sampling="iid"
+        Give the losses, and the step size of the constant run.
     seed : int
         Not used: everything is exact.
     n_steps : int ≥ 2
+        Gradients that each method may spend.
     x0 : float
         Each coordinate of the start.
 

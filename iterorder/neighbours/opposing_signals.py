@@ -82,10 +82,13 @@ def opposing_growth(
     Parameters
     ----------
     maps : opposing_signals
+        The system, with its step size and pull.
     seed : int
         Not used: there is one map.
     u0, v0, c0 : float > 0
+        The start of the three weights.
     n_steps : int
+        Steps of gradient descent.
 
     Returns
     -------

@@ -56,10 +56,12 @@ def palindromes(first: np.ndarray, second: np.ndarray, step_size: float) -> np.n
     first, second : ndarray, shape (D, D)
         Their last rows are zero.
     step_size : float
+        h of both maps T = I − h·(field).
 
     Returns
     -------
     ndarray, shape (D, D)
+        The difference of the two compositions, of order h³.
 
     Examples
     --------
@@ -94,8 +96,11 @@ def order_sensitivity(maps: RandomMaps, seed: int, *, n_orders: int = 32, x0: fl
     Parameters
     ----------
     maps : steps of SGD
+        Whose items are visited once an epoch, in random orders.
     seed : int
+        Of the orders.
     n_orders : int ≥ 2
+        Over how many the root mean squares are taken.
     x0 : float
         Each coordinate of the start.
 

@@ -70,11 +70,14 @@ def logarithmic_growth(
     Parameters
     ----------
     maps : slow_walk
+        The walk, with its a.
     seed : int
-    order : {"forward", "backward"} or Window
+        Of the steps of the walk.
+    order : "forward", "backward" or Window
         At each n the law is the same in both (C1). The maps keep the order of whole numbers, so that a backward path
         never goes down; it has no limit either.
     n_steps, n_replicas : int
+        The length of a path, and the number of paths.
 
     Returns
     -------

@@ -96,6 +96,7 @@ def temperature_collapse(maps: RandomMaps, seed: int) -> dict[str, Any]:
     Parameters
     ----------
     maps : steps of SGD on quadratic losses, with sampling="iid"
+        Whose stationary variance is computed, exactly.
     seed : int
         Not used: everything is exact.
 

@@ -63,7 +63,9 @@ def zeroth_order(
     Parameters
     ----------
     step_size : float > 0
+        h, the factor of the estimated gradient.
     dim : int ≥ 1
+        The number of coordinates.
     condition : float ≥ 1
         The largest curvature, 1, over the least.
     noise_std : float ≥ 0

@@ -30,6 +30,7 @@ class Augmentation:
     padding : int ≥ 0
         Zeros on each side; of standardised images, zero is the mean of the training set.
     flip : bool
+        Whether images are flipped at all.
 
     Raises
     ------

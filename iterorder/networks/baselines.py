@@ -26,7 +26,9 @@ class Baseline:
     Attributes
     ----------
     save_steps : ndarray of int64, shape (n_saved,)
+        The n, numbers of gradient steps of the run that is compared with.
     observables : dict of str to ndarray, shape (n_saved,)
+        What the model observes of the baseline's position for each n, by name.
     gradients : ndarray of int64, shape (n_saved,)
         Gradient steps that all values up to this one need.
     """
@@ -67,6 +69,7 @@ def tail_average(
     Returns
     -------
     Baseline
+        What the model observes at the mean for each saved n, and the gradient steps that took.
 
     Raises
     ------
@@ -122,6 +125,7 @@ def linear_decay(
     Returns
     -------
     Baseline
+        What the model observes at the last iterate for each saved n, and the gradient steps that took.
 
     Raises
     ------

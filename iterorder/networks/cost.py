@@ -30,6 +30,7 @@ class Stage:
     Attributes
     ----------
     name : str
+        What is run, such as "backward".
     steps : int
         Gradient steps, over all iterates.
     seconds : float
@@ -53,6 +54,7 @@ def estimate_experiment(
     Parameters
     ----------
     preset : Preset
+        The settings, as for `experiment`.
     model : StepModel
         That of the preset.
     images : ImageData
@@ -60,6 +62,7 @@ def estimate_experiment(
     order : {"forward", "backward", "anchored"}, optional
         This order alone, without control, sequences and baselines.
     progress : bool or function
+        As in `simulate`.
     """
     common = {name: preset.run[name] for name in ("batch_size", "n_steps", "seed")}
     runs = planned_runs(preset, model, images, order)

@@ -47,17 +47,21 @@ def coupled_starts(
     model : StepModel
         Whose map does not depend on the number of the step: a schedule makes the maps differ in law.
     n_steps : int
+        Gradient steps of each run.
     batch_size : int
         Batches are drawn independently.
     n_replicas : int
         Pairs of runs; each has a sequence of batches of its own.
     seed : int in [0, 2⁶⁴), SeedSequence or Generator
+        Of the start weights and of the batches; a generator is advanced by one draw.
     start : int
         The number of the start weights, which all pairs share.
     save_steps : "all", increasing ints in [0, n_steps], or None for the last
+        After which numbers of steps the distance is taken.
     p : float ≥ 1 or inf
         The power of the mean over the replicas.
     progress : bool or function
+        As in `iterorder.simulate`.
 
     Returns
     -------

@@ -32,6 +32,7 @@ def hessian_ends(
     model : MLP or TorchModel
         Or any model with ``hessian_products(position, directions, items)``.
     position : array_like, shape (P,)
+        The parameters, as ``model.position`` gives them of one replica.
     items : array_like of int, optional
         The batch; default: all items of the training set.
     tol : float > 0
@@ -40,6 +41,7 @@ def hessian_ends(
     Returns
     -------
     low, high : float
+        The two eigenvalues; a negative `low` shows a direction in which the loss curves down.
 
     Raises
     ------
@@ -91,6 +93,7 @@ def hessian_trace(
         Random signs v, of which vᵀHv has the trace as its mean (Hutchinson). With as many as parameters the trace is
         computed exactly instead.
     seed : int in [0, 2⁶⁴), SeedSequence or Generator
+        Of the signs; not used where the trace is exact. A generator is advanced by one draw.
 
     Returns
     -------
@@ -118,7 +121,9 @@ def step_lipschitz(model: StepModel, position: ArrayLike, items: ArrayLike, *, k
     model : MLP or TorchModel
         Trained by SGD, with momentum or without.
     position : array_like, shape (P,)
+        The parameters, as ``model.position`` gives them of one replica.
     items : array_like of int, shape (B,)
+        The batch of the map: indices of the training set.
     k : int
         The number of the step, for schedules.
     tol : float > 0

@@ -78,7 +78,9 @@ class ImageData(NamedTuple):
     Attributes
     ----------
     features : ndarray of float32, shape (n, d) or (n, 3, 32, 32)
+        The images of the training set, one a row or with their axes (channel, height, width).
     labels : ndarray of int64, shape (n,)
+        The class of each, from 0.
     test_features, test_labels
         The same of the test set.
     """

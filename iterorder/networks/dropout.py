@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from iterorder import noise
 from iterorder.errors import InvalidInputError
 from iterorder.networks.step_noise import StepNoise
-from iterorder.types import DTypeLike, FloatArray
+from iterorder.types import DTypeLike
 from iterorder.validation import as_float
 
 
@@ -25,12 +26,13 @@ def as_rate(value: Any) -> float:
 
 def dropout_factors(
     step_noise: StepNoise, rates: Sequence[float], n_slots: int, shapes: Sequence[tuple[int, ...]], dtype: DTypeLike
-) -> list[FloatArray]:
+) -> list[NDArray[Any]]:
     """What the units of each layer are multiplied by in one step.
 
     Parameters
     ----------
     step_noise : StepNoise
+        The place of the words: seed, sequence and step.
     rates : sequence of float in [0, 1), one for each layer
         A unit is dropped where its word is below round(2³²·rate): with that probability up to 2⁻³³.
     n_slots : int

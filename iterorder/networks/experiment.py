@@ -24,7 +24,7 @@ from iterorder.networks.settings import Preset
 from iterorder.networks.train import train
 from iterorder.orders import BACKWARD, FORWARD, Order, Window
 from iterorder.progress import Progress, Report
-from iterorder.types import FloatArray, PathLike
+from iterorder.types import FloatArray, IntArray, PathLike
 
 #: The attributes of an experiment that hold runs, and what those beside the main ones are called.
 RUNS, CONTROLS, SEQUENCES = "runs", "controls", "sequences"
@@ -38,7 +38,9 @@ class Experiment:
     Attributes
     ----------
     preset : Preset
+        The settings that were run.
     model, control : StepModel or None
+        What was trained, and the model beside it that settles in the backward order; None where there was none.
     runs : dict of str to TrainingRun
         By "forward", "backward" and "anchored", of sequence 0.
     controls : dict of str to TrainingRun
@@ -75,7 +77,9 @@ class Experiment:
         Returns
         -------
         within : ndarray, shape (n_sequences,)
+            How far an observable moves along each sequence.
         between : float
+            How far the means of the sequences are apart.
         interval : ndarray, shape (2,)
             Of `between` at 95 %, if the means are normal.
         """
@@ -112,7 +116,7 @@ def orders_of(preset: Preset) -> dict[str, Order]:
     return found | ({"anchored": Window(start=preset.run["anchor"])} if "anchor" in preset.run else {})
 
 
-def saves_of(preset: Preset) -> FloatArray:
+def saves_of(preset: Preset) -> IntArray:
     """0, stride, 2·stride, …, n_steps."""
     return np.arange(0, preset.run["n_steps"] + 1, preset.run["stride"])
 
@@ -145,6 +149,7 @@ def experiment(
     Parameters
     ----------
     preset : Preset
+        The settings, such as `preset` reads from a file.
     images : ImageData, optional
         Instead of those that the preset names.
     data_dir : path-like, optional
@@ -159,6 +164,7 @@ def experiment(
         For all that is done here: loading data, all runs together, and the baselines, each of which is left out where
         it does not end in time.
     progress : bool or function
+        As in `iterorder.simulate`, of all runs together.
     report : Report, optional
         Takes the finished share of the runs.
     """

@@ -37,11 +37,13 @@ def lyapunov_exponent(
     model : StepModel
         In float64: neighbours are closer than float32 tells apart.
     n_steps : int
+        Gradient steps of each path, those of `burn_in` included.
     batch_size : int
         Batches are drawn independently.
     n_replicas : int ≥ 2
         Paths, each with batches of its own, from the same start.
     seed : int in [0, 2⁶⁴), SeedSequence or Generator
+        Of the start weights and of the batches; a generator is advanced by one draw.
     start : int
         The number of the start weights.
     burn_in : int, optional

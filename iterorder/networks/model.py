@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from iterorder.device_arrays import to_numpy
 from iterorder.errors import InvalidInputError
 from iterorder.networks.step_noise import StepNoise
 from iterorder.sampling import Sampling
 from iterorder.shown import a_kind
-from iterorder.types import ArrayLike, FloatArray, IntArray
+from iterorder.types import ArrayLike, IntArray
 
-#: Everything that the map acts on, by name: parameters, velocity, moments, counters, running statistics. Each array has
-#: a leading axis of replicas; the arrays may be those of NumPy, CuPy or PyTorch.
-State = dict[str, Any]
+State: TypeAlias = dict[str, Any]
+"""Everything that the map acts on, by name: parameters, velocity, moments, counters, running statistics.
+
+Each array has a leading axis of replicas; the arrays may be those of NumPy, CuPy or PyTorch.
+"""
 
 
 @runtime_checkable
@@ -47,14 +50,14 @@ class StepModel(Protocol):
         """`n_replicas` times θ_0 of start number `start`: a function of the seed and that number."""
         ...
 
-    def step(self, state: State, items: ArrayLike, k: int | IntArray) -> State:
+    def step(self, state: State, items: IntArray, k: int | IntArray) -> State:
         """The map of step k, which leaves `state` as it is.
 
         `items` has shape (B,), one batch for all replicas, or (R, B); k is an int or has shape (R,), for schedules.
         """
         ...
 
-    def take(self, state: State, rows: ArrayLike) -> State:
+    def take(self, state: State, rows: Sequence[int] | IntArray) -> State:
         """A copy of some replicas, in the order of `rows`."""
         ...
 
@@ -62,11 +65,11 @@ class StepModel(Protocol):
         """The replicas of both, one after the other."""
         ...
 
-    def position(self, state: State) -> FloatArray:
+    def position(self, state: State) -> NDArray[Any]:
         """The parameters θ of each replica, without what else the state holds, shape (R, P)."""
         ...
 
-    def observe(self, state: State) -> dict[str, FloatArray]:
+    def observe(self, state: State) -> dict[str, NDArray[Any]]:
         """What is recorded of each replica, by name, each of shape (R,)."""
         ...
 
@@ -94,7 +97,7 @@ class ArrayStates:
         """The replicas of both, one after the other."""
         return {name: self.xp.concatenate([array, second[name]]) for name, array in first.items()}
 
-    def placed(self, state: Mapping[str, FloatArray]) -> State:
+    def placed(self, state: Mapping[str, NDArray[Any]]) -> State:
         """A state on the device of the model, from arrays of NumPy."""
         return {name: self.xp.asarray(array) for name, array in state.items()}
 
@@ -134,7 +137,7 @@ def advancing(model: StepModel, seed: int) -> Callable[..., State]:
     return lambda state, items, k, sequence, *more: method(state, items, k, *more)
 
 
-def on_host(array: Any) -> FloatArray:
+def on_host(array: Any) -> np.ndarray:
     """An array of NumPy, of what may lie on a device."""
     return to_numpy(array.detach() if hasattr(array, "detach") else array)
 

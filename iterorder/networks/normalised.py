@@ -25,11 +25,15 @@ class NormalisedMLP(ArrayStates):
     Parameters
     ----------
     features : array_like, shape (n, d)
+        The inputs x, one a row.
     labels : array_like of int, shape (n,)
+        Classes 0, 1, …, K − 1.
     hidden : int
         Rows of W.
     step_size : float > 0
+        h, the factor of the gradient.
     weight_decay : float ≥ 0
+        λ, of W: against the growth that the gradient makes of the lengths of rows.
 
     Notes
     -----

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -61,11 +60,11 @@ class PlainModel(ArrayStates):
 
     def __init__(
         self,
-        step: Callable[..., Any],
-        start: Callable[..., Any],
+        step: Callable[[State, IntArray, int], State],
+        start: Callable[[int, int], State],
         *,
         n_items: int,
-        observe: Callable[..., Any],
+        observe: Callable[[State], dict[str, float]],
         digest: str,
         parameters: Sequence[str] | None = None,
     ) -> None:

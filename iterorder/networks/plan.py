@@ -24,7 +24,9 @@ class Unit:
     Attributes
     ----------
     number : int
+        Its place in the plan.
     kind : {"forward", "backward", "sliding"}
+        How its iterates are computed.
     runs : tuple of int
         Numbers start·n_sequences + sequence.
     first, last : int

@@ -62,6 +62,7 @@ def resnet18(n_classes: int = 10, *, width: int = 64) -> nn.Sequential:
     Parameters
     ----------
     n_classes : int
+        How many logits the network gives.
     width : int
         Channels of the first stage; 64 in the paper, fewer for trials.
 

@@ -250,6 +250,7 @@ class TrainingRun(ShownByFacts):
         Returns
         -------
         matplotlib Axes
+            Those that were drawn on.
 
         Notes
         -----

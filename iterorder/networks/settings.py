@@ -42,6 +42,7 @@ class Preset:
     Attributes
     ----------
     name, title : str
+        The word that selects it, and a line that describes it.
     data, model, run, sequences, baselines, control : dict
         The tables of its file; those that it lacks are empty.
     """

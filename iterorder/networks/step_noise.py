@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from iterorder.errors import InvalidInputError
-from iterorder.types import FloatArray, IntArray
+from iterorder.types import ArrayLike, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,6 +19,7 @@ class StepNoise:
     Attributes
     ----------
     seed : int in [0, 2⁶⁴)
+        The key of the noise, that of the run.
     sequence, step : int, or array_like of int, shape (R,)
         One for all replicas, or one for each. Replicas that meet the same step of the same sequence meet the same map,
         whichever order they are in.
@@ -31,15 +33,15 @@ class StepNoise:
     """
 
     seed: int
-    sequence: Any
-    step: Any
+    sequence: ArrayLike
+    step: ArrayLike
 
     @property
     def is_shared(self) -> bool:
         """Whether all replicas meet the same map."""
         return np.ndim(self.sequence) == 0 and np.ndim(self.step) == 0
 
-    def words(self, purpose: int, count: int) -> IntArray:
+    def words(self, purpose: int, count: int) -> NDArray[np.uint64]:
         """The words of a purpose, shape (count,) or (R, count)."""
         from iterorder.kernels.cpu.purpose_words import purpose_words
 
@@ -55,7 +57,7 @@ def check_step_noise(model: Any, step_noise: StepNoise | None) -> None:
         )
 
 
-def items_of_replicas(items: FloatArray, step_noise: StepNoise | None, n_replicas: int) -> FloatArray:
+def items_of_replicas(items: IntArray, step_noise: StepNoise | None, n_replicas: int) -> IntArray:
     """The items, for each replica its own where the noise is not shared."""
     if step_noise is None or step_noise.is_shared or items.ndim == 2:
         return items

@@ -27,6 +27,7 @@ class TorchOptimizer:
     Attributes
     ----------
     name : {"sgd", "adam", "adamw"}
+        Which update rule it is.
     settings : dict
         With all defaults filled in.
     """

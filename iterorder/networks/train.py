@@ -58,10 +58,15 @@ def train(
     Parameters
     ----------
     model : StepModel
+        The network with its data and step: an `MLP`, a `TorchModel`, a `PlainModel`, or an object of one's own.
     batch_size : int
+        Distinct items of a batch.
     sampling : {"iid", "reshuffle", "cyclic"}
+        Independent batches, a fresh permutation of the items every epoch, or items in a fixed cycle.
     n_steps : int
-    order : {"forward", "backward"} or Window
+        N: up to this number of steps iterates can be saved.
+    order : "forward", "backward" or Window
+        The order in which the steps are composed, as in `iterorder.simulate`.
     save_steps : increasing ints in [0, n_steps], "all" or None
         None saves the last step.
     pairs : bool
@@ -69,6 +74,8 @@ def train(
     n_starts, n_sequences : int
         Start weights, and sequences of batches; each start meets each sequence.
     seed : int in [0, 2⁶⁴), SeedSequence or Generator
+        Of the start weights and of the batches; a generator is advanced by one draw, and `TrainingRun.seed` is what was
+        used.
     keep_states : bool
         Keep the parameters of every saved iterate.
     memory : int, optional
@@ -85,6 +92,7 @@ def train(
     Returns
     -------
     TrainingRun
+        What the model observed of each saved iterate, and how far neighbours are apart.
 
     Raises
     ------

@@ -55,6 +55,7 @@ def attractor(
     Parameters
     ----------
     maps : RandomMaps
+        The system, of any dimension.
     n_points : int ≥ 1
         How many points, on 2000 paths.
     ax : matplotlib Axes, optional
@@ -71,13 +72,16 @@ def attractor(
     margin : float ≥ 0
         Of the axes, as a share of what is drawn.
     seed : int in [0, 2⁶⁴), SeedSequence or Generator
+        Of the paths; a generator is advanced by one draw.
     backend : {"cpu", "cuda"}
+        Where the paths are simulated, as in `simulate`.
     progress : bool or function
         As in `iterorder.simulate`.
 
     Returns
     -------
     matplotlib Axes
+        Those that were drawn on.
 
     Raises
     ------

@@ -134,10 +134,13 @@ def meet(
     Returns
     -------
     points : array, shape (n_samples, d)
+        The iterates from x0.
     distances : array, shape (n_samples,)
         The largest distance between the iterates from the starts.
     n_steps : int64 array, shape (n_samples,)
+        The number of steps of each sample.
     starts : array, shape (k, d)
+        The starts whose iterates have met.
 
     Raises
     ------

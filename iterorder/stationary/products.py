@@ -106,7 +106,9 @@ def steps_to(
     Returns
     -------
     n_steps : int64 array, shape (n_samples,)
+        The number of steps of each sample.
     products : array, shape (n_samples,)
+        The product of the Lipschitz bounds of these steps, at most `threshold`.
 
     Raises
     ------

@@ -36,6 +36,7 @@ class StationarySample(ShownByFacts):
     error_bound : ndarray, shape (n,)
         Euclidean, rounding included. NaN with the certificate "coalescence", which bounds nothing.
     n_steps : ndarray of int64, shape (n,)
+        How many maps each sample is composed of.
     certificate : {"sure", "probability", "coalescence"}
         How far the bounds hold: always; each but for a probability of at most `failure_probability`; or there are none,
         only evidence.
@@ -46,7 +47,9 @@ class StationarySample(ShownByFacts):
         What the certificate rests on: Lipschitz constants that the library derives; constants that the user gave, which
         were tried but not proved; exact or estimated second moments; distant starts that have met.
     seed : int
+        The integer that was used: `simulate` with it meets the same maps.
     maps : RandomMaps
+        The system whose stationary law was sampled.
     """
 
     points: FloatArray

@@ -79,7 +79,9 @@ def stationary_sample(
     Parameters
     ----------
     maps : RandomMaps
+        The system; one that does not contract on average is an error.
     n_samples : int ≥ 1
+        How many independent points.
     seed : int in [0, 2⁶⁴), SeedSequence or Generator
         Sample r meets the maps of replica r of `simulate` with this seed.
     tol : float > 0
@@ -92,6 +94,7 @@ def stationary_sample(
     max_steps : int
         The most steps of a sample.
     backend : {"cpu", "cuda"}
+        Where the iterates are computed, as in `simulate`.
     progress : bool or function
         True: show how far the sample is (a bar in a terminal or a notebook, sparse lines on standard error elsewhere).
         A function is called with the finished share, up to 1; an exception that it raises ends the sampling. With a
@@ -102,6 +105,7 @@ def stationary_sample(
     Returns
     -------
     StationarySample
+        The points, the error bound of each, and what the bounds rest on.
 
     Raises
     ------
@@ -190,7 +194,7 @@ def _strongest(asked: _Request, report: Report | None) -> StationarySample:
     failure: Exception | None = None
     for name, certified in (("sure", _sure), ("probability", _probable)):
         try:
-            found = certified(*asked, report)
+            found = certified(asked, report)
         except (NotReachedError, RoundingError) as error:
             # A sure contraction near one asks for more steps than the mean one: the next certificate may do.
             failure = failure or error
@@ -217,12 +221,11 @@ def _strongest(asked: _Request, report: Report | None) -> StationarySample:
         raise refused(error) from None
 
 
-def _finished(
-    maps: RandomMaps, start: FloatArray, plan: _Plan, seed: int, tol: float, backend: str, report: Report | None
-) -> StationarySample:
-    points = backward_to(maps, start, plan.n_steps, seed, report, backend)
+def _finished(asked: _Request, plan: _Plan, report: Report | None) -> StationarySample:
+    maps, seed = asked.maps, asked.seed
+    points = backward_to(maps, asked.start, plan.n_steps, seed, report, asked.backend)
     sizes = plan.size if plan.certificate == "sure" else plan.size + to_numpy(euclidean_norm(points))
-    bounds = plan.bounds + rounding_of(maps, sizes, plan.contraction, tol)
+    bounds = plan.bounds + rounding_of(maps, sizes, plan.contraction, asked.tol)
     spread = np.full(len(points), np.nan)
     return StationarySample(points, bounds, plan.n_steps, plan.certificate, spread, plan.rests_on, seed, maps)
 
@@ -232,66 +235,49 @@ def _constants_of(maps: RandomMaps) -> str:
     return "lipschitz given" if maps.bound_given else "lipschitz known"
 
 
-def _sure(
-    maps: RandomMaps,
-    start: FloatArray,
-    n_samples: int,
-    tol: float,
-    delta: float,
-    seed: int,
-    max_steps: int,
-    backend: str,
-    report: Report | None,
-) -> StationarySample | None:
+def _sure(asked: _Request, report: Report | None) -> StationarySample | None:
+    maps, start = asked.maps, asked.start
     try:
         certificate = sure_certificate(maps, start[None, :])
     except NotContractiveError:
         return None
     distance = certificate.distance
-    threshold = math.inf if distance == 0.0 else TRUNCATION * tol / distance
-    n_steps, products, report = _steps_to(maps, threshold, n_samples, seed, max_steps, backend, report)
+    threshold = math.inf if distance == 0.0 else TRUNCATION * asked.tol / distance
+    n_steps, products, report = _steps_to(asked, threshold, report)
     # Iterates never leave the ball around x0 in which the limit lies.
     size = float(euclidean_norm(start)) + distance
     plan = _Plan(
         "sure", _constants_of(maps), n_steps, products * distance, certificate.contraction ** epoch_of(maps), size
     )
-    return _finished(maps, start, plan, seed, tol, backend, report)
+    return _finished(asked, plan, report)
 
 
-def _probable(
-    maps: RandomMaps,
-    start: FloatArray,
-    n_samples: int,
-    tol: float,
-    delta: float,
-    seed: int,
-    max_steps: int,
-    backend: str,
-    report: Report | None,
-) -> StationarySample | None:
+def _probable(asked: _Request, report: Report | None) -> StationarySample | None:
+    maps, start, tol, delta = asked.maps, asked.start, asked.tol, asked.delta
     epoch = epoch_of(maps)
     try:
         flow = second_moment_flow(maps, start)
     except Undefined:
-        return _by_lipschitz(maps, start, n_samples, tol, delta, seed, max_steps, backend, report)
+        return _by_lipschitz(asked, report)
     second = float(np.trace(flow.start))
     size = float(euclidean_norm(start)) + math.sqrt(second)
     form = maps.form()
     if maps.dim == 1 and form.is_affine and not isinstance(form, Stateful):
         distance = math.sqrt(second / delta)
         threshold = math.inf if distance == 0.0 else TRUNCATION * tol / distance
-        n_steps, products, report = _steps_to(maps, threshold, n_samples, seed, max_steps, backend, report)
+        n_steps, products, report = _steps_to(asked, threshold, report)
         plan = _Plan("probability", "moments", n_steps, products * distance, flow.decay, size)
-        return _finished(maps, start, plan, seed, tol, backend, report)
+        return _finished(asked, plan, report)
     try:
-        target, most = delta * (TRUNCATION * tol) ** 2, max_steps // epoch
-        share = _share_of_search(flow, target, most, maps, n_samples)
+        target, most = delta * (TRUNCATION * tol) ** 2, asked.max_steps // epoch
+        share = _share_of_search(flow, target, most, maps, asked.n_samples)
         epochs, moment = epochs_to(flow, target, most, part(report, 0.0, share))
     except Undefined:
         raise NotReachedError from None
-    n_steps = np.full(n_samples, epochs * epoch)
-    plan = _Plan("probability", "moments", n_steps, np.full(n_samples, math.sqrt(moment / delta)), flow.decay, size)
-    return _finished(maps, start, plan, seed, tol, backend, part(report, share, 1.0))
+    n_steps = np.full(asked.n_samples, epochs * epoch)
+    bounds = np.full(asked.n_samples, math.sqrt(moment / delta))
+    plan = _Plan("probability", "moments", n_steps, bounds, flow.decay, size)
+    return _finished(asked, plan, part(report, share, 1.0))
 
 
 def _share_of_search(flow: Flow, target: float, most: int, maps: RandomMaps, n_samples: int) -> float:
@@ -301,38 +287,27 @@ def _share_of_search(flow: Flow, target: float, most: int, maps: RandomMaps, n_s
     return searching / max(searching + stepping * maps.sampling_law.batch_size, 1.0)
 
 
-def _steps_to(
-    maps: RandomMaps, threshold: float, n_samples: int, seed: int, max_steps: int, backend: str, report: Report | None
-) -> tuple[IntArray, FloatArray, Report | None]:
+def _steps_to(asked: _Request, threshold: float, report: Report | None) -> tuple[IntArray, FloatArray, Report | None]:
     """`steps_to`, and a report for what is left."""
-    share = 0.0 if report is None else share_of_products(maps)
-    run: dict[str, Any] = {"seed": seed, "max_steps": max_steps, "backend": backend}
-    n_steps, products = steps_to(maps, threshold, n_samples, report=part(report, 0.0, share), **run)
+    share = 0.0 if report is None else share_of_products(asked.maps)
+    run: dict[str, Any] = {"seed": asked.seed, "max_steps": asked.max_steps, "backend": asked.backend}
+    n_steps, products = steps_to(asked.maps, threshold, asked.n_samples, report=part(report, 0.0, share), **run)
     return n_steps, products, part(report, share, 1.0)
 
 
-def _by_lipschitz(
-    maps: RandomMaps,
-    start: FloatArray,
-    n_samples: int,
-    tol: float,
-    delta: float,
-    seed: int,
-    max_steps: int,
-    backend: str,
-    report: Report | None,
-) -> StationarySample | None:
+def _by_lipschitz(asked: _Request, report: Report | None) -> StationarySample | None:
+    maps, start = asked.maps, asked.start
     if isinstance(maps.sampling_law, FreshNoise) and not maps.bound_given:
         return None
     try:
-        found = mean_contraction(maps, start, delta, seed)
+        found = mean_contraction(maps, start, asked.delta, asked.seed)
     except Undefined:
         return None
-    threshold = math.inf if found.distance == 0.0 else TRUNCATION * tol / found.distance
-    n_steps, products, report = _steps_to(maps, threshold, n_samples, seed, max_steps, backend, report)
+    threshold = math.inf if found.distance == 0.0 else TRUNCATION * asked.tol / found.distance
+    n_steps, products, report = _steps_to(asked, threshold, report)
     size = float(euclidean_norm(start)) + found.size
     plan = _Plan("probability", _constants_of(maps), n_steps, products * found.distance, found.contraction, size)
-    return _finished(maps, start, plan, seed, tol, backend, report)
+    return _finished(asked, plan, report)
 
 
 def _coalesced(asked: _Request, known: Estimate | None, report: Report | None) -> StationarySample:

@@ -59,8 +59,11 @@ class Cells:
     make_maps : function
         Gets the parameters of a point that it has names for, and makes the maps.
     grid : Grid
+        The points.
     measures : tuple of Measure
+        What is measured at each of them.
     seed : int
+        That of every cell, unless the grid has a ``seed_block``.
     """
 
     make_maps: Callable[..., RandomMaps]

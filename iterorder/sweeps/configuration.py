@@ -71,6 +71,7 @@ class Configuration:
     text : str
         The file itself.
     cells : Cells
+        What the file asks for, ready to be computed.
     """
 
     file: File

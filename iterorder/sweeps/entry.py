@@ -65,6 +65,7 @@ def sweep(
         Names of registered measures (`iterorder.sweeps.MEASURES`), a dict of them to their options, or a function of
         the maps and a seed that returns a dict of numbers, arrays of fixed shape, or `Estimate`.
     seed : int in [0, 2⁶⁴), SeedSequence or Generator
+        Of the measures; a generator is advanced by one draw.
     folder : path-like
         Made if it is not there. One folder for one sweep.
     engine : {"serial", "processes", "dask"}
@@ -84,10 +85,12 @@ def sweep(
     durable : bool
         Wait for the disk at each block, so that nothing is lost when the power fails, either.
     progress : bool or function
+        As in `iterorder.simulate`; the share is that of the cells.
 
     Returns
     -------
     Sweep
+        The results, read from the folder.
 
     Raises
     ------

@@ -25,6 +25,7 @@ class Axis:
     Attributes
     ----------
     names : tuple of str
+        The parameters that run along it.
     values : tuple of tuples
         ``values[k]`` are those of the names at place k.
     dim : str

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 from iterorder.errors import InvalidInputError
 from iterorder.maps.base import RandomMaps
@@ -47,9 +47,9 @@ class ByReplicas:
     n_replicas: int
 
 
-#: One measure as a user gives it, and what `sweep` takes: one, several, or a dict of registered ones to their options.
-OneMeasure = str | ByReplicas | Callable[..., Mapping[str, Any]]
-Measures = OneMeasure | Sequence[OneMeasure] | Mapping[str, Mapping[str, Any]]
+OneMeasure: TypeAlias = str | ByReplicas | Callable[..., Mapping[str, Any]]
+Measures: TypeAlias = OneMeasure | Sequence[OneMeasure] | Mapping[str, Mapping[str, Any]]
+"""What `sweep` measures: a name, a function or `ByReplicas`, a list of these, or a dict of names to options."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,9 @@ class Measure:
     Attributes
     ----------
     name : str
+        That of a registered measure, or of the function.
     function : function of (maps, seed, **options), or ByReplicas
+        What computes it.
     options : dict
         What the user gave; a parameter of the grid with the name of an option replaces it in its cells.
     registered : bool

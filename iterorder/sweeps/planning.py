@@ -21,6 +21,7 @@ class Plan:
     Attributes
     ----------
     cells : int
+        How many there are to compute.
     sampled : int
         Cells that were timed, spread over the grid.
     failed : int

@@ -20,7 +20,7 @@ from iterorder.shown import ShownByFacts
 from iterorder.sweeps.cells import unpacked
 from iterorder.sweeps.grid import Grid
 from iterorder.sweeps.ledger import Ledger
-from iterorder.types import BoolArray, FloatArray, PathLike
+from iterorder.types import BoolArray, PathLike
 
 if TYPE_CHECKING:
     import pandas
@@ -52,7 +52,7 @@ class Variable:
     dims: tuple[str, ...]
     attributes: dict[str, Any]
 
-    def empty(self, shape: tuple[int, ...]) -> FloatArray:
+    def empty(self, shape: tuple[int, ...]) -> NDArray[Any]:
         """An array for cells of a shape, of which none has a result."""
         return np.full(shape + self.shape, MISSING[self.dtype.kind], self.dtype)
 
@@ -64,8 +64,11 @@ class Sweep(ShownByFacts):
     Attributes
     ----------
     folder : Path
+        Where its file is.
     grid : Grid
+        The points, cell by cell.
     seed : int
+        The integer that was used.
     provenance : dict of str to str
         Versions, processor, commit, when the sweep was begun, and the digest of its configuration.
     """
@@ -180,6 +183,7 @@ class Sweep(ShownByFacts):
         Parameters
         ----------
         path : path-like
+            Of the file; an existing one is replaced.
 
         Raises
         ------
@@ -235,6 +239,7 @@ class Sweep(ShownByFacts):
         facet : str, optional
             A parameter with a panel for each of its values.
         ax : matplotlib Axes, or one for each panel, optional
+            New ones by pyplot if there are none.
 
         Returns
         -------
@@ -268,7 +273,7 @@ def _variable(entry: list[Any], notes: dict[str, dict[str, Any]]) -> Variable:
     return Variable(name, np.dtype(kind), tuple(shape), dims, note)
 
 
-def as_coordinate(values: list[Any]) -> FloatArray:
+def as_coordinate(values: list[Any]) -> NDArray[Any]:
     """The values of a parameter as an array of numbers or words."""
     if all(isinstance(value, bool) for value in values):
         return np.array(values)
@@ -287,10 +292,12 @@ def open_sweep(folder: PathLike) -> Sweep:
     Parameters
     ----------
     folder : path-like
+        The one that was given to `sweep`.
 
     Returns
     -------
     Sweep
+        Its results so far.
 
     Raises
     ------

@@ -35,11 +35,15 @@ def block_contraction(maps: RandomMaps, items: Items, p: float, length: int, *, 
     Parameters
     ----------
     maps : RandomMaps
+        The system, affine.
     items : Items
         Of `affine_items`.
     p : float in [1, inf]
+        The power of the mean; inf for the largest norm.
     length : int ≥ 1
+        How many steps a block has.
     seed : int in [0, 2⁶⁴)
+        Of the drawn blocks.
     effort : {"quick", "full"}
         4096 or 65536 drawn blocks, in large dimensions fewer.
 

@@ -18,12 +18,16 @@ def lie_bracket(maps: SGDMaps, i: int, j: int, x: ArrayLike) -> FloatArray:
     Parameters
     ----------
     maps : steps of SGD
+        Whose losses have second derivatives; the sampling does not matter.
     i, j : int
+        The two items, counted from 0.
     x : array_like, shape (d,)
+        The point.
 
     Returns
     -------
     ndarray, shape (d,)
+        Times h² how far apart two steps in the two orders end, up to O(h³) (C11).
 
     Raises
     ------

@@ -30,7 +30,9 @@ def lipschitz_constants(maps: RandomMaps, rows) -> np.ndarray:
     Parameters
     ----------
     maps : RandomMaps
+        The system.
     rows : ndarray of int, shape (M, batch_size)
+        The items of each draw.
 
     Returns
     -------
@@ -83,11 +85,14 @@ def contraction(maps: RandomMaps, p, *, block: int = 1, seed: int = 0, effort: s
     Parameters
     ----------
     maps : RandomMaps
+        The system.
     p : float in [1, inf]
+        The power of the mean; inf for the largest constant.
     block : int ≥ 1
         The contraction of so many maps in a row, (E Lip(T_k∘…∘T_1)^p)^(1/p): from the products of their linear parts
         for finitely many affine maps. For others the upper bound r_p^k, with ``low`` zero, where draws are independent.
     seed : int in [0, 2⁶⁴)
+        Of the drawn batches.
     effort : {"quick", "full"}
         4096 or 65536 drawn batches, where more than 5040 exist; those are exact.
 

@@ -42,6 +42,7 @@ class AffineDifferences(Frames):
     Parameters
     ----------
     images : Images
+        The maps on many states at once.
     frames : ndarray, shape (R, k, d)
         Independent vectors.
     """
@@ -85,13 +86,16 @@ class CurvedDifferences(Frames):
     Parameters
     ----------
     images : Images
+        The maps on many states at once.
     states : ndarray, shape (R, d)
+        Where the tangent vectors stand.
     frames : ndarray, shape (R, k, d)
         Independent vectors.
 
     Attributes
     ----------
     states : ndarray, shape (R, d)
+        Where the tangent vectors stand.
     blur : ndarray, shape (R, k)
         Bounds for the relative errors of the last lengths.
     unresolved : ndarray, shape (k,)
@@ -206,10 +210,13 @@ def is_affine(images: Images, words, states, random: np.random.Generator) -> boo
     Parameters
     ----------
     images : Images
+        The maps on many states at once.
     words : ndarray, shape (steps, slots, R)
+        The draws of each step.
     states : ndarray, shape (steps, R, d)
         A path under these draws.
     random : Generator
+        Of the points that are tried.
     """
     dim = states.shape[2]
     # Outwards: a map that bends near the origin is not asked for its value far from it.

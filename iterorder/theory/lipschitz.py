@@ -30,9 +30,11 @@ def estimate_lipschitz(maps: RandomMaps, box: ArrayLike, *, seed: Seed) -> Estim
     Parameters
     ----------
     maps : RandomMaps
+        The system.
     box : array_like, shape (d, 2) or (2,)
         Lower and upper end of each coordinate, or of all of them.
     seed : int in [0, 2⁶⁴), SeedSequence or Generator
+        Of the maps and of the points; a generator is advanced by one draw.
 
     Returns
     -------

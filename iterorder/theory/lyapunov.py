@@ -69,10 +69,13 @@ def monte_carlo_spectrum(
     tangent : Tangent
         States and tangent vectors of the replicas.
     sampling : Sampling
+        How a step draws its items.
     cost : float
         Estimated nanoseconds of one step of one replica: it sets the number of steps.
     seed : int in [0, 2⁶⁴)
+        The key of the draws.
     effort : {"quick", "full"}
+        "full" takes sixteen times the steps.
 
     Returns
     -------

@@ -100,6 +100,7 @@ def small_step_covariance(maps: SGDMaps) -> FloatArray:
     Returns
     -------
     ndarray, shape (d, d)
+        Symmetric, proportional to h.
 
     Raises
     ------

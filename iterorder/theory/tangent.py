@@ -63,6 +63,7 @@ class AffineTangent(Frames):
     Parameters
     ----------
     items : Items
+        The maps of single items.
     frames : ndarray, shape (R, k, d)
         Independent vectors.
     """
@@ -92,6 +93,7 @@ class RowTangent(Frames):
     maps : RowMaps
         With a curvature that is known.
     states : ndarray, shape (R, d)
+        Where the tangent vectors stand.
     frames : ndarray, shape (R, k, d)
         Independent vectors.
     """
@@ -132,6 +134,7 @@ class OptimizerTangent(RowTangent):
     maps : Optimizer
         Of steps along rows, with constant step size.
     states : ndarray, shape (R, dim)
+        Where the tangent vectors stand.
     frames : ndarray, shape (R, k, dim)
         Independent vectors.
     """

@@ -59,9 +59,13 @@ class Theory:
     reasons : dict of str to str
         A sentence for every field that is None.
     maps : RandomMaps
+        The system that it is about.
     seed : int
+        The integer that the Monte Carlo parts use.
     effort : {"quick", "full"}
+        How long they take, as in `theory`.
     backend : {"cpu", "cuda"}
+        Where they simulate.
     """
 
     lipschitz_max: Estimate | None
@@ -137,6 +141,7 @@ class Theory:
         Parameters
         ----------
         k : int in [1, d] or None
+            How many; None for all d.
 
         Returns
         -------
@@ -182,6 +187,7 @@ class Theory:
         Parameters
         ----------
         p : float in [1, inf]
+            The power of the mean; inf for the largest constant.
         block : int ≥ 1
             Of so many maps in a row, (E Lip(T_k∘…∘T_1)^p)^(1/p): blocks can contract where single maps do not, as
             those of batch-1 least squares in d > 1. W_p(X_nk, π) ≤ (that)^n·W_p(x0, π) with independent draws. Of
@@ -218,6 +224,7 @@ def theory(maps: RandomMaps, *, seed: Seed = 0, effort: str = "quick", backend: 
     Parameters
     ----------
     maps : RandomMaps
+        The system.
     seed : int in [0, 2⁶⁴), SeedSequence or Generator
         Of the Monte Carlo parts: a Lyapunov exponent of maps that do not commute or that a user wrote, contraction over
         many batches.

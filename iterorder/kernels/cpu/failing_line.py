@@ -19,6 +19,7 @@ def failing_line(function: FunctionType, fails: Callable[[FunctionType], bool]) 
     Parameters
     ----------
     function : function
+        Plain Python that does not compile.
     fails : function
         Whether a shorter version of the function fails. Called about log₂ as often as there are statements.
     """

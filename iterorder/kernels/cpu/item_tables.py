@@ -30,14 +30,18 @@ def item_table(law: Sampling, seed: int, first_replica: int, n_replicas: int, fi
     Parameters
     ----------
     law : Sampling
+        How a step draws its items.
     seed, first_replica, n_replicas : int
+        The key of the noise, and the replicas of the table.
     first : int
         A multiple of `ALIGNMENT`.
     count : int
+        Steps of the table.
 
     Returns
     -------
     ndarray of int32, shape (count, n_replicas, batch_size)
+        The items of each step and replica.
     """
     draws = draws_of(_FORM, law, seed)
     size, lanes = law.batch_size, -(-n_replicas // LANES) * LANES

@@ -37,9 +37,11 @@ def steps_of(form: Form, packed: Packed, draws: Draws, shared: bool, few: int = 
     Parameters
     ----------
     form : Form
+        What the maps are as numbers.
     packed : Packed
         The form, packed.
     draws : Draws
+        How the items or floats of a step are drawn.
     shared : bool
         Every lane meets the maps of lane 0: the same roundings, and no data to gather.
     few : int

@@ -42,6 +42,7 @@ class TeamStates(ThreadStates):
     dim : int
         Of the positions.
     dtype : dtype
+        Of the states.
     together : device function
         The sum of a number of each thread, in each.
     from_memory : bool

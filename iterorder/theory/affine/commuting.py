@@ -49,6 +49,7 @@ class CommutingEpoch:
     steps : Twofold, shape (n, d)
         a_i − 1.
     offsets : Twofold, shape (n, d)
+        The b_i in the basis.
     beside : float
         The largest entry that a map has beside the diagonal, or rounding leaves there.
     """

@@ -30,10 +30,12 @@ def epoch_law(sampling: Sampling, items: Items) -> AffineLaw:
     sampling : Sampling
         Of kind "reshuffle" or "cyclic".
     items : Items
+        The maps of single items.
 
     Returns
     -------
     AffineLaw
+        That of the map from one epoch end to the next.
 
     Raises
     ------

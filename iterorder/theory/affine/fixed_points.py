@@ -133,6 +133,7 @@ def cycle_points(maps: RandomMaps, items: Items) -> np.ndarray:
     maps : RandomMaps
         Affine, with ``sampling="cyclic"``.
     items : Items
+        The maps of single items.
 
     Returns
     -------

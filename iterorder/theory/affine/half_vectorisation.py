@@ -60,6 +60,7 @@ def congruence_operator(gram) -> np.ndarray:
     Returns
     -------
     ndarray, shape (d(d+1)/2, d(d+1)/2)
+        It acts on the entries C_ij with i ≤ j.
     """
     row, column = np.triu_indices(gram.shape[0])
     # (Σ M C Mᵀ)_ac = Σ_be gram[a, b, c, e] C_be for the pairs a ≤ c alone, then b ≤ e: C_be and C_eb are one unknown.

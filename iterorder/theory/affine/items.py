@@ -113,7 +113,9 @@ class DenseItems:
     Attributes
     ----------
     increments : ndarray, shape (n, d, d)
+        D_i = A_i − I, which keeps digits that A_i near the identity loses.
     offsets : ndarray, shape (n, d)
+        The b_i.
     given_linear_parts : ndarray, shape (n, d, d), optional
         The A_i, where they are what was given; else I + D_i.
     twofold : TwofoldMaps, optional

@@ -28,6 +28,7 @@ class AffineLaw:
     items : Items
         All of positive weight.
     weights : ndarray, shape (n,)
+        The probability of each item; they add up to one.
     single_share : float in [0, 1]
         The f above: 1 for batches of one item, 0 when a batch holds all items.
     offset_covariance : ndarray or Twofold, shape (d, d), or function, optional

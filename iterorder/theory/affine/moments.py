@@ -45,6 +45,7 @@ class SecondMoments:
     Parameters
     ----------
     law : AffineLaw
+        That of the map of one step.
 
     Examples
     --------

@@ -26,6 +26,7 @@ class OptimizerItems:
     steps : Items
         The plain steps of size `plain`: D_i = −plain·H_i, b_i = −plain·g_i.
     plain, step_size, momentum, weight_decay : float
+        The step size inside `steps`, and the numbers of the optimiser.
     """
 
     steps: Items

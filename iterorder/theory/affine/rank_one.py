@@ -20,7 +20,9 @@ class RankOneItems:
     features : ndarray, shape (n, d)
         The rows a_i.
     targets : ndarray, shape (n,)
+        The t_i.
     step_size, ridge : float
+        The numbers h and ridge of the formula.
     """
 
     features: np.ndarray

@@ -134,7 +134,9 @@ def varying_covariance(steps, residuals, first, second, rule) -> np.ndarray:
     Parameters
     ----------
     steps, residuals : ndarray, shape (n, d)
+        What makes the X of each item, and its r, coordinate by coordinate.
     first, second : ndarray of int
+        The coordinates of each pair.
     rule : pair of ndarray
         Nodes and weights on [0, 1].
     """

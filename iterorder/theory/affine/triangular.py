@@ -28,6 +28,7 @@ class Diagonals:
     Attributes
     ----------
     entries, increments : ndarray of float or complex, shape (n, d)
+        Of each of the n matrices its diagonal, and that less one.
     rounding : float
         Relative to the largest entry of its matrix, what the basis leaves of an entry that is zero.
     """
