@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,29 +12,11 @@ import pytest
 import iterorder as ito
 from iterorder.plotting import ORDER_COLORS
 from tests.chromium import PROGRAM, Chromium
+from tests.explore_server import SMALL, Server
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no Chromium on the path")
 #: WCAG 2.1: contrast of text, and of what carries meaning without being text.
 TEXT, GRAPHICS = 4.5, 3.0
-SMALL = "replicas=5000&steps=40"
-
-
-class Server:
-    """`iterorder explore` in a process of its own."""
-
-    def __init__(self, *options: str, port: int = 0) -> None:
-        command = [sys.executable, "-m", "iterorder", "explore", "--no-browser", "--port", str(port), *options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout
-        self.address = self.process.stdout.readline().strip().split("#")[0]
-        self.port = int(self.address.split(":")[2].split("/")[0])
-
-    def link(self, query: str = SMALL) -> str:
-        return f"{self.address}#{query}"
-
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.wait(60)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,8 @@ import numpy as np
 
 from iterorder.explore.systems import Catalogue
 from iterorder.explore.view import View
+from iterorder.orders import FORWARD
+from iterorder.simulate import simulate
 
 
 def python_lines(catalogue: Catalogue, view: View) -> str:
@@ -40,11 +42,11 @@ def command(catalogue: Catalogue, view: View) -> str:
 
 def printed(catalogue: Catalogue, view: View) -> str:
     """What the lines of Python print."""
-    from iterorder.explore.frames import scene, states
-
-    seen = scene(view, catalogue.maps(view))
-    orders = ("forward", view.composition)
-    return "".join(
-        f"{order} {np.mean(found, axis=0).tolist()} {np.std(found, axis=0).tolist()}\n"
-        for order, found in zip(orders, states(seen, view.steps), strict=True)
-    )
+    maps = catalogue.maps(view)
+    start = np.full(maps.dim, view.start)
+    lines = []
+    for order in (FORWARD, view.composition):
+        run = simulate(maps, start, view.steps, order=order, n_replicas=view.replicas, seed=view.seed, backend="cpu")
+        states = run.states[:, -1]
+        lines.append(f"{order} {states.mean(axis=0).tolist()} {states.std(axis=0).tolist()}\n")
+    return "".join(lines)
