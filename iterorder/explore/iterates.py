@@ -18,6 +18,8 @@ from iterorder.simulate import simulate
 PIECE = 2 * 10**7
 #: Most states that each of the two orders holds besides the last, and the bytes that they may take.
 MOST_HELD, BYTES_HELD = 8, 32 * 2**20
+#: Fewest maps between two that are held: what a call costs by itself, in maps of the gallery.
+FEWEST = 32
 
 States = np.ndarray
 Pieces = Generator[None, None, States]
@@ -80,7 +82,7 @@ class _Held:
         view, dim = scene.view, scene.maps.dim
         size = view.replicas * dim
         held = min(MOST_HELD, BYTES_HELD // (size * np.dtype(float).itemsize))
-        self.spacing = -(-view.steps // (held + 1))
+        self.spacing = max(FEWEST, -(-view.steps // (held + 1)))
         self.piece = max(1, PIECE // size)
         self.scene = scene
 
