@@ -84,8 +84,10 @@ class Session:
         return {"kind": "hello", "systems": titles, "losses": list(LOSSES), "defaults": DEFAULTS, "runs": self.runs}
 
     def _open(self, view: View) -> Generator[None, None, dict]:
-        system = self.catalogue.system(view.system)
         self._scene = None  # a view that fails leaves no frames of the last one
+        if not self.catalogue.has_table(view):
+            return {"kind": "missing", "system": view.system}
+        system = self.catalogue.system(view.system)
         seen = frames.scene(view, self.catalogue.maps(view))
         yield
         found = curves.curves(seen)

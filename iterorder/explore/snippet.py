@@ -34,9 +34,11 @@ def _order(view: View) -> str:
 
 
 def command(catalogue: Catalogue, view: View) -> str:
-    """The command that opens the page with the view; --print prints its numbers instead."""
-    own = catalogue.own
-    maps = f" --maps {shlex.quote(f'{own.path}:{own.name}')}" if view.system == "file" and own is not None else ""
+    """The command that opens the page with the view; empty for maps of a notebook. --print prints its numbers."""
+    own = catalogue.own if view.system == "file" else None
+    if own is not None and own.path is None:
+        return ""
+    maps = f" --maps {shlex.quote(f'{own.path}:{own.name}')}" if own is not None else ""
     return f"iterorder explore{maps} --view {shlex.quote(view.query or 'system=' + view.system)}"
 
 
