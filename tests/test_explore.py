@@ -212,6 +212,15 @@ def test_two_sessions_do_not_disturb_each_other():
     assert first.answer('{"do": "frame", "n": 10}') == before != second.answer('{"do": "frame", "n": 10}')
 
 
+def test_a_view_of_a_table_that_has_gone_asks_for_it():
+    catalogue = Catalogue()
+    table = read_table("a.csv", "1,2\n3,4\n5,9\n")
+    query = f"system=csv:{table.digest}&step_size=0.01&replicas=10&steps=5"
+    assert opened(Session(catalogue, []), query) == {"kind": "missing", "system": f"csv:{table.digest}"}
+    catalogue.tables.add(table)
+    assert opened(Session(catalogue, []), query)["kind"] == "opened"
+
+
 def test_maps_come_from_the_file_of_the_command_line(tmp_path, capsys):
     file = tmp_path / "mine.py"
     file.write_text(

@@ -3,12 +3,13 @@
 import { label, ticks } from "./pictures.js";
 import { drawing, element, words } from "./svg.js";
 
-const PAD = { left: 52, right: 14, top: 10, bottom: 36 };
+const WIDTH = 560, NARROWEST = 280, TICK = 70, PAD = { left: 52, right: 14, top: 10, bottom: 36 };
 
 // lines: {x?, y, color, dashed?, width?, opacity?}
-// options: width, height, log, logx, xrange, yrange, xlabel, ytick (value to words), marker, name
+// options: height, log, logx, xrange, yrange, xlabel, ylabel, ytick (value to words), marker, name
 export function drawChart(place, lines, options) {
-  const { width = 560, height = 250, log = false, logx = false } = options;
+  const { height = 250, log = false, logx = false } = options;
+  const width = Math.max(NARROWEST, place.clientWidth || WIDTH);  // as it is seen, so that words keep their size
   const xs = lines.flatMap((line) => line.x || [0, line.y.length - 1]).filter((v) => !logx || v > 0);
   const ys = lines.flatMap((line) => line.y).filter((v) => Number.isFinite(v) && (!log || v > 0));
   const [xlow, xhigh] = options.xrange || [Math.min(...xs), Math.max(...xs)];
@@ -21,10 +22,11 @@ export function drawChart(place, lines, options) {
     svg.append(element("line", { x1: PAD.left, x2: width - PAD.right, y1: y(tick), y2: y(tick), stroke: "#e6e9ec" }));
     svg.append(tickLabel(ytick(tick), { x: PAD.left - 7, y: y(tick) + 4, "text-anchor": "end" }));
   }
-  for (const tick of logx ? decades(xlow, xhigh) : ticks(xlow, xhigh, 6)) {
+  for (const tick of logx ? decades(xlow, xhigh) : ticks(xlow, xhigh, Math.min(6, Math.floor(width / TICK)))) {
     svg.append(tickLabel(label(tick), { x: x(tick), y: height - PAD.bottom + 17, "text-anchor": "middle" }));
   }
   svg.append(tickLabel(options.xlabel || "n", { x: width - PAD.right, y: height - 4, "text-anchor": "end" }));
+  if (options.ylabel) svg.append(tickLabel(options.ylabel, { x: PAD.left - 7, y: PAD.top + 2, "text-anchor": "end" }));
   for (const line of lines) {
     const path = pathOf(line, x, y, log, [ylow, yhigh]);
     svg.append(element("path", {

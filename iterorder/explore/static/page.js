@@ -132,7 +132,7 @@ export class Page {
     $("python").textContent = scene.python;
     $("command").textContent = scene.command;
     $("command").hidden = !scene.command;
-    legend($("picture-legend"), scene.law ? [{ color: "#1c2126", title: "exact stationary law · " }] : []);
+    legend($("picture-legend"), scene.law ? [{ color: "#1c2126", title: "exact stationary law" }] : []);
     $("picture-legend").append("○ the three replicas of the paths below");
     this.showPaths(scene);
     this.showRates(null);
@@ -159,7 +159,7 @@ export class Page {
     this.rateLines = lines;
     chart.mark(Number(this.$("step").value));
     legend(this.$("rates-legend"), lines);
-    this.$("rates-legend").append(" · all root mean squares over replicas");
+    this.$("rates-legend").append("all root mean squares over replicas");
   }
 
   showTheory(theory) {
@@ -200,7 +200,7 @@ export class Page {
       const part = frame[side];
       drawPicture($(`${side}-picture`), part, frame, scene, this.color(side), scene.paths[k]);
       const shown = (values) => values.slice(0, scene.coordinates.length).map((v) => v.toPrecision(6)).join(", ");
-      $(`${side}-numbers`).textContent = `mean ${shown(part.mean)} · sd ${shown(part.sd)}` + (part.outside ? ` · ${part.outside} outside` : "");
+      $(`${side}-numbers`).textContent = `mean ${shown(part.mean)} · sd ${shown(part.sd)}` + (part.outside ? ` · ${part.outside}\u00a0outside` : "");
     }
     $("step").value = frame.n;
     $("step-value").textContent = frame.n;

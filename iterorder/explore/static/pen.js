@@ -8,11 +8,9 @@ const ANCHORS = { start: "left", middle: "center", end: "right" };
 export class CanvasPen {
   constructor(context) { this.context = context; }
 
-  rect(x, y, width, height, color, opacity = 1) {
-    this.context.globalAlpha = opacity;
+  rect(x, y, width, height, color) {
     this.context.fillStyle = color;
     this.context.fillRect(x, y, width, height);
-    this.context.globalAlpha = 1;
   }
 
   line(points, color, width) {
@@ -46,8 +44,8 @@ export class CanvasPen {
 export class SvgPen {
   constructor(svg) { this.svg = svg; }
 
-  rect(x, y, width, height, color, opacity = 1) {
-    this.svg.append(element("rect", { x: short(x), y: short(y), width: short(width), height: short(height), fill: color, opacity }));
+  rect(x, y, width, height, color) {
+    this.svg.append(element("rect", { x: short(x), y: short(y), width: short(width), height: short(height), fill: color }));
   }
 
   line(points, color, width) {

@@ -3,55 +3,62 @@
 import { CanvasPen, SvgPen } from "./pen.js";
 import { drawing } from "./svg.js";
 
-const WIDTH = 560, HEIGHT = 400, PAD = { left: 46, right: 12, top: 10, bottom: 34 };
-const INNER = { width: WIDTH - PAD.left - PAD.right, height: HEIGHT - PAD.top - PAD.bottom };
-const INK = "#1c2126", LINE = "#d5dadf";
+const WIDTH = 560, NARROWEST = 280, RATIO = 400 / 560, PAD = { left: 46, right: 12, top: 10, bottom: 34 };
+const INK = "#1c2126", LINE = "#d5dadf", TICK = 70;
 
+// As wide as it is seen, so that words keep their size; twice as many pixels.
 export function drawPicture(canvas, ...seen) {
-  if (canvas.width !== 2 * WIDTH) Object.assign(canvas, { width: 2 * WIDTH, height: 2 * HEIGHT });
+  const size = sizeOf(Math.max(NARROWEST, canvas.clientWidth || WIDTH));
+  if (canvas.width !== 2 * size.width) Object.assign(canvas, { width: 2 * size.width, height: 2 * size.height });
   const context = canvas.getContext("2d");
   context.setTransform(2, 0, 0, 2, 0, 0);
-  draw(new CanvasPen(context), ...seen);
+  draw(new CanvasPen(context), size, ...seen);
 }
 
 export function pictureSvg(name, ...seen) {
-  const svg = drawing(WIDTH, HEIGHT, name);
-  draw(new SvgPen(svg), ...seen);
+  const size = sizeOf(WIDTH), svg = drawing(size.width, size.height, name);
+  draw(new SvgPen(svg), size, ...seen);
   return svg;
 }
 
-function draw(pen, part, frame, scene, color, paths) {
-  pen.rect(0, 0, WIDTH, HEIGHT, "#ffffff");
-  if (frame.rows) drawPlane(pen, part, frame, scene, color, paths);
-  else drawLine(pen, part, frame, scene, color, paths);
+// Of the whole, and of what lies inside of its axes.
+function sizeOf(width) {
+  const height = Math.round(RATIO * width);
+  return { width, height, bottom: height - PAD.bottom, across: width - PAD.left - PAD.right, up: height - PAD.top - PAD.bottom };
 }
 
-function drawLine(pen, part, frame, scene, color, paths) {
+function draw(pen, size, part, frame, scene, color, paths) {
+  pen.rect(0, 0, size.width, size.height, "#ffffff");
+  if (frame.rows) drawPlane(pen, size, part, frame, scene, color, paths);
+  else drawLine(pen, size, part, frame, scene, color, paths);
+}
+
+function drawLine(pen, size, part, frame, scene, color, paths) {
   const [low, high] = scene.ranges[0];
   const peak = 1.25 * Math.max(scene.peak, 1 / frame.columns);
-  const x = (value) => PAD.left + ((value - low) / (high - low)) * INNER.width;
-  const y = (share) => HEIGHT - PAD.bottom - (Math.min(share, peak) / peak) * INNER.height;
-  const width = (high - low) / frame.columns;
+  const x = (value) => PAD.left + ((value - low) / (high - low)) * size.across;
+  const y = (share) => size.bottom - (Math.min(share, peak) / peak) * size.up;
+  const width = (high - low) / frame.columns, fill = tint(color);
   for (let k = 0; k < frame.columns; k++) {
     if (!part.counts[k]) continue;
     const top = y(part.counts[k] / frame.replicas);
-    pen.rect(x(low + k * width), top, x(low + width) - x(low) + 0.3, HEIGHT - PAD.bottom - top, color, 0.55);
+    pen.rect(x(low + k * width), top, x(low + width) - x(low) + 0.3, size.bottom - top, fill);
   }
   if (scene.law) {
     const steps = scene.law.flatMap((share, k) => [[x(low + k * width), y(share)], [x(low + (k + 1) * width), y(share)]]);
     pen.line(steps, INK, 1.2);
   }
-  axis(pen, x, low, high);
+  axis(pen, size, x, low, high);
   pen.text("replicas", 6, PAD.top + 8);
-  paths.forEach((path) => dot(pen, x(path[0][frame.n]), HEIGHT - PAD.bottom));
+  paths.forEach((path) => dot(pen, x(path[0][frame.n]), size.bottom));
 }
 
-function drawPlane(pen, part, frame, scene, color, paths) {
+function drawPlane(pen, size, part, frame, scene, color, paths) {
   const [[xlow, xhigh], [ylow, yhigh]] = scene.ranges;
-  pen.image(density(part.counts, frame, color), PAD.left, PAD.top, INNER.width, INNER.height);
-  const x = (value) => PAD.left + ((value - xlow) / (xhigh - xlow)) * INNER.width;
-  const y = (value) => HEIGHT - PAD.bottom - ((value - ylow) / (yhigh - ylow)) * INNER.height;
-  axis(pen, x, xlow, xhigh);
+  pen.image(density(part.counts, frame, color), PAD.left, PAD.top, size.across, size.up);
+  const x = (value) => PAD.left + ((value - xlow) / (xhigh - xlow)) * size.across;
+  const y = (value) => size.bottom - ((value - ylow) / (yhigh - ylow)) * size.up;
+  axis(pen, size, x, xlow, xhigh);
   for (const tick of ticks(ylow, yhigh, 5)) pen.text(label(tick), PAD.left - 6, y(tick) + 4, "end");
   paths.forEach((path) => dot(pen, x(path[0][frame.n]), y(path[1][frame.n])));
 }
@@ -78,11 +85,16 @@ function density(counts, { columns, rows }, color) {
   return image.canvas;
 }
 
+const channels = (color) => [1, 3, 5].map((k) => parseInt(color.slice(k, k + 2), 16));
+
+// Lighter, and opaque: bars that overlap by a hair show no seams.
+const tint = (color) => `rgb(${channels(color).map((c) => Math.round(255 - 0.55 * (255 - c))).join(" ")})`;
+
 const palettes = {};
 
 function palette(color) {
   if (palettes[color]) return palettes[color];
-  const [r, g, b] = [1, 3, 5].map((k) => parseInt(color.slice(k, k + 2), 16));
+  const [r, g, b] = channels(color);
   const shades = new Uint32Array(256);
   for (let k = 0; k < 256; k++) {
     // White to the colour over the first two thirds, then on to a dark shade of it: lightness tells counts apart.
@@ -93,10 +105,10 @@ function palette(color) {
   return (palettes[color] = shades);
 }
 
-function axis(pen, x, low, high) {
-  const bottom = HEIGHT - PAD.bottom;
-  pen.line([[PAD.left, bottom + 0.5], [WIDTH - PAD.right, bottom + 0.5]], LINE, 1);
-  for (const tick of ticks(low, high, 6)) pen.text(label(tick), x(tick), bottom + 20, "middle");
+function axis(pen, size, x, low, high) {
+  pen.line([[PAD.left, size.bottom + 0.5], [size.width - PAD.right, size.bottom + 0.5]], LINE, 1);
+  const wanted = Math.min(6, Math.floor(size.width / TICK));
+  for (const tick of ticks(low, high, wanted)) pen.text(label(tick), x(tick), size.bottom + 20, "middle");
 }
 
 function dot(pen, x, y) {

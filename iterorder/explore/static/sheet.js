@@ -16,7 +16,7 @@ export function sheet(name, pictures, keys) {
   whole.append(element("rect", { width, height, fill: "#ffffff" }));
   let left = GAP;
   pictures.forEach(({ title, svg }, k) => {
-    whole.append(words(title, { x: left, y: TITLE - 10, "font-size": 14, fill: INK }));
+    whole.append(words(fitting(title, sizes[k].width), { x: left, y: TITLE - 10, "font-size": 14, fill: INK }));
     const copy = svg.cloneNode(true);
     for (const [key, value] of Object.entries({ x: left, y: TITLE, width: sizes[k].width, height: sizes[k].height })) copy.setAttribute(key, value);
     whole.append(copy);
@@ -29,3 +29,7 @@ export function sheet(name, pictures, keys) {
   });
   return whole;
 }
+
+// Words of that size are seldom wider than this on average.
+const LETTER = 7.5;
+const fitting = (title, width) => (title.length * LETTER <= width ? title : `${title.slice(0, Math.floor(width / LETTER) - 1)}…`);

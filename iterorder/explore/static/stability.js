@@ -34,7 +34,7 @@ export class Stability {
     const low = Math.min(...steps) / 4, high = Math.max(...steps) * 2, top = Math.log2(found.batch_sizes.at(-1));
     const line = { x: known.map(([h]) => h), y: known.map(([, b]) => Math.log2(b)), color: "#000000" };
     const chart = drawChart(this.$("stability"), [line], {
-      logx: true, xrange: [low, high], yrange: [-0.4, top + 0.4], xlabel: "step size", name: "Stability over step size and batch size",
+      logx: true, xrange: [low, high], yrange: [-0.4, top + 0.4], xlabel: "step size", ylabel: "batch", name: "Stability over step size and batch size",
       ytick: (level) => (Number.isInteger(level) ? String(2 ** level) : ""),
     });
     chart.svg.append(element("circle", { cx: chart.x(step_size), cy: chart.y(Math.log2(batch_size)), r: 6, fill: "#ffffff", stroke: "#00588a", "stroke-width": 2.5 }));

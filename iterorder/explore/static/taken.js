@@ -35,7 +35,7 @@ export class Taken {
     if (what === "training") return named(page.training.pictures, page.training.keys);
     if (!scene || !frame) return null;
     if (what === "increments") return named([{ title: `${scene.title}: ${this.$("rates-title").textContent}`, svg: page.charts[2]?.svg }], page.rateLines);
-    if (what === "stability") return named([{ title: `${scene.title}: mean-square stable left of the line; step size, batch size`, svg: page.stability.svg }], []);
+    if (what === "stability") return named([{ title: `${scene.title}: mean-square stable left of the line`, svg: page.stability.svg }], []);
     const keys = what === "replicas" && scene.law ? [{ color: "#1c2126", title: "exact stationary law" }] : [];
     const pictures = ["forward", "other"].map((side, k) => ({
       title: `${scene.title}: ${titles[k]}, ${what === "replicas" ? `after ${frame.n} steps` : "three replicas over n"}`,
