@@ -1,4 +1,7 @@
-"""CPU time and rate of the explorer's frames in a headless Chromium: 10⁵ replicas, on the line and in the plane."""
+"""CPU time and rate of the explorer's frames in a headless Chromium: 10⁵ replicas, on the line and in the plane.
+
+Those of the first hundred steps, and those from step 300 on, where a frame that began anew would apply 600 maps.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-QUERIES = {"two_point_quadratic": "", "barnsley_fern": "system=barnsley_fern"}
+#: A name, the view, and the step that playing begins at.
+PLAYED = (
+    ("two_point_quadratic", "", 0),
+    ("barnsley_fern", "system=barnsley_fern", 0),
+    ("barnsley_fern from step 300", "system=barnsley_fern&steps=500", 300),
+    ("ar1 from step 300", "system=ar1&a=0.5&steps=500", 300),
+    ("ar1, window of 20, from step 300", "system=ar1&a=0.5&steps=500&order=window:20", 300),
+)
 SECONDS, WARM_FRAMES = 8.0, 20
 
 
@@ -18,14 +28,15 @@ def main() -> None:
     import psutil  # type: ignore[import-untyped]
 
     from tests.chromium import Chromium
-    from tests.test_explore_browser import Server
+    from tests.explore_server import Server
 
     browser, server = Chromium(), Server()
     process = psutil.Process(server.process.pid)
     try:
-        for name, query in QUERIES.items():
+        for name, query, first in PLAYED:
             tab = browser.tab(server.link(query))
             tab.ready()
+            tab.value(f"document.getElementById('step').value = {first}")
             tab.value("document.getElementById('play').click()")
             tab.until(f"explorer.frames > {WARM_FRAMES}")
 

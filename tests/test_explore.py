@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import iterorder as ito
 from iterorder.cli import USAGE, main
 from iterorder.errors import InvalidInputError
-from iterorder.explore import frames, snippet
+from iterorder.explore import frames, iterates, snippet, tab
 from iterorder.explore.guard import Guard
 from iterorder.explore.server import application
 from iterorder.explore.session import Session
@@ -224,6 +224,15 @@ def test_two_sessions_do_not_disturb_each_other():
     assert first.answer('{"do": "frame", "n": 10}') == before != second.answer('{"do": "frame", "n": 10}')
 
 
+def test_a_view_of_a_table_that_has_gone_asks_for_it():
+    catalogue = Catalogue()
+    table = read_table("a.csv", "1,2\n3,4\n5,9\n")
+    query = f"system=csv:{table.digest}&step_size=0.01&replicas=10&steps=5"
+    assert opened(Session(catalogue, []), query) == {"kind": "missing", "system": f"csv:{table.digest}"}
+    catalogue.tables.add(table)
+    assert opened(Session(catalogue, []), query)["kind"] == "opened"
+
+
 def test_maps_come_from_the_file_of_the_command_line(tmp_path, capsys):
     file = tmp_path / "mine.py"
     file.write_text(
@@ -341,3 +350,71 @@ def test_the_guard_takes_its_own_token_alone():
     assert guard.knows(guard.token)
     assert not any(guard.knows(token) for token in (None, "", other.token, guard.token[:-1], guard.token + "a"))
     assert guard.token not in repr(guard)
+
+
+def asked_of_tabs(monkeypatch, check):
+    """Run `check(open_tab)` against a server whose frames come in small pieces."""
+    monkeypatch.setattr(iterates, "PIECE", 20_000)
+
+    async def served(client, guard, origin):
+        headers = {"Cookie": f"{guard.cookie}={guard.token}", "Origin": origin}
+
+        async def open_tab(query: str):
+            one = await client.ws_connect("/ws", headers=headers)
+            await one.send_str(json.dumps({"do": "open", "view": query}))
+            assert (await one.receive_json())["kind"] == "opened"
+            return one
+
+        await check(open_tab)
+
+    answers(served)
+
+
+SLOW, QUICK = "system=ar1&replicas=20000&steps=500", "replicas=100"
+
+
+def test_a_slow_frame_of_one_tab_lets_the_other_through(monkeypatch):
+    async def check(open_tab):
+        slow, quick = await open_tab(SLOW), await open_tab(QUICK)
+        await slow.send_str('{"do": "frame", "n": 500}')
+        waiting = asyncio.create_task(slow.receive())
+        for n in range(3):
+            await quick.send_str(json.dumps({"do": "frame", "n": n}))
+            assert isinstance(await quick.receive_bytes(), bytes)
+        assert not waiting.done()
+        assert isinstance((await waiting).data, bytes)  # and it is answered all the same
+
+    asked_of_tabs(monkeypatch, check)
+
+
+def test_what_a_newer_view_makes_idle_is_left(monkeypatch):
+    async def check(open_tab):
+        one = await open_tab(SLOW)
+        await one.send_str('{"do": "frame", "n": 500}')
+        await one.send_str(json.dumps({"do": "open", "view": QUICK}))
+        await one.send_str('{"do": "frame", "n": 3}')
+        assert (await one.receive_json())["kind"] == "left"
+        assert (await one.receive_json())["query"] == QUICK
+        assert isinstance(await one.receive_bytes(), bytes)
+
+    asked_of_tabs(monkeypatch, check)
+
+
+def test_the_frame_of_a_closed_tab_is_left(monkeypatch):
+    advanced, works = tab._advanced, []
+    monkeypatch.setattr(tab, "_advanced", lambda work: works.append(work) or advanced(work))
+
+    async def worked_for(other, n: int) -> set:
+        begin = len(works)
+        await other.send_str(json.dumps({"do": "frame", "n": n}))
+        await other.receive_bytes()
+        return set(works[begin:])
+
+    async def check(open_tab):
+        slow, other = await open_tab(SLOW), await open_tab(QUICK)
+        await slow.send_str('{"do": "frame", "n": 500}')
+        assert len(await worked_for(other, 50)) == 2  # they take turns
+        await slow.close()
+        assert len(await worked_for(other, 90)) == 1
+
+    asked_of_tabs(monkeypatch, check)

@@ -13,7 +13,6 @@ import numpy as np
 
 from iterorder.explore.view import View
 from iterorder.maps import RandomMaps
-from iterorder.orders import FORWARD
 from iterorder.simulate import simulate
 
 #: Bins of a histogram on the line, and of a density along each coordinate.
@@ -56,22 +55,8 @@ def _range(values: np.ndarray, start: float) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def states(seen: Scene, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """States after n steps, shape (replicas, dim): forward, and in the other order of the view."""
-    view = seen.view
-    found = (
-        simulate(seen.maps, seen.start, n, order=order, n_replicas=view.replicas, seed=view.seed, backend="cpu").states[
-            :, -1
-        ]
-        for order in (FORWARD, view.composition)
-    )
-    forward, other = found
-    return forward, other
-
-
-def frame(seen: Scene, n: int) -> bytes:
-    """The binary message of the states after n steps."""
-    both = states(seen, n)
+def packed(seen: Scene, n: int, both: tuple[np.ndarray, np.ndarray]) -> bytes:
+    """The binary message of the states after n steps, forward and in the other order."""
     bins = (LINE, 0) if len(seen.coordinates) == 1 else (PLANE, PLANE)
     counts = [counted(seen, found) for found in both]
     outside = [len(found) - int(count.sum()) for found, count in zip(both, counts, strict=True)]

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from iterorder.explore.guard import HEADERS, Guard
 from iterorder.explore.session import Session
 from iterorder.explore.systems import Catalogue
+from iterorder.explore.tab import Tab
 from iterorder.explore.tables import MAX_BYTES
 from iterorder.optional import imported
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 STATIC = Path(__file__).parent / "static"
 KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -21,7 +27,7 @@ HOST = "127.0.0.1"
 MOST_TABS = 16
 
 
-def application(guard: Guard, catalogue: Catalogue, runs: list[dict]):
+def application(guard: Guard, catalogue: Catalogue, runs: list[dict]) -> web.Application:
     """The aiohttp application.
 
     Parameters
@@ -35,90 +41,99 @@ def application(guard: Guard, catalogue: Catalogue, runs: list[dict]):
     -------
     aiohttp.web.Application
     """
-    web: Any = imported("aiohttp.web", extra="explore", use="iterorder explore")
-    # One thread computes: kernels take all cores by themselves, and tabs take turns frame by frame.
-    worker = ThreadPoolExecutor(1, thread_name_prefix="explore")
-    tabs: set = set()
+    http = imported("aiohttp.web", extra="explore", use="iterorder explore")
+    site = _Site(http, guard, catalogue, runs)
 
-    @web.middleware
-    async def guarded(request, handler):
-        if request.headers.get("Host") not in guard.hosts:
-            raise web.HTTPForbidden(text="this server answers to its own address only", headers=HEADERS)
+    @http.middleware
+    async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+        return await site.guarded(request, handler)  # a method cannot be marked as a middleware
+
+    app = http.Application(middlewares=[guarded])
+    app.add_routes(
+        [
+            http.get("/", site.page),
+            http.get("/static/{name}", site.static),
+            http.get("/alive", site.alive),
+            http.get("/ws", site.socket),
+        ]
+    )
+    app.on_shutdown.append(site.close)
+    return app
+
+
+class _Site:
+    """What the addresses answer, and the tabs that are open."""
+
+    def __init__(self, web: Any, guard: Guard, catalogue: Catalogue, runs: list[dict]) -> None:
+        self._web, self._guard = web, guard
+        self._catalogue, self._runs = catalogue, runs
+        # One thread computes: kernels take all cores by themselves, and tabs take turns piece by piece.
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="explore")
+        self._tabs: set[Tab] = set()
+
+    async def guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Nothing under another name, and the headers on everything."""
+        if request.headers.get("Host") not in self._guard.hosts:
+            raise self._forbidden("this server answers to its own address only")
         response = await handler(request)
         if not response.prepared:
             response.headers.update(HEADERS)
         return response
 
-    def refuse(request) -> None:
-        if not guard.knows(request.cookies.get(guard.cookie)):
-            raise web.HTTPForbidden(
-                text="Open the address that iterorder explore printed: it has the token of this start.", headers=HEADERS
-            )
-
-    async def page(request):
+    async def page(self, request: web.Request) -> web.Response:
         given = request.query.get("token")
-        if given is not None and guard.knows(given):
+        if given is not None and self._guard.knows(given):
             # The token leaves the address, so that a link that is passed on does not carry it.
-            response = web.Response(status=303, headers={"Location": "/", **HEADERS})
-            response.set_cookie(guard.cookie, guard.token, httponly=True, samesite="Strict", path="/")
+            response = self._web.Response(status=303, headers={"Location": "/", **HEADERS})
+            response.set_cookie(self._guard.cookie, self._guard.token, httponly=True, samesite="Strict", path="/")
             return response
-        refuse(request)
-        return _file(web, "index.html")
+        self._refuse(request)
+        return self._file("index.html")
 
-    async def static(request):
-        refuse(request)
+    async def static(self, request: web.Request) -> web.Response:
+        self._refuse(request)
         name = request.match_info["name"]
         if name not in {path.name for path in STATIC.iterdir()}:
-            raise web.HTTPNotFound(headers=HEADERS)
-        return _file(web, name)
+            raise self._web.HTTPNotFound(headers=HEADERS)
+        return self._file(name)
 
-    async def alive(request):
-        refuse(request)
-        return web.Response(text="alive")
+    async def alive(self, request: web.Request) -> web.Response:
+        self._refuse(request)
+        return self._web.Response(text="alive")
 
-    async def socket(request):
-        refuse(request)
-        if not guard.is_own(request.headers.get("Host"), request.headers.get("Origin")):
-            raise web.HTTPForbidden(text="asked by another page", headers=HEADERS)
-        if len(tabs) >= MOST_TABS:
-            raise web.HTTPServiceUnavailable(text="too many tabs", headers=HEADERS)
-        answers = web.WebSocketResponse(max_msg_size=2 * MAX_BYTES, heartbeat=20, compress=False)
+    async def socket(self, request: web.Request) -> web.WebSocketResponse:
+        self._refuse(request)
+        if not self._guard.is_own(request.headers.get("Host"), request.headers.get("Origin")):
+            raise self._forbidden("asked by another page")
+        if len(self._tabs) >= MOST_TABS:
+            raise self._web.HTTPServiceUnavailable(text="too many tabs", headers=HEADERS)
+        answers = self._web.WebSocketResponse(max_msg_size=2 * MAX_BYTES, heartbeat=20, compress=False)
         await answers.prepare(request)
-        tabs.add(answers)
-        session, loop = Session(catalogue, runs), asyncio.get_running_loop()
+        tab = Tab(answers, Session(self._catalogue, self._runs), self._worker)
+        self._tabs.add(tab)
         try:
-            async for message in answers:
-                if message.type != web.WSMsgType.TEXT:
-                    break
-                reply = await loop.run_in_executor(worker, session.answer, message.data)
-                await (answers.send_bytes(reply) if isinstance(reply, bytes) else answers.send_str(reply))
-        except ConnectionError:
-            pass  # the tab was closed while its frame was computed
+            await tab.serve()
         finally:
-            tabs.discard(answers)
+            self._tabs.discard(tab)
         return answers
 
-    async def close_tabs(_):
-        for tab in list(tabs):
-            await tab.close(code=1001)
-        worker.shutdown(wait=False, cancel_futures=True)
+    async def close(self, _: web.Application) -> None:
+        for tab in list(self._tabs):
+            await tab.close()
+        self._worker.shutdown(wait=False, cancel_futures=True)
 
-    app = web.Application(middlewares=[guarded])
-    app.add_routes(
-        [
-            web.get("/", page),
-            web.get("/static/{name}", static),
-            web.get("/alive", alive),
-            web.get("/ws", socket),
-        ]
-    )
-    app.on_shutdown.append(close_tabs)
-    return app
+    def _refuse(self, request: web.Request) -> None:
+        if not self._guard.knows(request.cookies.get(self._guard.cookie)):
+            raise self._forbidden("Open the address that iterorder explore printed: it has the token of this start.")
 
+    def _forbidden(self, why: str) -> Exception:
+        return self._web.HTTPForbidden(text=why, headers=HEADERS)
 
-def _file(web: Any, name: str):
-    path = STATIC / name
-    return web.Response(body=path.read_bytes(), content_type=KINDS[path.suffix], charset="utf-8", headers=HEADERS)
+    def _file(self, name: str) -> web.Response:
+        path = STATIC / name
+        return self._web.Response(
+            body=path.read_bytes(), content_type=KINDS[path.suffix], charset="utf-8", headers=HEADERS
+        )
 
 
 def serve(catalogue: Catalogue, runs: list[dict], *, port: int, ready: Callable[[str], None]) -> None:

@@ -8,6 +8,8 @@ import numpy as np
 
 from iterorder.explore.systems import Catalogue
 from iterorder.explore.view import View
+from iterorder.orders import FORWARD
+from iterorder.simulate import simulate
 
 
 def python_lines(catalogue: Catalogue, view: View) -> str:
@@ -32,19 +34,21 @@ def _order(view: View) -> str:
 
 
 def command(catalogue: Catalogue, view: View) -> str:
-    """The command that opens the page with the view; --print prints its numbers instead."""
-    own = catalogue.own
-    maps = f" --maps {shlex.quote(f'{own.path}:{own.name}')}" if view.system == "file" and own is not None else ""
+    """The command that opens the page with the view; empty for maps of a notebook. --print prints its numbers."""
+    own = catalogue.own if view.system == "file" else None
+    if own is not None and own.path is None:
+        return ""
+    maps = f" --maps {shlex.quote(f'{own.path}:{own.name}')}" if own is not None else ""
     return f"iterorder explore{maps} --view {shlex.quote(view.query or 'system=' + view.system)}"
 
 
 def printed(catalogue: Catalogue, view: View) -> str:
     """What the lines of Python print."""
-    from iterorder.explore.frames import scene, states
-
-    seen = scene(view, catalogue.maps(view))
-    orders = ("forward", view.composition)
-    return "".join(
-        f"{order} {np.mean(found, axis=0).tolist()} {np.std(found, axis=0).tolist()}\n"
-        for order, found in zip(orders, states(seen, view.steps), strict=True)
-    )
+    maps = catalogue.maps(view)
+    start = np.full(maps.dim, view.start)
+    lines = []
+    for order in (FORWARD, view.composition):
+        run = simulate(maps, start, view.steps, order=order, n_replicas=view.replicas, seed=view.seed, backend="cpu")
+        states = run.states[:, -1]
+        lines.append(f"{order} {states.mean(axis=0).tolist()} {states.std(axis=0).tolist()}\n")
+    return "".join(lines)

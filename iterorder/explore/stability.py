@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import replace
 
 from iterorder.errors import IterorderError
@@ -15,15 +16,21 @@ LOW, HIGH, MOST = 1e-3, 20.0, 6
 EXACT = ("squared",)
 
 
-def diagram(catalogue: Catalogue, view: View) -> dict:
-    """The mean-square boundary of each batch size (None where none is found), or the reason why there is none."""
+def diagram(catalogue: Catalogue, view: View) -> Generator[None, None, dict]:
+    """The mean-square boundary of each batch size (None where none is found), or the reason why there is none.
+
+    Yields between two batch sizes.
+    """
     if catalogue.system(view.system).uses != ROWS:
         return {"reason": "The diagram is drawn for linear models: choose one, or drop a table."}
     if view.loss not in EXACT:
         return {"reason": "The diagram is drawn for the squared loss, whose moments are exact."}
     n = len(catalogue.maps(replace(view, batch_size=1)).targets)  # type: ignore[attr-defined]
     batches = [2**k for k in range(MOST) if 2**k <= n]
-    boundaries = [_boundary(catalogue, replace(view, batch_size=batch)) for batch in batches]
+    boundaries = []
+    for batch in batches:
+        boundaries.append(_boundary(catalogue, replace(view, batch_size=batch)))
+        yield
     return {"batch_sizes": batches, "boundaries": boundaries, "low": LOW, "high": HIGH}
 
 

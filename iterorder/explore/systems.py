@@ -57,11 +57,24 @@ targets = features @ [1.0, -0.5] + 0.3 * rng.normal(size=200)"""
 
 @dataclass(frozen=True)
 class OwnMaps:
-    """Maps of a Python file that the command line names: maps, or a function of some controls that returns them."""
+    """Maps of the user, or a function of some controls that returns them; of a file, or of a notebook: no path."""
 
-    path: Path
+    path: Path | None
     name: str
     value: object
+
+    @classmethod
+    def of_notebook(cls, value: object) -> OwnMaps:
+        """Maps, or a function that makes them, without a file."""
+        if not isinstance(value, RandomMaps) and not callable(value):
+            raise InvalidInputError(f"maps is {type(value).__name__}: give maps, or a function that makes them")
+        name = str(getattr(value, "__name__", "maps"))
+        return cls(None, name if name.isidentifier() else "make", value)
+
+    @property
+    def title(self) -> str:
+        """What the page calls them."""
+        return self.name if self.path is None else f"{self.name} of {self.path.name}"
 
     @property
     def uses(self) -> tuple[str, ...]:
@@ -76,8 +89,17 @@ class OwnMaps:
         if callable(made) and not isinstance(made, RandomMaps):
             made = made(**{name: getattr(view, name) for name in self.uses})
         if not isinstance(made, RandomMaps):
-            raise InvalidInputError(f"{self.name} of {self.path} gives {type(made).__name__}: give maps of iterorder")
+            where = self.name if self.path is None else f"{self.name} of {self.path}"
+            raise InvalidInputError(f"{where} gives {type(made).__name__}: give maps of iterorder")
         return made
+
+    def code(self, view: View) -> list[str]:
+        """The lines of Python that make the maps of a view."""
+        given = ", ".join(f"{name}={getattr(view, name)!r}" for name in self.uses)
+        call = "" if isinstance(self.value, RandomMaps) else f"({given})"
+        if self.path is None:
+            return [f"maps = {self.name}{call}"]
+        return ["from runpy import run_path", f"maps = run_path({str(self.path)!r})[{self.name!r}]{call}"]
 
 
 class Catalogue:
@@ -98,10 +120,14 @@ class Catalogue:
             table = self.tables.get(name[4:])
             return System(table.name, ROWS)
         if name == "file" and self.own is not None:
-            return System(f"{self.own.name} of {self.own.path.name}", self.own.uses)
+            return System(self.own.title, self.own.uses)
         if name not in SYSTEMS:
             raise InvalidInputError(f"system is {name[:60]!r}: give one of {', '.join(SYSTEMS)}")
         return SYSTEMS[name]
+
+    def has_table(self, view: View) -> bool:
+        """Whether the table of a view is here; that of a link may be gone."""
+        return not view.system.startswith("csv:") or view.system[4:] in self.tables
 
     def maps(self, view: View) -> RandomMaps:
         """The maps of a view."""
@@ -135,10 +161,7 @@ class Catalogue:
             arguments = ", ".join(repr(getattr(view, name)) for name in GALLERY[view.system].uses)
             return [f"maps = ito.gallery.{view.system}({arguments})"]
         if view.system == "file" and self.own is not None:
-            named = f"run_path({str(self.own.path)!r})[{self.own.name!r}]"
-            given = ", ".join(f"{name}={getattr(view, name)!r}" for name in self.own.uses)
-            call = "" if isinstance(self.own.value, RandomMaps) else f"({given})"
-            return ["from runpy import run_path", f"maps = {named}{call}"]
+            return self.own.code(view)
         data = _table_code(self.tables.get(view.system[4:])) if view.system.startswith("csv:") else MADE.split("\n")
         if view.system == "linear_model" and view.loss in LABELS:
             data = [*data, "targets = np.sign(targets)"]

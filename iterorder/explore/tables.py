@@ -53,6 +53,9 @@ class Tables:
         while len(self._kept) > MAX_TABLES:
             del self._kept[next(iter(self._kept))]
 
+    def __contains__(self, digest: str) -> bool:
+        return digest in self._kept
+
     def get(self, digest: str) -> Table:
         """The table of a link.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -108,6 +108,24 @@ class View:
                 raise InvalidInputError(f"the link sets {name!r}: give some of {', '.join(DEFAULTS)}")
             values[name] = _read(name, value)
         return cls(**values)
+
+    def changed(self, **controls: Any) -> View:
+        """The view with other values of some controls; an order may be a `Window`.
+
+        Raises
+        ------
+        InvalidInputError
+            If a name is no control, or a value is not accepted.
+        """
+        order = controls.get("order")
+        if isinstance(order, Window):
+            controls["order"] = f"window:{order.width}" if order.start is None else f"anchored:{order.start}"
+        for name, value in controls.items():
+            if name not in DEFAULTS:
+                raise InvalidInputError(f"{name} is no control: give some of {', '.join(DEFAULTS)}")
+            if isinstance(DEFAULTS[name], str) and not isinstance(value, str):
+                raise InvalidInputError(f"{name} is {value!r}: give a text, such as {DEFAULTS[name]!r}")
+        return replace(self, **controls)
 
 
 DEFAULTS: dict[str, Any] = {item.name: item.default for item in fields(View)}

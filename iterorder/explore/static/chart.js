@@ -1,28 +1,32 @@
 // Line charts as SVG: lines over a linear or logarithmic axis, a marker of the step, and points that can be clicked.
 
 import { label, ticks } from "./pictures.js";
+import { drawing, element, words } from "./svg.js";
 
-const SPACE = "http://www.w3.org/2000/svg";
-const PAD = { left: 52, right: 14, top: 10, bottom: 36 };
+const WIDTH = 560, NARROWEST = 280, TICK = 70, PAD = { left: 52, right: 14, top: 10, bottom: 36 };
 
-// lines: {x?, y, color, dashed?, width?}; options: width, height, log, logx, xlabel, ylabel, low, high, name
+// lines: {x?, y, color, dashed?, width?, opacity?}
+// options: height, log, logx, xrange, yrange, xlabel, ylabel, ytick (value to words), marker, name
 export function drawChart(place, lines, options) {
-  const { width = 560, height = 250, log = false, logx = false } = options;
+  const { height = 250, log = false, logx = false } = options;
+  const width = Math.max(NARROWEST, place.clientWidth || WIDTH);  // as it is seen, so that words keep their size
   const xs = lines.flatMap((line) => line.x || [0, line.y.length - 1]).filter((v) => !logx || v > 0);
   const ys = lines.flatMap((line) => line.y).filter((v) => Number.isFinite(v) && (!log || v > 0));
   const [xlow, xhigh] = options.xrange || [Math.min(...xs), Math.max(...xs)];
   const [ylow, yhigh] = options.yrange || padded(Math.min(...ys), Math.max(...ys), log);
   const x = scale(xlow, xhigh, PAD.left, width - PAD.right, logx);
   const y = scale(ylow, yhigh, height - PAD.bottom, PAD.top, log);
-  const svg = element("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": options.name, "font-family": "sans-serif", "font-size": 11.5 });
+  const ytick = options.ytick || (log ? power : label);
+  const svg = drawing(width, height, options.name);
   for (const tick of log ? decades(ylow, yhigh) : ticks(ylow, yhigh, 5)) {
     svg.append(element("line", { x1: PAD.left, x2: width - PAD.right, y1: y(tick), y2: y(tick), stroke: "#e6e9ec" }));
-    svg.append(words(log ? power(tick) : label(tick), { x: PAD.left - 7, y: y(tick) + 4, "text-anchor": "end" }));
+    svg.append(tickLabel(ytick(tick), { x: PAD.left - 7, y: y(tick) + 4, "text-anchor": "end" }));
   }
-  for (const tick of logx ? decades(xlow, xhigh) : ticks(xlow, xhigh, 6)) {
-    svg.append(words(label(tick), { x: x(tick), y: height - PAD.bottom + 17, "text-anchor": "middle" }));
+  for (const tick of logx ? decades(xlow, xhigh) : ticks(xlow, xhigh, Math.min(6, Math.floor(width / TICK)))) {
+    svg.append(tickLabel(label(tick), { x: x(tick), y: height - PAD.bottom + 17, "text-anchor": "middle" }));
   }
-  svg.append(words(options.xlabel || "n", { x: width - PAD.right, y: height - 4, "text-anchor": "end" }));
+  svg.append(tickLabel(options.xlabel || "n", { x: width - PAD.right, y: height - 4, "text-anchor": "end" }));
+  if (options.ylabel) svg.append(tickLabel(options.ylabel, { x: PAD.left - 7, y: PAD.top + 2, "text-anchor": "end" }));
   for (const line of lines) {
     const path = pathOf(line, x, y, log, [ylow, yhigh]);
     svg.append(element("path", {
@@ -38,6 +42,8 @@ export function drawChart(place, lines, options) {
     mark(n) { marker.setAttribute("x1", x(n)); marker.setAttribute("x2", x(n)); },
   };
 }
+
+const tickLabel = (content, attributes) => words(content, { fill: "#59626b", ...attributes });
 
 function padded(low, high, log) {
   if (!(high >= low)) return log ? [0.1, 1] : [0, 1];
@@ -72,16 +78,4 @@ function decades(low, high) {
 function power(value) {
   const digits = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
   return "10" + [...String(Math.round(Math.log10(value)))].map((digit) => digits[digit]).join("");
-}
-
-export function element(name, attributes) {
-  const made = document.createElementNS(SPACE, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
-  return made;
-}
-
-function words(content, attributes) {
-  const made = element("text", attributes);
-  made.textContent = content;
-  return made;
 }

@@ -31,7 +31,7 @@ export class Controls {
       if (field.tagName === "SELECT" && ![...field.options].some((option) => option.value === String(view[name]))) {
         field.append(new Option(String(view[name]), String(view[name])));
       }
-      if (document.activeElement !== field || field.tagName === "SELECT") field.value = view[name];
+      if (field.getRootNode().activeElement !== field || field.tagName === "SELECT") field.value = view[name];
     }
   }
 

@@ -1,4 +1,4 @@
-// Files of what is seen: a PNG of the pictures, an SVG of the curves, and the numbers as NumPy's npz (a zip, stored).
+// Files of what is seen: SVG, PNG, and the numbers as NumPy's npz (a zip, stored).
 
 export function save(name, parts, type) {
   const link = document.createElement("a");
@@ -8,18 +8,25 @@ export function save(name, parts, type) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
-export function savePng(canvases) {
-  const [first, second] = canvases;
-  const whole = new OffscreenCanvas(first.width + second.width, first.height);
-  const context = whole.getContext("2d");
-  context.drawImage(first, 0, 0);
-  context.drawImage(second, first.width, 0);
-  return whole.convertToBlob({ type: "image/png" }).then((blob) => save("iterorder.png", [blob], "image/png"));
+export function saveSvg(name, svg) {
+  save(`${name}.svg`, [textOf(svg)], "image/svg+xml");
 }
 
-export function saveSvg(svg) {
-  save("iterorder.svg", [new XMLSerializer().serializeToString(svg)], "image/svg+xml");
+// Twice the size of the SVG, which fills the canvas.
+export async function savePng(name, svg) {
+  const { width, height } = svg.viewBox.baseVal;
+  const url = URL.createObjectURL(new Blob([textOf(svg)], { type: "image/svg+xml" }));
+  const image = Object.assign(new Image(2 * width, 2 * height), { src: url });
+  await image.decode();
+  const canvas = Object.assign(document.createElement("canvas"), { width: 2 * width, height: 2 * height });
+  canvas.getContext("2d").drawImage(image, 0, 0, 2 * width, 2 * height);
+  URL.revokeObjectURL(url);
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+  save(`${name}.png`, [blob], "image/png");
+  return canvas;
 }
+
+export const textOf = (svg) => new XMLSerializer().serializeToString(svg);
 
 // arrays: {name: [values, shape, "<f8" | "<u4"]}
 export function npz(arrays) {

@@ -1,68 +1,73 @@
 // Where the replicas are: a histogram beside the exact law on the line, a density in the plane; three of them marked.
 
-const WIDTH = 560, HEIGHT = 400, PAD = { left: 46, right: 12, top: 10, bottom: 34 };
-const INK = "#1c2126", SOFT = "#59626b", LINE = "#d5dadf";
+import { CanvasPen, SvgPen } from "./pen.js";
+import { drawing } from "./svg.js";
 
-export function drawPicture(canvas, part, frame, scene, color, paths) {
-  if (canvas.width !== 2 * WIDTH) Object.assign(canvas, { width: 2 * WIDTH, height: 2 * HEIGHT });
+const WIDTH = 560, NARROWEST = 280, RATIO = 400 / 560, PAD = { left: 46, right: 12, top: 10, bottom: 34 };
+const INK = "#1c2126", LINE = "#d5dadf", TICK = 70;
+
+// As wide as it is seen, so that words keep their size; twice as many pixels.
+export function drawPicture(canvas, ...seen) {
+  const size = sizeOf(Math.max(NARROWEST, canvas.clientWidth || WIDTH));
+  if (canvas.width !== 2 * size.width) Object.assign(canvas, { width: 2 * size.width, height: 2 * size.height });
   const context = canvas.getContext("2d");
   context.setTransform(2, 0, 0, 2, 0, 0);
-  context.fillStyle = "#ffffff";
-  context.fillRect(0, 0, WIDTH, HEIGHT);
-  if (frame.rows) drawPlane(context, part, frame, scene, color, paths);
-  else drawLine(context, part, frame, scene, color, paths);
+  draw(new CanvasPen(context), size, ...seen);
 }
 
-function drawLine(context, part, frame, scene, color, paths) {
+export function pictureSvg(name, ...seen) {
+  const size = sizeOf(WIDTH), svg = drawing(size.width, size.height, name);
+  draw(new SvgPen(svg), size, ...seen);
+  return svg;
+}
+
+// Of the whole, and of what lies inside of its axes.
+function sizeOf(width) {
+  const height = Math.round(RATIO * width);
+  return { width, height, bottom: height - PAD.bottom, across: width - PAD.left - PAD.right, up: height - PAD.top - PAD.bottom };
+}
+
+function draw(pen, size, part, frame, scene, color, paths) {
+  pen.rect(0, 0, size.width, size.height, "#ffffff");
+  if (frame.rows) drawPlane(pen, size, part, frame, scene, color, paths);
+  else drawLine(pen, size, part, frame, scene, color, paths);
+}
+
+function drawLine(pen, size, part, frame, scene, color, paths) {
   const [low, high] = scene.ranges[0];
-  const law = scene.law;
   const peak = 1.25 * Math.max(scene.peak, 1 / frame.columns);
-  const x = (value) => PAD.left + ((value - low) / (high - low)) * (WIDTH - PAD.left - PAD.right);
-  const y = (share) => HEIGHT - PAD.bottom - (Math.min(share, peak) / peak) * (HEIGHT - PAD.top - PAD.bottom);
-  const width = (high - low) / frame.columns;
-  context.fillStyle = color;
-  context.globalAlpha = 0.55;
+  const x = (value) => PAD.left + ((value - low) / (high - low)) * size.across;
+  const y = (share) => size.bottom - (Math.min(share, peak) / peak) * size.up;
+  const width = (high - low) / frame.columns, fill = tint(color);
   for (let k = 0; k < frame.columns; k++) {
     if (!part.counts[k]) continue;
     const top = y(part.counts[k] / frame.replicas);
-    context.fillRect(x(low + k * width), top, x(low + width) - x(low) + 0.3, HEIGHT - PAD.bottom - top);
+    pen.rect(x(low + k * width), top, x(low + width) - x(low) + 0.3, size.bottom - top, fill);
   }
-  context.globalAlpha = 1;
-  if (law) {
-    context.strokeStyle = INK;
-    context.lineWidth = 1.2;
-    context.beginPath();
-    law.forEach((share, k) => {
-      context.lineTo(x(low + k * width), y(share));
-      context.lineTo(x(low + (k + 1) * width), y(share));
-    });
-    context.stroke();
+  if (scene.law) {
+    const steps = scene.law.flatMap((share, k) => [[x(low + k * width), y(share)], [x(low + (k + 1) * width), y(share)]]);
+    pen.line(steps, INK, 1.2);
   }
-  axis(context, x, low, high);
-  text(context, "replicas", 6, PAD.top + 8);
-  paths.forEach((path) => dot(context, x(path[0][frame.n]), HEIGHT - PAD.bottom, color));
+  axis(pen, size, x, low, high);
+  pen.text("replicas", 6, PAD.top + 8);
+  paths.forEach((path) => dot(pen, x(path[0][frame.n]), size.bottom));
 }
 
-function drawPlane(context, part, frame, scene, color, paths) {
+function drawPlane(pen, size, part, frame, scene, color, paths) {
   const [[xlow, xhigh], [ylow, yhigh]] = scene.ranges;
-  const inner = { width: WIDTH - PAD.left - PAD.right, height: HEIGHT - PAD.top - PAD.bottom };
-  const image = density(part.counts, frame, color);
-  context.imageSmoothingEnabled = true;
-  context.drawImage(image, PAD.left, PAD.top, inner.width, inner.height);
-  const x = (value) => PAD.left + ((value - xlow) / (xhigh - xlow)) * inner.width;
-  const y = (value) => HEIGHT - PAD.bottom - ((value - ylow) / (yhigh - ylow)) * inner.height;
-  axis(context, x, xlow, xhigh);
-  context.textAlign = "right";
-  for (const tick of ticks(ylow, yhigh, 5)) text(context, label(tick), PAD.left - 6, y(tick) + 4);
-  context.textAlign = "left";
-  paths.forEach((path) => dot(context, x(path[0][frame.n]), y(path[1][frame.n]), color));
+  pen.image(density(part.counts, frame, color), PAD.left, PAD.top, size.across, size.up);
+  const x = (value) => PAD.left + ((value - xlow) / (xhigh - xlow)) * size.across;
+  const y = (value) => size.bottom - ((value - ylow) / (yhigh - ylow)) * size.up;
+  axis(pen, size, x, xlow, xhigh);
+  for (const tick of ticks(ylow, yhigh, 5)) pen.text(label(tick), PAD.left - 6, y(tick) + 4, "end");
+  paths.forEach((path) => dot(pen, x(path[0][frame.n]), y(path[1][frame.n])));
 }
 
 const image = { canvas: null, pixels: null };
 
 function density(counts, { columns, rows }, color) {
   if (!image.canvas) {
-    image.canvas = new OffscreenCanvas(columns, rows);
+    image.canvas = Object.assign(document.createElement("canvas"), { width: columns, height: rows });
     image.pixels = new ImageData(columns, rows);
   }
   let most = 1;
@@ -80,11 +85,16 @@ function density(counts, { columns, rows }, color) {
   return image.canvas;
 }
 
+const channels = (color) => [1, 3, 5].map((k) => parseInt(color.slice(k, k + 2), 16));
+
+// Lighter, and opaque: bars that overlap by a hair show no seams.
+const tint = (color) => `rgb(${channels(color).map((c) => Math.round(255 - 0.55 * (255 - c))).join(" ")})`;
+
 const palettes = {};
 
 function palette(color) {
   if (palettes[color]) return palettes[color];
-  const [r, g, b] = [1, 3, 5].map((k) => parseInt(color.slice(k, k + 2), 16));
+  const [r, g, b] = channels(color);
   const shades = new Uint32Array(256);
   for (let k = 0; k < 256; k++) {
     // White to the colour over the first two thirds, then on to a dark shade of it: lightness tells counts apart.
@@ -95,33 +105,14 @@ function palette(color) {
   return (palettes[color] = shades);
 }
 
-function axis(context, x, low, high) {
-  context.strokeStyle = LINE;
-  context.lineWidth = 1;
-  context.beginPath();
-  context.moveTo(PAD.left, HEIGHT - PAD.bottom + 0.5);
-  context.lineTo(WIDTH - PAD.right, HEIGHT - PAD.bottom + 0.5);
-  context.stroke();
-  context.textAlign = "center";
-  for (const tick of ticks(low, high, 6)) text(context, label(tick), x(tick), HEIGHT - PAD.bottom + 20);
-  context.textAlign = "left";
+function axis(pen, size, x, low, high) {
+  pen.line([[PAD.left, size.bottom + 0.5], [size.width - PAD.right, size.bottom + 0.5]], LINE, 1);
+  const wanted = Math.min(6, Math.floor(size.width / TICK));
+  for (const tick of ticks(low, high, wanted)) pen.text(label(tick), x(tick), size.bottom + 20, "middle");
 }
 
-function dot(context, x, y, color) {
-  if (!Number.isFinite(x) || !Number.isFinite(y)) return;
-  context.beginPath();
-  context.arc(x, y, 5, 0, 2 * Math.PI);
-  context.fillStyle = "#ffffff";
-  context.fill();
-  context.lineWidth = 2;
-  context.strokeStyle = INK;
-  context.stroke();
-}
-
-function text(context, words, x, y) {
-  context.fillStyle = SOFT;
-  context.font = "13px system-ui, sans-serif";
-  context.fillText(words, x, y);
+function dot(pen, x, y) {
+  if (Number.isFinite(x) && Number.isFinite(y)) pen.dot(x, y, 5, "#ffffff", INK, 2);
 }
 
 export function ticks(low, high, wanted) {

@@ -7,10 +7,12 @@ export function colorOfOrder(order) {
 }
 
 export function legend(place, entries) {
-  place.replaceChildren(...entries.flatMap(({ color, title, dashed }) => {
-    const key = document.createElement("span");
+  place.replaceChildren(...entries.map(({ color, title, dashed }) => {
+    const entry = document.createElement("span"), key = document.createElement("span");
+    entry.className = "entry";
     key.className = dashed ? "key dashed" : "key";
     key.style.borderTopColor = color;
-    return [key, title];
+    entry.append(key, title);
+    return entry;
   }));
 }

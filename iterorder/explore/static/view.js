@@ -1,8 +1,8 @@
-// The view: every control, kept in the fragment of the address, so that a link or a reload brings it back.
+// The view: every control as a query, kept in a place of the page or of the notebook, so that it comes back.
 
-export function readView(defaults) {
+export function readView(query, defaults) {
   const view = { ...defaults };
-  for (const [name, value] of new URLSearchParams(location.hash.slice(1))) {
+  for (const [name, value] of new URLSearchParams(query)) {
     if (Object.hasOwn(defaults, name)) view[name] = value;
   }
   return view;
@@ -11,8 +11,4 @@ export function readView(defaults) {
 export function queryOf(view, defaults) {
   const given = Object.entries(view).filter(([name, value]) => String(value) !== String(defaults[name]));
   return new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
-}
-
-export function writeView(query) {
-  history.replaceState(null, "", query ? `#${query}` : location.pathname);
 }

@@ -1,0 +1,26 @@
+"""`iterorder explore` in a process of its own, for a browser."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+SMALL = "replicas=5000&steps=40"
+
+
+class Server:
+    """`iterorder explore` in a process of its own."""
+
+    def __init__(self, *options: str, port: int = 0) -> None:
+        command = [sys.executable, "-m", "iterorder", "explore", "--no-browser", "--port", str(port), *options]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout
+        self.address = self.process.stdout.readline().strip().split("#")[0]
+        self.port = int(self.address.split(":")[2].split("/")[0])
+
+    def link(self, query: str = SMALL) -> str:
+        return f"{self.address}#{query}"
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait(60)
