@@ -74,6 +74,9 @@ def test_additive_noise_destroys_a_pitchfork():
     """
     found = ito.continuation(pitchfork, [-1.0, 1.0], x0=[0.0], n_steps=2000, n_replicas=600, seed=SEED)
     assert found.least_modes[:, 0].tolist() == found.sure_modes[:, 0].tolist() == [1, 2]
+    # Evidence goes on from what is sure, to modes that are smaller: here those of a = ¼.
+    shallow = ito.continuation(pitchfork, [0.25], x0=[0.0], n_steps=2000, seed=SEED)
+    assert (shallow.sure_modes[0, 0], shallow.least_modes[0, 0]) == (1, 2)
     assert found.quantiles[1, 1, 0] < -0.5
     assert found.quantiles[1, 3, 0] > 0.5
     assert all(exponent.high < 0.0 for exponent in found.lyapunov_exponent)

@@ -45,8 +45,8 @@ class Continuation(ShownByFacts):
         As `Theory.lyapunov_exponent`, with a tenth of its effort; of `CustomMaps` along paths that go on from `states`,
         so that of several laws it is the one that is followed. None where no number was found.
     least_modes : ndarray of int, shape (n_values, d)
-        The least number of modes of each coordinate that Silverman's test does not reject, 9 for so many or more:
-        evidence, which `continuation` tells the worth of.
+        The least number of modes of each coordinate, from ``sure_modes`` on, that Silverman's test does not reject; 9
+        is not tried. Evidence, which `continuation` tells the worth of.
     sure_modes : ndarray of int, shape (n_values, d)
         What the number of modes is at least: all together, but for a probability of at most `level`.
     reasons : tuple of dict of str to str
@@ -193,10 +193,10 @@ class Continuation(ShownByFacts):
         coordinate : int
             Of the states, counted from 0.
         bins : int, optional
-            Cells of the density, 120 unless they are given.
+            Cells of the density: by default as many as twice the root of the number of replicas, 120 at most.
         limits : pair of floats, optional
-            What is shown of the coordinate. By default all states but the outermost 200th at either side, of each
-            value.
+            What is shown of the coordinate. By default all states but the outermost 200th at either side of each
+            value; no room is made for laws ten times as wide as those at half of the values.
 
         Returns
         -------
@@ -210,6 +210,14 @@ class Continuation(ShownByFacts):
         ------
         InvalidInputError
             If no state is finite, or an argument is not as described.
+
+        Examples
+        --------
+        >>> import iterorder as ito
+        >>> steps = [0.25, 0.5, 1.0, 1.5]
+        >>> found = ito.continuation(ito.gallery.two_point_quadratic, steps, x0=[0.0], n_steps=100, seed=0)
+        >>> found.plot().get_xlabel()
+        'parameter'
         """
         return drawn_by("continuations", self, ax, coordinate=coordinate, bins=bins, limits=limits)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,8 +17,11 @@ from iterorder.validation import as_floats, as_int
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: Cells of the density unless they are given, and the states at either side that no axis makes room for.
-CELLS, OUTSIDE = 120, 0.005
+#: Most cells of the density unless they are given: as many as twice the root of the number of replicas.
+CELLS = 120
+#: The share of the states at either side that no axis makes room for, and how many times as wide as at half of the
+#: values a law is that leaves no room for the others: one that is about to diverge, say.
+OUTSIDE, WIDE = 0.005, 10.0
 #: The room above and below what is shown, as a share of it.
 MARGIN = 0.05
 #: Colours of values that rise and of those that fall.
@@ -34,7 +38,8 @@ def draw(found: Continuation, ax, *, coordinate, bins, limits) -> Axes:
     """See `Continuation.plot`."""
     dim = found.states.shape[-1]
     chosen = as_coordinate("coordinate", coordinate, dim)
-    cells = CELLS if bins is None else as_int("bins", bins, low=1, high=2**16)
+    few = max(1, min(CELLS, round(2.0 * math.sqrt(found.states.shape[1]))))
+    cells = few if bins is None else as_int("bins", bins, low=1, high=2**16)
     states = found.states[:, :, chosen]
     edges = np.linspace(*(_limits(states) if limits is None else _given(limits)), cells + 1)
     with axes_for(ax) as axes:
@@ -72,11 +77,14 @@ def branches(values: np.ndarray) -> list[tuple[np.ndarray, bool]]:
 
 
 def _limits(states: np.ndarray) -> tuple[float, float]:
-    """Room for all states but the outermost of each value."""
+    """Room for all states but the outermost of each value, and but for laws that are wider by far than others."""
     seen = [np.quantile(row[np.isfinite(row)], [OUTSIDE, 1.0 - OUTSIDE]) for row in states if np.isfinite(row).any()]
     if not seen:
         raise InvalidInputError("there is no finite state to draw: every replica has diverged at every value")
-    low, high = float(np.min(seen)), float(np.max(seen))
+    lows, highs = np.array(seen).T
+    widths = highs - lows
+    usual = widths <= (WIDE * float(np.median(widths)) or np.inf)
+    low, high = float(lows[usual].min()), float(highs[usual].max())
     room = MARGIN * (high - low) or max(1.0, abs(low)) * MARGIN
     return low - room, high + room
 
