@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from iterorder.cost import Cost, estimate_cost
     from iterorder.dimensions import dimension, lyapunov_dimension
     from iterorder.installation import BackendInfo, backend_info
-    from iterorder.laws import Basins, StationarityTest, basins, stationarity_test
+    from iterorder.laws import Basins, Continuation, StationarityTest, basins, continuation, stationarity_test
     from iterorder.stationary import StationarySample, stationary_sample
     from iterorder.sweeps import Sweep, open_sweep, sweep
 
@@ -74,6 +74,7 @@ __all__ = [
     "Basins",
     "ClaimRow",
     "ClaimTable",
+    "Continuation",
     "Cost",
     "CouplingDistance",
     "CustomMaps",
@@ -107,6 +108,7 @@ __all__ = [
     "backend_info",
     "basins",
     "check_theory",
+    "continuation",
     "coupling_distance",
     "diagnose",
     "dimension",
@@ -144,7 +146,9 @@ _LATER = {
     **dict.fromkeys(("StationarySample", "stationary_sample"), "stationary"),
     **dict.fromkeys(("dimension", "lyapunov_dimension"), "dimensions"),
     **dict.fromkeys(("BackendInfo", "backend_info"), "installation"),
-    **dict.fromkeys(("Basins", "StationarityTest", "basins", "stationarity_test"), "laws"),
+    **dict.fromkeys(
+        ("Basins", "Continuation", "StationarityTest", "basins", "continuation", "stationarity_test"), "laws"
+    ),
     **dict.fromkeys(("Cost", "estimate_cost"), "cost"),
     **dict.fromkeys(("Sweep", "open_sweep", "sweep"), "sweeps"),
     **dict.fromkeys(("ClaimRow", "ClaimTable", "check_theory"), "claims"),

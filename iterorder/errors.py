@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from iterorder.trajectory import Trajectory
+    from iterorder.types import PathLike
 
 
 class IterorderError(Exception):
@@ -51,7 +52,7 @@ class NotWrittenError(IterorderError, OSError):
     """
 
     @classmethod
-    def of(cls, path, error: OSError) -> NotWrittenError:
+    def of(cls, path: PathLike, error: OSError) -> NotWrittenError:
         """An error of the system, in our words."""
         advice = "give a path that can be written to"
         if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):

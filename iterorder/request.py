@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +24,8 @@ from iterorder.validation import MAX_STEPS, as_choice, as_float, as_floats, as_i
 
 #: Bytes that every machine has: the compiler alone takes a hundred times as many.
 SMALL_RESULT = 2**20
+#: A function that makes maps of one number, for messages.
+SUCH_A_MAKER = "lambda h: LinearRegressionSGD(features, targets, h)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +143,29 @@ def as_maps(maps: object, name: str = "maps") -> RandomMaps:
     if isinstance(maps, tuple(FAMILIES.values())):
         family_of(name, maps)
     return maps
+
+
+def check_maker(make_maps: Callable[..., Any], of: str) -> None:
+    """Whether `make_maps` can be called with one number; `of` says what that is."""
+    try:
+        inspect.signature(make_maps).bind(1.0)
+    except TypeError as error:
+        raise InvalidInputError(
+            f"make_maps is {make_maps!r} ({error}): give a function of {of}, such as {SUCH_A_MAKER}"
+        ) from None
+    except ValueError:  # a callable that has no signature to look at
+        return
+
+
+def made_maps(make_maps: Callable[[float], RandomMaps], value: float, of: str) -> RandomMaps:
+    """What `make_maps` makes of a number, if those are maps."""
+    maps = make_maps(value)
+    if not isinstance(maps, RandomMaps):
+        raise InvalidInputError(
+            f"make_maps returns {a_kind(maps)} for {of} {value:.6g}: give a function that returns maps, such as "
+            f"{SUCH_A_MAKER}"
+        )
+    return as_maps(maps, f"make_maps({of.removeprefix('the ')})")
 
 
 def as_replicas(n_replicas: int) -> int:

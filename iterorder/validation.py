@@ -77,6 +77,14 @@ def as_float(name: str, value: Any, *, low: float = -math.inf, strict: bool = Fa
     return number
 
 
+def as_level(value: Any, name: str = "level") -> float:
+    """A probability that is neither zero nor one."""
+    number = as_float(name, value)
+    if not 0.0 < number < 1.0:
+        raise InvalidInputError(f"{name} is {number!r}: give a number in (0, 1)")
+    return number
+
+
 def as_power(value: Any) -> float:
     """The power p of a mean or a distance: a number of at least 1, or infinity for the largest."""
     value = _scalar("p", value)

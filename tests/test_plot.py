@@ -224,6 +224,75 @@ def test_theory_is_a_curve_between_its_ends():
     assert any(height == pytest.approx(math.sqrt(0.08)) for height in heights)
 
 
+# ------------------------------------------------------------------------------------------------------- continuations
+
+
+def continued(values, **options):
+    return ito.continuation(
+        ito.gallery.two_point_quadratic, values, x0=[0.5], n_steps=2000, n_replicas=400, seed=1, **options
+    )
+
+
+def test_a_bifurcation_diagram_has_the_states_in_its_cells_and_bands_where_laws_change():
+    values = [0.5, 1.0, 1.5, 2.5]
+    found = continued(values)
+    axes = found.plot(bins=10, limits=(0.0, 1.0))
+    check_axes(axes)
+    mesh = axes.collections[0]
+    counts = np.array([np.histogram(row, np.linspace(0.0, 1.0, 11))[0] for row in found.states[:3, :, 0]])
+    shares = mesh.get_array().reshape(10, 4)
+    np.testing.assert_allclose(shares[:, :3], (counts / counts.max(axis=1, keepdims=True)).T)
+    assert not shares[:, 3].any()  # all have diverged
+    median, low, high = (line.get_ydata() for line in axes.lines)
+    np.testing.assert_allclose(median[:3], np.median(found.states[:3, :, 0], axis=1))
+    np.testing.assert_array_equal([low, high], found.quantiles[:, [0, 4], 0].T)
+    bands = {(float(band.get_x()), float(band.get_x() + band.get_width())): band.get_label() for band in axes.patches}
+    assert bands[0.5, 1.0].startswith("modes")
+    assert set(bands) == {(0.5, 1.0), (1.0, 1.5), (1.5, 2.5)}
+
+
+def test_a_way_back_has_a_colour_of_its_own():
+    found = continued([0.25, 0.5, 0.75, 0.75, 0.5, 0.25])
+    axes = found.plot()
+    check_axes(axes)
+    assert colors(axes) == {order_color("forward").upper(), order_color("backward").upper()}
+    rising, falling = (line for line in axes.lines if "median" in line.get_label())
+    assert rising.get_xdata().tolist() == [0.25, 0.5, 0.75]
+    assert falling.get_xdata().tolist() == [0.5, 0.25]
+    assert rising.get_ydata()[2] == np.median(found.states[3])  # the last visit of a value that is visited twice
+    assert continued(np.geomspace(0.01, 1.0, 5)).plot().get_xscale() == "log"
+
+
+def test_a_law_that_is_about_to_diverge_leaves_room_for_the_others():
+    found = continued([0.5, 1.0, 1.5, 2.5])
+    wild = ito.continuation(ito.gallery.two_point_quadratic, [0.5, 1.0, 2.5], x0=[0.5], n_steps=60, seed=1)
+    assert np.ptp(wild.states[2]) > 1e6
+    for result in (found, wild):
+        low, high = result.plot().get_ylim()
+        assert -2.0 < low < 0.0
+        assert 1.0 < high < 3.0
+    assert wild.plot(limits=(-1e9, 1e9)).get_ylim() == (-1e9, 1e9)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"coordinate": 1}, r"coordinate is 1: give an integer in \[0, 0\]"),
+        ({"limits": (1.0, 0.0)}, r"limits is \(1.0, 0.0\): give two numbers, the lower first"),
+        ({"bins": 0}, "bins is 0"),
+    ],
+)
+def test_what_is_no_bifurcation_diagram_is_told(options, message):
+    with pytest.raises(ito.InvalidInputError, match=message):
+        continued([0.5]).plot(**options)
+
+
+def test_without_a_finite_state_there_is_no_diagram():
+    gone = ito.continuation(ito.gallery.two_point_quadratic, [2.5], x0=[0.5], n_steps=3000, n_replicas=2, seed=1)
+    with pytest.raises(ito.InvalidInputError, match="every replica has diverged at every value"):
+        gone.plot()
+
+
 # ---------------------------------------------------------------------------------------------- attractors, animations
 
 

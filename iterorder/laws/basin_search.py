@@ -13,7 +13,7 @@ from iterorder.progress import Progress
 from iterorder.request import as_system, check_memory
 from iterorder.simulate import simulated
 from iterorder.types import ArrayLike, FloatArray, IntArray, Seed
-from iterorder.validation import MAX_STEPS, as_float, as_floats, as_int, as_seed, read_only
+from iterorder.validation import MAX_STEPS, as_float, as_floats, as_int, as_level, as_seed, read_only
 
 #: Orders of the replicas of a law that its first and last states are compared under.
 ORDERS = 999
@@ -143,9 +143,7 @@ def basins(
     n_replicas = as_int("n_replicas", n_replicas, low=2, high=MAX_REPLICAS // len(points))
     window = as_int("window", window, low=1, high=MAX_STEPS)
     n_steps = as_int("n_steps", n_steps, low=0, high=MAX_STEPS - window)
-    level = as_float("level", level, low=0.0, strict=True)
-    if level >= 1.0:
-        raise InvalidInputError(f"level is {level!r}: give a number in (0, 1)")
+    level = as_level(level)
     side = None if cell is None else as_float("cell", cell, low=0.0, strict=True)
     seed = as_seed(seed)
     check_memory(32 * len(points) * n_replicas * window * maps.dim, f"{window} steps of {n_replicas} replicas a start")

@@ -15,7 +15,7 @@ from iterorder.orders import Window
 from iterorder.request import as_system
 from iterorder.trajectory import Trajectory
 from iterorder.types import ArrayLike, Seed
-from iterorder.validation import as_choice, as_float, as_floats, as_seed
+from iterorder.validation import as_choice, as_floats, as_level, as_seed
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,7 @@ def stationarity_test(
     (False, True)
     """
     kind = as_choice("kind", kind, ("wasserstein", "fluctuation-dissipation"))
-    level, seed = as_float("level", level, low=0.0, strict=True), as_seed(seed)
-    if level >= 1.0:
-        raise InvalidInputError(f"level is {level!r}: give a number in (0, 1)")
+    level, seed = as_level(level), as_seed(seed)
     if maps is None and isinstance(path, Trajectory):
         maps = path.maps
     states = _states(path)

@@ -94,3 +94,11 @@ def draw_points(ax: Axes, points: np.ndarray, color: str, label: str | None = No
     x, y = points.T
     ax.scatter(x, y, s=size, color=color, alpha=0.6, linewidths=0.0, rasterized=True, label=label)
     ax.set_aspect("equal", adjustable="datalim")
+
+
+def finite_quantiles(values: np.ndarray, at: tuple[float, ...]) -> np.ndarray:
+    """Of the finite values in each column, shape (len(at), columns); NaN where there are none."""
+    found = np.full((len(at), values.shape[1]), np.nan)
+    known = np.isfinite(values).any(axis=0)
+    found[:, known] = np.nanquantile(np.where(np.isfinite(values), values, np.nan)[:, known], at, axis=0)
+    return found

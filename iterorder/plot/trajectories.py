@@ -18,6 +18,7 @@ from iterorder.plot.axes import (
     draw_exact,
     draw_histogram,
     draw_points,
+    finite_quantiles,
     legend_above,
     letter,
 )
@@ -77,10 +78,10 @@ def _paths(ax: Axes, run: Trajectory, values: np.ndarray, color: str) -> None:
 def _cloud(ax: Axes, run: Trajectory, values: np.ndarray, color: str) -> None:
     with np.errstate(all="ignore"):
         for share, alpha in BANDS:
-            low, high = _quantiles(values, (0.5 - share / 2, 0.5 + share / 2))
+            low, high = finite_quantiles(values, (0.5 - share / 2, 0.5 + share / 2))
             label = f"{share:.0%} of the replicas"
             ax.fill_between(run.save_steps, low, high, color=color, alpha=alpha, linewidth=0.0, label=label)
-        ax.plot(run.save_steps, _quantiles(values, (0.5,))[0], color=color, label=f"median, {run.order}")
+        ax.plot(run.save_steps, finite_quantiles(values, (0.5,))[0], color=color, label=f"median, {run.order}")
     legend_above(ax, 2)
 
 
@@ -95,7 +96,7 @@ def _increments(ax: Axes, run: Trajectory, states: np.ndarray, color: str) -> No
     if not np.isfinite(moves).any():
         raise InvalidInputError("kind is 'increments', and no iterate differs from the one before: nothing moves")
     steps, symbol = run.save_steps[first], letter(run.order)
-    low, middle, high = _quantiles(moves, (0.05, 0.5, 0.95))
+    low, middle, high = finite_quantiles(moves, (0.05, 0.5, 0.95))
     ax.fill_between(steps, low, high, color=color, alpha=0.25, linewidth=0.0, label="90% of the replicas")
     ax.plot(steps, middle, color=color, label=f"median, {run.order}")
     ax.set(xlabel="step $n$", ylabel=rf"$\|{symbol}_{{n+1}}-{symbol}_n\|$", yscale="log")
@@ -115,11 +116,3 @@ def _scatter(ax: Axes, run: Trajectory, points: np.ndarray, color: str) -> None:
     draw_points(ax, points[:, :2], color)
     symbol = f"{letter(run.order)}_{{{int(run.save_steps[-1])}}}"
     ax.set(**{f"{axis}label": component(symbol, k, points.shape[1]) for k, axis in enumerate("xy")})
-
-
-def _quantiles(values: np.ndarray, at: tuple[float, ...]) -> np.ndarray:
-    """Of the finite values at each step; NaN where there are none."""
-    found = np.full((len(at), values.shape[1]), np.nan)
-    known = np.isfinite(values).any(axis=0)
-    found[:, known] = np.nanquantile(np.where(np.isfinite(values), values, np.nan)[:, known], at, axis=0)
-    return found

@@ -18,11 +18,12 @@ from iterorder.theory.affine.law import AffineLaw, step_law
 from iterorder.theory.affine.mean import fixed_point_of_mean, smallest_mean_norm
 from iterorder.theory.affine.moments import SecondMoments
 from iterorder.theory.affine.triangular import common_diagonals
+from iterorder.theory.custom import custom_spectrum
 from iterorder.theory.custom_tail_index import custom_tail_index
 from iterorder.theory.lyapunov import affine_exponent, affine_spectrum, lyapunov_exponent, lyapunov_spectrum
 from iterorder.theory.step_draws import all_steps
 from iterorder.theory.tail_index import tail_index
-from iterorder.theory.undefined import Undefined
+from iterorder.theory.undefined import NoLawReachedError, Undefined
 
 EPS = float(np.finfo(np.float64).eps)
 NOT_AFFINE = "no closed form: the maps are not affine"
@@ -50,6 +51,13 @@ class Analysis:
     def exponent(self) -> Estimate:
         """The Lyapunov exponent, computed once."""
         return lyapunov_exponent(self.maps, seed=self.seed, effort=self.effort, backend=self.backend)
+
+    def exponent_along(self, states: np.ndarray, first_step: int) -> Estimate:
+        """The exponent of the law of which states (n, d) are a sample, by the noise from that step on.
+
+        Only where maps may have several laws does it matter which.
+        """
+        return self.lyapunov_exponent()
 
     def lyapunov_spectrum(self, k: int) -> tuple[Estimate, ...]:
         """The k largest growth rates."""
@@ -273,6 +281,13 @@ class CustomAnalysis(Analysis):
 
     maps: CustomMaps
     derivative_known = False
+
+    def exponent_along(self, states: np.ndarray, first_step: int) -> Estimate:
+        """By differences along paths that go on from those states."""
+        if len(states) == 0:
+            raise NoLawReachedError("no stationary law is reached: all replicas leave the finite numbers")
+        how: dict = {"seed": self.seed, "effort": self.effort, "backend": self.backend}
+        return custom_spectrum(self.maps, 1, states=states, first=first_step, **how)[0]
 
     def tail_index(self) -> Estimate:
         """The root of E|a|^κ = 1 in one dimension, where the maps look affine."""

@@ -46,7 +46,7 @@ COMPILED_DRAW_COST = 8.0
 #: Steps and replicas on which a map is tried for being affine: fewer in many dimensions, or with long draws.
 TRIED_STEPS, MOST_TRIED, FEWEST_TRIED = 64, 256, 16
 #: Starts near the origin and at distance one of it, and the steps in which they reach an attractor.
-START_SIZES, SETTLING = (2.0**-8, 1.0), {"quick": 2**16, "full": 2**20}
+START_SIZES, SETTLING = (2.0**-8, 1.0), {"brief": 2**14, "quick": 2**16, "full": 2**20}
 #: Of the work of a run, the share that those steps may take: fewer of maps that take long.
 SHARE_OF_SETTLING, FEWEST_SETTLING = 0.25, 1024
 #: Paths that must be left, for a standard error known to a tenth.
@@ -63,13 +63,23 @@ SPREAD = 4.0
 CHANCE = 1e-6
 
 
-def custom_spectrum(maps: CustomMaps, k: int, *, seed: int, effort: str, backend: str = "cpu") -> tuple[Estimate, ...]:
+def custom_spectrum(
+    maps: CustomMaps,
+    k: int,
+    *,
+    seed: int,
+    effort: str,
+    backend: str = "cpu",
+    states: np.ndarray | None = None,
+    first: int = 0,
+) -> tuple[Estimate, ...]:
     """The k largest exponents of custom maps, by Monte Carlo.
 
     Of maps that are affine in the state the products of their linear parts, whether a law exists or not. Of others
     along paths that start near the origin and at distance one of it, those left out that leave the finite numbers
     before the measurement begins. Until then the backend simulates; images whose differences are taken are those of
-    the processor.
+    the processor. Or along paths that go on from `states` (n, d), a sample of the law, with step `first` of the noise:
+    where there are several laws, the exponent is that of this one.
 
     Raises
     ------
@@ -95,10 +105,14 @@ def custom_spectrum(maps: CustomMaps, k: int, *, seed: int, effort: str, backend
         frames = _frames(mean, len(replicas), n_vectors, maps.dim, random)
         blocks = words_in_blocks(maps, seed, replicas, 0, plan.n_steps)
         return exponents(follow(AffineDifferences(images, frames), blocks, plan))[:k]
-    moved = _image_cost(maps) + COMPILED_DRAW_COST * maps.noise_dim
-    affordable = SHARE_OF_SETTLING * WORK[effort] / (len(replicas) * moved)
-    first = int(np.clip(affordable, FEWEST_SETTLING, SETTLING[effort]))
-    states, kept = _settled(maps, len(replicas), seed, first, random, backend)
+    kept = np.ones(len(replicas), bool)
+    if states is None:
+        moved = _image_cost(maps) + COMPILED_DRAW_COST * maps.noise_dim
+        affordable = SHARE_OF_SETTLING * WORK[effort] / (len(replicas) * moved)
+        first = int(np.clip(affordable, FEWEST_SETTLING, SETTLING[effort]))
+        states, kept = _settled(maps, len(replicas), seed, first, random, backend)
+    else:  # evenly over the sample: starts of one kind may stand side by side
+        states = states[np.arange(len(replicas)) * len(states) // len(replicas)]
     here = lambda v, words: pushed_by_differences(images, states, v, words)[1]  # noqa: E731
     mean = _mean_linear_part(here, early[:, :, kept], len(states), maps.dim)
     tangent = CurvedDifferences(images, states, _frames(mean, len(states), n_vectors, maps.dim, random))

@@ -18,8 +18,9 @@ from iterorder.theory.tangent import Tangent
 from iterorder.theory.undefined import NoLawReachedError, Undefined
 
 #: Work of a Monte Carlo run, in estimated nanoseconds: fixed beforehand, so that a result depends on the maps, the seed
-#: and the effort alone. A run that would take more than the last, at its fewest steps, is refused.
-WORK, MOST_WORK = {"quick": 1.0e9, "full": 1.6e10}, 6.0e10
+#: and the effort alone. "brief" is for many systems in a row. A run that would take more than the last, at its fewest
+#: steps, is refused.
+WORK, MOST_WORK = {"brief": 1.0e8, "quick": 1.0e9, "full": 1.6e10}, 6.0e10
 #: Estimated nanoseconds of a step in NumPy, and for each replica of one coordinate of its state, of drawing an item,
 #: and of one number of an item.
 STEP_COST, COORDINATE_COST, DRAW_COST, ENTRY_COST = 1.0e5, 30.0, 150.0, 4.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import math
 from collections.abc import Callable, Iterator
 
@@ -13,8 +12,7 @@ from iterorder.kernels.backends import as_backend
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.descent import SGDMaps
 from iterorder.progress import Progress, Report, as_progress, part, reported
-from iterorder.request import as_maps
-from iterorder.shown import a_kind
+from iterorder.request import check_maker, made_maps
 from iterorder.theory.affine.critical_step import critical_step_size, same_losses
 from iterorder.theory.analysis import Analysis
 from iterorder.theory.families import analyse
@@ -126,7 +124,7 @@ class _Stability:
     """What decides about the stability at a step size, kept."""
 
     def __init__(self, make_maps: Callable[[float], RandomMaps], kind: str, seed: int, backend: str) -> None:
-        _check_function(make_maps)
+        check_maker(make_maps, "the step size")
         self.make_maps, self.kind, self.seed, self.backend = make_maps, kind, seed, backend
         self.known: dict[float, Estimate] = {}
         self.losses: tuple[RandomMaps, float | None] | None = None
@@ -165,13 +163,7 @@ class _Stability:
         return system.maps.step_size < critical
 
     def _analysis(self, h: float) -> Analysis:
-        maps = self.make_maps(h)
-        if not isinstance(maps, RandomMaps):
-            raise InvalidInputError(
-                f"make_maps returns {a_kind(maps)} for the step size {h:.6g}: give a function that returns "
-                "maps, such as lambda h: LinearRegressionSGD(features, targets, h)"
-            )
-        maps = as_maps(maps, "make_maps(step size)")
+        maps = made_maps(self.make_maps, h, "the step size")
         return analyse(maps, seed=self.seed, effort="quick", backend=self.backend)
 
     def _excess(self, system: Analysis, h: float) -> Estimate:
@@ -192,18 +184,6 @@ class _Stability:
             raise InvalidInputError(
                 f"the {self.kind} stability at step size {h:.6g} is not known: {undefined}"
             ) from None
-
-
-def _check_function(make_maps: Callable[..., RandomMaps]) -> None:
-    try:
-        inspect.signature(make_maps).bind(1.0)
-    except TypeError as error:
-        raise InvalidInputError(
-            f"make_maps is {make_maps!r} ({error}): give a function of the step size, such as "
-            "lambda h: LinearRegressionSGD(features, targets, h)"
-        ) from None
-    except ValueError:  # a callable that has no signature to look at
-        return
 
 
 def _first_change(

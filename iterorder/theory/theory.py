@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,14 +17,12 @@ from iterorder.request import as_maps
 from iterorder.shown import shown
 from iterorder.theory.contraction import contraction
 from iterorder.theory.families import analyse
-from iterorder.theory.undefined import Undefined
+from iterorder.theory.undefined import Undefined, Value, value_or_reason
 from iterorder.types import FloatArray, Seed
 from iterorder.validation import as_effort, as_int, as_seed, read_only
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,18 +257,10 @@ def theory(maps: RandomMaps, *, seed: Seed = 0, effort: str = "quick", backend: 
     reasons: dict[str, str] = {}
 
     def value_of(name: str, compute: Callable[[], Value]) -> Value | None:
-        try:
-            # Entries near the end of the range of floating point overflow in products: infinities are caught below.
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                value = compute()
-            if not isinstance(value, np.ndarray) or np.isfinite(value).all():
-                return value
-            reasons[name] = "the solution exceeds the range of floating point"
-        except Undefined as undefined:
-            reasons[name] = str(undefined)
-        except np.linalg.LinAlgError as error:
-            reasons[name] = f"a linear solver failed, on entries far too large or too small: {error}"
-        return None
+        value, reason = value_or_reason(compute)
+        if value is None:
+            reasons[name] = reason
+        return value
 
     system = analyse(maps, seed=seed, effort=effort, backend=backend)
     return Theory(
