@@ -36,7 +36,9 @@ def read_numbers(
     lines : iterable of str
         Such as an open file.
     least_rows : int
+        Fewer rows of numbers are an error.
     most_columns : int, optional
+        More columns are an error.
 
     Raises
     ------

@@ -13,8 +13,6 @@ PACKAGE = Path(__file__).resolve().parents[1] / "iterorder"
 FILES = sorted(PACKAGE.rglob("*.py"))
 #: Files whose descriptions are on their way.
 WAITING = {
-    "networks/mlp.py",
-    "networks/torch_model.py",
     *(f"explore/{n}.py" for n in ("server", "session", "systems", "view")),
 }
 SECTIONS = ("Parameters", "Other Parameters", "Returns", "Yields", "Attributes")

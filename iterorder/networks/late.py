@@ -84,6 +84,7 @@ def late_training(
     Parameters
     ----------
     save_steps : ndarray, shape (n_saved,)
+        The saved steps of the run, late or not.
     values : ndarray, shape (n_starts, n_sequences, n_saved)
         An observable.
     moves : ndarray, optional

@@ -46,7 +46,9 @@ class MLP(ArrayPasses, ArrayStates):
     step_size : float > 0, or array_like, shape (N,)
         h, or one for each step; later steps have the last.
     weight_decay, momentum : float ≥ 0; momentum < 1
+        λ, by which weights shrink to 1 − h·λ of themselves a step, and the factor of the velocity.
     activation : {"relu", "tanh"}
+        Of the hidden layers.
     dropout : float in [0, 1)
         The probability that a hidden unit is dropped for an item of a batch; the others are divided by 1 − dropout.
     augment : Augmentation, optional
@@ -54,6 +56,7 @@ class MLP(ArrayPasses, ArrayStates):
     test : (features, labels), optional
         What `observe` evaluates; without it the training set.
     dtype : {"float32", "float64"}
+        Of the data, the parameters and every step.
     backend : {"cpu", "cuda"}
         NumPy, or CuPy on a GPU.
     stacked : bool
@@ -282,7 +285,9 @@ class MLP(ArrayPasses, ArrayStates):
         Parameters
         ----------
         position : array_like, shape (P,)
+            The parameters at which.
         directions : array_like, shape (P,) or (m, P)
+            The vectors v.
         items : array_like of int, shape (B,), optional
             Default: all items.
 

@@ -122,6 +122,7 @@ class TrainingRun(ShownByFacts):
         Returns
         -------
         LateTraining
+            Over all starts and sequences of the run.
 
         Examples
         --------

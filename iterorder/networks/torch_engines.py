@@ -17,6 +17,7 @@ def gradients_by(engine: str, module: nn.Module, loss: Callable, dropout: TorchD
     Parameters
     ----------
     engine : {"vmap", "loop"}
+        All replicas at once, or one after the other.
     module : torch.nn.Module
         In training mode.
     loss : callable

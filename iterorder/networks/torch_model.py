@@ -48,6 +48,7 @@ class TorchModel:
     loss : callable or "cross-entropy"
         ``loss(outputs, labels)``, the mean over the batch.
     features, labels : array_like or Tensor, shape (n, ...)
+        The training set: what the module is given, and what the loss compares its outputs with.
     optimizer : dict
         ``{"name": "sgd", "lr": …, "momentum": 0, "nesterov": False, "weight_decay": 0}``, or "adam" or "adamw" with
         lr, betas, eps, weight_decay: as the classes of `torch.optim`.
@@ -59,6 +60,7 @@ class TorchModel:
         ``init(module)`` sets start weights in place, by PyTorch's generator, which is seeded for each start. Default:
         ``reset_parameters`` of all submodules.
     device : str
+        Where it runs: "cpu", "cuda" or "cuda:1".
     engine : {"auto", "vmap", "loop"}
         All replicas at once by torch.func.vmap, or one after the other. By measurement on processors, vmap is many
         times faster for dense layers and slower for convolutions: "auto" loops where there is one on the processor.

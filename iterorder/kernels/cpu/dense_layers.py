@@ -65,9 +65,13 @@ def forward(weight, bias, inputs, shared, activation, out):
     Parameters
     ----------
     weight : ndarray, shape (R·outputs, inputs)
+        W, a row for each output of each replica.
     bias : ndarray, shape (R, outputs)
+        b.
     inputs : ndarray, shape (inputs, items), one of all replicas where `shared`, or (R·inputs, items)
+        What the layer is given, a column for each item.
     activation : {IDENTITY, RELU, TANH}
+        σ.
     out : ndarray, shape (R·outputs, items)
         Items fill whole registers.
     """
@@ -104,9 +108,13 @@ def softmax_slopes(logits, labels, scale, n_items):
     Parameters
     ----------
     logits : ndarray, shape (R·classes, items)
+        Replaced by the slopes.
     labels : ndarray of int, shape (1, n_items), of all replicas, or (R, n_items)
+        The class of each item.
     scale : ndarray, shape (R,)
+        A factor for each replica, such as a step size over the items of a batch.
     n_items : int
+        So many columns are items.
     """
     replicas, zero = len(scale), zeros_along(logits)
     classes, own = logits.shape[0] // replicas, len(labels) > 1
@@ -165,15 +173,19 @@ def backward(weight, above, images, activation, kept, n_items, out):
     Parameters
     ----------
     weight : ndarray, shape (R·outputs, inputs)
+        W of the layer above.
     above : ndarray, shape (R·outputs, items)
         Slopes of what the layer gives.
     images : ndarray, shape (R·inputs, items)
         What the layer was given.
     activation : {RELU, TANH}
+        That of the layer below.
     kept : float
         The share of units that dropout keeps, by which the images were divided.
     n_items : int
+        So many columns are items.
     out : ndarray, shape (R·inputs, items)
+        The slopes of the layer below, before its activation.
     """
     inputs = weight.shape[1]
     replicas = out.shape[0] // inputs
@@ -246,15 +258,19 @@ def change(weight, bias, slopes, rows, shared, n_items, keeps, keep):
     Parameters
     ----------
     weight : ndarray, shape (R·outputs, inputs)
+        W, changed in place, or what else moves like it: a velocity.
     bias : ndarray, shape (R, outputs)
+        b, changed in place.
     slopes : ndarray, shape (R·outputs, items)
         Zero behind the last item.
     rows : ndarray, shape (n_items, columns), of all replicas where `shared`, or (R·n_items, columns)
         The inputs of each item, in columns that fill whole registers.
     n_items : int
+        So many columns of slopes are items.
     keeps : bool
         Whether to multiply at all.
     keep : ndarray, shape (R,)
+        A factor for each replica.
     """
     replicas, outputs = bias.shape
     for replica in range(replicas):
