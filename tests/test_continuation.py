@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -57,6 +58,28 @@ def test_support_and_loss_of_two_points():
     assert np.isnan(found.mean[-1]).all()
     assert np.isnan(found.quantiles[-1]).all()
     assert found.least_modes[-1, 0] == 0
+
+
+def test_mean_squares_are_lost_before_paths():
+    """Least squares on fresh normal data: E(1 − hg²)² = 1 at h = 2/3, E log|1 − hg²| = 0 at h = 2.42."""
+    steps = [0.6, 0.7, 2.4, 2.45]
+    found = ito.continuation(
+        lambda h: ito.GaussianRegressionSGD([1.0], 1.0, h), steps, x0=[0.0], n_steps=200, n_replicas=50, seed=SEED
+    )
+    assert found.mean_square.tolist() == [[0.6, 0.7]]
+    assert found.dynamical.tolist() == [[2.4, 2.45]]
+
+
+def test_an_exponent_that_may_be_zero_has_no_sign():
+    found = ito.continuation(
+        ito.gallery.two_point_quadratic, [0.5, 1.5, 2.5], x0=[0.5], n_steps=9, n_replicas=2, seed=0
+    )
+    low, _, high = found.lyapunov_exponent
+    unsure = dataclasses.replace(found, lyapunov_exponent=(low, ito.Estimate.from_mean(0.1, 0.1), high))
+    assert unsure.dynamical.tolist() == [[0.5, 2.5]]
+    surer = dataclasses.replace(found, lyapunov_exponent=(low, ito.Estimate.from_mean(0.1, 0.01), high))
+    assert surer.dynamical.tolist() == [[0.5, 1.5]]
+    assert dataclasses.replace(found, lyapunov_exponent=(low, None, None)).dynamical.size == 0
 
 
 def _pitchfork(x, draw, params, out):

@@ -99,6 +99,13 @@ def test_samples_that_have_no_density():
     assert least_modes(cantor, 0.05, rng, MOST_MODES + 3) == MOST_MODES + 3  # what is known for sure is not forgotten
 
 
+def test_no_share_of_a_level_is_too_small_to_reject():
+    """Samples are drawn until they can: with fewer, two humps would stay one."""
+    rng = np.random.default_rng(SEED)
+    values = rng.normal(size=200) + 8.0 * rng.integers(0, 2, 200)
+    assert {least_modes(values, 0.05 / tests, rng) for tests in (1, 2, 10, 41, 49, 98, 103, 1000)} == {2}
+
+
 def test_numbers_of_modes_have_no_unit():
     rng = np.random.default_rng(SEED)
     values = SEVERAL["two humps"][0](rng, 1000)

@@ -94,11 +94,11 @@ def _rejects(values: np.ndarray, k: int, level: float, rng: np.random.Generator)
     """Whether samples of the estimate with k modes need a bandwidth as large rarely enough."""
     width = critical_bandwidth(values, k)
     # Samples of the estimate are more spread than the values, by the variance of the kernel: a bandwidth that is wider
-    # by as much does what dividing them would (Silverman's equation 4).
+    # by as much does what dividing them to the variance of the sample would.
     wider = math.sqrt(1.0 + width * width / float(values.var()))
     density = np.maximum(_smoothed(_shares(values, width, TAIL * width), WIDTH)[0], 0.0)
     density /= density.sum()
-    total = max(SAMPLES, math.ceil(1.0 / level) - 1)
+    total = max(SAMPLES, math.ceil(1.0 / level))  # one more than are needed, which rounding may ask for
     allowed = math.floor(level * (1 + total)) - 1  # so that (1 + reached)/(1 + total) ≤ level
     reached = drawn = 0
     at_once = FIRST
