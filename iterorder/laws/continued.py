@@ -15,6 +15,7 @@ from iterorder.labelled import attributes_of, frame, labels_of
 from iterorder.maps import RandomMaps
 from iterorder.optional import imported
 from iterorder.shown import ShownByFacts, shape_shown, shown, span
+from iterorder.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
     import pandas
@@ -31,10 +32,13 @@ class Continuation(ShownByFacts):
     Attributes
     ----------
     values : ndarray, shape (n_values,)
+        Of the parameter, in the order in which they were visited.
     states : ndarray, shape (n_values, n_replicas, d)
         After `n_steps` steps with each value; NaN where a replica has diverged.
     mean, standard_deviation : ndarray, shape (n_values, d)
+        Of each coordinate.
     quantiles : ndarray, shape (n_values, n_probabilities, d)
+        Of each coordinate, at `probabilities`.
     probabilities : ndarray, shape (n_probabilities,)
         Those of the quantiles.
     diverged : ndarray, shape (n_values,)
@@ -52,23 +56,28 @@ class Continuation(ShownByFacts):
     reasons : tuple of dict of str to str
         A sentence for each ``mean_square_stable`` and ``lyapunov_exponent`` that is None.
     level : float
+        Of the modes, all values and coordinates together.
     follow : bool
+        Whether each value started from the states of the value before.
     n_steps : int
+        With each value.
     seed : int
+        Of the noise.
     maps : tuple of RandomMaps
+        The system with each value.
     """
 
-    values: np.ndarray
-    states: np.ndarray
-    mean: np.ndarray
-    standard_deviation: np.ndarray
-    quantiles: np.ndarray
-    probabilities: np.ndarray
-    diverged: np.ndarray
+    values: FloatArray
+    states: FloatArray
+    mean: FloatArray
+    standard_deviation: FloatArray
+    quantiles: FloatArray
+    probabilities: FloatArray
+    diverged: FloatArray
     mean_square_stable: tuple[bool | None, ...]
     lyapunov_exponent: tuple[Estimate | None, ...]
-    least_modes: np.ndarray
-    sure_modes: np.ndarray
+    least_modes: IntArray
+    sure_modes: IntArray
     reasons: tuple[dict[str, str], ...]
     level: float
     follow: bool
@@ -77,7 +86,7 @@ class Continuation(ShownByFacts):
     maps: tuple[RandomMaps, ...] = field(repr=False)
 
     @property
-    def phenomenological(self) -> np.ndarray:
+    def phenomenological(self) -> FloatArray:
         """Neighbouring values between which ``sure_modes`` changes, shape (n, 2): P-bifurcations of Arnold [1]_.
 
         That a law has more modes than before is sure there; that it has fewer is not, as no sample bounds their number
@@ -86,7 +95,7 @@ class Continuation(ShownByFacts):
         return self._changes([tuple(row) if all(row) else None for row in self.sure_modes.tolist()])
 
     @property
-    def dynamical(self) -> np.ndarray:
+    def dynamical(self) -> FloatArray:
         """Neighbouring values between which the sign of the Lyapunov exponent changes, shape (n, 2): D-bifurcations.
 
         Arnold [1]_ has further ones. Values whose interval holds zero are passed over.
@@ -94,7 +103,7 @@ class Continuation(ShownByFacts):
         return self._changes([_sign(exponent) for exponent in self.lyapunov_exponent])
 
     @property
-    def mean_square(self) -> np.ndarray:
+    def mean_square(self) -> FloatArray:
         """Neighbouring values between which stability in the mean square changes, shape (n, 2)."""
         return self._changes(self.mean_square_stable)
 
@@ -183,7 +192,14 @@ class Continuation(ShownByFacts):
         columns = dict(zip(names, np.array(exponents).T, strict=True))
         return {"diverged": self.diverged, "mean_square_stable": np.array(stable), **columns}
 
-    def plot(self, ax: Axes | None = None, *, coordinate: int = 0, bins=None, limits=None) -> Axes:
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        coordinate: int = 0,
+        bins: int | None = None,
+        limits: tuple[float, float] | None = None,
+    ) -> Axes:
         """Draw a bifurcation diagram: the law of one coordinate over the parameter.
 
         Parameters

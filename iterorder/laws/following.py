@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from iterorder.request import as_starts, as_system, check_maker, check_memory, m
 from iterorder.simulate import simulated
 from iterorder.theory.families import analyse
 from iterorder.theory.undefined import value_or_reason
+from iterorder.types import ArrayLike, Seed
 from iterorder.validation import MAX_STEPS, as_floats, as_int, as_level, as_seed, read_only
 
 #: The probabilities whose quantiles are told.
@@ -32,15 +34,15 @@ ROUNDING = 64.0 * float(np.finfo(np.float64).eps)
 
 def continuation(
     make_maps: Callable[[float], RandomMaps],
-    values,
+    values: ArrayLike,
     *,
-    x0,
-    n_steps,
-    seed,
-    n_replicas=1000,
+    x0: ArrayLike,
+    n_steps: int,
+    seed: Seed,
+    n_replicas: int = 1000,
     follow: bool = True,
-    level=0.05,
-    quantiles=PROBABILITIES,
+    level: float = 0.05,
+    quantiles: ArrayLike = PROBABILITIES,
     backend: str = "cpu",
     progress: Progress = False,
 ) -> Continuation:
@@ -57,7 +59,9 @@ def continuation(
     n_steps : int ≥ 1
         With each value. Of maps that go by epochs, a multiple of their length.
     seed : int in [0, 2⁶⁴), SeedSequence or Generator
+        Of the noise; a sequence or a generator gives one such number.
     n_replicas : int ≥ 2
+        Paths beside each other, whose states are the law.
     follow : bool
         Whether each value starts from the states of the value before, with the noise that comes next: one long run in
         which the parameter moves. Else each starts from `x0`, all with the same noise.
@@ -66,6 +70,7 @@ def continuation(
     quantiles : array_like of floats in [0, 1]
         The probabilities whose quantiles are told.
     backend : {"cpu", "cuda"}
+        Where the maps are applied.
     progress : bool or function
         As in `simulate`.
 
@@ -203,7 +208,7 @@ def _visited(
     states = np.empty((len(systems), *starts.shape))
     begin = starts
     for k, maps in enumerate(systems):
-        how: dict = {"n_replicas": len(starts), "seed": seed, "backend": backend}
+        how: dict[str, Any] = {"n_replicas": len(starts), "seed": seed, "backend": backend}
         if follow:
             how["first_step"] = k * n_steps
         shown = part(report, k / len(systems), (k + 1) / len(systems))
@@ -213,7 +218,7 @@ def _visited(
     return states
 
 
-def _after(maps: RandomMaps, starts: np.ndarray, n_steps: int, **how) -> np.ndarray:
+def _after(maps: RandomMaps, starts: np.ndarray, n_steps: int, **how: Any) -> np.ndarray:
     """The last states; that all replicas diverge is a result here."""
     try:
         return simulated(maps, starts, n_steps, **how).states[:, 0]

@@ -65,8 +65,11 @@ def least_modes(values: np.ndarray, level: float, rng: np.random.Generator, know
     Parameters
     ----------
     values : ndarray, shape (n,)
+        The sample.
     level : float in (0, 1)
+        Of all tests together.
     rng : Generator
+        Of the bootstrap.
     known : int
         What another test has found: fewer modes are not tried, which takes the most time where they are rejected.
 

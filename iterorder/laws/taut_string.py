@@ -31,6 +31,7 @@ def sure_modes(values: np.ndarray, level: float) -> int:
     values : ndarray, shape (n,)
         Independent draws.
     level : float in (0, 1)
+        The probability of a number that is too large is no more.
 
     References
     ----------
