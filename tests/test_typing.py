@@ -7,6 +7,7 @@ strict rules.
 from __future__ import annotations
 
 import dataclasses
+import tomllib
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ import iterorder
 from iterorder import types
 from iterorder.networks import MLP, tail_average, train
 from tests import user_script
-from tests.surface import callables, not_annotated, public_objects
+from tests.surface import ROOT, callables, not_annotated, public_objects
 
 PUBLIC = public_objects()
 
@@ -30,6 +31,18 @@ def bare_of(name: str, value: object) -> dict[str, list[str]]:
 @pytest.mark.parametrize("name", sorted(PUBLIC))
 def test_every_public_signature_is_annotated(name):
     assert bare_of(name, PUBLIC[name]) == {}
+
+
+def test_mypy_reads_every_public_module_by_strict_rules():
+    """A module that brings a public name joins the list in pyproject.toml."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mypy"]
+    strict = {
+        module for rules in settings["overrides"] if "disallow_incomplete_defs" in rules for module in rules["module"]
+    }
+    modules = {value.__module__ for value in PUBLIC.values()}
+    assert modules - strict <= {"iterorder.networks.mlp"}
+    assert "iterorder.simulate" in modules
+    assert "iterorder.kernels.targets" not in strict
 
 
 def test_a_signature_without_types_is_found():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from iterorder.shown import a_kind
 from iterorder.sweeps.cells import Cells
 from iterorder.sweeps.driver import Driver
 from iterorder.sweeps.engines.base import Engine
-from iterorder.sweeps.grid import Grid
+from iterorder.sweeps.grid import Grid, GridLike
 from iterorder.sweeps.identity import canonical, described_function
 from iterorder.sweeps.ledger import Ledger
 from iterorder.sweeps.measures import Measures, as_measures
@@ -32,7 +32,7 @@ MOST_WORKERS, MOST_CELLS = 4096, 10**8
 
 def sweep(
     make_maps: Callable[..., RandomMaps],
-    grid: Mapping[Any, Iterable[Any]] | Sequence[Mapping[str, Any]],
+    grid: GridLike,
     measure: Measures,
     *,
     seed: Seed,

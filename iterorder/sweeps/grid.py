@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -16,6 +16,10 @@ from iterorder.shown import a_kind
 #: The dimension of a list of points.
 POINT = "point"
 ACCEPTED = "give numbers, words, truth values, None, ito.Window or lists of them, and make other things in make_maps"
+
+
+GridLike: TypeAlias = Mapping[Any, Iterable[Any]] | Sequence[Mapping[str, Any]]
+"""What `sweep` takes as a grid: a dict of names, or of tuples of names, to values; or a list of points."""
 
 
 @dataclass(frozen=True)
