@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from iterorder.arrays import own_array
+from iterorder.records import Recorded
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Estimate(Recorded):
     """A value with its standard error and an interval.
 
     Attributes

@@ -12,13 +12,14 @@ from iterorder.laws.block_test import block_order_test, check_length, correlatio
 from iterorder.laws.drift_test import check_maps, drift_test, mean_square_drift
 from iterorder.maps import RandomMaps
 from iterorder.orders import Window
+from iterorder.records import Recorded
 from iterorder.request import as_system
 from iterorder.trajectory import Trajectory
 from iterorder.validation import as_choice, as_float, as_floats, as_seed
 
 
 @dataclass(frozen=True)
-class StationarityTest:
+class StationarityTest(Recorded):
     """The result of `stationarity_test`.
 
     Attributes

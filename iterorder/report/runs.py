@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from iterorder.loading import load
 from iterorder.report.document import Part, Section, drawn, facts
 from iterorder.shown import span
-from iterorder.trajectory import SCHEMA, Trajectory, load
+from iterorder.trajectory import SCHEMA, Trajectory
 
 #: The schema without its number.
 KIND = SCHEMA.partition("/")[0]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from iterorder.archive import maps_of, maps_shown, with_maps, write_result
 from iterorder.arrays import own_array
 from iterorder.device_arrays import to_numpy
 from iterorder.drawn import drawn_by
@@ -16,11 +17,17 @@ from iterorder.labelled import attributes_of, frame, inference_data, labels_of, 
 from iterorder.maps import RandomMaps
 from iterorder.optional import imported
 from iterorder.shown import ShownByFacts, shape_shown, shown, span
+from iterorder.validation import as_choice, as_seed
 
 if TYPE_CHECKING:
     import pandas
     import xarray
     from matplotlib.axes import Axes
+
+SCHEMA = "iterorder.sample/1"
+CERTIFICATES = ("sure", "probability", "coalescence")
+#: What a file holds: words and numbers of its header, and arrays.
+WORDS, ARRAYS = ("certificate", "rests_on", "seed"), ("points", "error_bound", "n_steps", "spread")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -45,7 +52,8 @@ class StationarySample(ShownByFacts):
         What the certificate rests on: Lipschitz constants that the library derives; constants that the user gave, which
         were tried but not proved; exact or estimated second moments; distant starts that have met.
     seed : int
-    maps : RandomMaps
+    maps : RandomMaps or None
+        None for a loaded sample of maps, or of a loss, that a user wrote.
     """
 
     points: np.ndarray
@@ -55,7 +63,7 @@ class StationarySample(ShownByFacts):
     spread: np.ndarray
     rests_on: str
     seed: int
-    maps: RandomMaps = field(repr=False)
+    maps: RandomMaps | None = field(repr=False)
 
     def _facts(self) -> dict[str, str]:
         given = ", given lipschitz" if self.rests_on == "lipschitz given" else ""
@@ -67,7 +75,7 @@ class StationarySample(ShownByFacts):
             "spread" if evidence else "error_bound": f"at most {largest}",
             "n_steps": span(self.n_steps),
             "seed": str(self.seed),
-            "maps": repr(self.maps),
+            "maps": maps_shown(self.maps),
         }
 
     def __array__(self, dtype=None, copy: bool | None = None) -> np.ndarray:
@@ -157,6 +165,43 @@ class StationarySample(ShownByFacts):
             "seed": str(self.seed),
             **attributes_of(self.maps),
         }
+
+    def save(self, path) -> None:
+        """Write everything to one .npz file, as `Trajectory.save` does; `iterorder.load` reads it.
+
+        Parameters
+        ----------
+        path : str or path-like
+
+        Raises
+        ------
+        InvalidInputError
+            If the suffix is that of another format, such as .nc or .csv, or there is no such folder.
+        NotWrittenError
+            If the system refuses, for want of room or of rights.
+        """
+        about, of_maps = with_maps(self.maps)
+        header = {"schema": SCHEMA, **{name: getattr(self, name) for name in WORDS}, **about}
+        arrays = {name: to_numpy(getattr(self, name)) for name in ARRAYS}
+        write_result(path, header, {**arrays, **of_maps}, shown="sample.points")
+
+    @classmethod
+    def _of_parts(cls, header: dict, arrays: dict[str, np.ndarray]) -> StationarySample:
+        """What a file holds."""
+        maps, points = maps_of(header, arrays), arrays["points"]
+        if points.ndim != 2 or points.dtype.kind != "f" or (maps is not None and points.shape[1] != maps.dim):
+            raise ValueError(f"points has shape {points.shape} and dtype {points.dtype}")
+        for name, kind in {"error_bound": "f", "n_steps": "i", "spread": "f"}.items():
+            array = arrays[name]
+            if array.shape != points.shape[:1] or array.dtype.kind != kind:
+                raise ValueError(f"{name} has shape {array.shape} and dtype {array.dtype} beside {len(points)} points")
+        return cls(
+            **{name: arrays[name] for name in ARRAYS},
+            certificate=as_choice("certificate", header["certificate"], CERTIFICATES),
+            rests_on=str(header["rests_on"]),
+            seed=as_seed(header["seed"]),
+            maps=maps,
+        )
 
     def plot(self, ax: Axes | None = None, *, kind: str | None = None, coordinates=(0, 1), bins=None) -> Axes:
         """Draw the points: a histogram beside the exact law, or two coordinates with an ellipse.
