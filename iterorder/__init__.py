@@ -20,6 +20,7 @@ from iterorder.errors import (
     NotWrittenError,
 )
 from iterorder.estimate import Estimate
+from iterorder.loading import load
 from iterorder.maps import (
     AffineMaps,
     CustomMaps,
@@ -46,7 +47,7 @@ from iterorder.theory import (
     stability_boundary,
     theory,
 )
-from iterorder.trajectory import Trajectory, load
+from iterorder.trajectory import Trajectory
 from iterorder.wasserstein import (
     DistanceEstimate,
     wasserstein,

@@ -6,11 +6,12 @@ import math
 from dataclasses import dataclass
 
 from iterorder.arrays import own_array
+from iterorder.records import Recorded
 from iterorder.types import DTypeLike, FloatArray
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Estimate(Recorded):
     """A value with its standard error and an interval.
 
     Attributes

@@ -69,6 +69,6 @@ def inference_data(
         {"chain": np.arange(len(states)), "draw": draws, "dim": labels},
         attributes,
     )
-    if int(arviz.__version__.partition(".")[0]) < 1:  # from then on the name InferenceData stands for a DataTree
+    if "InferenceData" in vars(arviz):  # asked by hasattr, ArviZ 1.3 answers with another class and a warning
         return arviz.InferenceData(posterior=posterior)
     return xarray.DataTree.from_dict({"posterior": posterior})

@@ -1,24 +1,21 @@
-"""What a simulation returns, and its file."""
+"""What a simulation returns."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from iterorder._version import __version__
+from iterorder.archive import maps_of, maps_shown, with_maps, write_result
 from iterorder.arrays import own_array
 from iterorder.device_arrays import to_numpy
 from iterorder.drawn import drawn_by
 from iterorder.errors import InvalidInputError
-from iterorder.files import as_path, whole_file
 from iterorder.labelled import attributes_of, frame, inference_data, labels_of, state_columns
 from iterorder.maps import RandomMaps
-from iterorder.maps.described import described, rebuilt
 from iterorder.noise import MAX_REPLICAS
 from iterorder.optional import imported
 from iterorder.orders import FORWARD, Order, Window, as_order
@@ -34,27 +31,6 @@ if TYPE_CHECKING:
 #: The shortest chain for which ArviZ tells an effective sample size.
 FEWEST_DRAWS = 4
 SCHEMA = "iterorder.trajectory/1"
-#: How a file of another kind begins, and what it is.
-MAGIC = {
-    b"\x93NUMPY": "a single array, a .npy file",
-    b"\x89HDF": "an HDF5 or NetCDF file",
-    b"CDF": "a NetCDF file",
-    b"PAR1": "a Parquet file",
-    b"\x80": "a pickle, and those are never loaded",
-}
-#: Suffixes that say another format, and what writes it.
-FOREIGN = {
-    **dict.fromkeys((".nc", ".nc4", ".cdf", ".h5", ".hdf5"), "run.to_xarray().to_netcdf(path)"),
-    ".zarr": "run.to_xarray().to_zarr(path)",
-    ".npy": "np.save(path, run.states)",
-    ".mat": "scipy.io.savemat(path, {'states': run.states})",
-    **dict.fromkeys((".pkl", ".pickle"), "pickle.dump(run, file)"),
-    **dict.fromkeys((".csv", ".tsv", ".txt"), "run.to_xarray().to_dataframe().to_csv(path)"),
-    ".json": "run.to_xarray().to_dataframe().to_json(path)",
-    ".parquet": "run.to_xarray().to_dataframe().to_parquet(path)",
-    **dict.fromkeys((".feather", ".arrow"), "run.to_xarray().to_dataframe().reset_index().to_feather(path)"),
-    ".xlsx": "run.to_xarray().to_dataframe().to_excel(path)",
-}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -78,7 +54,7 @@ class Trajectory(ShownByFacts):
     seed : int
         The integer that was used, also where a generator was given.
     maps : RandomMaps or None
-        None for a loaded trajectory of custom maps, or of a loss that a user gave.
+        None for a loaded trajectory of maps, or of a loss, that a user wrote.
     first_step, first_replica : int
         Where the run started in the noise.
     noise : {"independent", "shared"}
@@ -102,7 +78,7 @@ class Trajectory(ShownByFacts):
             "save_steps": span(self.save_steps),
             "order": repr(self.order),
             "seed": str(self.seed),
-            "maps": repr(self.maps),
+            "maps": maps_shown(self.maps),
         }
         if (gone := int((self.diverged_at >= 0).sum())) > 0:
             facts["diverged"] = f"{gone} of {len(self.diverged_at)}"
@@ -303,7 +279,8 @@ class Trajectory(ShownByFacts):
     def save(self, path: PathLike) -> None:
         """Write everything to one .npz file (no pickle): first under a temporary name, then renamed.
 
-        Of custom maps the name and a digest of the source are kept, no code: they load as None.
+        `iterorder.load` reads it. Maps are kept whole, those of the gallery by name and numbers; of custom maps a name
+        and a digest of the source are kept, no code: they load as None.
 
         Parameters
         ----------
@@ -314,105 +291,37 @@ class Trajectory(ShownByFacts):
         ------
         InvalidInputError
             If the suffix is that of another format, such as .nc or .csv, or there is no such folder.
+        NotWrittenError
+            If the system refuses, for want of room or of rights.
         """
-        path = as_path(path)
-        if path.suffix.lower() in FOREIGN:
-            raise InvalidInputError(
-                f"path {path} has the suffix of another format, and what is written is a .npz file: give a name that "
-                f"ends with .npz, or write {FOREIGN[path.suffix.lower()]}"
-            )
-        arrays = {
-            "states": to_numpy(self.states),
-            "save_steps": self.save_steps,
-            "diverged_at": self.diverged_at,
-            "error_bound": self.error_bound,
-        }
-        description: dict[str, Any] = {"family": None, "parameters": {}}
-        if self.maps is not None and not self.maps.holds_functions:
-            description, given = described(self.maps, "maps_")
-            arrays |= given
+        about, of_maps = with_maps(self.maps)
         header = {
             "schema": SCHEMA,
-            "version": __version__,
             "order": self.order if isinstance(self.order, str) else dataclasses.asdict(self.order),
-            "seed": self.seed,
-            "first_step": self.first_step,
-            "first_replica": self.first_replica,
-            "noise": self.noise,
-            "custom": None if self.maps is None else self.maps.code,
-            "names": None if self.maps is None else getattr(self.maps, "feature_names", None),
-            **description,
+            **{name: getattr(self, name) for name in ("seed", "first_step", "first_replica", "noise")},
+            **about,
         }
-        text = np.frombuffer(json.dumps(header).encode(), np.uint8)
-        with whole_file(path) as file:
-            np.savez(file, allow_pickle=False, header=text, **arrays)
+        arrays = {name: getattr(self, name) for name in ("save_steps", "diverged_at", "error_bound")}
+        arrays |= {"states": to_numpy(self.states), **of_maps}
+        write_result(path, header, arrays, shown="run.states")
 
-
-def load(path: PathLike) -> Trajectory:
-    """Read a trajectory that `Trajectory.save` wrote.
-
-    Parameters
-    ----------
-    path : str or path-like
-        The file.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    InvalidInputError
-        If the file is cut, is no trajectory, or comes from a newer schema.
-    """
-    path = as_path(path)
-    with open(path, "rb") as file:  # missing, a folder, not permitted: these errors speak for themselves
-        try:
-            header, arrays = _read(file)
-            return _from_parts(header, arrays)
-        except Exception as error:  # damaged bytes make NumPy, zipfile and json raise nearly anything
-            # NumPy advises to unpickle what it cannot read, which would run whatever code the file holds.
-            pickled = "allow_pickle" in str(error)
-            reason = "it holds pickled objects, which are never loaded" if pickled else error
-            raise InvalidInputError(
-                f"{path} is cut or no trajectory ({reason}): give a file that Trajectory.save wrote"
-            ) from (None if pickled else error)
-
-
-def _read(file: BinaryIO) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    start = file.read(8)
-    file.seek(0)
-    if not start.startswith(b"PK"):
-        known = (name for magic, name in MAGIC.items() if start.startswith(magic))
-        raise ValueError(f"it is {next(known, 'no .npz file')}" if start else "it is empty")
-    with np.load(file, allow_pickle=False) as content:
-        if "header" not in content.files:
-            raise ValueError("it has no header")
-        arrays = {name: content[name] for name in content.files}
-    header = json.loads(arrays.pop("header").tobytes())
-    if header["schema"] != SCHEMA:
-        kind = " of iterorder.networks.TrainingRun.load" if "training" in str(header["schema"]) else ""
-        raise ValueError(f"schema {header['schema']!r}{kind}, this version reads {SCHEMA!r}")
-    return header, arrays
-
-
-def _from_parts(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Trajectory:
-    order = as_order(header["order"] if isinstance(header["order"], str) else Window(**header["order"]))
-    maps = None if header["family"] is None else rebuilt(header, arrays, "maps_")
-    if header.get("names") and hasattr(maps, "feature_names"):  # older files do not have them
-        object.__setattr__(maps, "feature_names", tuple(map(str, header["names"])))
-    trajectory = Trajectory(
-        arrays["states"],
-        arrays["save_steps"],
-        arrays["diverged_at"],
-        arrays["error_bound"],
-        order,
-        as_seed(header["seed"]),
-        maps,
-        as_int("first_step", header["first_step"], low=0, high=MAX_STEPS),
-        as_int("first_replica", header["first_replica"], low=0, high=MAX_REPLICAS),
-        as_choice("noise", header["noise"], ("independent", "shared")),
-    )
-    _check_shapes(trajectory)
-    return trajectory
+    @classmethod
+    def _of_parts(cls, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Trajectory:
+        """What a file holds."""
+        run = cls(
+            arrays["states"],
+            arrays["save_steps"],
+            arrays["diverged_at"],
+            arrays["error_bound"],
+            as_order(header["order"] if isinstance(header["order"], str) else Window(**header["order"])),
+            as_seed(header["seed"]),
+            maps_of(header, arrays),
+            as_int("first_step", header["first_step"], low=0, high=MAX_STEPS),
+            as_int("first_replica", header["first_replica"], low=0, high=MAX_REPLICAS),
+            as_choice("noise", header["noise"], ("independent", "shared")),
+        )
+        _check_shapes(run)
+        return run
 
 
 def _check_shapes(run: Trajectory) -> None:

@@ -106,122 +106,81 @@ def equality(rate: float, distance: float) -> Callable[[np.ndarray], np.ndarray]
     return lambda n: distance * rate**n
 
 
+#: What is known of the distance of two starts: the Lyapunov exponent, the mean distance after n steps, its formula.
+Known = tuple[float | None, Callable[[np.ndarray], np.ndarray], str]
+HALVING: Known = (-1.0, equality(0.5, 1.0), "$2^{-n}$")
+
+
+def on_line(
+    name: str, formula: str, maps: RandomMaps, steps: tuple[int, int], edges: np.ndarray, known: Known, **other
+) -> System:
+    """A system on the line with its law, of 0 and 1 as starts and sampled with a certificate, unless told otherwise."""
+    exponent, mean, label = known
+    usual: dict = {"x0": (0.0,), "y0": (1.0,), "sample": certified(), "cdf": getattr(maps.law, "cdf", None)}
+    distances: dict = {"exponent": exponent, "mean": mean, "mean_label": f"{label}, exact"}
+    return System(name, formula, maps, path_steps=steps[0], steps=steps[1], edges=edges, **distances, **usual | other)
+
+
 def line_systems() -> list[System]:
     """Systems on the line whose stationary law is known."""
-    two_point, bernoulli = gallery.two_point_quadratic(2 / 3), gallery.bernoulli_convolution(LAMBDA)
-    ar1, arcsine, vervaat = gallery.ar1(0.8, 0.6), gallery.arcsine(), gallery.vervaat()
-    slow, cyclic = gallery.reflected_walk(), gallery.cyclic_walk(RESIDUES)
-    zero, one, unit = (0.0,), (1.0,), np.linspace(0.0, 1.0, 41)
+    unit, positive = np.linspace(0.0, 1.0, 41), np.linspace(0.0, 5.0, 61)
     return [
-        System(
+        on_line(
             "two_point_quadratic",
             "SGD on $x^2/2$ and $(x-1)^2/2$, $h=2/3$",
-            two_point,
-            zero,
-            one,
-            30,
-            40,
-            certified(),
+            gallery.two_point_quadratic(2 / 3),
+            (30, 40),
             np.linspace(0.0, 1.0, 3**4 + 1),
-            two_point.law.cdf,
-            math.log(1 / 3),
-            equality(1 / 3, 1.0),
-            r"$(1-h)^n$, exact",
+            (math.log(1 / 3), equality(1 / 3, 1.0), "$(1-h)^n$"),
         ),
-        System(
+        on_line(
             "bernoulli_convolution",
             r"$x\to\lambda x\pm1$, $\lambda=1/\sqrt{2}$",
-            bernoulli,
-            zero,
-            one,
-            60,
-            120,
-            certified(),
+            gallery.bernoulli_convolution(LAMBDA),
+            (60, 120),
             np.linspace(-3.5, 3.5, 57),
-            two_uniforms_cdf,
-            math.log(LAMBDA),
-            equality(LAMBDA, 1.0),
-            r"$\lambda^n$, exact",
+            (math.log(LAMBDA), equality(LAMBDA, 1.0), r"$\lambda^n$"),
+            cdf=two_uniforms_cdf,
         ),
-        System(
+        on_line(
             "ar1",
             r"$x\to ax+\sigma g$, $a=0.8$, $\sigma=0.6$",
-            ar1,
-            (-4.0,),
-            (4.0,),
-            80,
-            200,
-            certified(),
+            gallery.ar1(0.8, 0.6),
+            (80, 200),
             np.linspace(-4.0, 4.0, 65),
-            ar1.law.cdf,
-            math.log(0.8),
-            equality(0.8, 8.0),
-            "$8a^n$, exact",
+            (math.log(0.8), equality(0.8, 8.0), "$8a^n$"),
+            x0=(-4.0,),
+            y0=(4.0,),
         ),
-        System(
-            "arcsine",
-            r"$x\to ux$ or $x+u(1-x)$, $u$ uniform",
-            arcsine,
-            zero,
-            one,
-            30,
-            40,
-            certified(),
-            unit,
-            arcsine.law.cdf,
-            -1.0,
-            equality(0.5, 1.0),
-            "$2^{-n}$, exact",
-        ),
-        System(
-            "vervaat",
-            "$x\\to U(1+x)$, $U$ uniform",
-            vervaat,
-            zero,
-            one,
-            30,
-            40,
-            certified(),
-            np.linspace(0.0, 5.0, 61),
-            vervaat.law.cdf,
-            -1.0,
-            equality(0.5, 1.0),
-            "$2^{-n}$, exact",
-        ),
-        System(
+        on_line("arcsine", r"$x\to ux$ or $x+u(1-x)$, $u$ uniform", gallery.arcsine(), (30, 40), unit, HALVING),
+        on_line("vervaat", r"$x\to U(1+x)$, $U$ uniform", gallery.vervaat(), (30, 40), positive, HALVING),
+        on_line(
             "reflected_walk",
             r"$x\to|\theta-x|$, $\theta$ uniform",
-            slow,
-            zero,
-            one,
-            200,
-            1000,
-            certified(1e-3),
+            gallery.reflected_walk(),
+            (200, 1000),
             unit,
-            slow.law.cdf,
-            None,
-            lambda n: 1.0 / (n + 1.0),
-            "$1/(n+1)$, exact",
+            (None, lambda n: 1.0 / (n + 1.0), "$1/(n+1)$"),
+            sample=certified(1e-3),
         ),
-        System(
-            "cyclic_walk",
-            f"$x\\to x$ or $x+1$ modulo {RESIDUES}",
-            cyclic,
-            zero,
-            one,
-            60,
-            200,
-            iterates(FORWARD, 1000, lambda count: np.zeros(1)),
-            # Thirds, so that the bars are apart.
-            np.linspace(-0.5, RESIDUES - 0.5, 3 * RESIDUES + 1),
-            cyclic.law.cdf,
-            None,
-            # Neighbours stay neighbours: the distance is 1, or N − 1 for one pair of residues in N.
-            lambda n: np.full(len(n), 2.0 * (RESIDUES - 1) / RESIDUES),
-            f"limit {2.0 * (RESIDUES - 1) / RESIDUES:g}, exact",
-            lattice=True,
-        ),
+        residues(),
     ]
+
+
+def residues() -> System:
+    """The walk on a circle, which never settles."""
+    # Neighbours stay neighbours: the distance is 1, or N − 1 for one pair of residues in N.
+    limit = 2.0 * (RESIDUES - 1) / RESIDUES
+    return on_line(
+        "cyclic_walk",
+        f"$x\\to x$ or $x+1$ modulo {RESIDUES}",
+        gallery.cyclic_walk(RESIDUES),
+        (60, 200),
+        np.linspace(-0.5, RESIDUES - 0.5, 3 * RESIDUES + 1),  # thirds, so that the bars are apart
+        (None, lambda n: np.full(len(n), limit), f"limit {limit:g}"),
+        sample=iterates(FORWARD, 1000, lambda count: np.zeros(1)),
+        lattice=True,
+    )
 
 
 def two_uniforms_cdf(x) -> np.ndarray:

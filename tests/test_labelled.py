@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -169,11 +169,13 @@ def test_effective_sample_sizes_are_those_of_the_theory():
 
 
 def test_chains_keep_their_places_and_attributes(monkeypatch):
-    """In the form of ArviZ from version 1 on, where its own name InferenceData is that of a DataTree."""
+    """In the form of ArviZ from version 1 on, which has no InferenceData, though 1.3 answers who asks for it."""
     xarray = pytest.importorskip("xarray")
     if not hasattr(xarray, "DataTree"):
         pytest.skip("xarray has DataTree from 2024.10 on")
-    monkeypatch.setitem(sys.modules, "arviz", SimpleNamespace(__version__="1.3.0", InferenceData=xarray.DataTree))
+    arviz = ModuleType("arviz")
+    arviz.__getattr__ = lambda name: pytest.fail(f"arviz was asked for {name}")  # type: ignore[method-assign]
+    monkeypatch.setitem(sys.modules, "arviz", arviz)
     run = chains()
     tree = run.to_arviz(burn_in=10)
     assert isinstance(tree, xarray.DataTree)
@@ -181,6 +183,13 @@ def test_chains_keep_their_places_and_attributes(monkeypatch):
     assert chain["x"].dims == ("chain", "draw", "dim")
     np.testing.assert_array_equal(chain["x"].sel(draw=11, chain=2), run.states[2, 11])
     assert chain.attrs["order"] == "forward"
+
+
+def test_before_version_1_chains_are_an_inference_data(monkeypatch):
+    pytest.importorskip("xarray")
+    monkeypatch.setitem(sys.modules, "arviz", SimpleNamespace(InferenceData=lambda **groups: groups))
+    (posterior,) = chains().to_arviz(burn_in=10).values()
+    assert posterior["x"].dims == ("chain", "draw", "dim")
 
 
 @pytest.mark.parametrize(

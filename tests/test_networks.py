@@ -478,7 +478,7 @@ def test_a_run_is_saved_and_loaded(tmp_path):
         assert (loaded.order, loaded.seed, loaded.device) == (order, SEED, "cpu")
         assert (loaded.gradients == found.gradients).all()
     (tmp_path / "cut.npz").write_bytes((tmp_path / "run.npz").read_bytes()[:-40])
-    with pytest.raises(ito.InvalidInputError, match="no run of training"):
+    with pytest.raises(ito.InvalidInputError, match="no result"):
         TrainingRun.load(tmp_path / "cut.npz")
     np.savez(tmp_path / "other.npz", header=np.array([object()]), allow_pickle=True)
     with pytest.raises(ito.InvalidInputError, match="pickled objects"):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 
+import matplotlib
 import numpy as np
 import pytest
 from matplotlib import pyplot
@@ -349,8 +351,8 @@ def test_an_animation_that_fails_leaves_nothing(tmp_path, monkeypatch):
         ito.plot.animate(run(), tmp_path / "nowhere" / "a.gif")
     with pytest.raises(ito.InvalidInputError, match="trajectory is an int"):
         ito.plot.animate(3, tmp_path / "a.gif")
-    monkeypatch.setattr(animation.shutil, "which", lambda name: None)
-    with pytest.raises(ito.BackendUnavailableError, match="ffmpeg"):
+    monkeypatch.setitem(matplotlib.rcParams, "animation.ffmpeg_path", str(tmp_path / "none"))
+    with pytest.raises(ito.BackendUnavailableError, match=r"set matplotlib.rcParams\['animation.ffmpeg_path'\]"):
         ito.plot.animate(run(), tmp_path / "a.mp4")
 
     def stop(share):
@@ -359,6 +361,37 @@ def test_an_animation_that_fails_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         ito.plot.animate(run(), tmp_path / "a.gif", progress=stop)
     assert list(tmp_path.iterdir()) == []
+
+
+#: In place of ffmpeg: keeps what it is sent, or ends as ffmpeg does where it cannot write.
+ENCODER = """#!{python}
+import sys
+if len(sys.argv) > 2:  # not asked whether it is there
+    sent = sys.stdin.buffer.read()
+    if {status} == 0:
+        open(sys.argv[-1], "wb").write(b"%d" % len(sent))
+    sys.exit({status})
+"""
+
+
+@pytest.mark.parametrize("status", [0, 254])
+def test_films_are_sent_to_the_encoder_that_matplotlib_is_told(status, tmp_path, monkeypatch):
+    """Frames of four bytes a dot; where the encoder fails nothing is left, and the error names the file."""
+    encoder = tmp_path / "encoder"
+    encoder.write_text(ENCODER.format(python=sys.executable, status=status))
+    encoder.chmod(0o755)
+    monkeypatch.setitem(matplotlib.rcParams, "animation.ffmpeg_path", str(encoder))
+    film, before = tmp_path / "a.mp4", set(tmp_path.iterdir())
+    if status:
+        with pytest.raises(ito.NotWrittenError, match=r"a\.mp4 cannot be written: ffmpeg ended with status 254"):
+            ito.plot.animate(run(), film)
+        assert set(tmp_path.iterdir()) == before
+        return
+    trajectory = run()
+    ito.plot.animate(trajectory, film)
+    width, height = (round(inches * animation.RESOLUTION) for inches in (4.0, 3.4))
+    assert int(film.read_bytes()) == 4 * width * height * len(trajectory.save_steps)
+    assert set(tmp_path.iterdir()) == {*before, film}
 
 
 def test_every_order_and_role_has_a_colour_of_its_own():

@@ -265,3 +265,20 @@ def test_runs_without_neighbours_have_a_picture_of_their_loss_alone(tmp_path, pa
     assert len(found.of("img")) == 1
     assert "The loss over the step" in found.text
     assert "distance between neighbouring iterates over" not in found.text
+
+
+@pytest.mark.parametrize(
+    ("maps", "told"),
+    [
+        (ito.gallery.two_point_quadratic(0.5), ("sure", "error bound", "lipschitz known")),
+        (ito.gallery.reflected_walk(), ("coalescence", "spread of the starts", "starts that met")),
+    ],
+)
+def test_a_sample_is_told_with_what_its_certificate_is_worth(maps, told, tmp_path, page):
+    sample = ito.stationary_sample(maps, 50, seed=987, tol=1e-2)
+    sample.save(tmp_path / "draws.npz")
+    found = page(tmp_path)
+    assert "Sample draws" in found.text
+    assert len(found.of("img")) == 1
+    for text in (*told, "987", "50 draws"):
+        assert text in found.text

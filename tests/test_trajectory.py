@@ -62,20 +62,20 @@ def test_a_changed_byte_is_noticed(saved):
     content = bytearray(saved.read_bytes())
     content[len(content) // 2] ^= 0xFF
     saved.write_bytes(content)
-    with pytest.raises(ito.InvalidInputError, match="cut or no trajectory"):
+    with pytest.raises(ito.InvalidInputError, match="cut or no result"):
         ito.load(saved)
 
 
 def test_foreign_files_are_refused(tmp_path):
     foreign = tmp_path / "foreign.npz"
     np.savez(foreign, states=np.zeros(3))
-    with pytest.raises(ito.InvalidInputError, match="no trajectory"):
+    with pytest.raises(ito.InvalidInputError, match="no result"):
         ito.load(foreign)
     np.save(tmp_path / "array.npy", np.zeros(3))
-    with pytest.raises(ito.InvalidInputError, match="no trajectory"):
+    with pytest.raises(ito.InvalidInputError, match="no result"):
         ito.load(tmp_path / "array.npy")
     (tmp_path / "text").write_text("hello")
-    with pytest.raises(ito.InvalidInputError, match="no trajectory"):
+    with pytest.raises(ito.InvalidInputError, match="no result"):
         ito.load(tmp_path / "text")
     with pytest.raises(FileNotFoundError):
         ito.load(tmp_path / "nothing.npz")

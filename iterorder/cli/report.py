@@ -20,8 +20,8 @@ def add_to(commands) -> None:
         run=run,
         help="tell what a folder holds in one HTML file",
         description="Write one HTML file, which opens without a network, with the figures, tables, parameters, "
-        "versions and the command to repeat it: of a sweep, of runs of training, of saved trajectories, or of what "
-        "make reproduce left in reports.",
+        "versions and the command to repeat it: of a sweep, runs of training, saved trajectories and samples, or of "
+        "what make reproduce left in reports.",
         examples=EXAMPLES,
     )
     report.add_argument("folder", type=Path, metavar="FOLDER", help="what to tell of")

@@ -5,14 +5,12 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from iterorder._version import __version__
 from iterorder.cli import output
 from iterorder.cli.dry_run import tell_cost
 from iterorder.cli.options import add_command, add_out, number
@@ -98,7 +96,7 @@ def _writer(path: Path | None):
     suffix = ".npz" if path is None else path.suffix.lower()
     if suffix not in (".csv", ".npz"):
         raise InvalidInputError(f"--out {path} has the suffix {suffix!r}: give the name of a .csv or .npz file")
-    return _write_csv if suffix == ".csv" else _write_npz
+    return _write_csv if suffix == ".csv" else lambda path, found: found.save(path)
 
 
 def _columns(found: StationarySample) -> dict[str, np.ndarray]:
@@ -115,20 +113,6 @@ def _write_csv(path: Path, found: StationarySample) -> None:
     table.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))  # floats to their last digit
     with whole_file(path) as file:
         file.write(text.getvalue().encode())
-
-
-def _write_npz(path: Path, found: StationarySample) -> None:
-    about = {
-        "version": __version__,
-        "certificate": found.certificate,
-        "rests_on": found.rests_on,
-        "seed": found.seed,
-        "maps": repr(found.maps),
-    }
-    header = np.frombuffer(json.dumps(about).encode(), np.uint8)
-    arrays = {name: getattr(found, name) for name in ("points", "error_bound", "n_steps", "spread")}
-    with whole_file(path) as file:
-        np.savez(file, allow_pickle=False, header=header, **arrays)
 
 
 def _content(arguments: argparse.Namespace, name: str, found: StationarySample, seconds: float) -> dict[str, Any]:

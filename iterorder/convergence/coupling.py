@@ -22,6 +22,7 @@ from iterorder.maps.base import RandomMaps
 from iterorder.optional import imported
 from iterorder.orders import FORWARD, Order
 from iterorder.progress import Progress, as_progress, reported
+from iterorder.records import Recorded
 from iterorder.shown import ShownByFacts, shown, span
 from iterorder.trajectory import Trajectory
 from iterorder.types import ArrayLike, DTypeLike, FloatArray, IntArray, SaveSteps, Seed
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CouplingDistance(ShownByFacts):
+class CouplingDistance(ShownByFacts, Recorded):
     """Distance between two starts that meet the same maps.
 
     Attributes

@@ -21,6 +21,7 @@ from iterorder.lengths import euclidean_norm
 from iterorder.maps import RandomMaps
 from iterorder.orders import Order
 from iterorder.progress import Progress, Report, as_progress, part, reported
+from iterorder.records import Recorded
 from iterorder.shown import ShownByFacts, shown, span
 from iterorder.types import ArrayLike, BoolArray, FloatArray, IntArray, Seed
 
@@ -33,7 +34,7 @@ MIN_STEPS = 8
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Evidence(ShownByFacts):
+class Evidence(ShownByFacts, Recorded):
     """What a diagnosis rests on.
 
     Attributes
@@ -100,7 +101,7 @@ class Evidence(ShownByFacts):
 
 
 @dataclass(frozen=True, eq=False)
-class Diagnosis:
+class Diagnosis(Recorded):
     """The verdict on a system and an order.
 
     Attributes

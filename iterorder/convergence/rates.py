@@ -14,6 +14,7 @@ from iterorder.convergence.fit_window import EPS, Curve, FitWindow, fit_window
 from iterorder.convergence.norms import mean_and_variance
 from iterorder.convergence.resampling import resampled_error, slope_weights
 from iterorder.errors import InvalidInputError
+from iterorder.records import Recorded
 from iterorder.types import ArrayLike, DTypeLike, FloatArray
 from iterorder.validation import as_float
 
@@ -24,7 +25,7 @@ RANDOM_WALK_REJECTED = 29.5
 
 
 @dataclass(frozen=True)
-class Rate:
+class Rate(Recorded):
     """Exponential rate of a distance: distance ~ exp(rate·n).
 
     Attributes

@@ -10,6 +10,7 @@ from iterorder.errors import InvalidInputError
 from iterorder.maps import RandomMaps
 from iterorder.noise import MAX_REPLICAS
 from iterorder.progress import Progress
+from iterorder.records import Recorded
 from iterorder.request import as_system, check_memory
 from iterorder.simulate import simulated
 from iterorder.types import ArrayLike, FloatArray, IntArray, Seed
@@ -20,7 +21,7 @@ ORDERS = 999
 
 
 @dataclass(frozen=True, eq=False)
-class Basins:
+class Basins(Recorded):
     """The result of `basins`.
 
     Attributes

@@ -12,6 +12,7 @@ from iterorder.laws.block_test import block_order_test, check_length, correlatio
 from iterorder.laws.drift_test import check_maps, drift_test, mean_square_drift
 from iterorder.maps import RandomMaps
 from iterorder.orders import Window
+from iterorder.records import Recorded
 from iterorder.request import as_system
 from iterorder.trajectory import Trajectory
 from iterorder.types import ArrayLike, Seed
@@ -19,7 +20,7 @@ from iterorder.validation import as_choice, as_floats, as_level, as_seed
 
 
 @dataclass(frozen=True)
-class StationarityTest:
+class StationarityTest(Recorded):
     """The result of `stationarity_test`.
 
     Attributes

@@ -38,6 +38,9 @@ class RandomMaps(ABC):
     #: Whether `lipschitz_of_each` works on arrays: then many draws cost little more than one.
     bounds_at_once: ClassVar[bool] = False
 
+    #: The function of the gallery that made the maps, and its arguments; None of other maps.
+    origin: tuple[str, dict[str, float]] | None = None
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "__repr__" not in cls.__dict__:

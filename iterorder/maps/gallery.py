@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Callable
-from functools import partial
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from functools import partial, wraps
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -37,6 +38,29 @@ def __dir__() -> list[str]:
 
 
 Maps = TypeVar("Maps", bound=RandomMaps)
+Arguments = ParamSpec("Arguments")
+
+
+def _entry(make: Callable[Arguments, Maps]) -> Callable[Arguments, Maps]:
+    """A system of the gallery, which keeps the name and the numbers that it was made by: files hold these, no code."""
+    signature = inspect.signature(make)
+
+    @wraps(make)
+    def entry(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Maps:
+        maps = make(*args, **kwargs)
+        given = signature.bind(*args, **kwargs).arguments
+        numbers = {name: np.asarray(value).item() for name, value in given.items()}
+        object.__setattr__(maps, "origin", (make.__name__, numbers))
+        return maps
+
+    return entry
+
+
+def made(name: str, arguments: Mapping[str, float]) -> RandomMaps:
+    """The system of an entry; an error for what is none, whatever else is called so."""
+    if name not in __all__ or not callable(make := globals()[name]):
+        raise InvalidInputError(f"gallery has no {name!r}: give one of {', '.join(__all__)}")
+    return make(**arguments)
 
 
 def _with_law(maps: Maps, law: Callable[..., Any]) -> Maps:
@@ -56,6 +80,7 @@ def _binary_law(lam: float, low: float, high: float) -> BinaryLaw:
     return (CantorLaw if 0.0 <= lam <= 0.5 else BinaryLaw)(lam, low, high)
 
 
+@_entry
 def two_point_quadratic(h: float) -> QuadraticSGD:
     """SGD on the losses ½x² and ½(x−1)²: x → (1−h)x + hB, B = 0 or 1 with probability one half.
 
@@ -71,6 +96,7 @@ def two_point_quadratic(h: float) -> QuadraticSGD:
     return _with_law(maps, partial(_binary_law, lam, 0.0, maps.step_size)) if abs(lam) < 1.0 else maps
 
 
+@_entry
 def bernoulli_convolution(lam: float) -> AffineMaps:
     """x → λx ± 1, probability one half each: the law of Σ_{k≥0} λ^k ξ_k, ξ = ±1.
 
@@ -92,6 +118,7 @@ SIERPINSKI_CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(0.75)]])
 SIERPINSKI_CORNERS.setflags(write=False)
 
 
+@_entry
 def sierpinski() -> AffineMaps:
     """Half way to one of the corners of an equilateral triangle of side one: the uniform law on Sierpinski's triangle.
 
@@ -107,6 +134,7 @@ def sierpinski() -> AffineMaps:
     return _with_law(maps, law)
 
 
+@_entry
 def barnsley_fern() -> AffineMaps:
     """Barnsley's fern, with the standard coefficients and probabilities .01, .85, .07, .07.
 
@@ -136,6 +164,7 @@ def _ar1(x, draw, params, out):
     out[0] = params[0] * x[0] + params[1] * draw[0]
 
 
+@_entry
 def ar1(a: float, sigma: float) -> CustomMaps:
     """x → ax + σg, g a standard normal: the law is N(0, σ²/(1−a²)) for |a| < 1.
 
@@ -161,6 +190,7 @@ def _arcsine_lipschitz(draw: np.ndarray) -> float:
     return draw[1] if draw[0] < 0.5 else 1.0 - draw[1]
 
 
+@_entry
 def arcsine() -> CustomMaps:
     """x → ux or x + u(1−x), probability one half each, u uniform: the arcsine law Beta(½, ½) on [0, 1].
 
@@ -186,6 +216,7 @@ def _first(draw: np.ndarray) -> float:
     return draw[0]
 
 
+@_entry
 def vervaat() -> CustomMaps:
     """x → U(1+x), U uniform: Dickman's law. Lip = U comes arbitrarily near to one; γ = −1 and r_p = (1+p)^(−1/p).
 
@@ -201,6 +232,7 @@ def _reflected_walk(x, draw, params, out):
     out[0] = abs(draw[0] - x[0])
 
 
+@_entry
 def reflected_walk() -> CustomMaps:
     """x → |θ − x|, θ uniform on [0, 1): slow, Lip = 1 for every map (C19). The law has density 2(1−x) on [0, 1].
 
@@ -219,6 +251,7 @@ def _cyclic_walk(x, draw, params, out):
     out[0] = y - params[0] if y >= params[0] else y
 
 
+@_entry
 def cyclic_walk(N: int) -> CustomMaps:
     """x → x or x + 1 modulo N, probability one half each (C20): backward iterates never converge.
 
@@ -240,6 +273,7 @@ def _double_well(x, draw, params, out):
     out[0] = x[0] - params[0] * (x[0] * x[0] * x[0] - x[0] + slope)
 
 
+@_entry
 def double_well(h: float, s: float) -> CustomMaps:
     """SGD on (x²−1)²/4 ± s·x: not convex, two ergodic laws for 0 < s ≤ 2/(3√3) and small h, one above.
 

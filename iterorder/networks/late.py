@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from iterorder.records import Recorded
 from iterorder.shown import ShownByFacts, shown, span
 
 
@@ -29,7 +30,7 @@ def late_saves(n_steps: int, stride: int) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LateTraining(ShownByFacts):
+class LateTraining(ShownByFacts, Recorded):
     """Numbers of the last third of the steps: the n with N ≥ n > 2N/3, N the last saved step.
 
     Attributes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from iterorder._version import __version__
+from iterorder.archive import loaded, write_result
 from iterorder.errors import InvalidInputError
-from iterorder.files import as_path, whole_file
+from iterorder.files import as_path
 from iterorder.labelled import frame
 from iterorder.networks.folder import prefixed, without_prefix
 from iterorder.networks.late import LateTraining, late_training
@@ -178,20 +178,16 @@ class TrainingRun(ShownByFacts):
         """
         header = {
             "schema": SCHEMA,
-            "version": __version__,
             "order": self.order if isinstance(self.order, str) else dataclasses.asdict(self.order),
             **{name: getattr(self, name) for name in ("seed", "digest", "device", "forecast")},
         }
         arrays = {name: getattr(self, name) for name in ("save_steps", "gradients", "moves", "done")}
         arrays |= {} if self.states is None else {"states": self.states}
-        arrays |= prefixed("observable", self.observables)
-        text = np.frombuffer(json.dumps(header).encode(), np.uint8)
-        with whole_file(as_path(path)) as file:
-            np.savez(file, allow_pickle=False, header=text, **arrays)
+        write_result(path, header, arrays | prefixed("observable", self.observables), shown="run.states")
 
     @classmethod
     def load(cls, path: PathLike) -> TrainingRun:
-        """Read a run that `save` wrote.
+        """Read a run that `save` wrote, as `iterorder.load` does.
 
         Raises
         ------
@@ -200,20 +196,7 @@ class TrainingRun(ShownByFacts):
         InvalidInputError
             If the file is cut or holds something else.
         """
-        path = as_path(path)
-        with open(path, "rb") as file:
-            try:
-                with np.load(file, allow_pickle=False) as content:
-                    arrays = {name: content[name] for name in content.files}
-                header = json.loads(arrays.pop("header").tobytes())
-                if header["schema"] != SCHEMA:
-                    raise ValueError(f"schema {header['schema']!r}, this version reads {SCHEMA!r}")
-                return cls._of_parts(header, arrays)
-            except Exception as error:  # damaged bytes make NumPy, zipfile and json raise nearly anything
-                reason = "it holds pickled objects, which are never loaded" if "allow_pickle" in str(error) else error
-                raise InvalidInputError(
-                    f"{path} is cut or no run of training ({reason}): give a file that TrainingRun.save wrote"
-                ) from error
+        return loaded(as_path(path), {SCHEMA: cls._of_parts})
 
     @classmethod
     def _of_parts(cls, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> TrainingRun:

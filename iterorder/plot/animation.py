@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from iterorder.device_arrays import to_numpy
-from iterorder.errors import BackendUnavailableError, InvalidInputError
-from iterorder.files import as_path, replacing
+from iterorder.errors import BackendUnavailableError, InvalidInputError, NotWrittenError
+from iterorder.files import as_path, check_writable, replacing
 from iterorder.plot.axes import component, draw_exact, letter
 from iterorder.plotting import house_style, order_color
 from iterorder.progress import Progress, as_progress, reported
@@ -22,6 +23,7 @@ from iterorder.validation import MAX_STEPS, as_int
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 #: Bins of a histogram; the share of states that the axes hold on either side, so that strays do not shrink the picture.
 BINS, INSIDE = 60, 0.001
@@ -42,8 +44,8 @@ def animate(
     trajectory : Trajectory
         With at least two saved steps.
     path : str or path-like
-        Ends in ``.gif`` (written by Pillow) or ``.mp4`` (by ffmpeg, which must be installed). It is written under
-        another name and renamed when it is whole.
+        Ends in ``.gif`` (written by Pillow) or ``.mp4`` (by ffmpeg, which must be installed, or told to matplotlib by
+        its setting ``animation.ffmpeg_path``). It is written under another name and renamed when it is whole.
     fps : int ≥ 1
         Frames a second.
     every : int ≥ 1
@@ -59,7 +61,9 @@ def animate(
     Raises
     ------
     InvalidInputError
-        If there is nothing that moves, or the file is of another kind or cannot be written.
+        If there is nothing that moves, or the file is of another kind or in no folder.
+    NotWrittenError
+        If the system refuses the file, or ffmpeg ends before it is done.
     BackendUnavailableError
         For ``.mp4`` without ffmpeg.
 
@@ -71,6 +75,7 @@ def animate(
     >>> ito.plot.animate(run, Path(tempfile.mkdtemp()) / "settling.gif").suffix
     '.gif'
     """
+    from matplotlib import rc_context, rcParams
     from matplotlib.figure import Figure
 
     if not isinstance(trajectory, Trajectory):
@@ -81,12 +86,14 @@ def animate(
         raise InvalidInputError("the trajectory has one saved step: give save_steps='all' to simulate")
     frames = np.unique([*range(0, saved, stride), saved - 1]).tolist()
     writer = _writer(path, rate)
-    with house_style(), reported(as_progress(progress), "animation") as report:
+    # The style of the house sets all else anew, and where ffmpeg is belongs to the machine.
+    encoder: Any = {name: rcParams[name] for name in ("animation.ffmpeg_path", "animation.ffmpeg_args")}
+    with house_style(), rc_context(encoder), reported(as_progress(progress), "animation") as report:
         figure = Figure(figsize=(4.0, 3.4), dpi=RESOLUTION)
         figure.set_layout_engine("constrained", h_pad=0.1, w_pad=0.1)
         axes = figure.subplots()
         show = _shown(axes, trajectory)
-        with replacing(path, path.suffix) as temporary, writer.saving(figure, str(temporary), RESOLUTION):
+        with _film(writer, figure, path):
             for done, k in enumerate(frames):
                 show(k)
                 axes.set_title(f"{trajectory.order}, $n = {int(trajectory.save_steps[k])}$", loc="left")
@@ -94,6 +101,19 @@ def animate(
                 if report is not None:
                     report((done + 1) / len(frames))
     return path
+
+
+@contextmanager
+def _film(writer: Any, figure: Figure, path: Path) -> Iterator[None]:
+    """A block that grabs frames; another process writes them, whose words it has said on standard error."""
+    check_writable(path)
+    with replacing(path, path.suffix) as temporary:
+        try:
+            with writer.saving(figure, str(temporary), RESOLUTION):
+                yield
+        except (subprocess.CalledProcessError, BrokenPipeError) as error:
+            status = f" with status {error.returncode}" if isinstance(error, subprocess.CalledProcessError) else ""
+            raise NotWrittenError(f"{path} cannot be written: ffmpeg ended{status} before it was done") from error
 
 
 def _writer(path: Path, fps: int) -> Any:
@@ -104,9 +124,12 @@ def _writer(path: Path, fps: int) -> Any:
         return PillowWriter(fps=fps)
     if path.suffix != ".mp4":
         raise InvalidInputError(f"path {path} ends in {path.suffix!r}: give a name that ends in .gif or .mp4")
-    if shutil.which("ffmpeg") is None:
+    if not FFMpegWriter.isAvailable():
+        setting = "matplotlib.rcParams['animation.ffmpeg_path']"
         raise BackendUnavailableError(
-            f"{path.name} is written by ffmpeg, which is not installed: give a .gif", "ffmpeg"
+            f"{path.name} is written by ffmpeg, which is not installed: give a .gif, install it, or set {setting} to "
+            "where it is",
+            "ffmpeg",
         )
     return FFMpegWriter(fps=fps)
 

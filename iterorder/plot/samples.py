@@ -37,7 +37,7 @@ def draw(sample: StationarySample, ax, *, kind: str | None, coordinates, bins) -
     kind = KINDS[dim > 1] if kind is None else as_choice("kind", kind, KINDS if dim > 1 else KINDS[:1])
     chosen = [as_coordinate("coordinates", k, dim) for k in np.atleast_1d(coordinates)[: 1 + (kind == "scatter")]]
     with axes_for(ax, SQUARE if kind == "scatter" else SIZE) as axes:
-        color, law = ORDER_COLORS["backward"], sample.maps.law
+        color, law = ORDER_COLORS["backward"], getattr(sample.maps, "law", None)
         label = f"{len(points)} points, certificate: {sample.certificate}"
         if kind == "density":
             edges = draw_histogram(axes, points[:, chosen[0]], bins, color, label)

@@ -1,4 +1,4 @@
-"""Trajectories that were saved."""
+"""Trajectories and stationary samples that were saved."""
 
 from __future__ import annotations
 
@@ -6,46 +6,64 @@ import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from iterorder.report.document import Part, Section, drawn, facts
+from iterorder.loading import load
+from iterorder.report.document import Part, Section, Table, drawn, facts
 from iterorder.shown import span
-from iterorder.trajectory import SCHEMA, Trajectory, load
+from iterorder.stationary.result import SCHEMA as OF_SAMPLES
+from iterorder.stationary.result import StationarySample
+from iterorder.trajectory import SCHEMA as OF_TRAJECTORIES
+from iterorder.trajectory import Trajectory
 
-#: The schema without its number.
-KIND = SCHEMA.partition("/")[0]
 
-
-def trajectories(folder: Path) -> Iterator[Section]:
-    """One section for each file of `Trajectory.save`."""
+def saved_results(folder: Path) -> Iterator[Section]:
+    """One section for each file of `Trajectory.save` and `StationarySample.save`."""
     for path in sorted(folder.glob("*.npz")):
-        if _is_one(path):
-            yield Section(f"Trajectory {path.stem}", list(_parts(load(path))))
+        kind = _kind(path)
+        if kind == _without_number(OF_TRAJECTORIES):
+            run = load(path)
+            seen = f"States of {len(run.states)} replicas, order {run.order}"
+            yield Section(f"Trajectory {path.stem}", list(_parts(run, seen, _of_trajectory(run))))
+        elif kind == _without_number(OF_SAMPLES):
+            sample = load(path)
+            seen = f"{len(sample.points)} draws from the stationary law"
+            yield Section(f"Sample {path.stem}", list(_parts(sample, seen, _of_sample(sample))))
 
 
-def _is_one(path: Path) -> bool:
-    """Whether a file says that it is a trajectory."""
+def _kind(path: Path) -> str:
+    """What a file says that it is; empty where it says nothing."""
     try:
         with np.load(path, allow_pickle=False) as content:
-            return str(json.loads(content["header"].tobytes())["schema"]).startswith(KIND)
+            return _without_number(str(json.loads(content["header"].tobytes())["schema"]))
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
-        return False
+        return ""
 
 
-def _parts(run: Trajectory) -> Iterator[Part]:
+def _without_number(schema: str) -> str:
+    """Of whatever version: one that is too new is told so when it is loaded."""
+    return schema.partition("/")[0]
+
+
+def _parts(result: Trajectory | StationarySample, seen: str, told: Table) -> Iterator[Part]:
     from matplotlib.figure import Figure
 
     from iterorder.plotting import PAGE, house_style
 
     with house_style():
         figure = Figure(figsize=(0.8 * PAGE, 0.45 * PAGE))
-        run.plot(figure.subplots())
-        yield drawn(figure, f"States of {len(run.states)} replicas, order {run.order}")
+        result.plot(figure.subplots())
+        yield drawn(figure, seen)
+    yield told
+
+
+def _of_trajectory(run: Trajectory) -> Table:
     replicas, saved, dim = run.states.shape
-    yield facts(
+    return facts(
         {
-            "maps": repr(run.maps) if run.maps is not None else "custom, of which no code is kept",
+            **_maps(run),
             "order": str(run.order),
             "replicas": replicas,
             "dimension": dim,
@@ -58,3 +76,24 @@ def _parts(run: Trajectory) -> Iterator[Part]:
             "type": str(run.states.dtype),
         }
     )
+
+
+def _of_sample(sample: StationarySample) -> Table:
+    evidence = sample.certificate == "coalescence"
+    name, errors = ("spread of the starts", sample.spread) if evidence else ("error bound", sample.error_bound)
+    return facts(
+        {
+            **_maps(sample),
+            "certificate": sample.certificate,
+            "rests on": sample.rests_on,
+            "draws": len(sample.points),
+            "dimension": sample.points.shape[1],
+            name: f"at most {float(errors.max()):.3g}",
+            "steps": span(sample.n_steps),
+            "seed": str(sample.seed),
+        }
+    )
+
+
+def _maps(result: Trajectory | StationarySample) -> dict[str, Any]:
+    return {"maps": repr(result.maps) if result.maps is not None else "custom, of which no code is kept"}

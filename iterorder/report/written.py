@@ -10,7 +10,7 @@ from iterorder.errors import InvalidInputError
 from iterorder.files import as_path, whole_file
 from iterorder.report.document import Document, Section
 from iterorder.report.reproduced import claims, figures
-from iterorder.report.runs import trajectories
+from iterorder.report.runs import saved_results
 from iterorder.report.sweeps import sweep
 from iterorder.report.training import training
 from iterorder.types import PathLike
@@ -18,7 +18,7 @@ from iterorder.types import PathLike
 #: The name of the page in its folder.
 PAGE = "report.html"
 #: What looks at a folder, and the sections that each finds there.
-READERS = (claims, sweep, training, trajectories, figures)
+READERS = (claims, sweep, training, saved_results, figures)
 
 
 def write_report(folder: PathLike, out: PathLike | None = None) -> Path:
@@ -27,7 +27,7 @@ def write_report(folder: PathLike, out: PathLike | None = None) -> Path:
     Parameters
     ----------
     folder : path-like
-        Of a sweep, of runs of training, of saved trajectories, or ``reports`` of ``make reproduce``.
+        Of a sweep, of runs of training, of saved trajectories and samples, or ``reports`` of ``make reproduce``.
     out : path-like, optional
         The file; ``report.html`` in the folder by default. It is written under another name and renamed.
 
@@ -68,7 +68,7 @@ def document(folder: Path) -> Document:
     if not sections:
         raise InvalidInputError(
             f"folder {folder} holds nothing that a report can tell: give that of a sweep (sweep.sqlite), of training "
-            "(result.npz), of trajectories (.npz of Trajectory.save), or the one that make reproduce wrote (check.json)"
+            "(result.npz), of trajectories or samples (.npz of their save), or that of make reproduce (check.json)"
         )
     when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return Document(folder.resolve().name, f"iterorder {__version__}, report of {when}", sections)

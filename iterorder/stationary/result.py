@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from iterorder.archive import maps_of, maps_shown, with_maps, write_result
 from iterorder.arrays import own_array
 from iterorder.device_arrays import to_numpy
 from iterorder.drawn import drawn_by
@@ -16,12 +17,18 @@ from iterorder.labelled import attributes_of, frame, inference_data, labels_of, 
 from iterorder.maps import RandomMaps
 from iterorder.optional import imported
 from iterorder.shown import ShownByFacts, shape_shown, shown, span
-from iterorder.types import DTypeLike, FloatArray, IntArray
+from iterorder.types import DTypeLike, FloatArray, IntArray, PathLike
+from iterorder.validation import as_choice, as_seed
 
 if TYPE_CHECKING:
     import pandas
     import xarray
     from matplotlib.axes import Axes
+
+SCHEMA = "iterorder.sample/1"
+CERTIFICATES = ("sure", "probability", "coalescence")
+#: What a file holds: words and numbers of its header, and arrays.
+WORDS, ARRAYS = ("certificate", "rests_on", "seed"), ("points", "error_bound", "n_steps", "spread")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -48,8 +55,8 @@ class StationarySample(ShownByFacts):
         were tried but not proved; exact or estimated second moments; distant starts that have met.
     seed : int
         The integer that was used: `simulate` with it meets the same maps.
-    maps : RandomMaps
-        The system whose stationary law was sampled.
+    maps : RandomMaps or None
+        None for a loaded sample of maps, or of a loss, that a user wrote.
     """
 
     points: FloatArray
@@ -59,7 +66,7 @@ class StationarySample(ShownByFacts):
     spread: FloatArray
     rests_on: str
     seed: int
-    maps: RandomMaps = field(repr=False)
+    maps: RandomMaps | None = field(repr=False)
 
     def _facts(self) -> dict[str, str]:
         given = ", given lipschitz" if self.rests_on == "lipschitz given" else ""
@@ -71,7 +78,7 @@ class StationarySample(ShownByFacts):
             "spread" if evidence else "error_bound": f"at most {largest}",
             "n_steps": span(self.n_steps),
             "seed": str(self.seed),
-            "maps": repr(self.maps),
+            "maps": maps_shown(self.maps),
         }
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> FloatArray:
@@ -161,6 +168,44 @@ class StationarySample(ShownByFacts):
             "seed": str(self.seed),
             **attributes_of(self.maps),
         }
+
+    def save(self, path: PathLike) -> None:
+        """Write everything to one .npz file, as `Trajectory.save` does; `iterorder.load` reads it.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Of the file; the suffix .npz is added where there is none.
+
+        Raises
+        ------
+        InvalidInputError
+            If the suffix is that of another format, such as .nc or .csv, or there is no such folder.
+        NotWrittenError
+            If the system refuses, for want of room or of rights.
+        """
+        about, of_maps = with_maps(self.maps)
+        header = {"schema": SCHEMA, **{name: getattr(self, name) for name in WORDS}, **about}
+        arrays = {name: to_numpy(getattr(self, name)) for name in ARRAYS}
+        write_result(path, header, {**arrays, **of_maps}, shown="sample.points")
+
+    @classmethod
+    def _of_parts(cls, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> StationarySample:
+        """What a file holds."""
+        maps, points = maps_of(header, arrays), arrays["points"]
+        if points.ndim != 2 or points.dtype.kind != "f" or (maps is not None and points.shape[1] != maps.dim):
+            raise ValueError(f"points has shape {points.shape} and dtype {points.dtype}")
+        for name, kind in {"error_bound": "f", "n_steps": "i", "spread": "f"}.items():
+            array = arrays[name]
+            if array.shape != points.shape[:1] or array.dtype.kind != kind:
+                raise ValueError(f"{name} has shape {array.shape} and dtype {array.dtype} beside {len(points)} points")
+        return cls(
+            **{name: arrays[name] for name in ARRAYS},
+            certificate=as_choice("certificate", header["certificate"], CERTIFICATES),
+            rests_on=str(header["rests_on"]),
+            seed=as_seed(header["seed"]),
+            maps=maps,
+        )
 
     def plot(
         self,

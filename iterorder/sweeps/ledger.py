@@ -121,7 +121,9 @@ class Ledger:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise LedgerError(f"folder {folder} cannot be made ({error}): give one that can be written to") from None
+            raise LedgerError(
+                f"folder {folder} cannot be made ({error.strerror}): give one that can be written to"
+            ) from None
         if not os.access(folder, os.W_OK):
             raise LedgerError(f"folder {folder} is read-only: give one that can be written to")
         network = is_network(folder)

@@ -13,6 +13,7 @@ from iterorder.estimate import Estimate
 from iterorder.html import facts_html
 from iterorder.kernels.backends import as_backend
 from iterorder.maps.base import RandomMaps
+from iterorder.records import Recorded
 from iterorder.request import as_maps
 from iterorder.shown import shown
 from iterorder.theory.contraction import contraction
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Theory:
+class Theory(Recorded):
     """Contraction, stability and stationary moments of a random-map system.
 
     A field is None where the thing does not exist or has no formula; ``reasons[name]`` says which and why.
