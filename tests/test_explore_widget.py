@@ -15,7 +15,6 @@ from iterorder.explore.conversations import MOST_VIEWS, Conversations
 from iterorder.explore.session import Session
 from iterorder.explore.systems import Catalogue, OwnMaps
 from iterorder.explore.view import View
-from tests.chromium import PROGRAM, Chromium
 from tests.notebook_host import Host
 
 QUESTIONS = (
@@ -128,15 +127,13 @@ def test_the_widget_answers_over_its_comm(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def outputs():
+def outputs(browser):
     """A tab with three outputs: two of one widget, and one of another."""
-    if PROGRAM is None:
-        pytest.skip("no Chromium on the path")
-    browser, host = Chromium(), Host()
+    host = Host()
     tab = browser.tab(host.address)
     tab.until("window.outputs && outputs.length === 3 && outputs.every(o => o.explorer.ready && o.explorer.frames)")
     yield tab
-    browser.close()
+    tab.do("Page.navigate", url="about:blank")
     host.stop()
 
 
