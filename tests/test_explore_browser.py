@@ -199,6 +199,7 @@ def test_training_shows_the_loss_beside_the_moves(browser, tmp_path):
             "[...document.querySelectorAll('#training-loss path, #training-moves path')].map(e => e.getAttribute('d'))"
         )
         assert all(len(path) > 20 for path in tab.value(drawn))
+        assert tab.value("explorer.svg('training')").count("<path") == 2
         assert tab.complaints == []
     finally:
         server.stop()
