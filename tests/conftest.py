@@ -37,3 +37,25 @@ def makefile_targets() -> dict[str, str]:
     """Every named target of the Makefile with the rest of its line (prerequisites and help text)."""
     makefile = Path(__file__).resolve().parents[1] / "Makefile"
     return dict(re.findall(r"^([a-z][\w-]*):(?!=)(.*)$", makefile.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium, for tests of the explorer's page."""
+    from tests.chromium import PROGRAM, Chromium
+
+    if PROGRAM is None:
+        pytest.skip("no Chromium on the path")
+    made = Chromium()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def server():
+    """`iterorder explore` in a process."""
+    from tests.explore_server import Server
+
+    made = Server()
+    yield made
+    made.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -24,3 +25,11 @@ class Server:
     def stop(self) -> None:
         self.process.kill()
         self.process.wait(60)
+
+
+def drop(tab, name: str, text: str) -> None:
+    """What a visitor's mouse does."""
+    tab.value(
+        f"(() => {{ const d = new DataTransfer(); d.items.add(new File([{json.dumps(text)}], {json.dumps(name)}));"
+        "document.dispatchEvent(new DragEvent('drop', {dataTransfer: d, cancelable: true})) })()"
+    )

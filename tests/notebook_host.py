@@ -106,8 +106,10 @@ class Host:
         return socket
 
     def stop(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(60)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(60)
+        self._loop.close()
 
 
 def _answer(response, text: str, kind: str):

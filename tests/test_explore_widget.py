@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 
 import numpy as np
 import pytest
 
 import iterorder as ito
 from iterorder.errors import BackendUnavailableError, InvalidInputError
-from iterorder.explore import bundle
+from iterorder.explore import Explorer, bundle, widget
 from iterorder.explore.conversations import MOST_VIEWS, Conversations
 from iterorder.explore.session import Session
 from iterorder.explore.systems import Catalogue, OwnMaps
 from iterorder.explore.view import View
-from tests.chromium import PROGRAM, Chromium
 from tests.notebook_host import Host
 
 QUESTIONS = (
@@ -96,47 +96,38 @@ def test_maps_of_a_notebook_have_no_file():
 
 
 def test_without_anywidget_it_is_said_what_to_install(monkeypatch):
-    import sys
-
-    from iterorder import explore
-
+    widget._widget_class.cache_clear()
     monkeypatch.setitem(sys.modules, "anywidget", None)
-    monkeypatch.delitem(sys.modules, "iterorder.explore.widget", raising=False)
     with pytest.raises(BackendUnavailableError, match=r"pip install iterorder\[notebook\]"):
-        _ = explore.Explorer
-    with pytest.raises(AttributeError, match="Explored"):
-        _ = explore.Explored
+        Explorer(system="ar1")
+    with pytest.raises(InvalidInputError, match="colour"):
+        Explorer(colour="red")
 
 
 def test_the_widget_answers_over_its_comm(monkeypatch):
     """The package itself, without a front-end: what it sends is kept."""
     pytest.importorskip("anywidget")
-    from iterorder.explore import Explorer
-
     explorer, sent = Explorer(system="ar1", a=0.5, replicas=300, steps=20), []
     assert explorer.view == "system=ar1&a=0.5&replicas=300&steps=20"
-    monkeypatch.setattr(explorer, "send", lambda content, buffers=None: sent.append((content, buffers)))
+    assert repr(explorer) == f"Explorer('{explorer.view}')"
+    monkeypatch.setattr(explorer.widget, "send", lambda content, buffers=None: sent.append((content, buffers)))
     opened = json.dumps({"do": "open", "view": explorer.view})
     for text in (opened, '{"do": "frame", "n": 5}'):
-        explorer._handle_custom_msg({"from": "one", "text": text}, [])
+        explorer.widget._handle_custom_msg({"from": "one", "text": text}, [])
     session = Session(Catalogue(), [])
     assert sent[0][0]["text"] == session.answer(opened)
     assert sent[1] == ({"to": "one"}, [session.answer('{"do": "frame", "n": 5}')])
     assert Explorer(maps=ito.gallery.ar1(0.5, 1.0)).view == "system=file"
-    with pytest.raises(InvalidInputError, match="colour"):
-        Explorer(colour="red")
 
 
 @pytest.fixture(scope="module")
-def outputs():
+def outputs(browser):
     """A tab with three outputs: two of one widget, and one of another."""
-    if PROGRAM is None:
-        pytest.skip("no Chromium on the path")
-    browser, host = Chromium(), Host()
+    host = Host()
     tab = browser.tab(host.address)
     tab.until("window.outputs && outputs.length === 3 && outputs.every(o => o.explorer.ready && o.explorer.frames)")
     yield tab
-    browser.close()
+    tab.do("Page.navigate", url="about:blank")
     host.stop()
 
 

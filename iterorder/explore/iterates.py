@@ -85,9 +85,18 @@ class _Held:
         self.spacing = max(FEWEST, -(-view.steps // (held + 1)))
         self.piece = max(1, PIECE // size)
         self.scene = scene
+        self._applied = 0
 
     def is_held(self, n: int) -> bool:
         return n % self.spacing == 0
+
+    def is_long(self, maps: int) -> bool:
+        """Whether so many maps more make a piece, after which others take their turn."""
+        self._applied += maps
+        due = self._applied >= self.piece
+        if due:
+            self._applied = 0
+        return due
 
 
 class _Forward(_Held):
@@ -107,10 +116,11 @@ class _Forward(_Held):
             if not np.isfinite(states).all():
                 return _simulated(self.scene, n)  # says which replicas are lost, and keeps them so
             states = _simulated(self.scene, end - done, states, first=done)
-            done = end
+            applied, done = end - done, end
             if self.is_held(done):
                 self._held[done] = states
-            yield
+            if self.is_long(applied):
+                yield
         self._last = n, states
         return states
 
@@ -133,13 +143,14 @@ class _Backward(_Held):
             if not np.isfinite(states).all():
                 return _simulated(self.scene, n - cut, start, first=cut, order=BACKWARD)
             states = _simulated(self.scene, left - end, states, first=end, order=BACKWARD)
-            left = end
+            applied, left = left - end, end
             if left == cut or self.is_held(left):
                 passed[left] = states
                 if left in self._inner and _same_bits(states, self._inner[left]):
                     states = self._inner[cut]
                     break
-            yield
+            if self.is_long(applied):
+                yield
         else:
             self._inner = {}  # the iterate before ended elsewhere
         self._inner.update(passed)

@@ -10,8 +10,8 @@ from typing import Any
 
 from iterorder.explore.session import Reply, Session
 
-#: Questions that wait at most; the page asks for one frame at a time.
-MOST_WAITING = 64
+#: Questions that wait at most, each of which may be a table; the page asks for one frame at a time.
+MOST_WAITING = 8
 #: What a question is told that a newer view has made idle.
 LEFT = json.dumps({"kind": "left"})
 #: Where a message says that it opens a view; the rest is not looked at, a table has megabytes.

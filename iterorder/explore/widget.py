@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,12 @@ from iterorder.explore.training import training_runs
 from iterorder.explore.view import View
 from iterorder.optional import imported
 
-USE = "the explorer in a notebook"
-anywidget: Any = imported("anywidget", extra="notebook", use=USE)
-traitlets: Any = imported("traitlets", extra="notebook", use=USE)
 
+class Explorer:
+    """The page on which the same maps run forward and in another order, as the output of a notebook's cell.
 
-class Explorer(anywidget.AnyWidget):
-    """The page on which the same maps run forward and in another order, in a notebook.
-
-    The page is that of `iterorder explore`, without its server: its questions go to the kernel, which answers them
-    between two cells. Each output has a view of its own.
+    The page is that of `iterorder explore`, without its server: its questions go to the kernel. Each output has a view
+    of its own, and none is saved with the notebook: run the cell again.
 
     Parameters
     ----------
@@ -40,7 +37,9 @@ class Explorer(anywidget.AnyWidget):
     Attributes
     ----------
     view : str
-        The view that was shown last, in any output of this widget.
+        The view that was shown last, in any output of this explorer.
+    widget : anywidget.AnyWidget
+        To put it into boxes of ipywidgets.
 
     Raises
     ------
@@ -51,27 +50,48 @@ class Explorer(anywidget.AnyWidget):
 
     Examples
     --------
-    >>> from iterorder.explore import Explorer  # doctest: +SKIP
+    >>> from iterorder.explore import Explorer
     >>> Explorer(system="ar1", a=0.5, order="window:20")  # doctest: +SKIP
     """
 
-    _esm = bundled()
-    view = traitlets.Unicode().tag(sync=True)
-
     def __init__(
-        self, view: str = "", *, maps: object = None, run: str | PathLike | None = None, **controls: Any
+        self, view: str = "", *, maps: object = None, run: str | PathLike[str] | None = None, **controls: Any
     ) -> None:
-        own = None if maps is None else OwnMaps.of_notebook(maps)
-        catalogue = Catalogue(own)
-        seen = View.from_query(view).changed(**({"system": "file"} if own and "system=" not in view else {}) | controls)
+        catalogue = Catalogue(None if maps is None else OwnMaps.of_notebook(maps))
+        system = {"system": "file"} if maps is not None and "system=" not in view else {}
+        seen = View.from_query(view).changed(**system | controls)
         if catalogue.has_table(seen):  # the page asks for the file of another
             catalogue.maps(seen)
-        conversations = Conversations(catalogue, training_runs(Path(run)) if run is not None else [])
-        super().__init__(view=seen.query)
-        self._conversations = conversations
-        self.on_msg(self._heard)
+        self._conversations = Conversations(catalogue, training_runs(Path(run)) if run is not None else [])
+        self.widget = _widget_class()(view=seen.query)
+        self.widget.on_msg(self._heard)
+
+    @property
+    def view(self) -> str:
+        """The view that was shown last."""
+        return self.widget.view
+
+    def __repr__(self) -> str:
+        return f"Explorer({self.view!r})"
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        return self.widget._repr_mimebundle_(**options)
 
     def _heard(self, _: object, content: object, buffers: object) -> None:
         answer = self._conversations.answer(content)
         if answer is not None:
-            self.send(*answer)
+            self.widget.send(*answer)
+
+
+@cache
+def _widget_class() -> Any:
+    """The widget: a package that only notebooks need is its base."""
+    use = "the explorer in a notebook"
+    base: Any = imported("anywidget", extra="notebook", use=use).AnyWidget
+    traitlets = imported("traitlets", extra="notebook", use=use)
+
+    class ExplorerWidget(base):
+        _esm = bundled()
+        view = traitlets.Unicode().tag(sync=True)
+
+    return ExplorerWidget

@@ -11,10 +11,13 @@ export class Comm {
 
   start({ opened, answered, waits }) {
     this.waits = waits;
+    this.left = 0;  // questions without an answer
     this.heard = (content, buffers) => {
       if (content.to !== this.name) return;
-      clearTimeout(this.timer);
       waits("");
+      this.left--;
+      clearTimeout(this.timer);
+      if (this.left > 0) this.expect();
       answered(buffers.length ? bytesOf(buffers[0]) : content.text);
     };
     this.changed = () => this.expect();  // a kernel that was restarted leaves this unanswered
@@ -25,6 +28,7 @@ export class Comm {
 
   send(text) {
     try {
+      this.left++;
       this.model.send({ from: this.name, text });
       this.expect();
     } catch {

@@ -23,6 +23,7 @@ export class Stability {
   async compute() {
     this.$("stability-text").textContent = "Computing …";
     const found = await this.ask({ do: "stability" }).catch(() => null);
+    if (found && found.kind === "left") return;  // another view was opened
     if (found && found.kind === "stability" && !found.reason) this.draw(found);
     else this.$("stability-text").textContent = (found && (found.reason || found.text)) || "The connection is lost.";
   }

@@ -35,7 +35,9 @@ export class Tables {
   }
 
   async send(file) {
-    const answer = await this.page.ask({ do: "table", name: file.name, text: await file.text() }).catch(() => null);
+    const text = await file.text().catch(() => null);  // it may have been changed or removed since
+    if (text === null) { this.page.say(`${file.name} cannot be read any more: choose it again.`); return null; }
+    const answer = await this.page.ask({ do: "table", name: file.name, text }).catch(() => null);
     if (answer && answer.kind === "table") {
       this.kept.set(answer.system, file);
       return answer;
