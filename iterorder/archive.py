@@ -46,9 +46,11 @@ def write_result(path, header: Mapping[str, object], arrays: Mapping[str, np.nda
     Parameters
     ----------
     path : str or path-like
+        The name of the file, which is written as it is.
     header : dict
         With its ``schema``; the version of the library is added.
     arrays : dict of str to ndarray
+        By the names that they have in the file.
     shown : str
         What errors call the result and its main array, such as "run.states".
     """

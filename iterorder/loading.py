@@ -8,14 +8,16 @@ from typing import Any
 from iterorder import trajectory
 from iterorder.archive import loaded
 from iterorder.files import as_path
+from iterorder.types import PathLike
 
 
-def load(path) -> Any:
+def load(path: PathLike) -> Any:
     """Read a result that `save` wrote.
 
     Parameters
     ----------
     path : str or path-like
+        The file.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def load(path) -> Any:
     return loaded(as_path(path), _readers())
 
 
-def _readers() -> dict[str, Callable[[dict, dict], Any]]:
+def _readers() -> dict[str, Callable[[dict[str, Any], dict[str, Any]], Any]]:
     from iterorder.networks import run
     from iterorder.stationary import result
 

@@ -15,6 +15,7 @@ class Conversations:
     Parameters
     ----------
     catalogue : Catalogue
+        The systems that the page offers.
     runs : list of dict
         Runs of training to show.
     """

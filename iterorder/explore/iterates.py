@@ -35,6 +35,7 @@ class Iterates:
     Parameters
     ----------
     scene : Scene
+        What is drawn: the maps, the starts and the view.
     """
 
     def __init__(self, scene: Scene) -> None:

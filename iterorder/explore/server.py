@@ -33,13 +33,16 @@ def application(guard: Guard, catalogue: Catalogue, runs: list[dict]) -> web.App
     Parameters
     ----------
     guard : Guard
+        Who may ask for what.
     catalogue : Catalogue
+        The systems that the page offers.
     runs : list of dict
         Runs of training to show.
 
     Returns
     -------
     aiohttp.web.Application
+        Not started yet.
     """
     http = imported("aiohttp.web", extra="explore", use="iterorder explore")
     site = _Site(http, guard, catalogue, runs)

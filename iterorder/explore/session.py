@@ -25,6 +25,7 @@ class Session:
     Parameters
     ----------
     catalogue : Catalogue
+        The systems that the page offers.
     runs : list of dict
         What `training.training_runs` found.
     """

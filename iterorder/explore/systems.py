@@ -27,6 +27,7 @@ class System:
     Attributes
     ----------
     title : str
+        Its name on the page.
     uses : tuple of str
         Controls of the view, in the order of its parameters.
     """

@@ -27,7 +27,9 @@ class Tab:
     Parameters
     ----------
     socket : aiohttp.web.WebSocketResponse
+        Where its messages come and go.
     session : Session
+        Its view, and what answers the messages.
     worker : ThreadPoolExecutor
         Of one thread.
     """

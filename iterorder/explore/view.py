@@ -32,6 +32,7 @@ class View:
     order : str
         Beside forward: "backward", "window:WIDTH" or "anchored:START".
     replicas, seed, steps : int
+        How many paths, the key of their noise, and their length.
     start : float
         Every coordinate of x0.
     first, second : int

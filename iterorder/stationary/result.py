@@ -175,7 +175,7 @@ class StationarySample(ShownByFacts):
         Parameters
         ----------
         path : str or path-like
-            Of the file; the suffix .npz is added where there is none.
+            The name of the file, which is written as it is.
 
         Raises
         ------
