@@ -364,5 +364,9 @@ def _cupy() -> Any:
     try:
         return cupy()
     except ImportError as error:
-        reason = "CuPy is not installed: pip install 'iterorder[cuda13]'"
-        raise BackendUnavailableError(f"backend is 'cuda': {reason}", "cupy-missing") from error
+        from iterorder.kernels.device.availability import obstacle
+
+        found = obstacle()  # without a driver no package helps, which is told first
+        what = "CuPy is not installed: pip install 'iterorder[cuda13]'"
+        reason, code = (what, "cupy-missing") if found is None else (f"{found.message}: {found.remedy}", found.reason)
+        raise BackendUnavailableError(f"backend is 'cuda': {reason}", code) from error

@@ -26,6 +26,7 @@ class StepNoise:
 
     Examples
     --------
+    >>> from iterorder import noise
     >>> StepNoise(1, 0, 7).words(noise.DROPOUT, 6).shape
     (6,)
     >>> StepNoise(1, 0, [7, 6, 5]).words(noise.DROPOUT, 6).shape
