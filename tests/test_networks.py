@@ -686,7 +686,7 @@ def test_a_missing_gpu_is_told():
         import cupy  # noqa: F401
     except ImportError:
         with pytest.raises(
-            ito.BackendUnavailableError, match=r"there is no NVIDIA driver.*CuPy is missing|CuPy is not"
+            ito.BackendUnavailableError, match=r"no NVIDIA driver.*CuPy is missing|CuPy is not"
         ):
             model(backend="cuda")
     else:
