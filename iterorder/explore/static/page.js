@@ -14,6 +14,8 @@ import { Taken } from "./taken.js";
 import { showTraining } from "./training.js";
 import { queryOf, readView } from "./view.js";
 
+const SIDES = ["forward", "other"];
+
 export class Page {
   // root: the document or a shadow root with the elements of index.html; place: where the view is kept, { read, write,
   // link, title, ofTable }.
@@ -148,9 +150,9 @@ export class Page {
     const both = scene.paths.flat().map((path) => path[0]).flat().filter(Number.isFinite);
     const margin = 0.05 * (Math.max(...both) - Math.min(...both)) || 1;
     const yrange = [Math.min(...both) - margin, Math.max(...both) + margin];
-    this.charts = ["forward", "other"].map((side, k) => drawChart(this.$(`${side}-paths`),
+    this.charts = SIDES.map((side, k) => drawChart(this.$(`${side}-paths`),
       scene.paths[k].map((path, r) => ({ y: path[0], color: this.color(side), width: r ? 1.1 : 2, opacity: r ? 0.6 : 1 })),
-      { yrange, marker: true, name: `Three ${side === "forward" ? "forward" : this.view.order} paths over n` }));
+      { yrange, height: 190, marker: true, name: `Three ${side === "forward" ? "forward" : this.view.order} paths over n` }));
   }
 
   showRates(theory) {
@@ -196,9 +198,12 @@ export class Page {
     const { scene } = this.state, { $ } = this;
     if (scene.coordinates.length !== (frame.rows ? 2 : 1)) return;
     this.state.frame = frame;
-    for (const [k, side] of ["forward", "other"].entries()) {
+    // Both pictures first: each asks how wide it is, and words that were changed before would have to be laid out for it.
+    for (const [k, side] of SIDES.entries()) {
+      drawPicture($(`${side}-picture`), frame[side], frame, scene, this.color(side), scene.paths[k]);
+    }
+    for (const side of SIDES) {
       const part = frame[side];
-      drawPicture($(`${side}-picture`), part, frame, scene, this.color(side), scene.paths[k]);
       const shown = (values) => values.slice(0, scene.coordinates.length).map((v) => v.toPrecision(6)).join(", ");
       $(`${side}-numbers`).textContent = `mean ${shown(part.mean)} · sd ${shown(part.sd)}` + (part.outside ? ` · ${part.outside}\u00a0outside` : "");
     }

@@ -10,7 +10,7 @@ export function drawRates(place, scene, view, theory, otherColor) {
   if (theory) lines.push(...known(scene, view, theory));
   const yrange = [Math.min(...values) / 2, Math.max(...values) * 2];
   const chart = drawChart(place, lines, {
-    height: 300, log: true, marker: true, yrange, name: "Increments and coupling over n, on a logarithmic axis",
+    height: 240, log: true, marker: true, yrange, name: "Increments and coupling over n, on a logarithmic axis",
   });
   return { chart, lines };
 }
