@@ -685,9 +685,7 @@ def test_a_missing_gpu_is_told():
     try:
         import cupy  # noqa: F401
     except ImportError:
-        with pytest.raises(
-            ito.BackendUnavailableError, match=r"no NVIDIA driver.*CuPy is missing|CuPy is not"
-        ):
+        with pytest.raises(ito.BackendUnavailableError, match=r"no NVIDIA driver.*CuPy is missing|CuPy is not"):
             model(backend="cuda")
     else:
         pytest.skip("CuPy is installed")

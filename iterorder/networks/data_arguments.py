@@ -35,6 +35,20 @@ def as_labels(name: str, value) -> np.ndarray:
     return array.astype(np.int64)
 
 
+def as_items(items, n_items: int, n_replicas: int) -> np.ndarray:
+    """The items of a step: of all replicas, or a row for each."""
+    array = as_array("items", items)
+    if array.dtype.kind not in "iu" or array.ndim not in (1, 2) or array.size == 0:
+        raise InvalidInputError(
+            f"items has dtype {array.dtype} and shape {array.shape}: give indices, (batch,) or (replica, batch)"
+        )
+    if array.min() < 0 or array.max() >= n_items:
+        raise InvalidInputError(f"items holds {array.min()}…{array.max()}: give indices in [0, {n_items})")
+    if array.ndim == 2 and len(array) != n_replicas:
+        raise InvalidInputError(f"items has {len(array)} rows: give one for each of the {n_replicas} replicas")
+    return array
+
+
 def as_widths(hidden) -> tuple[int, ...]:
     """Widths of hidden layers, maybe none."""
     try:

@@ -11,11 +11,18 @@ from typing import Any
 import numpy as np
 
 from iterorder import noise
-from iterorder.arrays import as_array
 from iterorder.device_arrays import cupy
 from iterorder.errors import BackendUnavailableError, InvalidInputError
 from iterorder.networks.augmentation import Augmentation, as_augmentation, as_image_shape
-from iterorder.networks.data_arguments import as_labels, as_rows, as_step_sizes, as_test, as_widths, check_length
+from iterorder.networks.data_arguments import (
+    as_items,
+    as_labels,
+    as_rows,
+    as_step_sizes,
+    as_test,
+    as_widths,
+    check_length,
+)
 from iterorder.networks.dropout import as_rate
 from iterorder.networks.mlp_arrays import ArrayPasses
 from iterorder.networks.model import ArrayStates, State, n_replicas_of, on_host
@@ -181,15 +188,7 @@ class MLP(ArrayPasses, ArrayStates):
 
         `step_noise` is where dropout and augmentation are read.
         """
-        items = as_array("items", items)
-        if items.dtype.kind not in "iu" or items.ndim not in (1, 2) or items.size == 0:
-            raise InvalidInputError(
-                f"items has dtype {items.dtype} and shape {items.shape}: give indices, (batch,) or (replica, batch)"
-            )
-        if items.min() < 0 or items.max() >= self.n_items:
-            raise InvalidInputError(f"items holds {items.min()}…{items.max()}: give indices in [0, {self.n_items})")
-        if items.ndim == 2 and len(items) != (replicas := n_replicas_of(state)):
-            raise InvalidInputError(f"items has {len(items)} rows: give one for each of the {replicas} replicas")
+        items = as_items(items, self.n_items, n_replicas_of(state))
         return self.advance({name: array.copy() for name, array in state.items()}, items, k, factor, step_noise)
 
     def advance(
@@ -202,8 +201,9 @@ class MLP(ArrayPasses, ArrayStates):
     ) -> State:
         """`step` that writes to the state it is given."""
         check_step_noise(self, step_noise)
+        items = np.asarray(items)
         if self.draws_noise:
-            items = items_of_replicas(np.asarray(items), step_noise, n_replicas_of(state))
+            items = items_of_replicas(items, step_noise, n_replicas_of(state))
         h = self.step_sizes[np.minimum(k, len(self.step_sizes) - 1)] * (1.0 if factor is None else np.asarray(factor))
         with np.errstate(over="ignore", invalid="ignore"):  # a replica that diverges is data
             if self._compiled_move is None:

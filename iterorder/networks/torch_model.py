@@ -15,6 +15,7 @@ from iterorder import noise
 from iterorder.arrays import as_array
 from iterorder.errors import InvalidInputError
 from iterorder.networks.augmentation import Augmentation, as_augmentation, as_image_shape
+from iterorder.networks.data_arguments import as_items
 from iterorder.networks.model import State, n_replicas_of
 from iterorder.networks.step_noise import StepNoise, check_step_noise, items_of_replicas
 from iterorder.networks.torch_checks import check_initialisers, check_no_noise
@@ -198,11 +199,7 @@ class TorchModel:
 
         `step_noise` is where dropout and augmentation are read.
         """
-        items = as_array("items", items)
-        if items.dtype.kind not in "iu" or items.ndim not in (1, 2) or items.size == 0:
-            raise InvalidInputError(f"items has dtype {items.dtype} and shape {items.shape}: give indices")
-        if items.min() < 0 or items.max() >= self.n_items:
-            raise InvalidInputError(f"items holds {items.min()}…{items.max()}: give indices in [0, {self.n_items})")
+        items = as_items(items, self.n_items, n_replicas_of(state))
         return self.advance(state, items, k, factor, step_noise)
 
     def advance(
