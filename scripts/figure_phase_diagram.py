@@ -20,11 +20,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from iterorder import stability_boundary
+from iterorder.plot.grids import edges_of
 from iterorder.plotting import COLUMN, ORDER_COLORS, PAGE, house_style, panel_title
 from iterorder.progress import Report, part
 from iterorder.sweeps.cells import Cells
 from iterorder.sweeps.configuration import Configuration, read_configuration
-from iterorder.sweeps.drawing import edges_of
 from iterorder.sweeps.entry import work_off
 from iterorder.sweeps.grid import Axis, Grid
 from iterorder.sweeps.registered import VERDICTS

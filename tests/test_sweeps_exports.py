@@ -10,8 +10,9 @@ from matplotlib.colors import to_hex
 
 import iterorder as ito
 from iterorder.errors import InvalidInputError
+from iterorder.plot.grids import is_geometric
 from iterorder.sweeps import exports
-from iterorder.sweeps.drawing import MISSING_COLOR, is_geometric
+from iterorder.sweeps.drawing import MISSING_COLOR
 from tests.sweep_systems import GRID, moments, tiny, two_points
 
 QUIET = {"progress": False}

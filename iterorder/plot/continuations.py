@@ -10,8 +10,8 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.laws.continued import Continuation
 from iterorder.plot.axes import as_coordinate, axes_for, component, finite_quantiles, legend_above
+from iterorder.plot.grids import edges_of, is_geometric
 from iterorder.plotting import ORDER_COLORS
-from iterorder.sweeps.drawing import edges_of, is_geometric
 from iterorder.validation import as_floats, as_int
 
 if TYPE_CHECKING:

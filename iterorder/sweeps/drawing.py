@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from iterorder.errors import InvalidInputError
+from iterorder.plot.grids import edges_of, is_geometric
 from iterorder.plotting import COLUMN, PAGE
 from iterorder.sweeps.results import Sweep
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 CODE_COLORS = ("#D55E00", "#0072B2", "#000000", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#F0E442")
 #: The colour of cells without a result.
 MISSING_COLOR = "#dddddd"
-#: A ratio of neighbours that hardly changes makes an axis logarithmic where the ends are this far apart.
-LOG_SPAN, EVEN = 8.0, 0.05
 
 
 def draw(sweep: Sweep, x: str, y: str | None, color: str | None, facet: str | None, axes) -> np.ndarray:
@@ -132,27 +131,3 @@ def _label(panel: xarray.Dataset, variable: str) -> str:
     about = panel[variable].attrs
     units = about.get("units", "1")
     return about.get("long_name", variable) + ("" if units == "1" else f" ({units})")
-
-
-def is_geometric(values: np.ndarray) -> bool:
-    """Whether numbers are evenly spaced in their logarithms, more so than themselves, over a wide range."""
-    if values.dtype.kind not in "iuf" or len(values) < 3 or not (values > 0).all():
-        return False
-    ratios = np.diff(np.log(values.astype(float)))
-    return bool(abs(ratios.sum()) >= np.log(LOG_SPAN) and np.ptp(ratios) <= EVEN * abs(ratios).mean())
-
-
-def edges_of(values: np.ndarray) -> np.ndarray:
-    """Where cells begin and end: half way to the neighbours, on the axis as it is drawn; words by their places."""
-    if values.dtype.kind not in "iuf":
-        return np.arange(len(values) + 1) - 0.5
-    log = is_geometric(values)
-    places = np.log(values.astype(float)) if log else values.astype(float)
-    if not ((np.diff(places) > 0).all() or (np.diff(places) < 0).all()):
-        raise InvalidInputError("the values of a parameter do not rise or fall from place to place: sort the grid")
-    if len(places) == 1:
-        inner = np.array([places[0] - 0.5, places[0] + 0.5])
-    else:
-        middle = 0.5 * (places[1:] + places[:-1])
-        inner = np.concatenate([[2 * places[0] - middle[0]], middle, [2 * places[-1] - middle[-1]]])
-    return np.exp(inner) if log else inner
