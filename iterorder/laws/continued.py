@@ -218,7 +218,7 @@ class Continuation(ShownByFacts):
         -------
         matplotlib Axes
             The darker, the more states: in units of the densest cell at the same value. Values that rise are blue,
-            those that fall orange; lines are the median and the outermost quantiles. Bands tell between which values
+            those that fall orange; lines are the mean and the outermost quantiles. Bands tell between which values
             the number of modes changes that is sure, the sign of the Lyapunov exponent, and stability in the mean
             square.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from iterorder.errors import InvalidInputError
 from iterorder.laws.continued import Continuation
-from iterorder.plot.axes import as_coordinate, axes_for, component, finite_quantiles, legend_above
+from iterorder.plot.axes import as_coordinate, axes_for, component, legend_above
 from iterorder.plot.grids import edges_of, is_geometric
 from iterorder.plotting import ORDER_COLORS
 from iterorder.validation import as_floats, as_int
@@ -107,10 +107,9 @@ def _draw_density(ax: Axes, values: np.ndarray, states: np.ndarray, edges: np.nd
 
 
 def _draw_quantiles(ax: Axes, found: Continuation, visits: np.ndarray, coordinate: int, color: str, label: str) -> None:
-    """The median and the outermost quantiles, as far as there are some."""
+    """The mean, which does not jump between modes as the median does, and the outermost quantiles."""
     values = found.values[visits]
-    (median,) = finite_quantiles(found.states[visits, :, coordinate].T, (0.5,))
-    ax.plot(values, median, color=color, linewidth=1.2, label=f"{label}: median")
+    ax.plot(values, found.mean[visits, coordinate], color=color, linewidth=1.2, label=f"{label}: mean")
     ends = sorted({int(found.probabilities.argmin()), int(found.probabilities.argmax())})
     for k in ends:
         style: dict = {"color": color, "linewidth": 0.7, "linestyle": "--"}
