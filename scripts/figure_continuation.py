@@ -109,7 +109,7 @@ def _legend(ax: Axes, handles: list, loc: str) -> None:
     ax.legend(handles=handles, loc=loc, handlelength=1.5, borderaxespad=0.2)
 
 
-def draw(effort: str, folder: str | Path, report: Report | None = None) -> list[Path]:
+def draw(effort: str, folder: str | Path, *, report: Report | None = None) -> list[Path]:
     """Draw the figure and return its files."""
     found = followed(REPLICAS[effort], report)
     with house_style():
