@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from _common import main, save_figure
@@ -46,7 +47,7 @@ def tilted(s: float) -> CustomMaps:
 def followed(n_replicas: int, report: Report | None) -> dict[str, Continuation]:
     """The laws of the three panels."""
     rising = np.linspace(-0.6, 0.6, 49)
-    how = {"n_replicas": n_replicas, "seed": SEED}
+    how: dict[str, Any] = {"n_replicas": n_replicas, "seed": SEED}
     return {
         "two_point": continuation(
             gallery.two_point_quadratic,
