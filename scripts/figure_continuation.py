@@ -73,7 +73,11 @@ def followed(n_replicas: int, report: Report | None) -> dict[str, Continuation]:
 
 def draw_panels(axes: np.ndarray, found: dict[str, Continuation]) -> None:
     """The three diagrams, without the legends that each has by itself."""
-    shown = {"two_point": {"bins": 200, "limits": (-1.0, 2.0)}, "pitchfork": {"bins": 90}, "tilted": {"bins": 120}}
+    shown: dict[str, dict[str, Any]] = {
+        "two_point": {"bins": 200, "limits": (-1.0, 2.0)},
+        "pitchfork": {"bins": 90},
+        "tilted": {"bins": 120},
+    }
     for ax, (name, laws) in zip(axes, found.items(), strict=True):
         laws.plot(ax, **shown[name])
         ax.get_legend().remove()
@@ -106,8 +110,9 @@ def _legends(axes: np.ndarray) -> None:
     _legend(axes[2], [*ways, folds], "upper left")
 
 
-def _legend(ax: Axes, handles: list, loc: str) -> None:
-    ax.legend(handles=handles, loc=loc, handlelength=1.5, borderaxespad=0.2)
+def _legend(ax: Axes, handles: list[Any], loc: str) -> None:
+    how: dict[str, Any] = {"handlelength": 1.5, "borderaxespad": 0.2}
+    ax.legend(handles=handles, loc=loc, **how)
 
 
 def draw(effort: str, folder: str | Path, *, report: Report | None = None) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -324,6 +325,60 @@ def test_the_digest_of_a_function_is_of_what_it_computes():
     maps = [ito.gallery.two_point_quadratic(h) for h in (0.1, 0.1, 0.2)]
     told = [described_function(made(m)) for m in maps]
     assert told[0] == told[1] != told[2]
+
+
+class Held:
+    """An object of a user."""
+
+    def __init__(self, value, step=1.0) -> None:
+        self.value, self.step = value, step
+
+    @property
+    def twice(self):
+        return 2.0 * self.value
+
+
+@pytest.mark.parametrize(
+    "hold",
+    [
+        lambda number: pytest.importorskip("pandas").Series([1.0, number]),
+        lambda number: pytest.importorskip("pandas").DataFrame({"age": [1.0, number], "sex": ["f", "m"]}),
+        lambda number: np.array([number, "text"], object),
+        lambda number: SimpleNamespace(step=number),
+        lambda number: Held(number),
+        lambda number: {"deep": [{"er": (Held(number),)}]},
+    ],
+    ids=["series", "frame", "object array", "namespace", "own object", "nested"],
+)
+def test_objects_that_a_measure_reads_are_part_of_it(hold):
+    """Another table behind the same name is another sweep: old results would be given for it."""
+
+    def reading(held):
+        return lambda maps, seed: {"v": held}
+
+    assert described_function(reading(hold(2.0))) == described_function(reading(hold(2.0)))
+    assert described_function(reading(hold(2.0))) != described_function(reading(hold(3.0)))
+
+
+def test_methods_of_a_users_class_are_part_of_a_measure():
+    def measure_of(factor):
+        class Scaled:
+            def of(self, x):
+                return factor * x
+
+            @functools.cached_property
+            def kept(self):
+                return factor
+
+        return lambda maps, seed: {"v": Scaled().of(1.0)}
+
+    assert described_function(measure_of(2.0)) == described_function(measure_of(2.0))
+    assert described_function(measure_of(2.0)) != described_function(measure_of(3.0))
+
+
+def test_what_has_no_content_counts_by_its_name(tmp_path):
+    with open(tmp_path / "log", "w") as file:
+        assert described_function(lambda maps, seed: {"v": file})["digest"]
 
 
 def test_differences_name_the_place():

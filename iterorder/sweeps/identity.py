@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import sys
 import types
 
 import numpy as np
@@ -14,7 +15,13 @@ from iterorder.maps.base import RandomMaps
 from iterorder.orders import Window
 
 #: How deep functions and containers are followed.
-DEPTH = 12
+DEPTH = 40
+#: What classes hold that no result depends on.
+UNTOLD = frozenset(
+    f"__{name}__" for name in ("dict", "weakref", "doc", "module", "firstlineno", "static_attributes", "annotations")
+)
+#: What has a name of its own, where other values have that of their class.
+NAMED = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, np.ufunc)
 #: How long a value is shown where two configurations differ.
 SHOWN = 120
 
@@ -32,8 +39,9 @@ def canonical(content) -> str:
 def described_function(function) -> dict[str, str]:
     """The name of a function and a digest of what it computes.
 
-    The digest covers the code, its defaults, what it encloses, and the functions, arrays and numbers of its own
-    module that it reads, in turn; of other packages the names alone. The place of the file does not count.
+    The digest covers the code, its defaults, what it encloses, and the functions, classes, arrays, tables and other
+    objects of its own module that it reads, in turn; of other packages the names alone. Of an object counts what pickle
+    would keep of it, and its name alone where that is nothing, as of an open file. Where the source is does not count.
     """
     seen: list[object] = []
     return {"name": _name(function), "digest": digest(repr(_told(function, seen, 0)))}
@@ -54,8 +62,9 @@ def _told(value, seen: list, depth: int):
     if isinstance(value, np.generic):
         return "number", value.dtype.str, value.tobytes().hex()
     if isinstance(value, np.ndarray):
-        content = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest() if value.dtype != object else ""
-        return "array", value.dtype.str, value.shape, content
+        if value.dtype == object:
+            return "array", value.shape, _told(value.ravel().tolist(), seen, depth + 1)
+        return "array", value.dtype.str, value.shape, hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
     seen.append(value)
     deeper = functools.partial(_told, seen=seen, depth=depth + 1)
     if isinstance(value, types.FunctionType):
@@ -77,12 +86,54 @@ def _told(value, seen: list, depth: int):
         return type(value).__qualname__, deeper(held)
     if hasattr(value, "py_func"):  # compiled by Numba
         return "compiled", deeper(value.py_func)
-    return _by_name(value)
+    if isinstance(value, type):
+        return _class(value, deeper) if _is_of_user(value.__module__) else _by_name(value)
+    return _object(value, deeper)
+
+
+def _class(kind: type, deeper):
+    """The functions and values of a class, and those of the classes of the user that it comes from."""
+    held = {
+        name: getattr(value, "__func__", value)  # of a static or class method
+        for name, value in vars(kind).items()
+        if name not in UNTOLD
+    }
+    told = tuple((name, _property(value, deeper)) for name, value in sorted(held.items()))
+    return "class", kind.__qualname__, told, tuple(map(deeper, kind.__bases__))
+
+
+def _property(value, deeper):
+    if isinstance(value, functools.cached_property):
+        return deeper(value.func)
+    return tuple(map(deeper, (value.fget, value.fset))) if isinstance(value, property) else deeper(value)
+
+
+def _object(value, deeper):
+    """What pickle would keep of an object: how it is made, and its state."""
+    try:
+        kept = value.__reduce_ex__(2)
+    except Exception:  # objects answer with any error that they have no content to keep
+        return _by_name(value)
+    if isinstance(kept, str):
+        return "global", kept
+    made, arguments, state, items, pairs = (*kept, *[None] * 3)[:5]
+    content = list(items or ()), list(pairs or ())
+    # The function that makes it is one of pickle, or of its package: the name is enough.
+    return "object", _by_name(made), deeper(type(value)), deeper(list(arguments)), deeper(state), deeper(content)
+
+
+def _is_of_user(module: str) -> bool:
+    """Whether a module is neither Python's nor that of an installed package, whose version speaks for it."""
+    if module == "__main__":
+        return True
+    file = getattr(sys.modules.get(module), "__file__", None)
+    installed = file is None or "site-packages" in file or "dist-packages" in file
+    return not installed and module.partition(".")[0] not in {*sys.stdlib_module_names, "iterorder"}
 
 
 def _by_name(value):
     """What has no content of its own here: modules, classes and functions of C, and objects that nobody can read."""
-    owner = value if isinstance(value, (type, types.ModuleType, types.BuiltinFunctionType, np.ufunc)) else type(value)
+    owner = value if isinstance(value, NAMED) else type(value)
     return "named", getattr(owner, "__module__", ""), getattr(owner, "__qualname__", getattr(owner, "__name__", ""))
 
 
