@@ -106,17 +106,17 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return json.loads(arrays.pop("header").tobytes()), arrays
 
 
-def with_maps(maps: RandomMaps | None) -> tuple[dict[str, object], dict[str, np.ndarray]]:
+def with_maps(maps: RandomMaps | None, prefix: str = OF_MAPS) -> tuple[dict[str, object], dict[str, np.ndarray]]:
     """What a header and the arrays hold of maps: all of them, or of those of a user's code its name and a digest."""
     none: dict[str, object] = {"family": None, "parameters": {}}
-    description, arrays = (none, {}) if maps is None or not is_described(maps) else described(maps, OF_MAPS)
+    description, arrays = (none, {}) if maps is None or not is_described(maps) else described(maps, prefix)
     names = None if maps is None else getattr(maps, "feature_names", None)
     return {"custom": None if maps is None else maps.code, "names": names, **description}, arrays
 
 
-def maps_of(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> RandomMaps | None:
+def maps_of(header: dict[str, Any], arrays: dict[str, np.ndarray], prefix: str = OF_MAPS) -> RandomMaps | None:
     """The maps of a file; None where they were of a user's code."""
-    maps = rebuilt(header, arrays, OF_MAPS) if header.get("family") or header.get("gallery") else None
+    maps = rebuilt(header, arrays, prefix) if header.get("family") or header.get("gallery") else None
     if header.get("names") and hasattr(maps, "feature_names"):  # older files do not have them
         object.__setattr__(maps, "feature_names", tuple(map(str, header["names"])))
     return maps

@@ -21,7 +21,7 @@ def load(path: PathLike) -> Any:
 
     Returns
     -------
-    Trajectory, StationarySample or networks.TrainingRun
+    Trajectory, StationarySample, Continuation or networks.TrainingRun
         Of the class that wrote the file. Its maps are whole, but for those of a user's own code, of which a file keeps
         nothing but a name and a digest: they are None.
 
@@ -46,11 +46,13 @@ def load(path: PathLike) -> Any:
 
 
 def _readers() -> dict[str, Callable[[dict[str, Any], dict[str, Any]], Any]]:
+    from iterorder.laws import continued
     from iterorder.networks import run
     from iterorder.stationary import result
 
     return {
         trajectory.SCHEMA: trajectory.Trajectory._of_parts,
         result.SCHEMA: result.StationarySample._of_parts,
+        continued.SCHEMA: continued.Continuation._of_parts,
         run.SCHEMA: run.TrainingRun._of_parts,
     }

@@ -150,8 +150,9 @@ def check_maker(make_maps: Callable[..., Any], of: str) -> None:
     try:
         inspect.signature(make_maps).bind(1.0)
     except TypeError as error:
+        reason = f" ({error})" if callable(make_maps) else ""
         raise InvalidInputError(
-            f"make_maps is {make_maps!r} ({error}): give a function of {of}, such as {SUCH_A_MAKER}"
+            f"make_maps is {make_maps!r}{reason}: give a function of {of}, such as {SUCH_A_MAKER}"
         ) from None
     except ValueError:  # a callable that has no signature to look at
         return

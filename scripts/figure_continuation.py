@@ -105,14 +105,14 @@ def _legends(axes: np.ndarray) -> None:
         for order, label in (("forward", "$s$ rising"), ("backward", "$s$ falling"))
     ]
     folds = Line2D([], [], color="0.3", lw=0.8, ls=":", label="folds")
-    _legend(axes[0], [mean, quantiles], "upper left")
-    _legend(axes[1], [mean, quantiles, band], "upper left")
-    _legend(axes[2], [*ways, folds], "upper left")
+    _legend(axes[0], [mean, quantiles])
+    _legend(axes[1], [mean, quantiles, band])
+    _legend(axes[2], [*ways, folds])
 
 
-def _legend(ax: Axes, handles: list[Any], loc: str) -> None:
+def _legend(ax: Axes, handles: list[Any]) -> None:
     how: dict[str, Any] = {"handlelength": 1.5, "borderaxespad": 0.2}
-    ax.legend(handles=handles, loc=loc, **how)
+    ax.legend(handles=handles, loc="upper left", **how)
 
 
 def draw(effort: str, folder: str | Path, *, report: Report | None = None) -> list[Path]:

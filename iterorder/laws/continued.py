@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from iterorder.archive import maps_of, with_maps, write_result
 from iterorder.drawn import drawn_by
 from iterorder.estimate import Estimate
 from iterorder.labelled import attributes_of, frame, labels_of
 from iterorder.maps import RandomMaps
 from iterorder.optional import imported
 from iterorder.shown import ShownByFacts, shape_shown, shown, span
-from iterorder.types import FloatArray, IntArray
+from iterorder.types import FloatArray, IntArray, PathLike
+from iterorder.validation import MAX_STEPS, as_int, as_level, as_seed
 
 if TYPE_CHECKING:
     import pandas
     import xarray
     from matplotlib.axes import Axes
+
+SCHEMA = "iterorder.continuation/1"
+#: What a file holds as arrays, and in its header.
+ARRAYS = (
+    *("values", "states", "mean", "standard_deviation", "quantiles", "probabilities"),
+    *("diverged", "least_modes", "sure_modes"),
+)
+WORDS = ("mean_square_stable", "reasons", "level", "follow", "n_steps", "seed")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -63,8 +73,8 @@ class Continuation(ShownByFacts):
         With each value.
     seed : int
         Of the noise.
-    maps : tuple of RandomMaps
-        The system with each value.
+    maps : tuple of RandomMaps or None
+        The system with each value; None, in a loaded result, of maps that a user wrote.
     """
 
     values: FloatArray
@@ -83,7 +93,7 @@ class Continuation(ShownByFacts):
     follow: bool
     n_steps: int
     seed: int
-    maps: tuple[RandomMaps, ...] = field(repr=False)
+    maps: tuple[RandomMaps | None, ...] = field(repr=False)
 
     @property
     def phenomenological(self) -> FloatArray:
@@ -128,6 +138,51 @@ class Continuation(ShownByFacts):
             if len(pairs := getattr(self, name)):
                 facts[name] = ", ".join(f"{shown(a)}…{shown(b)}" for a, b in pairs)
         return {**facts, "level": shown(self.level), "seed": str(self.seed)}
+
+    def save(self, path: PathLike) -> None:
+        """Write everything to one .npz file, as `Trajectory.save` does; `iterorder.load` reads it.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The name of the file, which is written as it is.
+
+        Raises
+        ------
+        InvalidInputError
+            If the suffix is that of another format, such as .nc or .csv, or there is no such folder.
+        NotWrittenError
+            If the system refuses, for want of room or of rights.
+        """
+        arrays = {name: getattr(self, name) for name in ARRAYS}
+        systems = []
+        for k, maps in enumerate(self.maps):
+            about, of_maps = with_maps(maps, f"maps{k}_")
+            systems.append(about)
+            arrays |= of_maps
+        header = {"schema": SCHEMA, "systems": systems, **{name: getattr(self, name) for name in WORDS}}
+        header["lyapunov_exponent"] = [None if one is None else asdict(one) for one in self.lyapunov_exponent]
+        write_result(path, header, arrays, shown="found.states")
+
+    @classmethod
+    def _of_parts(cls, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Continuation:
+        """What a file holds."""
+        exponents = [None if one is None else Estimate(**one) for one in header["lyapunov_exponent"]]
+        found = cls(
+            **{name: arrays[name] for name in ARRAYS},
+            mean_square_stable=tuple(header["mean_square_stable"]),
+            lyapunov_exponent=tuple(exponents),
+            reasons=tuple(header["reasons"]),
+            level=as_level(header["level"]),
+            follow=bool(header["follow"]),
+            n_steps=as_int("n_steps", header["n_steps"], low=1, high=MAX_STEPS),
+            seed=as_seed(header["seed"]),
+            maps=tuple(maps_of(about, arrays, f"maps{k}_") for k, about in enumerate(header["systems"])),
+        )
+        visits = {len(array) for name in ARRAYS if name != "probabilities" for array in [getattr(found, name)]}
+        if visits != {len(found.maps)} or found.states.ndim != 3:
+            raise ValueError(f"states has shape {found.states.shape}, and there are {len(found.maps)} systems")
+        return found
 
     def to_xarray(self, *, names: Sequence[str] | None = None) -> xarray.Dataset:
         """The same data with named axes (visit, replica, dim); ``value`` says what was visited.

@@ -140,7 +140,7 @@ def try_body(step: Callable, dim: int, draws: list, params: tuple) -> list[Trial
         except Exception as error:
             if "math domain error" in str(error):
                 continue
-            raise _of_trial(step, error) from error
+            raise _of_trial(step, error, len(params)) from error
         if returned is not None:
             raise MapCompilationError.of(
                 step, f"returns {a_kind(returned)}", "write the new state into out and return nothing"
@@ -160,7 +160,7 @@ def try_body(step: Callable, dim: int, draws: list, params: tuple) -> list[Trial
     return runs
 
 
-def _of_trial(step: Callable, error: Exception) -> MapCompilationError:
+def _of_trial(step: Callable, error: Exception, n_params: int) -> MapCompilationError:
     frames = [
         frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == step.__code__.co_filename
     ]
@@ -178,5 +178,6 @@ def _of_trial(step: Callable, error: Exception) -> MapCompilationError:
     names = ", ".join(inspect.signature(step).parameters)
     hint = f"run it by hand: {_name_of(step)}({names}) with NumPy arrays of the sizes given"
     if isinstance(error, IndexError):
-        hint = "out and x have dim entries, draw has noise_dim (one more with 'index+normal'), params what you gave"
+        hint = "out and x have dim entries, draw has noise_dim (one more with 'index+normal'), params what you gave: "
+        hint += f"{n_params} numbers" if n_params else "nothing, so give params="
     return MapCompilationError.of(step, f"fails in plain Python: {type(error).__name__}: {message}", hint, line)

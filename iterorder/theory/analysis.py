@@ -27,6 +27,7 @@ from iterorder.theory.undefined import NoLawReachedError, Undefined
 
 EPS = float(np.finfo(np.float64).eps)
 NOT_AFFINE = "no closed form: the maps are not affine"
+NOT_KNOWN = "no closed form: the maps are not known to be affine"
 TIME_DEPENDENT = "the step size changes with the step: the maps are not equally distributed, and no law is stationary"
 
 
@@ -68,7 +69,7 @@ class Analysis:
 
     def mean_square_radius(self) -> Estimate:
         """The spectral radius of C → E[A C Aᵀ]."""
-        raise Undefined(NOT_AFFINE)
+        raise Undefined(NOT_KNOWN)
 
     def mean_square_contracts(self) -> bool:
         """Whether that radius is below one, to rounding; `mean_square_stable` proves it."""
@@ -76,28 +77,28 @@ class Analysis:
 
     def mean_square_stable(self) -> bool:
         """Whether that is below one."""
-        raise Undefined(NOT_AFFINE)
+        raise Undefined(NOT_KNOWN)
 
     def mean(self) -> np.ndarray:
         """The stationary mean."""
-        raise Undefined(NOT_AFFINE)
+        raise Undefined(NOT_KNOWN)
 
     def covariance(self) -> np.ndarray:
         """The stationary covariance."""
-        raise Undefined(NOT_AFFINE)
+        raise Undefined(NOT_KNOWN)
 
     def tail_index(self) -> Estimate:
         """Kesten's index."""
-        raise Undefined(NOT_AFFINE)
+        raise Undefined(NOT_KNOWN)
 
     def common_fixed_point(self) -> np.ndarray:
         """The point that all maps fix."""
-        raise Undefined(NOT_AFFINE)
+        raise Undefined(NOT_KNOWN)
 
     def cycle(self) -> np.ndarray:
         """The states of the forward cycle."""
         self._refuse_random_order()
-        raise Undefined(NOT_AFFINE)
+        raise Undefined(NOT_KNOWN)
 
     def _refuse_random_order(self) -> None:
         if self.sampling.kind != "cyclic":
