@@ -571,7 +571,10 @@ def test_maps_with_as_many_items_meet_the_same_indices():
 
 
 def test_a_trajectory_of_custom_maps_holds_no_code(tmp_path):
-    maps = ito.gallery.ar1(0.5, 1.0)
+    def half(x, draw, params, out):
+        out[0] = params[0] * x[0] + draw[0]
+
+    maps = ito.CustomMaps(half, dim=1, noise="normal", params=(0.5,))
     run = ito.simulate(maps, [0.0], 10, n_replicas=3, seed=1, save_steps="all")
     run.save(tmp_path / "run.npz")
     loaded = ito.load(tmp_path / "run.npz")
