@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import time
@@ -18,6 +19,7 @@ from iterorder.networks import MLP, StepModel, TrainingRun, coupled_starts, trai
 from iterorder.networks import plan as plans
 from iterorder.networks.batches import Batches
 from iterorder.networks.plan import coarse_to_fine, gradients_of, planned, steps_of
+from iterorder.networks.training_request import borders_of, checked, demand_of
 from iterorder.sampling import Sampling
 from tests import naive_networks
 
@@ -573,6 +575,17 @@ def test_a_softmax_regression_is_told_to_settle_and_a_network_not(capfd, tmp_pat
     assert network.forecast.startswith("does not settle by 700")
 
 
+def test_a_schedule_has_no_coupled_starts_and_no_forecast():
+    """A step size that is told for each step and never changes is no schedule: the control."""
+    options = {"batch_size": 3, "n_steps": 700, "order": "backward", "save_steps": "all", "seed": 1}
+    falls, stays = (model(hidden=(), step_size=sizes) for sizes in ([0.2, 0.1], [0.2, 0.2]))
+    with pytest.raises(ito.InvalidInputError, match="model has a schedule"):
+        coupled_starts(falls, 10, batch_size=3, n_replicas=2, seed=1)
+    assert coupled_starts(stays, 10, batch_size=3, n_replicas=2, seed=1).distance.shape == (11,)
+    assert not train(falls, **options).forecast
+    assert train(stays, **options).forecast
+
+
 class Ticking:
     """A model whose steps take a second each, on a clock of its own."""
 
@@ -612,6 +625,8 @@ def test_the_time_of_a_forecast_belongs_to_the_run(seconds, told, monkeypatch):
     [
         ({"step_size": 0.0}, "step_size is"),
         ({"step_size": [0.1, -1.0]}, r"step_size\[1\]"),
+        ({"step_size": "cosine"}, "for a schedule an array with one number a step"),
+        ({"step_size": lambda k: 0.1 / (1 + k)}, "step_size is a function: .* one number a step"),
         ({"hidden": 5}, "hidden is 5"),
         ({"hidden": (0,)}, r"hidden\[0\]"),
         ({"momentum": 1.0}, "momentum is 1.0"),
@@ -649,11 +664,14 @@ def test_data_are_checked(features, labels, message):
         ({"batch_size": 41}, "batch_size is 41"),
         ({"sampling": "shuffle"}, "sampling is 'shuffle'"),
         ({"order": "sideways"}, "order is 'sideways'"),
+        ({"order": "anchored"}, r"Window\(start=m\)"),
+        ({"order": "sliding"}, r"Window\(width\)"),
         ({"save_steps": [3, 2]}, "save_steps has 3 before 2"),
         ({"save_steps": [21]}, "save_steps holds 21"),
         ({"n_steps": -1}, "n_steps is -1"),
         ({"n_starts": 0}, "n_starts is 0"),
-        ({"memory": 10}, "needs .* of memory"),
+        ({"memory": 10}, r"needs [1-9].* of memory \(1 states .*there are 10 bytes"),
+        ({"memory": "1GB"}, "memory is '1GB': give a number of bytes"),
         ({"max_seconds": -1}, "max_seconds"),
         ({"progress": 3}, "progress is 3"),
         ({"folder": 3}, "folder is 3"),
@@ -689,6 +707,38 @@ def test_a_missing_gpu_is_told():
             model(backend="cuda")
     else:
         pytest.skip("CuPy is installed")
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+@pytest.mark.parametrize("each", [2**10, 2**26])
+def test_what_a_run_takes_is_that_of_all_its_pieces(order, each, monkeypatch):
+    """Reckoned from the pieces of a single run; one run alone is the wrong number."""
+    of = model()
+    monkeypatch.setattr(of, "bytes_per_replica", lambda: each)
+    how = {"batch_size": 3, "sampling": "iid", "n_steps": 150, "order": order, "save_steps": "all", "pairs": False}
+    request = checked(model=of, n_starts=3, n_sequences=50, seed=1, keep_states=True, **how)
+    units, demand = request.units(), demand_of(request)
+    assert demand.pieces == len(units) != len(dataclasses.replace(request, n_starts=1).units())
+    assert demand.steps == sum(steps_of(unit, order, request.saves) for unit in units)
+    assert demand.borders == each * sum(len(steps) for steps in borders_of(request, units).values())
+    assert demand.rows == max(
+        len(unit.runs) if unit.kind == "forward" else unit.last - unit.first + unit.extra for unit in units
+    )
+
+
+def test_what_does_not_fit_is_refused_before_it_is_planned(monkeypatch):
+    planned_runs = []
+    whole = plans.planned
+    monkeypatch.setattr(
+        importlib.import_module("iterorder.networks.training_request"),
+        "planned",
+        lambda order, saves, n_runs, each: planned_runs.append(n_runs) or whole(order, saves, n_runs, each),
+    )
+    with pytest.raises(ito.InvalidInputError, match=r"needs .* of memory"):
+        run(model(), "backward", memory=2**20, n_sequences=100_000)
+    assert planned_runs == [1]
+    run(model(), "backward", n_sequences=2)
+    assert 2 in planned_runs
 
 
 def test_the_memory_is_said_and_refused_with_advice(capfd):

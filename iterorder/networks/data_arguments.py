@@ -6,6 +6,7 @@ import numpy as np
 
 from iterorder.arrays import as_array
 from iterorder.errors import InvalidInputError
+from iterorder.shown import a_kind
 from iterorder.validation import as_floats, as_int
 
 
@@ -60,6 +61,11 @@ def as_widths(hidden) -> tuple[int, ...]:
 
 def as_step_sizes(step_size) -> np.ndarray:
     """One step size or more, each above zero."""
+    if isinstance(step_size, str) or callable(step_size):
+        shown = repr(step_size) if isinstance(step_size, str) else a_kind(step_size)
+        raise InvalidInputError(
+            f"step_size is {shown}: give a number above 0, or for a schedule an array with one number a step"
+        )
     sizes = np.atleast_1d(as_floats("step_size", step_size, ndim=(0, 1)))
     if (sizes <= 0.0).any():
         worst = int(sizes.argmin())

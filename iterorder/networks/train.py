@@ -12,7 +12,7 @@ from iterorder.log import say
 from iterorder.networks.blas import one_blas_thread
 from iterorder.networks.coupling import forecast
 from iterorder.networks.folder import Folder
-from iterorder.networks.model import StepModel
+from iterorder.networks.model import StepModel, is_scheduled
 from iterorder.networks.pace import OutOfTime, until
 from iterorder.networks.plan import Unit, gradients_of
 from iterorder.networks.run import RESULT, TrainingRun
@@ -110,7 +110,7 @@ def train(
     A backward loss curve is smooth because neighbours share their last batches, whether or not the network settles.
     Whether it does is told by `TrainingRun.moves`, by `coupled_starts`, and by the spread between sequences.
 
-    Before a long backward run with i.i.d. batches such a forecast is made and said on standard error.
+    Before a long backward run with i.i.d. batches and no schedule such a forecast is made and said on standard error.
 
     References
     ----------
@@ -157,7 +157,7 @@ def train(
 def _forecast(request: Request, where: Folder | None, deadline: float | None) -> str:
     """Whether backward increments will shrink, where that is much cheaper to ask than to see, and there is time."""
     steps = int(request.saves[-1])
-    if request.order != BACKWARD or request.law.kind != "iid" or not steps:
+    if request.order != BACKWARD or request.law.kind != "iid" or not steps or is_scheduled(request.model):
         return ""
     cost = int(request.saves.sum()) * request.n_runs
     pairs = min(FORECAST_PAIRS, cost // (WORTH_A_FORECAST * 2 * steps))
