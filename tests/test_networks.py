@@ -336,6 +336,8 @@ class Interrupt(Exception):
 class Limited:
     """A model that stops after so many steps, as if the process were killed."""
 
+    error: type[BaseException] = Interrupt
+
     def __init__(self, of, steps):
         self.of, self.left, self.side_by_side = of, steps, False
 
@@ -344,7 +346,7 @@ class Limited:
 
     def advance(self, state, items, k):
         if self.left == 0:
-            raise Interrupt
+            raise self.error
         self.left -= 1
         return self.of.advance(state, items, k)
 
@@ -412,6 +414,31 @@ def test_a_run_whose_time_is_over_returns_what_there_is(tmp_path, monkeypatch):
     assert whole.complete
     assert (part.observables["loss"][part.done] == whole.observables["loss"][part.done]).all()
     assert "done" in repr(part)
+
+
+def test_ctrl_c_leaves_the_run_so_far_and_a_kill_says_how_to_get_it(tmp_path, monkeypatch, capfd):
+    """A kill is another exception, after which nothing is written: the control."""
+    monkeypatch.setattr(plans, "MOST_ROWS", 4)
+    monkeypatch.setattr(plans, "LEAST_ROWS", 1)
+    of, killed = model(), tmp_path / "killed"
+    with pytest.raises(Interrupt):
+        run(Limited(of, 40), "backward", folder=killed)
+    for load in (TrainingRun.load, ito.load):
+        with pytest.raises(FileNotFoundError, match=r"result\.npz is not there.*max_seconds=0"):
+            load(killed / "result.npz")
+        with pytest.raises(FileNotFoundError, match="No such file"):
+            load(tmp_path / "result.npz")
+    part = run(of, "backward", folder=killed, max_seconds=0)
+    assert 0 < part.done.sum() < part.done.size
+    monkeypatch.setattr(Limited, "error", KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run(Limited(of, 40), "backward", folder=tmp_path / "stopped")
+    assert f"kept in {tmp_path / 'stopped'}: the same call goes on" in capfd.readouterr().err
+    kept = TrainingRun.load(tmp_path / "stopped" / "result.npz")
+    assert 0 < kept.done.sum() < kept.done.size
+    whole = run(of, "backward")
+    assert (kept.observables["loss"][kept.done] == whole.observables["loss"][kept.done]).all()
+    assert same(run(of, "backward", folder=tmp_path / "stopped"), whole)
 
 
 def test_time_that_is_over_in_the_middle_of_a_unit_keeps_its_state(tmp_path):
@@ -504,6 +531,18 @@ def test_plot_draws_a_line_for_each_sequence():
     assert len(found.plot(axes, observable="move").lines) == 6
     with pytest.raises(ito.InvalidInputError, match="observable"):
         found.plot(observable="risk")
+
+
+def test_a_run_that_is_not_complete_keeps_the_axis_and_says_how_far_it_is(tmp_path):
+    """A whole run has no such legend."""
+    part = dataclasses.replace(whole := run(model(), "backward"), done=np.arange(21)[None, None] < 8)
+    part.observables["loss"][..., 8:] = np.nan
+    axes = part.plot()
+    assert axes.get_xlim()[1] >= 20
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["backward, to n = 7"]
+    assert "missing=7 of 7 iterates, not computed" in repr(part.late())
+    assert whole.plot().get_legend() is None
+    assert "missing" not in repr(whole.late())
 
 
 def test_a_run_is_no_array():
@@ -656,6 +695,22 @@ def test_settings_of_a_model_are_checked(options, message):
 def test_data_are_checked(features, labels, message):
     with pytest.raises(ito.InvalidInputError, match=message):
         MLP(features, labels, step_size=0.1)
+
+
+def test_labels_that_are_codes_are_refused_before_a_network_of_that_size():
+    codes = np.where(LABELS == 2, 100_000, LABELS)
+    with pytest.raises(ito.InvalidInputError, match="labels holds 100000, and there are 3 different values"):
+        MLP(FEATURES, codes, step_size=0.1)
+    with pytest.raises(ito.InvalidInputError, match=r"test\[1\] holds 100000"):
+        MLP(FEATURES, LABELS, test=(FEATURES, codes), step_size=0.1)
+    assert MLP(FEATURES[:3], [0, 999, 7], step_size=0.1).n_classes == 1000  # a few images of ImageNet
+
+
+def test_a_class_that_never_occurs_is_said(capfd):
+    MLP(FEATURES, LABELS, step_size=0.1)
+    assert not capfd.readouterr().err
+    assert MLP(FEATURES, LABELS + 1, step_size=0.1).n_classes == 4
+    assert "3 of the classes 0…3 occur, 0 is the first that does not" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
