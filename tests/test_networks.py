@@ -789,7 +789,7 @@ def test_what_does_not_fit_is_refused_before_it_is_planned(monkeypatch):
         "planned",
         lambda order, saves, n_runs, each: planned_runs.append(n_runs) or whole(order, saves, n_runs, each),
     )
-    with pytest.raises(ito.InvalidInputError, match=r"needs .* of memory"):
+    with pytest.raises(ito.InvalidInputError, match=r"needs .* of memory.*n_sequences"):
         run(model(), "backward", memory=2**20, n_sequences=100_000)
     assert planned_runs == [1]
     run(model(), "backward", n_sequences=2)

@@ -239,7 +239,7 @@ class TrainingRun(ShownByFacts):
         Notes
         -----
         A smooth curve is no evidence that the network settles: look at "move" beside it. Of a run that is not
-        complete the axis ends at the last saved step all the same, and a legend says how far the curve is.
+        complete the axis ends at the last saved step all the same, and its label says how far the curve is.
         """
         from iterorder.plotting import order_color
 
@@ -250,6 +250,7 @@ class TrainingRun(ShownByFacts):
                 "observable is 'move', and no step is saved beside the next one: train with pairs=True, or with "
                 "save_steps='all'"
             )
+        own = ax is None
         if ax is None:
             from matplotlib import pyplot
 
@@ -259,9 +260,10 @@ class TrainingRun(ShownByFacts):
             known = np.isfinite(line)
             label = ", ".join(filter(None, (str(self.order), self.reached))) if i == 0 else None
             ax.plot(self.save_steps[known], line[known], color=order_color(self.order), linewidth=0.8, label=label)
-        if self.reached:  # the axis is that of the whole run, and the legend tells how far this one is
+        if self.reached and np.isfinite(lines).any():  # the axis is that of the whole run
             ax.update_datalim([(step, 0.0) for step in self.save_steps[[0, -1]]], updatey=False)
             ax.autoscale_view()
+        if self.reached and own:  # on axes of others the label tells how far this one is, in a legend of theirs
             ax.legend()
         ax.set(xlabel="step $n$", ylabel=r"$\|\theta_{n+1}-\theta_n\|$" if name == "move" else name)
         return ax

@@ -145,7 +145,8 @@ def check_memory(request: Request, memory, progress: Progress) -> None:
     total = shown_bytes(demand.total)
     if demand.total > there:
         parts = f"{demand.rows} states side by side {states}, results {kept}, states between pieces {borders}"
-        advice = "give keep_states=False or fewer save_steps" if request.keep_states else "give fewer save_steps"
+        fewer = "fewer save_steps" if request.n_sequences == 1 else "fewer save_steps or n_sequences"
+        advice = f"give keep_states=False or {fewer}" if request.keep_states else f"give {fewer}"
         if demand.states > demand.results + demand.borders:
             advice = "take a smaller model" + (
                 ", or float32" if getattr(request.model, "dtype", None) == np.float64 else ""
