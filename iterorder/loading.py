@@ -42,7 +42,9 @@ def load(path: PathLike) -> Any:
     >>> sample.certificate, sample.maps.law.mean().item()
     ('probability', 0.5)
     """
-    return loaded(as_path(path), _readers())
+    from iterorder.networks.run import check_written
+
+    return loaded(check_written(as_path(path)), _readers())
 
 
 def _readers() -> dict[str, Callable[[dict[str, Any], dict[str, Any]], Any]]:

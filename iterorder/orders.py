@@ -54,11 +54,16 @@ class Window:
 Order: TypeAlias = str | Window
 """An order of composition: "forward", "backward", or a `Window`."""
 
+#: Words for the orders between, as the command and the papers have them, and what they are here.
+WINDOWS = {"anchored": "iterorder.Window(start=m)", "sliding": "iterorder.Window(width)"}
+
 
 def as_order(order: object) -> Order:
     """An order as a user gave it, checked."""
     if isinstance(order, Window) or (isinstance(order, str) and order in (FORWARD, BACKWARD)):
         return order
+    if isinstance(order, str) and order in WINDOWS:
+        raise InvalidInputError(f"order is {order!r}: that order is {WINDOWS[order]}, give such an object")
     raise InvalidInputError(
         f"order is {order!r}: give 'forward', 'backward', Window(width) or Window(start=m)"
         f"{did_you_mean(order, (FORWARD, BACKWARD))}"

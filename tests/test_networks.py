@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import time
@@ -18,6 +19,7 @@ from iterorder.networks import MLP, StepModel, TrainingRun, coupled_starts, trai
 from iterorder.networks import plan as plans
 from iterorder.networks.batches import Batches
 from iterorder.networks.plan import coarse_to_fine, gradients_of, planned, steps_of
+from iterorder.networks.training_request import borders_of, checked, demand_of
 from iterorder.sampling import Sampling
 from tests import naive_networks
 
@@ -334,6 +336,8 @@ class Interrupt(Exception):
 class Limited:
     """A model that stops after so many steps, as if the process were killed."""
 
+    error: type[BaseException] = Interrupt
+
     def __init__(self, of, steps):
         self.of, self.left, self.side_by_side = of, steps, False
 
@@ -342,7 +346,7 @@ class Limited:
 
     def advance(self, state, items, k):
         if self.left == 0:
-            raise Interrupt
+            raise self.error
         self.left -= 1
         return self.of.advance(state, items, k)
 
@@ -410,6 +414,31 @@ def test_a_run_whose_time_is_over_returns_what_there_is(tmp_path, monkeypatch):
     assert whole.complete
     assert (part.observables["loss"][part.done] == whole.observables["loss"][part.done]).all()
     assert "done" in repr(part)
+
+
+def test_ctrl_c_leaves_the_run_so_far_and_a_kill_says_how_to_get_it(tmp_path, monkeypatch, capfd):
+    """A kill is another exception, after which nothing is written: the control."""
+    monkeypatch.setattr(plans, "MOST_ROWS", 4)
+    monkeypatch.setattr(plans, "LEAST_ROWS", 1)
+    of, killed = model(), tmp_path / "killed"
+    with pytest.raises(Interrupt):
+        run(Limited(of, 40), "backward", folder=killed)
+    for load in (TrainingRun.load, ito.load):
+        with pytest.raises(FileNotFoundError, match=r"result\.npz is not there.*max_seconds=0"):
+            load(killed / "result.npz")
+        with pytest.raises(FileNotFoundError, match="No such file"):
+            load(tmp_path / "result.npz")
+    part = run(of, "backward", folder=killed, max_seconds=0)
+    assert 0 < part.done.sum() < part.done.size
+    monkeypatch.setattr(Limited, "error", KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run(Limited(of, 40), "backward", folder=tmp_path / "stopped")
+    assert f"kept in {tmp_path / 'stopped'}: the same call goes on" in capfd.readouterr().err
+    kept = TrainingRun.load(tmp_path / "stopped" / "result.npz")
+    assert 0 < kept.done.sum() < kept.done.size
+    whole = run(of, "backward")
+    assert (kept.observables["loss"][kept.done] == whole.observables["loss"][kept.done]).all()
+    assert same(run(of, "backward", folder=tmp_path / "stopped"), whole)
 
 
 def test_time_that_is_over_in_the_middle_of_a_unit_keeps_its_state(tmp_path):
@@ -504,6 +533,18 @@ def test_plot_draws_a_line_for_each_sequence():
         found.plot(observable="risk")
 
 
+def test_a_run_that_is_not_complete_keeps_the_axis_and_says_how_far_it_is(tmp_path):
+    """A whole run has no such legend."""
+    part = dataclasses.replace(whole := run(model(), "backward"), done=np.arange(21)[None, None] < 8)
+    part.observables["loss"][..., 8:] = np.nan
+    axes = part.plot()
+    assert axes.get_xlim()[1] >= 20
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["backward, to n = 7"]
+    assert "missing=7 of 7 iterates, not computed" in repr(part.late())
+    assert whole.plot().get_legend() is None
+    assert "missing" not in repr(whole.late())
+
+
 def test_a_run_is_no_array():
     with pytest.raises(ito.InvalidInputError, match="observables"):
         np.asarray(run(model(), "forward"))
@@ -573,6 +614,17 @@ def test_a_softmax_regression_is_told_to_settle_and_a_network_not(capfd, tmp_pat
     assert network.forecast.startswith("does not settle by 700")
 
 
+def test_a_schedule_has_no_coupled_starts_and_no_forecast():
+    """A step size that is told for each step and never changes is no schedule: the control."""
+    options = {"batch_size": 3, "n_steps": 700, "order": "backward", "save_steps": "all", "seed": 1}
+    falls, stays = (model(hidden=(), step_size=sizes) for sizes in ([0.2, 0.1], [0.2, 0.2]))
+    with pytest.raises(ito.InvalidInputError, match="model has a schedule"):
+        coupled_starts(falls, 10, batch_size=3, n_replicas=2, seed=1)
+    assert coupled_starts(stays, 10, batch_size=3, n_replicas=2, seed=1).distance.shape == (11,)
+    assert not train(falls, **options).forecast
+    assert train(stays, **options).forecast
+
+
 class Ticking:
     """A model whose steps take a second each, on a clock of its own."""
 
@@ -612,6 +664,8 @@ def test_the_time_of_a_forecast_belongs_to_the_run(seconds, told, monkeypatch):
     [
         ({"step_size": 0.0}, "step_size is"),
         ({"step_size": [0.1, -1.0]}, r"step_size\[1\]"),
+        ({"step_size": "cosine"}, "for a schedule an array with one number a step"),
+        ({"step_size": lambda k: 0.1 / (1 + k)}, "step_size is a function: .* one number a step"),
         ({"hidden": 5}, "hidden is 5"),
         ({"hidden": (0,)}, r"hidden\[0\]"),
         ({"momentum": 1.0}, "momentum is 1.0"),
@@ -643,17 +697,36 @@ def test_data_are_checked(features, labels, message):
         MLP(features, labels, step_size=0.1)
 
 
+def test_labels_that_are_codes_are_refused_before_a_network_of_that_size():
+    codes = np.where(LABELS == 2, 100_000, LABELS)
+    with pytest.raises(ito.InvalidInputError, match="labels holds 100000, and there are 3 different values"):
+        MLP(FEATURES, codes, step_size=0.1)
+    with pytest.raises(ito.InvalidInputError, match=r"test\[1\] holds 100000"):
+        MLP(FEATURES, LABELS, test=(FEATURES, codes), step_size=0.1)
+    assert MLP(FEATURES[:3], [0, 999, 7], step_size=0.1).n_classes == 1000  # a few images of ImageNet
+
+
+def test_a_class_that_never_occurs_is_said(capfd):
+    MLP(FEATURES, LABELS, step_size=0.1)
+    assert not capfd.readouterr().err
+    assert MLP(FEATURES, LABELS + 1, step_size=0.1).n_classes == 4
+    assert "3 of the classes 0…3 occur, 0 is the first that does not" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"batch_size": 41}, "batch_size is 41"),
         ({"sampling": "shuffle"}, "sampling is 'shuffle'"),
         ({"order": "sideways"}, "order is 'sideways'"),
+        ({"order": "anchored"}, r"Window\(start=m\)"),
+        ({"order": "sliding"}, r"Window\(width\)"),
         ({"save_steps": [3, 2]}, "save_steps has 3 before 2"),
         ({"save_steps": [21]}, "save_steps holds 21"),
         ({"n_steps": -1}, "n_steps is -1"),
         ({"n_starts": 0}, "n_starts is 0"),
-        ({"memory": 10}, "needs .* of memory"),
+        ({"memory": 10}, r"needs [1-9].* of memory \(1 states .*there are 10 bytes"),
+        ({"memory": "1GB"}, "memory is '1GB': give a number of bytes"),
         ({"max_seconds": -1}, "max_seconds"),
         ({"progress": 3}, "progress is 3"),
         ({"folder": 3}, "folder is 3"),
@@ -689,6 +762,38 @@ def test_a_missing_gpu_is_told():
             model(backend="cuda")
     else:
         pytest.skip("CuPy is installed")
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+@pytest.mark.parametrize("each", [2**10, 2**26])
+def test_what_a_run_takes_is_that_of_all_its_pieces(order, each, monkeypatch):
+    """Reckoned from the pieces of a single run; one run alone is the wrong number."""
+    of = model()
+    monkeypatch.setattr(of, "bytes_per_replica", lambda: each)
+    how = {"batch_size": 3, "sampling": "iid", "n_steps": 150, "order": order, "save_steps": "all", "pairs": False}
+    request = checked(model=of, n_starts=3, n_sequences=50, seed=1, keep_states=True, **how)
+    units, demand = request.units(), demand_of(request)
+    assert demand.pieces == len(units) != len(dataclasses.replace(request, n_starts=1).units())
+    assert demand.steps == sum(steps_of(unit, order, request.saves) for unit in units)
+    assert demand.borders == each * sum(len(steps) for steps in borders_of(request, units).values())
+    assert demand.rows == max(
+        len(unit.runs) if unit.kind == "forward" else unit.last - unit.first + unit.extra for unit in units
+    )
+
+
+def test_what_does_not_fit_is_refused_before_it_is_planned(monkeypatch):
+    planned_runs = []
+    whole = plans.planned
+    monkeypatch.setattr(
+        importlib.import_module("iterorder.networks.training_request"),
+        "planned",
+        lambda order, saves, n_runs, each: planned_runs.append(n_runs) or whole(order, saves, n_runs, each),
+    )
+    with pytest.raises(ito.InvalidInputError, match=r"needs .* of memory.*n_sequences"):
+        run(model(), "backward", memory=2**20, n_sequences=100_000)
+    assert planned_runs == [1]
+    run(model(), "backward", n_sequences=2)
+    assert 2 in planned_runs
 
 
 def test_the_memory_is_said_and_refused_with_advice(capfd):

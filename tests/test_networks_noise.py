@@ -263,6 +263,7 @@ def test_presets_may_ask_for_it():
         ({"augment": 4}, "augment is an int"),
         ({"augment": {"pad": 4}}, "augment is {'pad': 4}"),
         ({"augment": {"padding": -1}}, "padding is -1"),
+        ({"augment": {"padding": 40}}, "padding is 40, and images have"),
         ({"augment": {"flip": 1}}, "flip is 1"),
         ({"augment": {}, "images": IMAGES.reshape(40, -1)}, r"features has shape \(40, 24\)"),
     ],
@@ -276,3 +277,14 @@ def test_a_step_that_needs_its_place_says_so():
     of = model()
     with pytest.raises(ito.InvalidInputError, match=r"give StepNoise\(seed, sequence, step\)"):
         of.step(of.start(1, seed=0), [0, 1], 0)
+
+
+@pytest.mark.parametrize("shape", [(20, 8, 8, 1), (20, 8, 8, 3), (20, 32, 32, 3)])
+def test_images_with_channels_last_are_refused(shape):
+    with pytest.raises(ito.InvalidInputError, match=r"images are \(n, C, H, W\).*moveaxis"):
+        Augmentation(padding=1).image_shape(shape)
+
+
+@pytest.mark.parametrize("shape", [(20, 1, 8, 8), (20, 3, 32, 32), (20, 4, 8, 3), (20, 16, 8, 8), (20, 8, 8)])
+def test_images_with_channels_first_are_taken(shape):
+    assert Augmentation(padding=1).image_shape(shape)[1:] == shape[-2:]

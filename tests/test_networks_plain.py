@@ -81,11 +81,26 @@ def test_a_step_of_jax_is_that_of_the_array_code():
         ({"parameters": ["y"]}, "parameters names 'y'"),
         ({"start": lambda seed, number: 3}, "start returned an int"),
         ({"n_items": 0}, "n_items is 0"),
+        (
+            {"step": lambda state, items: state},
+            r"step takes \(state, items\), and is called as step\(state, items, k\)",
+        ),
+        ({"start": lambda: {"x": np.zeros(3)}}, r"start takes \(\), and is called as start\(seed, start\)"),
+        ({"observe": lambda: {"x": 1.0}}, r"observe takes \(\)"),
+        ({"observe": lambda state: {"x": state["x"]}}, r"observe returned 'x' of shape \(3,\) and dtype float64"),
+        ({"observe": lambda state: {"x": "far"}}, r"observe returned 'x' of shape \(\)"),
+        ({"observe": lambda state: state["x"]}, "observe returned a.* return a dict of numbers"),
     ],
 )
 def test_arguments_are_checked(options, message):
     with pytest.raises(ito.InvalidInputError, match=message):
         model(**options)
+
+
+def test_arguments_with_defaults_and_arrays_of_one_number_are_taken():
+    """The control of what is refused."""
+    of = model(step=lambda state, items, k, rate=0.1: state, observe=lambda state: {"x": state["x"][:1]})
+    assert of.observe(of.start(2, seed=1))["x"].shape == (2,)
 
 
 @pytest.mark.parametrize(

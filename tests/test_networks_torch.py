@@ -330,6 +330,36 @@ def test_other_arguments_are_checked():
             model(device="cuda")
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"features": FEATURES[:, :4]}, r"does not take features with a batch of shape \(4, 4\).*PyTorch"),
+        ({"features": FEATURES.astype(np.float32)}, r"parameters are torch.float64.*torch.float32.*PyTorch"),
+        ({"labels": np.append(LABELS[:-1], 3)}, "labels holds class 3, and module gives 3 outputs"),
+        ({"labels": LABELS - 1}, "labels holds class -1"),
+        ({"labels": LABELS.astype(float)}, r"labels of shape \(4,\) and torch.float64 \(PyTorch.*int64"),
+        ({"test": (FEATURES[:, :4], LABELS)}, r"does not take test\[0\]"),
+        ({"test": (FEATURES, LABELS + 5)}, r"test\[1\] holds class [5-7]"),
+        ({"loss": lambda outputs, labels: outputs.sum(dim=1)}, r"loss returned shape \(4,\)"),
+    ],
+)
+def test_data_that_do_not_fit_the_module_are_told_before_a_run(change, message):
+    """The same model with data that fit is the control."""
+    how = {"loss": "cross-entropy", "features": FEATURES, "labels": LABELS, "optimizer": OPTIMIZERS[0]}
+    assert TorchModel(dense(), **how).n_items == 40
+    with pytest.raises(ito.InvalidInputError, match=message):
+        TorchModel(dense(), **how | change)
+
+
+def test_an_error_in_a_forward_pass_of_ones_own_stays_what_it_is():
+    class Broken(nn.Linear):
+        def forward(self, x):
+            return self.missing(x)
+
+    with pytest.raises(AttributeError, match="missing"):
+        model(Broken(5, 3))
+
+
 def test_the_digest_tells_modules_losses_and_data_apart():
     class Other(nn.Sequential):
         def forward(self, x):

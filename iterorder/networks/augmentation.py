@@ -15,6 +15,9 @@ from iterorder.shown import a_kind
 from iterorder.types import IntArray
 from iterorder.validation import as_int
 
+#: Channels of grey and of coloured images, and the most of any usual image: where the first axis of an image is larger
+#: and the last is one of these, channels come last.
+COLOURS, MOST_CHANNELS = (1, 3), 4
 _HALF, _LAST_BIT = np.uint64(32), np.uint64(31)
 
 
@@ -50,6 +53,25 @@ class Augmentation:
         as_int("padding", self.padding, low=0, high=2**15)
         if not isinstance(self.flip, bool):
             raise InvalidInputError(f"flip is {self.flip!r}: give True or False")
+
+    def image_shape(self, shape: tuple[int, ...]) -> tuple[int, int, int]:
+        """Channels, height and width of features (n, H, W) or (n, C, H, W), whose images can be moved so."""
+        if len(shape) not in (3, 4):
+            raise InvalidInputError(
+                f"augment moves images, and features has shape {shape}: give (n, C, H, W) or (n, H, W)"
+            )
+        channels, height, width = (1, *shape[1:]) if len(shape) == 3 else shape[1:]
+        if width in COLOURS and channels > MOST_CHANNELS:
+            raise InvalidInputError(
+                f"features has shape {shape}, which looks like (n, H, W, C), and images are (n, C, H, W): give "
+                "np.moveaxis(features, -1, 1)"
+            )
+        if self.padding > min(height, width):
+            raise InvalidInputError(
+                f"padding is {self.padding}, and images have {height} × {width} pixels: give at most "
+                f"{min(height, width)}, as a crop beyond would hold zeros alone"
+            )
+        return channels, height, width
 
     def sources(self, step_noise: StepNoise, n_slots: int, height: int, width: int) -> IntArray:
         """The number of the pixel that each pixel is taken from, height·width where that is outside of the image.
@@ -90,10 +112,3 @@ def as_augmentation(value: Any) -> Augmentation | None:
         shown = repr(value) if isinstance(value, Mapping) else a_kind(value)
         raise InvalidInputError(f"augment is {shown}: give Augmentation(padding=4, flip=True), or None")
     return Augmentation(**value)
-
-
-def as_image_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """Channels, height and width of features (n, H, W) or (n, C, H, W)."""
-    if len(shape) not in (3, 4):
-        raise InvalidInputError(f"augment moves images, and features has shape {shape}: give (n, C, H, W) or (n, H, W)")
-    return (1, *shape[1:]) if len(shape) == 3 else shape[1:]  # type: ignore[return-value]

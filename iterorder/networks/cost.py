@@ -12,10 +12,9 @@ from iterorder.log import QUIET, speaking
 from iterorder.networks.data import ImageData
 from iterorder.networks.experiment import planned_runs
 from iterorder.networks.model import StepModel
-from iterorder.networks.plan import steps_of
 from iterorder.networks.settings import Preset
 from iterorder.networks.train import train
-from iterorder.networks.training_request import checked, memory_of
+from iterorder.networks.training_request import checked, demand_of
 from iterorder.orders import BACKWARD, FORWARD, Order, Window
 from iterorder.progress import Progress, reported
 
@@ -71,12 +70,13 @@ def estimate_experiment(
         for done, planned in enumerate(runs, start=1):
             of, which = planned.model, planned.order
             request = _request(of, which, {**common, **planned.options})
-            steps = sum(steps_of(unit, which, request.saves) for unit in request.units())
+            demand = demand_of(request)
+            steps = demand.steps
             key = (id(of), isinstance(which, Window) or which)
             if key not in rates:
                 rates[key] = _seconds_each(of, which, preset.run)
             stages.append(Stage(planned.title, steps, steps * rates[key]))
-            largest = max(largest, sum(memory_of(request)[:3]))
+            largest = max(largest, demand.total)
             if report is not None:
                 report(done / len(runs))
     if order is None and preset.baselines:

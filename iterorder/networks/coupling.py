@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from iterorder.convergence.coupling import CouplingDistance
+from iterorder.errors import InvalidInputError
 from iterorder.lengths import euclidean_norm
 from iterorder.networks.batches import Batches
 from iterorder.networks.blas import one_blas_thread
-from iterorder.networks.model import StepModel, advancing, as_model, sampling_of
+from iterorder.networks.model import StepModel, advancing, as_model, is_scheduled, sampling_of
 from iterorder.networks.step_noise import StepNoise
 from iterorder.networks.walk import distance
 from iterorder.progress import Progress, as_progress, reported
@@ -45,7 +46,8 @@ def coupled_starts(
     Parameters
     ----------
     model : StepModel
-        Whose map does not depend on the number of the step: a schedule makes the maps differ in law.
+        Whose map does not depend on the number of the step: a schedule makes the maps differ in law, and is refused
+        where the model tells it by ``step_sizes``. Of a `PlainModel` it is not known.
     n_steps : int
         Gradient steps of each run.
     batch_size : int
@@ -71,7 +73,7 @@ def coupled_starts(
     Raises
     ------
     InvalidInputError
-        If an argument is not as described; the message shows it.
+        If an argument is not as described; the message shows it. If the model has a schedule.
 
     Notes
     -----
@@ -88,6 +90,11 @@ def coupled_starts(
     True
     """
     model, p, progress = as_model(model), as_power(p), as_progress(progress)
+    if is_scheduled(model):
+        raise InvalidInputError(
+            "model has a schedule, step_sizes that differ: coupled starts have the law of backward increments where "
+            "all steps have one law; give one step_size, or save neighbours of a backward run (train with pairs=True)"
+        )
     n_steps = as_int("n_steps", n_steps, low=0, high=2**40)
     n_replicas = as_int("n_replicas", n_replicas, low=1, high=2**20)
     start, saves = as_int("start", start, low=0, high=2**32 - 1), as_save_steps(save_steps, n_steps)

@@ -6,7 +6,12 @@ import numpy as np
 
 from iterorder.arrays import as_array
 from iterorder.errors import InvalidInputError
+from iterorder.log import say
+from iterorder.shown import a_kind
 from iterorder.validation import as_floats, as_int
+
+#: Classes that labels may name, however few items there are: those of ImageNet, of which a trial may hold ten images.
+MANY_CLASSES = 1000
 
 
 def as_rows(name: str, value, dtype: np.dtype) -> np.ndarray:
@@ -35,6 +40,28 @@ def as_labels(name: str, value) -> np.ndarray:
     return array.astype(np.int64)
 
 
+def classes_of(labels: np.ndarray, test_labels: np.ndarray | None = None) -> int:
+    """The number K of classes 0, …, K − 1; labels that are no such numbers, but codes or years, are refused."""
+    given = [labels] if test_labels is None else [labels, test_labels]
+    present, items = np.unique(np.concatenate(given)), max(map(len, given))
+    count = 1 + int(present[-1])
+    if count > max(items, MANY_CLASSES):
+        name = "labels" if labels.max() == present[-1] else "test[1]"
+        raise InvalidInputError(
+            f"{name} holds {present[-1]}, and there are {len(present)} different values: a network would have {count} "
+            "outputs; give classes 0, 1, …, K − 1, such as np.unique(labels, return_inverse=True)[1]"
+        )
+    if items > count > len(present):
+        missing = int(np.flatnonzero(~np.isin(np.arange(count), present))[0])
+        say(f"labels: {len(present)} of the classes 0…{count - 1} occur, {missing} is the first that does not")
+    return count
+
+
+def targets_of(classes, count: int, dtype, xp=np):
+    """One at the class of each item, and zeros, (…, count): made for a batch, as there may be many classes."""
+    return (classes[..., None] == xp.arange(count)).astype(dtype)
+
+
 def as_items(items, n_items: int, n_replicas: int) -> np.ndarray:
     """The items of a step: of all replicas, or a row for each."""
     array = as_array("items", items)
@@ -60,6 +87,11 @@ def as_widths(hidden) -> tuple[int, ...]:
 
 def as_step_sizes(step_size) -> np.ndarray:
     """One step size or more, each above zero."""
+    if isinstance(step_size, str) or callable(step_size):
+        shown = repr(step_size) if isinstance(step_size, str) else a_kind(step_size)
+        raise InvalidInputError(
+            f"step_size is {shown}: give a number above 0, or for a schedule an array with one number a step"
+        )
     sizes = np.atleast_1d(as_floats("step_size", step_size, ndim=(0, 1)))
     if (sizes <= 0.0).any():
         worst = int(sizes.argmin())

@@ -84,6 +84,11 @@ class Folder:
         (self.path / f"{name}.npz").unlink(missing_ok=True)
 
 
+def is_of_a_run(path: Path) -> bool:
+    """Whether a folder is one of a run."""
+    return (path / NAME).is_file()
+
+
 def prefixed(prefix: str, arrays) -> dict[str, np.ndarray]:
     """Arrays under names that begin with a word and a dot."""
     return {f"{prefix}.{name}": as_array(name, array) for name, array in arrays.items()}

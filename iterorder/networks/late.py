@@ -46,6 +46,8 @@ class LateTraining(ShownByFacts, Recorded):
         NaN before all late iterates are computed: means over other steps would be compared.
     move : float
         The median distance ‖θ_(n+1) − θ_n‖ of late neighbours; NaN where no step is saved beside the next one.
+    missing : int
+        Late iterates that were not computed, as the time was over: why numbers above are NaN, or of fewer iterates.
 
     Notes
     -----
@@ -58,10 +60,14 @@ class LateTraining(ShownByFacts, Recorded):
     within: np.ndarray
     between: float
     move: float
+    missing: int = 0
 
     def _facts(self) -> dict[str, str]:
         numbers = {"mean": self.mean, "within": self.mean_within, "between": self.between, "move": self.move}
-        return {"steps": span(self.steps), **{name: shown(value) for name, value in numbers.items()}}
+        facts = {"steps": span(self.steps), **{name: shown(value) for name, value in numbers.items()}}
+        if self.missing:
+            facts["missing"] = f"{self.missing} of {self.within.size * len(self.steps)} iterates, not computed"
+        return facts
 
     @property
     def mean_within(self) -> float:
@@ -106,6 +112,7 @@ def late_training(
         np.reshape([_deviation(curve[known]) for curve, known in curves], values.shape[:2]),
         float(between),
         np.nan if moves is None else median_move(moves[..., late]),
+        int((~there).sum()),
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from iterorder import noise
 from iterorder.device_arrays import cupy
 from iterorder.errors import BackendUnavailableError, InvalidInputError
-from iterorder.networks.augmentation import Augmentation, as_augmentation, as_image_shape
+from iterorder.networks.augmentation import Augmentation, as_augmentation
 from iterorder.networks.data_arguments import (
     as_items,
     as_labels,
@@ -22,6 +22,7 @@ from iterorder.networks.data_arguments import (
     as_test,
     as_widths,
     check_length,
+    classes_of,
 )
 from iterorder.networks.dropout import as_rate
 from iterorder.networks.mlp_arrays import ArrayPasses
@@ -112,12 +113,12 @@ class MLP(ArrayPasses, ArrayStates):
     ) -> None:
         self.dtype = np.dtype(as_choice("dtype", dtype, ("float32", "float64")))
         self.dropout, self.augment = as_rate(dropout), as_augmentation(augment)
-        self._image = as_image_shape(np.shape(features)) if self.augment is not None else None
+        self._image = self.augment.image_shape(np.shape(features)) if self.augment is not None else None
         features, labels = as_rows("features", features, self.dtype), as_labels("labels", labels)
         check_length("labels", labels, features)
         self.n_items, width = features.shape
         test_features, test_labels = as_test(test, features, labels, self.dtype)
-        self.n_classes = 1 + int(max(labels.max(), test_labels.max()))
+        self.n_classes = classes_of(labels, test_labels)
         if self.n_classes < 2:
             raise InvalidInputError("labels are all 0: give at least two classes, 0 and 1")
         self.sizes = (width, *as_widths(hidden), self.n_classes)
@@ -135,9 +136,8 @@ class MLP(ArrayPasses, ArrayStates):
         for layer, (inputs, outputs) in enumerate(zip(self.sizes, self.sizes[1:], strict=False)):
             self.shapes[f"weight{layer}"], self.shapes[f"bias{layer}"] = (outputs, inputs), (outputs,)
         self.n_parameters = sum(math.prod(shape) for shape in self.shapes.values())
-        targets = np.eye(self.n_classes, dtype=self.dtype)
         place = self.xp.asarray
-        self._features, self._targets = place(features), place(targets[labels])
+        self._features, self._classes = place(features), place(labels)
         self._compiled_move = _compiled_move() if self.backend == "cpu" and self.stacked else None
         self._rows, self._labels = _in_whole_registers(features) if self._compiled_move else features, labels
         self._test = place(np.ascontiguousarray(test_features.T)), place(test_labels)

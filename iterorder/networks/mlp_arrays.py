@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from iterorder.networks.augmentation import Augmentation
+from iterorder.networks.data_arguments import targets_of
 from iterorder.networks.dropout import dropout_factors
 from iterorder.networks.model import State
 from iterorder.networks.step_noise import StepNoise
@@ -25,7 +26,8 @@ class ArrayPasses:
     weight_decay: float
     stacked: bool
     _features: Any
-    _targets: Any
+    _classes: Any
+    n_classes: int
     _image: tuple[int, ...] | None
     _gemm: Any
 
@@ -109,13 +111,16 @@ class ArrayPasses:
 
     def _forward(self, state: State, items, step_noise: StepNoise | None = None, factors=()):
         """The batch, the inputs of each layer (replica, width, batch), and p − y before the mean."""
-        x, targets = self._batch(items, step_noise), self._targets[items]
+        x, targets = self._batch(items, step_noise), self._targets(items)
         inputs, z = self._layers_of(state, x, factors)
         z -= z.max(axis=1, keepdims=True)
         self.xp.exp(z, out=z)
         z /= z.sum(axis=1, keepdims=True)
         z -= targets.swapaxes(-1, -2)
         return x, inputs, z
+
+    def _targets(self, items):
+        return targets_of(self._classes[items], self.n_classes, self.dtype, self.xp)
 
     def _layers_of(self, state: State, x, factors=()) -> tuple[list, Any]:
         """The inputs of each layer but the first, and the logits (replica, class, batch)."""

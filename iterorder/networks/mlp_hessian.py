@@ -24,7 +24,7 @@ def hessian_products(model: MLP, position, directions, items=None) -> np.ndarray
             raise InvalidInputError(f"{name} has {array.shape[-1]} numbers a row: give {model.n_parameters}")
     chosen = np.arange(model.n_items) if items is None else np.asarray(items)
     x = on_host(model._features[chosen]).astype(np.float64).T[None]
-    targets = on_host(model._targets[chosen]).astype(np.float64).T
+    targets = on_host(model._targets(chosen)).astype(np.float64).T
     theta, v = _layers(model, position[None]), _layers(model, rows)
     inputs, moved, slopes, bends = _forward(model, theta, v, x)
     z, rz = inputs.pop(), moved.pop()

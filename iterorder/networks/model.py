@@ -40,8 +40,9 @@ class StepModel(Protocol):
     Three methods more are used where a model has them: ``advance(state, items, k)``, which is `step` that may write to
     the state it is given; ``placed(state)``, the state on the model's device from NumPy arrays; and
     ``hessian_products``, for curvatures (`MLP.hessian_products`). An attribute ``side_by_side``, true where steps may
-    run in several threads at once, and one ``device``, its name, are looked for too. Where an attribute ``draws_noise``
-    is true, `step` and ``advance`` get one argument more, ``step_noise``: a `StepNoise`, the place of random numbers.
+    run in several threads at once, one ``device``, its name, and one ``step_sizes``, the step size of each step, are
+    looked for too: a model whose step sizes differ is one with a schedule. Where an attribute ``draws_noise`` is true,
+    `step` and ``advance`` get one argument more, ``step_noise``: a `StepNoise`, the place of random numbers.
     """
 
     n_items: int
@@ -121,6 +122,12 @@ def as_model(model: StepModel) -> StepModel:
             "of iterorder.networks.StepModel"
         )
     return model
+
+
+def is_scheduled(model: StepModel) -> bool:
+    """Whether the map depends on the number of the step, as far as a model tells: by ``step_sizes`` that differ."""
+    sizes = np.asarray(getattr(model, "step_sizes", ()))
+    return bool((sizes != sizes[:1]).any())
 
 
 def advancing(model: StepModel, seed: int) -> Callable[..., State]:

@@ -9,7 +9,7 @@ import json
 import numpy as np
 
 from iterorder import noise
-from iterorder.networks.data_arguments import as_labels, as_rows, check_length
+from iterorder.networks.data_arguments import as_labels, as_rows, check_length, classes_of, targets_of
 from iterorder.networks.model import ArrayStates, State, n_replicas_of
 from iterorder.types import ArrayLike, FloatArray, IntArray, Seed
 from iterorder.validation import as_float, as_int, as_seed
@@ -58,8 +58,7 @@ class NormalisedMLP(ArrayStates):
         self.hidden = as_int("hidden", hidden, low=1, high=2**20)
         self.step_size = as_float("step_size", step_size, low=0.0, strict=True)
         self.weight_decay = as_float("weight_decay", weight_decay, low=0.0)
-        classes = 1 + int(self._y.max())
-        self._targets = np.eye(classes)[self._y]
+        classes = classes_of(self._y)
         self._v = 4.0 * noise.start_uniforms(0, 0, classes * self.hidden).reshape(classes, -1) - 2.0
         self.start_norm = 1.0
 
@@ -79,7 +78,7 @@ class NormalisedMLP(ArrayStates):
     def step(self, state: State, items: ArrayLike, k: int | IntArray) -> State:
         """W ← (1 − h·decay)·W − h·∂loss/∂W."""
         weight, items = state["weight"], np.asarray(items)
-        x, targets = self._x[items], self._targets[items].swapaxes(-1, -2)
+        x, targets = self._x[items], targets_of(self._y[items], len(self._v), np.float64).swapaxes(-1, -2)
         length = np.linalg.norm(weight, axis=2, keepdims=True)
         direction = weight / length
         h = np.maximum(direction @ x.swapaxes(-1, -2), 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -11,6 +12,9 @@ from iterorder.networks.model import ArrayStates, State, n_replicas_of
 from iterorder.shown import a_kind
 from iterorder.types import ArrayLike, FloatArray, IntArray, Seed
 from iterorder.validation import as_int, as_seed
+
+#: How the functions of a user are called.
+CALLS = {"step": ("state", "items", "k"), "start": ("seed", "start"), "observe": ("state",)}
 
 
 class PlainModel(ArrayStates):
@@ -37,7 +41,8 @@ class PlainModel(ArrayStates):
     Raises
     ------
     InvalidInputError
-        If an argument is not as described, or a step changes names, shapes or types of the state.
+        If an argument is not as described, a function takes other arguments or returns something else, or a step
+        changes names, shapes or types of the state.
 
     Examples
     --------
@@ -71,6 +76,7 @@ class PlainModel(ArrayStates):
         for name, value in (("step", step), ("start", start), ("observe", observe)):
             if not callable(value):
                 raise InvalidInputError(f"{name} is {a_kind(value)}: give a function")
+            _check_takes(name, value)
         if not isinstance(digest, str) or not digest:
             raise InvalidInputError(f"digest is {digest!r}: give a text that tells this step and its data from others")
         self.n_items = as_int("n_items", n_items, low=1, high=2**31 - 1)
@@ -80,6 +86,7 @@ class PlainModel(ArrayStates):
         self.parameters = floats if parameters is None else list(parameters)
         if missing := [name for name in self.parameters if name not in first] or ([] if self.parameters else ["any"]):
             raise InvalidInputError(f"parameters names {missing[0]!r}: the state has {', '.join(first)}")
+        _numbers(observe(dict(first)))
         self._bytes = 2 * sum(array.nbytes for array in first.values())
 
     def start(self, n_replicas: int, *, seed: Seed, start: int = 0) -> State:
@@ -106,8 +113,9 @@ class PlainModel(ArrayStates):
 
     def observe(self, state: State) -> dict[str, FloatArray]:
         """What the function of the user sees of each replica."""
-        seen = [self._observe({name: array[r] for name, array in state.items()}) for r in range(n_replicas_of(state))]
-        return {name: np.array([float(one[name]) for one in seen]) for name in seen[0]}
+        rows = ({name: array[r] for name, array in state.items()} for r in range(n_replicas_of(state)))
+        seen = [_numbers(self._observe(row)) for row in rows]
+        return {name: np.array([one[name] for one in seen]) for name in seen[0]}
 
     def digest(self) -> str:
         """The text of the user."""
@@ -116,6 +124,36 @@ class PlainModel(ArrayStates):
     def bytes_per_replica(self) -> int:
         """The state, before and after a step."""
         return self._bytes
+
+
+def _check_takes(name: str, function: Callable[..., object]) -> None:
+    """Refuse a function that cannot be called with what it will get; of some the arguments cannot be known."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(*CALLS[name])
+    except TypeError as error:
+        raise InvalidInputError(
+            f"{name} takes {signature}, and is called as {name}({', '.join(CALLS[name])}): {error}"
+        ) from None
+
+
+def _numbers(seen: object) -> dict[str, float]:
+    """What `observe` of one replica returned, as floats."""
+    if not isinstance(seen, dict) or not seen:
+        raise InvalidInputError(f"observe returned {a_kind(seen)}: return a dict of numbers, {{name: number}}")
+    numbers = {}
+    for name, value in seen.items():
+        array = np.asarray(value)
+        if array.size != 1 or array.dtype.kind not in "fiub":
+            raise InvalidInputError(
+                f"observe returned {name!r} of shape {array.shape} and dtype {array.dtype}: return one real number for "
+                "each name, such as a norm or an entry"
+            )
+        numbers[name] = float(array.item())
+    return numbers
 
 
 def _arrays(state: object, name: str) -> dict[str, np.ndarray]:

@@ -14,7 +14,7 @@ from iterorder.archive import loaded, write_result
 from iterorder.errors import InvalidInputError
 from iterorder.files import as_path
 from iterorder.labelled import frame
-from iterorder.networks.folder import prefixed, without_prefix
+from iterorder.networks.folder import is_of_a_run, prefixed, without_prefix
 from iterorder.networks.late import LateTraining, late_training
 from iterorder.optional import imported
 from iterorder.orders import Order, Window, as_order
@@ -192,11 +192,11 @@ class TrainingRun(ShownByFacts):
         Raises
         ------
         FileNotFoundError
-            If there is no such file.
+            If there is no such file; of a run that was killed, the message says how to get it.
         InvalidInputError
             If the file is cut or holds something else.
         """
-        return loaded(as_path(path), {SCHEMA: cls._of_parts})
+        return loaded(check_written(as_path(path)), {SCHEMA: cls._of_parts})
 
     @classmethod
     def _of_parts(cls, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> TrainingRun:
@@ -238,7 +238,8 @@ class TrainingRun(ShownByFacts):
 
         Notes
         -----
-        A smooth curve is no evidence that the network settles: look at "move" beside it.
+        A smooth curve is no evidence that the network settles: look at "move" beside it. Of a run that is not
+        complete the axis ends at the last saved step all the same, and its label says how far the curve is.
         """
         from iterorder.plotting import order_color
 
@@ -249,6 +250,7 @@ class TrainingRun(ShownByFacts):
                 "observable is 'move', and no step is saved beside the next one: train with pairs=True, or with "
                 "save_steps='all'"
             )
+        own = ax is None
         if ax is None:
             from matplotlib import pyplot
 
@@ -258,8 +260,23 @@ class TrainingRun(ShownByFacts):
             known = np.isfinite(line)
             label = ", ".join(filter(None, (str(self.order), self.reached))) if i == 0 else None
             ax.plot(self.save_steps[known], line[known], color=order_color(self.order), linewidth=0.8, label=label)
+        if self.reached and np.isfinite(lines).any():  # the axis is that of the whole run
+            ax.update_datalim([(step, 0.0) for step in self.save_steps[[0, -1]]], updatey=False)
+            ax.autoscale_view()
+        if self.reached and own:  # on axes of others the label tells how far this one is, in a legend of theirs
+            ax.legend()
         ax.set(xlabel="step $n$", ylabel=r"$\|\theta_{n+1}-\theta_n\|$" if name == "move" else name)
         return ax
+
+
+def check_written(path: Path) -> Path:
+    """The path of a result; where a run was killed before it wrote one, an error that tells how to get it."""
+    if not path.exists() and is_of_a_run(path.parent):
+        raise FileNotFoundError(
+            f"{path} is not there, and its folder is that of a run that was killed before it wrote {RESULT}: call "
+            f"train with the same arguments, folder={str(path.parent)!r} and max_seconds=0, which writes it"
+        )
+    return path
 
 
 def runs_in(folder: Path) -> list[tuple[str, TrainingRun]]:

@@ -14,11 +14,11 @@ import torch
 from iterorder import noise
 from iterorder.arrays import as_array
 from iterorder.errors import InvalidInputError
-from iterorder.networks.augmentation import Augmentation, as_augmentation, as_image_shape
+from iterorder.networks.augmentation import Augmentation, as_augmentation
 from iterorder.networks.data_arguments import as_items
 from iterorder.networks.model import State, n_replicas_of
 from iterorder.networks.step_noise import StepNoise, check_step_noise, items_of_replicas
-from iterorder.networks.torch_checks import check_initialisers, check_no_noise
+from iterorder.networks.torch_checks import check_initialisers, check_loss, check_no_noise, outputs_of
 from iterorder.networks.torch_dropout import TorchDropout
 from iterorder.networks.torch_engines import gradients_by
 from iterorder.networks.torch_optimizer import TorchOptimizer
@@ -31,6 +31,8 @@ from iterorder.validation import as_choice, as_floats, as_int, as_seed
 ENGINES = ("auto", "vmap", "loop")
 #: Items of the test set that are evaluated at once.
 TEST_CHUNK = 500
+#: Items of the passes in which a module is tried.
+TRIED = 4
 PARAMETER, BUFFER = "parameter", "buffer"
 
 
@@ -111,7 +113,7 @@ class TorchModel:
             )
         self.n_items = len(self._features)
         self.augment = as_augmentation(augment)
-        self._image = None if self.augment is None else as_image_shape(tuple(self._features.shape))
+        self._image = None if self.augment is None else self.augment.image_shape(tuple(self._features.shape))
         self.draws_noise = bool(self._dropout) or self.augment is not None
         if test is not None and (not isinstance(test, (tuple, list)) or len(test) != 2):
             raise InvalidInputError("test is no pair: give (features, labels), or None for the training set")
@@ -127,7 +129,10 @@ class TorchModel:
         self.engine = engine_of(as_choice("engine", engine, ENGINES), module, self._device)
         if init is None:
             check_initialisers(self._training)
-        check_no_noise(self._training, self._dropout, self._features[:4])
+        outputs = check_no_noise(self._training, self._dropout, self._features[:TRIED])
+        check_loss("labels", loss, self._loss, outputs, self._labels)
+        outputs = outputs_of("test[0]" if test else "features", self._evaluated, self._test[0][:TRIED])
+        check_loss("test[1]" if test else "labels", loss, self._loss, outputs, self._test[1])
         self._gradients = gradients_by(self.engine, self._training, self._loss, self._dropout)
         self._digest = self._made_digest(module, loss)
 

@@ -12,13 +12,13 @@ from iterorder.log import say
 from iterorder.networks.blas import one_blas_thread
 from iterorder.networks.coupling import forecast
 from iterorder.networks.folder import Folder
-from iterorder.networks.model import StepModel
+from iterorder.networks.model import StepModel, is_scheduled
 from iterorder.networks.pace import OutOfTime, until
 from iterorder.networks.plan import Unit, gradients_of
 from iterorder.networks.run import RESULT, TrainingRun
 from iterorder.networks.training_request import Request, check_memory, checked
 from iterorder.networks.walk import Found
-from iterorder.networks.work import computed
+from iterorder.networks.work import computed, kept
 from iterorder.orders import BACKWARD, FORWARD, Order
 from iterorder.progress import Progress, as_progress
 from iterorder.types import PathLike, SaveSteps, Seed
@@ -82,10 +82,14 @@ def train(
         Bytes that the run may take; by default those of the machine.
     folder : path-like, optional
         Where finished pieces are kept. The same call with the same folder goes on where it was interrupted, with
-        the same bits. ``result.npz`` in it is the run so far, without states (`TrainingRun.load`).
+        the same bits. ``result.npz`` in it is the run so far, without states (`TrainingRun.load`): it is written when
+        the call returns, and on Ctrl-C. After a kill the same call with ``max_seconds=0`` writes it.
     max_seconds : float, optional
-        Stop after so long, the forecast included, and return what there is, a coarse run before a fine one
-        (`TrainingRun.done`). A forecast that would take more than a quarter of it is left out.
+        Stop after so long, the forecast included, and return what there is (`TrainingRun.done`); with 0 nothing is
+        computed, and what the folder holds comes back. Pieces are taken from coarse to fine, and one that is not
+        finished gives nothing: of a small network it holds up to 64 neighbours in `save_steps` and takes as long as
+        its last n, so that a short time may give the first piece alone, the smallest n. A forecast that would take more
+        than a quarter of the time is left out.
     progress : bool or function
         As in `iterorder.simulate`.
 
@@ -110,7 +114,7 @@ def train(
     A backward loss curve is smooth because neighbours share their last batches, whether or not the network settles.
     Whether it does is told by `TrainingRun.moves`, by `coupled_starts`, and by the spread between sequences.
 
-    Before a long backward run with i.i.d. batches such a forecast is made and said on standard error.
+    Before a long backward run with i.i.d. batches and no schedule such a forecast is made and said on standard error.
 
     References
     ----------
@@ -143,21 +147,34 @@ def train(
     limit = None if max_seconds is None else as_float("max_seconds", max_seconds, low=0.0)
     check_memory(request, memory, progress)
     where = None if folder is None else Folder(folder, request.digest, request.description())
-    with one_blas_thread(request.model):
-        told = _forecast(request, where, None if limit is None else begun + FORECAST_SHARE * limit)
-        if limit is not None:
-            limit = max(0.0, limit - (time.monotonic() - begun))
-        found = computed(request, where, limit, progress)
+    told = ""
+    try:
+        with one_blas_thread(request.model):
+            told = _forecast(request, where, None if limit is None else begun + FORECAST_SHARE * limit)
+            if limit is not None:
+                limit = max(0.0, limit - (time.monotonic() - begun))
+            found = computed(request, where, limit, progress)
+    except KeyboardInterrupt:
+        if where is not None:
+            _write(_assembled(request, kept(request.units(), where), told), where)
+            say(f"kept in {where.path}: the same call goes on")
+        raise
     run = _assembled(request, found, told)
+    _check_finite(run)
     if where is not None:
-        dataclasses.replace(run, states=None).save(where.path / RESULT)
+        _write(run, where)
     return run
+
+
+def _write(run: TrainingRun, where: Folder) -> None:
+    """The run so far, where `TrainingRun.load` reads it; its states are in the pieces."""
+    dataclasses.replace(run, states=None).save(where.path / RESULT)
 
 
 def _forecast(request: Request, where: Folder | None, deadline: float | None) -> str:
     """Whether backward increments will shrink, where that is much cheaper to ask than to see, and there is time."""
     steps = int(request.saves[-1])
-    if request.order != BACKWARD or request.law.kind != "iid" or not steps:
+    if request.order != BACKWARD or request.law.kind != "iid" or not steps or is_scheduled(request.model):
         return ""
     cost = int(request.saves.sum()) * request.n_runs
     pairs = min(FORECAST_PAIRS, cost // (WORTH_A_FORECAST * 2 * steps))
@@ -192,7 +209,7 @@ def _assembled(request: Request, found: dict[Unit, Found], told: str) -> Trainin
                 states = np.zeros((*shape, part.positions.shape[2]), part.positions.dtype)
             states[where] = part.positions
     outer = (request.n_starts, request.n_sequences)
-    run = TrainingRun(
+    return TrainingRun(
         save_steps=request.saves,
         observables={name: values.reshape(*outer, -1) for name, values in observables.items()},
         gradients=gradients_of(request.order, request.saves),
@@ -205,10 +222,13 @@ def _assembled(request: Request, found: dict[Unit, Found], told: str) -> Trainin
         device=str(getattr(request.model, "device", "cpu")),
         forecast=told,
     )
+
+
+def _check_finite(run: TrainingRun) -> None:
+    """Refuse to return a run of which nothing is a number."""
     if run.complete and run.save_steps[-1] > 0 and not any(np.isfinite(v).any() for v in run.observables.values()):
         raise DivergenceError(
             "no saved iterate is finite: take a smaller step_size, or a smaller momentum (the error's .trajectory is "
             "the run)",
             run,  # type: ignore[arg-type]
         )
-    return run

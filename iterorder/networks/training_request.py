@@ -9,12 +9,13 @@ import json
 import numpy as np
 
 from iterorder import resources
+from iterorder.device_arrays import shown_bytes
 from iterorder.errors import InvalidInputError
 from iterorder.log import say
 from iterorder.networks.model import StepModel, as_model, sampling_of
 from iterorder.networks.plan import Unit, anchor_of, planned, rows_for, steps_of, width_of
 from iterorder.noise import MAX_REPLICAS
-from iterorder.orders import Order, Window, as_order
+from iterorder.orders import FORWARD, Order, Window, as_order
 from iterorder.progress import Progress
 from iterorder.request import as_save_steps
 from iterorder.sampling import Sampling
@@ -89,46 +90,72 @@ def workers_of(request: Request, units: int) -> int:
     return max(1, min(resources.threads(), units)) if getattr(request.model, "side_by_side", False) else 1
 
 
-def memory_of(request: Request) -> tuple[int, int, int, int]:
-    """Bytes of the states side by side, of the results, and of states between pieces; and states side by side."""
-    units, each = request.units(), request.model.bytes_per_replica()
-    rows = max(
-        max(len(unit.runs), unit.last - unit.first + unit.extra if unit.kind != "forward" else 0) for unit in units
-    )
-    states = rows * each * workers_of(request, len(units))
-    kept = 8 * request.n_runs * len(request.saves) * 4
+@dataclasses.dataclass(frozen=True)
+class Demand:
+    """What a run takes.
+
+    Attributes
+    ----------
+    states, results, borders : int
+        Bytes of the states side by side, of what is kept of all iterates, and of states between pieces.
+    rows : int
+        States side by side in one piece.
+    pieces, steps : int
+        Pieces of the run, and its gradient steps.
+    """
+
+    states: int
+    results: int
+    borders: int
+    rows: int
+    pieces: int
+    steps: int
+
+    @property
+    def total(self) -> int:
+        """All bytes."""
+        return self.states + self.results + self.borders
+
+
+def demand_of(request: Request) -> Demand:
+    """What the run takes, from the pieces of a single one: all starts and sequences have such pieces."""
+    each, count = request.model.bytes_per_replica(), request.n_runs
+    units = dataclasses.replace(request, n_starts=1, n_sequences=1).units()
+    steps = count * sum(steps_of(unit, request.order, request.saves) for unit in units)
+    if request.order == FORWARD:  # here runs go side by side
+        rows = min(rows_for(each), count)
+        pieces = -(-count // rows)
+    else:
+        rows = max(unit.last - unit.first + unit.extra if unit.kind != "forward" else 1 for unit in units)
+        pieces = count * len(units)
+    kept = 8 * count * len(request.saves) * 4
     if request.keep_states:
-        kept += request.n_runs * len(request.saves) * each
-    borders = each * sum(len(steps) for steps in borders_of(request, units).values())
-    return states, kept, borders, rows
+        kept += count * len(request.saves) * each
+    borders = each * count * sum(len(steps) for steps in borders_of(request, units).values())
+    return Demand(rows * each * workers_of(request, pieces), kept, borders, rows, pieces, steps)
 
 
 def check_memory(request: Request, memory, progress: Progress) -> None:
     """Say what the run takes, and refuse what does not fit, before it begins."""
+    if isinstance(memory, str):
+        raise InvalidInputError(f"memory is {memory!r}: give a number of bytes, such as {2**30} for 1 GiB")
     there = resources.memory() if memory is None else as_int("memory", memory, low=0, high=2**60)
-    units = request.units()
-    states, kept, borders, rows = memory_of(request)
-    total = states + kept + borders
-    steps = sum(steps_of(unit, request.order, request.saves) for unit in units)
-    text = f"{request.order} order: {steps:,} gradient steps in {len(units):,} pieces, {_size(total)} of memory"
-    if total > there:
-        parts = (
-            f"{rows} states side by side {_size(states)}, results {_size(kept)}, states between pieces {_size(borders)}"
-        )
-        advice = "give keep_states=False or fewer save_steps" if request.keep_states else "give fewer save_steps"
-        if states > kept + borders:
+    demand = demand_of(request)
+    states, kept, borders = map(shown_bytes, (demand.states, demand.results, demand.borders))
+    total = shown_bytes(demand.total)
+    if demand.total > there:
+        parts = f"{demand.rows} states side by side {states}, results {kept}, states between pieces {borders}"
+        fewer = "fewer save_steps" if request.n_sequences == 1 else "fewer save_steps or n_sequences"
+        advice = f"give keep_states=False or {fewer}" if request.keep_states else f"give {fewer}"
+        if demand.states > demand.results + demand.borders:
             advice = "take a smaller model" + (
                 ", or float32" if getattr(request.model, "dtype", None) == np.float64 else ""
             )
         raise InvalidInputError(
-            f"the run needs {_size(total)} of memory ({parts}), and there are {_size(there)}: {advice}, or raise memory"
+            f"the run needs {total} of memory ({parts}), and there are {shown_bytes(there)}: {advice}, or raise memory"
         )
     if progress is True:
-        say(text)
-
-
-def _size(count: int) -> str:
-    return f"{count / 2**30:,.1f} GiB" if count >= 2**30 else f"{count / 2**20:,.1f} MiB"
+        say(f"{request.order} order: {demand.steps:,} gradient steps in {demand.pieces:,} pieces, {total} of memory")
 
 
 def borders_of(request: Request, units: list[Unit]) -> dict[int, list[int]]:

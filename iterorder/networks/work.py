@@ -36,15 +36,10 @@ def computed(request: Request, where: Folder | None, limit: float | None, progre
         pace=pace,
         folder=where,
     )
-    found: dict[Unit, Found] = {}
-    todo = []
-    for unit in coarse_to_fine(units):
-        arrays = None if where is None else where.read(_unit_name(unit))
-        if arrays is None:
-            todo.append(unit)
-        else:
-            found[unit] = Found.of_arrays(arrays)
-            pace.add(steps_of(unit, order, request.saves))
+    found = {} if where is None else kept(units, where)
+    todo = [unit for unit in coarse_to_fine(units) if unit not in found]
+    for unit in found:
+        pace.add(steps_of(unit, order, request.saves))
     if not todo:
         return found
     with suppress(OutOfTime), reported(progress, f"{order} training") as report:
@@ -55,6 +50,12 @@ def computed(request: Request, where: Folder | None, limit: float | None, progre
         if len(found) < len(units):
             raise OutOfTime  # past the bar, which would tell that all is done
     return found
+
+
+def kept(units: list[Unit], where: Folder) -> dict[Unit, Found]:
+    """What the folder holds of the finished units."""
+    read = {unit: where.read(_unit_name(unit)) for unit in units}
+    return {unit: Found.of_arrays(arrays) for unit, arrays in read.items() if arrays is not None}
 
 
 def _unit_name(unit: Unit) -> str:
