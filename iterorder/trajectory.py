@@ -112,7 +112,8 @@ class Trajectory(ShownByFacts):
         -------
         xarray.Dataset
             With ``states``; ``diverged_at`` where a replica did, and ``error_bound`` where there is one. Attributes say
-            how it was made: order, seed, noise, first_step, and of the maps family, step_size, digest and their repr.
+            how it was made: order, seed, noise, first_step, and of the maps family, digest and repr, with step_size,
+            ridge, batch_size and sampling where they have them.
 
         Raises
         ------
