@@ -48,6 +48,10 @@ def attributes_of(maps: RandomMaps | None) -> dict[str, Any]:
 def frame(columns: dict[str, Any], index: dict[str, np.ndarray]) -> pandas.DataFrame:
     """A table of pandas with named levels in its index; as many rows as the index has."""
     pandas = imported("pandas", extra="store", use="to_dataframe")
+    if both := columns.keys() & index.keys():
+        raise InvalidInputError(
+            f"a coordinate has the name {min(both)!r}, as has a level of the index: give other names by names="
+        )
     if len(index) == 1:
         ((name, values),) = index.items()
         return pandas.DataFrame(columns, index=pandas.Index(values, name=name))

@@ -156,6 +156,16 @@ def test_tables_of_states_are_long():
     assert list(simulated(regression(FEATURES)).to_dataframe().columns) == ["x0", "x1", "x2"]
 
 
+@pytest.mark.parametrize(("names", "told"), [(["replica", "a", "b"], "replica"), (["a", "b", "step"], "step")])
+def test_names_of_the_index_are_refused_as_those_of_columns(names, told):
+    pytest.importorskip("pandas")
+    with pytest.raises(ito.InvalidInputError, match=f"a coordinate has the name '{told}', as has a level of the index"):
+        simulated(regression()).to_dataframe(names=names)
+    with pytest.raises(ito.InvalidInputError, match=f"'{told}'"):  # those of a table of the user's, too
+        simulated(regression(Table(FEATURES, names))).to_dataframe()
+    assert len(simulated(regression()).to_dataframe(names=["a", "b", "steps"]).reset_index()) == 8
+
+
 def test_the_other_results_are_tables_too(tmp_path):
     pytest.importorskip("pandas")
     pytest.importorskip("xarray")
