@@ -9,6 +9,7 @@ import numpy as np
 from iterorder.device_arrays import is_on_device, to_numpy
 from iterorder.errors import InvalidInputError
 from iterorder.shown import a_kind
+from iterorder.tables import names_of_columns
 from iterorder.types import ArrayLike, DTypeLike
 
 #: What a list may hold without being looked at: no array, and so no mask.
@@ -69,11 +70,16 @@ def place_in(name: str, where: tuple[int, ...]) -> str:
     return f"{name}[{', '.join(map(str, where))}]" if where else name
 
 
-def first_other(name: str, array: np.ndarray) -> str:
-    """What stands in an array of objects that is no number, for a message; nothing where all are."""
+def first_other(name: str, array: np.ndarray, given: Any = None) -> str:
+    """What stands in an array of objects that is no number, for a message; nothing where all are.
+
+    Where the array is that of a table with named columns, `given`, the column is named.
+    """
     for where in np.ndindex(array.shape) if array.dtype == object else ():
         if not isinstance(array[where], NUMBERS):
-            return f" ({place_in(name, where)} is {array[where]!r})"
+            columns = names_of_columns(given, array.shape[1]) if array.ndim == 2 else None
+            column = "" if columns is None else f", in the column {columns[where[1]]!r}"
+            return f" ({place_in(name, where)} is {array[where]!r}{column})"
     return ""
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: The name of the states in data sets of ArviZ.
 VARIABLE = "x"
+#: What a data set says of the maps under a name of its own, where they have it.
+SETTINGS = ("step_size", "ridge", "batch_size", "sampling")
 
 
 def labels_of(maps: RandomMaps | None, dim: int, names: Sequence[str] | None = None) -> list[str] | np.ndarray:
@@ -32,19 +34,24 @@ def labels_of(maps: RandomMaps | None, dim: int, names: Sequence[str] | None = N
 
 
 def attributes_of(maps: RandomMaps | None) -> dict[str, Any]:
-    """What made the numbers: family, step size where there is one, a digest of the maps, and this version."""
+    """What made the numbers: family, settings where there are some, a digest of the maps, and this version."""
     found: dict[str, Any] = {"version": __version__}
     if maps is not None:
         found |= {"family": type(maps).__name__, "maps": repr(maps), "digest": digest_of(maps)}
         inner = getattr(maps, "maps", maps)  # those of an optimiser
-        if isinstance(step_size := getattr(inner, "step_size", None), float):
-            found["step_size"] = step_size
+        for name in SETTINGS:
+            if isinstance(value := getattr(inner, name, None), (float, int, str)):
+                found[name] = value
     return found
 
 
 def frame(columns: dict[str, Any], index: dict[str, np.ndarray]) -> pandas.DataFrame:
     """A table of pandas with named levels in its index; as many rows as the index has."""
     pandas = imported("pandas", extra="store", use="to_dataframe")
+    if both := columns.keys() & index.keys():
+        raise InvalidInputError(
+            f"a coordinate has the name {min(both)!r}, as has a level of the index: give other names by names="
+        )
     if len(index) == 1:
         ((name, values),) = index.items()
         return pandas.DataFrame(columns, index=pandas.Index(values, name=name))

@@ -11,7 +11,9 @@ from iterorder.files import as_path
 from iterorder.types import PathLike
 
 
-def load(path: PathLike) -> Any:
+def load(
+    path: PathLike,
+) -> Any:  # which class is in the file only its reader knows: of a union each use would ask again
     """Read a result that `save` wrote.
 
     Parameters

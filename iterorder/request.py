@@ -19,6 +19,7 @@ from iterorder.noise import MAX_REPLICAS
 from iterorder.orders import Order, as_order
 from iterorder.progress import Progress, as_progress
 from iterorder.shown import a_kind
+from iterorder.tables import check_coordinates
 from iterorder.types import ArrayLike, DTypeLike, SaveSteps, Seed
 from iterorder.validation import MAX_STEPS, as_choice, as_float, as_floats, as_int, as_integers, as_seed, did_you_mean
 
@@ -81,7 +82,7 @@ def checked_request(
     _check_result(n_replicas, len(saves), maps.dim, kind, backend)
     return Request(
         maps=maps,
-        x0=_in_precision(as_starts("x0", x0, n_replicas, maps.dim, backend), kind, backend),
+        x0=_in_precision(as_starts("x0", x0, n_replicas, maps, backend), kind, backend),
         order=as_order(order),
         seed=as_seed(seed),
         save_steps=saves,
@@ -174,11 +175,12 @@ def as_replicas(n_replicas: int) -> int:
     return as_int("n_replicas", n_replicas, low=1, high=MAX_REPLICAS)
 
 
-def as_starts(name: str, value: Any, n_replicas: int, dim: int, backend: str = "cpu") -> Any:
+def as_starts(name: str, value: Any, n_replicas: int, maps: RandomMaps, backend: str = "cpu") -> Any:
     """One start for all replicas or one for each, as a read-only array of shape (n_replicas, dim).
 
     Those that live in the memory of a GPU stay there.
     """
+    dim = maps.dim
     if not is_on_device(value):
         array = as_floats(name, value)
     elif backend == "cpu":
@@ -192,6 +194,7 @@ def as_starts(name: str, value: Any, n_replicas: int, dim: int, backend: str = "
         raise InvalidInputError(
             f"{name} has shape {array.shape}: give ({dim},) for one start or ({n_replicas}, {dim}) for one a replica"
         )
+    check_coordinates(name, value, maps.coordinate_names)
     return namespace_of(array).broadcast_to(array, (n_replicas, dim))
 
 

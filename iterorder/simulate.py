@@ -242,10 +242,13 @@ def _checked(trajectory: Trajectory) -> Trajectory:
     diverged = trajectory.diverged_at
     if (diverged >= 0).all():
         first, last = int(diverged.min()), int(diverged.max())
-        when = f"between steps {first} and {last}" if trajectory.order == FORWARD else f"by the saved step {last}"
+        when = f"by the saved step {last}"
+        if trajectory.order == FORWARD:
+            when = f"at step {last}" if first == last else f"between steps {first} and {last}"
+        who = "the only replica" if len(diverged) == 1 else f"all {len(diverged)} replicas"
         raise DivergenceError(
-            f"all {len(diverged)} replicas left the finite numbers, {when}: {fewer_steps(trajectory.maps)} (the "
-            "error's .trajectory holds the saved steps, with NaN from there)",
+            f"{who} left the finite numbers, {when}: {fewer_steps(trajectory.maps)} (the error's .trajectory holds the "
+            "saved steps, with NaN from there)",
             trajectory,
         )
     return trajectory

@@ -112,7 +112,8 @@ class Trajectory(ShownByFacts):
         -------
         xarray.Dataset
             With ``states``; ``diverged_at`` where a replica did, and ``error_bound`` where there is one. Attributes say
-            how it was made: order, seed, noise, first_step, and of the maps family, step_size, digest and their repr.
+            how it was made: order, seed, noise, first_step, and of the maps family, digest and repr, with step_size,
+            ridge, batch_size and sampling where they have them.
 
         Raises
         ------
@@ -234,7 +235,7 @@ class Trajectory(ShownByFacts):
         ax: Axes | None = None,
         *,
         kind: str | None = None,
-        coordinate: int = 0,
+        coordinate: int | str = 0,
         replicas: int | None = None,
         bins: int | Sequence[float] | None = None,
     ) -> Axes:
@@ -249,8 +250,8 @@ class Trajectory(ShownByFacts):
             of each move, which needs saved steps that follow each other; a histogram of the last saved step beside
             the stationary law, where that is known; the first two coordinates of the last saved step. By default paths
             of few replicas and the cloud of many; of one saved step its density or, in the plane, its points.
-        coordinate : int
-            Of the states, counted from 0.
+        coordinate : int or str
+            Of the states, counted from 0, or by the name that the maps have for it.
         replicas : int, optional
             How many paths are drawn: at most 50 by default.
         bins : int or sequence, optional

@@ -26,12 +26,14 @@ def as_floats(name: str, value: Any, *, ndim: tuple[int, ...] | None = None, all
     array = as_array(name, value)
     if array.dtype.kind not in "fiub":
         raise InvalidInputError(
-            f"{name} has dtype {array.dtype}{first_other(name, array)}: give real numbers (floats or integers)"
+            f"{name} has dtype {array.dtype}{first_other(name, array, value)}: give real numbers (floats or integers)"
         )
     array = array.astype(np.float64)
     if ndim is not None and array.ndim not in ndim:
         wanted = " or ".join(str(k) for k in ndim)
-        raise InvalidInputError(f"{name} has shape {array.shape}: give an array with {wanted} axes")
+        column = f", such as its one column, {name}.squeeze()" if ndim == (1,) and array.shape[1:] == (1,) else ""
+        axes = "axis" if wanted == "1" else "axes"
+        raise InvalidInputError(f"{name} has shape {array.shape}: give an array with {wanted} {axes}{column}")
     if array.size == 0 and not allow_empty:
         raise InvalidInputError(f"{name} is empty, shape {array.shape}: give at least one value")
     bad = ~np.isfinite(array)

@@ -21,6 +21,7 @@ LAYERS = (
         "shown",
         "html",
         "device_arrays",
+        "tables",
         "arrays",
         "validation",
         "sampling",

@@ -54,6 +54,55 @@ def test_frames_of_pandas_give_names():
     np.testing.assert_array_equal(maps.features, FEATURES)
 
 
+@pytest.mark.parametrize(
+    ("family", "name"),
+    [
+        (ito.LinearRegressionSGD, "targets"),
+        (ito.LogisticRegressionSGD, "labels"),
+        (lambda *given: ito.LinearModelSGD(*given, loss="huber"), "targets"),
+        (
+            lambda features, labels, _: ito.networks.MLP(features, labels.astype(int), hidden=(2,), step_size=0.1),
+            "labels",
+        ),
+    ],
+)
+def test_rows_of_another_index_are_refused(family, name):
+    pandas = pytest.importorskip("pandas")
+    features = pandas.DataFrame(FEATURES, columns=NAMES, index=[f"p{k}" for k in range(30)])
+    targets = pandas.Series((TARGETS > 0.0).astype(float), index=features.index)
+    family(features, targets, 0.1)  # the control: the same index
+    family(features, targets.to_numpy(), 0.1)  # and numbers without one
+    family(features.to_numpy(), targets[::-1], 0.1)
+    with pytest.raises(ito.InvalidInputError, match=rf"the index of {name} .* give {name}\.loc\[features\.index\]"):
+        family(features, targets[::-1], 0.1)
+    with pytest.raises(ito.InvalidInputError, match=rf"features: give {name}\.to_numpy\(\)"):  # other labels
+        family(features, targets.reset_index(drop=True), 0.1)
+
+
+def test_starts_have_the_names_of_the_coordinates_in_their_order():
+    pandas = pytest.importorskip("pandas")
+    maps, start = regression(), pandas.Series([1.0, 2.0, 3.0], index=NAMES)
+    run = ito.simulate(maps, start, 0, seed=1)
+    np.testing.assert_array_equal(run.states[0, 0], start)
+    for given in (start[::-1], pandas.DataFrame([start[::-1]])):
+        with pytest.raises(ito.InvalidInputError, match=r"x0 has the names <script>, bmi, age, .* give x0\[\['age', "):
+            ito.simulate(maps, given, 3, seed=1)
+    other = start.rename({"age": "year"})
+    with pytest.raises(ito.InvalidInputError, match=r"give those names, or y0\.to_numpy"):
+        ito.coupling_distance(maps, start, other, 3, order="forward", n_replicas=2, seed=1)
+    ito.simulate(maps, start.reset_index(drop=True), 3, seed=1)  # numbers name nothing
+    ito.simulate(regression(FEATURES), start[::-1], 3, seed=1)  # nor have these maps names
+
+
+def test_columns_that_are_no_numbers_are_named():
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"age": [1.0, 2.0], "sex": ["f", "m"]}).astype(object)
+    with pytest.raises(ito.InvalidInputError, match=r"features\[0, 1\] is 'f', in the column 'sex'"):
+        ito.LinearRegressionSGD(table, [0.0, 1.0], 0.1)
+    with pytest.raises(ito.InvalidInputError, match=r"with 1 axis, such as its one column, targets\.squeeze\(\)"):
+        ito.LinearRegressionSGD(table[["age"]].astype(float), table[["age"]].astype(float), 0.1)
+
+
 def test_a_data_set_has_names_and_says_how_it_was_made(tmp_path):
     pytest.importorskip("xarray")
     maps = regression()
@@ -72,7 +121,9 @@ def test_a_data_set_has_names_and_says_how_it_was_made(tmp_path):
     given = run.to_xarray(names=["a", "b", "c"])
     assert given.dim.values.tolist() == ["a", "b", "c"]
     assert simulated(regression(FEATURES)).to_xarray().dim.values.tolist() == [0, 1, 2]
-    assert simulated(ito.Optimizer(maps, momentum=0.5)).to_xarray().attrs["step_size"] == 0.05
+    for told in (data, simulated(ito.Optimizer(maps, momentum=0.5)).to_xarray()):
+        settings = {name: told.attrs[name] for name in ("step_size", "ridge", "batch_size", "sampling")}
+        assert settings == {"step_size": 0.05, "ridge": 0.1, "batch_size": 1, "sampling": "iid"}
 
 
 def test_what_diverged_and_what_was_cut_is_told():
@@ -103,6 +154,16 @@ def test_tables_of_states_are_long():
     np.testing.assert_array_equal(table.loc[(9, 2)], run.states[2, 0])
     np.testing.assert_array_equal(table.xs(5, level="step"), run.states[:, 1])
     assert list(simulated(regression(FEATURES)).to_dataframe().columns) == ["x0", "x1", "x2"]
+
+
+@pytest.mark.parametrize(("names", "told"), [(["replica", "a", "b"], "replica"), (["a", "b", "step"], "step")])
+def test_names_of_the_index_are_refused_as_those_of_columns(names, told):
+    pytest.importorskip("pandas")
+    with pytest.raises(ito.InvalidInputError, match=f"a coordinate has the name '{told}', as has a level of the index"):
+        simulated(regression()).to_dataframe(names=names)
+    with pytest.raises(ito.InvalidInputError, match=f"'{told}'"):  # those of a table of the user's, too
+        simulated(regression(Table(FEATURES, names))).to_dataframe()
+    assert len(simulated(regression()).to_dataframe(names=["a", "b", "steps"]).reset_index()) == 8
 
 
 def test_the_other_results_are_tables_too(tmp_path):

@@ -14,6 +14,7 @@ from PIL import Image
 import iterorder as ito
 from iterorder.claims.table import ClaimRow, ClaimTable
 from iterorder.plot import animation
+from iterorder.plot.couplings import in_equal_digits
 from iterorder.plot.tables import FARTHEST, deviation
 from iterorder.plotting import ORDER_COLORS, order_color
 
@@ -159,6 +160,66 @@ def test_a_coupling_is_drawn_with_its_rate_and_the_exponent():
     equal = ito.coupling_distance(AR1, [1.0], [1.0], 40, order="forward", n_replicas=8, seed=0)
     with pytest.raises(ito.InvalidInputError, match="no distance above zero"):
         equal.plot()
+
+
+def test_beside_mean_squares_stands_their_slope_and_each_line_says_what_it_is():
+    maps = ito.AffineMaps([[[0.2]], [[0.9]]], [[1.0], [-1.0]])
+    known, how = ito.theory(maps), {"order": "forward", "n_replicas": 4000, "seed": 0}
+    slopes = {"mean squares": 0.5 * math.log((0.2**2 + 0.9**2) / 2), "Lyapunov": 0.5 * math.log(0.2 * 0.9)}
+    for p, names in ((2, ["mean squares", "Lyapunov"]), (1, ["Lyapunov"])):
+        coupling = ito.coupling_distance(maps, [0.0], [1.0], 10, p=p, **how)
+        axes = coupling.plot(theory=known)
+        lines = {line.get_label(): line for line in axes.lines[2:]}
+        assert [next(name for name in slopes if label.startswith(name)) for label in lines] == names
+        for label, line in lines.items():
+            slope = np.polyfit(line.get_xdata(), np.log(line.get_ydata()), 1)[0]
+            name = next(name for name in slopes if label.startswith(name))
+            assert slope == pytest.approx(slopes[name], rel=1e-9)
+            assert label.endswith(f": {slopes[name]:.4g}")
+    # The distance of p = 2 keeps to the former; the latter, which is steeper by .3, is the wrong one.
+    fitted = ito.fit_rate(ito.coupling_distance(maps, [0.0], [1.0], 10, **how)).rate
+    assert abs(fitted - slopes["mean squares"]) < 0.2 * abs(fitted - slopes["Lyapunov"])
+
+
+def test_values_and_ends_of_intervals_have_the_same_digits():
+    assert in_equal_digits(-0.041512, -0.0439, -0.039) == ("-0.0415", "-0.0439", "-0.0390")
+    assert in_equal_digits(-12.3, -20.0, 5.0) == ("-12", "-20", "5")
+    assert in_equal_digits(-0.5, -0.5, -0.5) == ("-0.5000",) * 3
+    assert in_equal_digits(0.0, 0.0, 0.0) == ("0.000",) * 3
+
+
+def test_legends_stay_inside_axes_that_were_given():
+    coupling = ito.coupling_distance(AR1, [0.0], [1.0], 40, order="forward", n_replicas=8, seed=0)
+    results = (coupling, ito.theory(AR1), ito.stationary_sample(AR1, 50, seed=0), run(replicas=100))
+    for result in results:
+        figure, grid = pyplot.subplots(2, 2)
+        axes = result.plot(ax=grid[1, 0])
+        figure.canvas.draw()
+        inside, own = axes.get_legend().get_window_extent(), axes.get_window_extent()
+        assert own.y0 <= inside.y0 <= inside.y1 <= own.y1
+        figure.tight_layout()
+        assert axes.get_window_extent().width > 0.75 * own.width  # a layout has not made room for it
+        alone = result.plot()  # the control: above its own
+        alone.figure.canvas.draw()
+        assert alone.get_legend().get_window_extent().y0 >= alone.get_window_extent().y1
+
+
+def test_coordinates_have_the_names_of_columns():
+    features = np.random.default_rng(0).normal(size=(30, 2))
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame(features, columns=["age", "dose $"])
+    maps = ito.LinearRegressionSGD(table, features.sum(axis=1), 0.1, ridge=0.1)
+    paths = run(maps)
+    assert paths.plot(coordinate="dose $").get_ylabel() == r"$X_n$, dose \$"
+    np.testing.assert_array_equal(paths.plot(coordinate="age").lines[0].get_ydata(), paths.states[0, :, 0])
+    sample = ito.stationary_sample(maps, 50, seed=0).plot(coordinates=("dose $", 0))
+    assert (sample.get_xlabel(), sample.get_ylabel()) == (r"$x$, dose \$", "$x$, age")
+    assert ito.plot.attractor(maps, 5000, coordinates=("dose $", "age")).get_ylabel() == "$x$, age"
+    sample.figure.canvas.draw()
+    with pytest.raises(ito.InvalidInputError, match="coordinate is 'dos': give one of 'age', 'dose"):
+        paths.plot(coordinate="dos")
+    with pytest.raises(ito.InvalidInputError, match="coordinate is 'age', and the coordinates have no names"):
+        run().plot(coordinate="age")
 
 
 def test_a_sample_is_drawn_with_its_law_or_its_ellipse():

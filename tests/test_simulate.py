@@ -703,3 +703,8 @@ if child == 0:
 raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
     assert subprocess.run([sys.executable, "-c", code], timeout=120, check=False).returncode == 0
+
+
+def test_one_replica_that_diverges_is_told_as_one():
+    with pytest.raises(ito.DivergenceError, match=r"^the only replica left the finite numbers, at step \d+:"):
+        ito.simulate(ito.QuadraticSGD([1.0], [0.0], 5.0), [1.0], 2000, seed=1)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -46,7 +49,10 @@ def test_results_are_those_of_a_loop(swept):
 def test_errors_are_rows_with_their_message(swept):
     assert len(swept.failed) == 6
     assert {cell.point["h"] for cell in swept.failed} == {0.95}
-    assert {(cell.kind, cell.message) for cell in swept.failed} == {("ValueError", "the step size is too large")}
+    (told,) = {(cell.kind, cell.message) for cell in swept.failed}
+    assert told[0] == "ValueError"
+    file, line = re.fullmatch(r"the step size is too large \((\w+\.py):(\d+)\)", told[1]).groups()
+    assert "raise ValueError" in (Path(__file__).parent / file).read_text().splitlines()[int(line) - 1]
     assert np.array_equal(swept.done, np.arange(24).reshape(4, 2, 3) < 18)
     assert "done=18 of 24, failed=6" in repr(swept)
 
@@ -93,7 +99,7 @@ def test_another_configuration_is_refused_with_what_differs(tmp_path):
     for grid, measure, seed, told in (
         ({"h": [0.1, 0.3]}, tiny, 0, r"grid\[0\].values\[1\]\[0\]: 0.2 in the folder, 0.3 now"),
         ({"h": [0.1, 0.2]}, tiny, 1, "seed: 0 in the folder, 1 now"),
-        ({"h": [0.1, 0.2]}, other, 0, "function.digest"),
+        ({"h": [0.1, 0.2]}, other, 0, r"function: `tiny` in the folder, `test_.*other` now"),
     ):
         with pytest.raises(InvalidInputError, match=told):
             ito.sweep(two_points, grid, measure, seed=seed, folder=tmp_path, **QUIET)
@@ -127,12 +133,16 @@ def test_cells_of_other_shapes_are_errors(tmp_path):
     assert "a float(3,), and the first cell has a float(2,)" in found.failed[0].message
 
 
-def test_a_sweep_in_which_everything_fails_ends(tmp_path):
+def test_a_sweep_in_which_everything_fails_ends_and_says_so(tmp_path, capsys):
     def failing(maps, seed):
         raise ValueError("never")
 
     found = ito.sweep(two_points, {"h": np.linspace(0.1, 0.5, 50)}, failing, seed=0, folder=tmp_path, **QUIET)
     assert len(found.failed) == 50
+    said = r"iterorder: 50 of 50 cells failed, the first with ValueError: never \(test_sweeps\.py:\d+\); see \.failed"
+    assert re.match(said, capsys.readouterr().err)
+    ito.sweep(two_points, {"h": [0.1]}, tiny, seed=0, folder=tmp_path / "right", **QUIET)
+    assert capsys.readouterr().err == ""  # the control: where nothing fails nothing is said
     assert list(found.to_xarray().data_vars) == ["done"]
 
 
@@ -379,6 +389,27 @@ def test_methods_of_a_users_class_are_part_of_a_measure():
 def test_what_has_no_content_counts_by_its_name(tmp_path):
     with open(tmp_path / "log", "w") as file:
         assert described_function(lambda maps, seed: {"v": file})["digest"]
+
+
+def test_a_changed_measure_is_told_in_words(tmp_path):
+    for factor, told in ((1.0, ""), (1.0, ""), (2.0, "(the code of `.*spread`, or what it reads, has changed)")):
+
+        def spread(maps, seed):
+            return {"value": factor * maps.step_size}  # noqa: B023 (called in the round that it is of)
+
+        with pytest.raises(InvalidInputError, match=told) if told else contextlib.nullcontext():
+            ito.sweep(two_points, {"h": [0.1]}, spread, seed=0, folder=tmp_path, **QUIET)
+
+
+def test_an_interrupt_tells_what_is_kept(tmp_path, capsys):
+    def stopped(maps, seed):
+        if maps.step_size > 0.25:
+            raise KeyboardInterrupt
+        return {"value": maps.step_size}
+
+    with pytest.raises(KeyboardInterrupt):
+        ito.sweep(two_points, {"h": [0.1, 0.2, 0.3]}, stopped, seed=0, folder=tmp_path, **QUIET)
+    assert capsys.readouterr().err == f"iterorder: 2 of 3 cells are kept in {tmp_path}: the same call goes on\n"
 
 
 def test_differences_name_the_place():

@@ -69,3 +69,12 @@ def test_arrays_become_numbers_of_python():
 def test_what_is_no_grid(grid, told):
     with pytest.raises(InvalidInputError, match=told):
         Grid.of(grid)
+
+
+def test_columns_of_tables_are_values():
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"h": [0.5, 0.1], "order": ["forward", "backward"]}, index=["b", "a"])
+    given = Grid.of({name: table[name] for name in table})
+    assert given == Grid.of({"h": [0.5, 0.1], "order": ["forward", "backward"]})
+    with pytest.raises(InvalidInputError, match=r"grid\['h'\]\[1\] is nan"):
+        Grid.of({"h": table["h"].where(table["h"] > 0.2)})

@@ -63,9 +63,13 @@ def maps_of_ones_own() -> list[ito.RandomMaps]:
 def swept(folder: Path) -> NDArray[np.bool_]:
     """A measure by name and one of one's own."""
     grid: Mapping[str, list[Any]] = {"h": [0.3, 0.5], "order": ["forward", "backward"]}
+    mixed = {"h": [0.5], "order": ["forward", ito.Window(5)], ("n_steps", "n_replicas"): [(20, 4)]}  # of object lists
+    settings: dict[str, object] = {"h": [0.3, 0.5], "order": ["forward", "backward"]}
     by_name = ito.sweep(ito.gallery.two_point_quadratic, grid, "diagnosis", seed=1, folder=folder / "named")
     own = ito.sweep(ito.gallery.two_point_quadratic, {"h": [0.5]}, spread, seed=1, folder=str(folder / "own"))
-    return by_name.done & bool(own.done.all())
+    done = ito.sweep(ito.gallery.two_point_quadratic, mixed, "diagnosis", seed=1, folder=folder / "mixed").done
+    again = ito.sweep(ito.gallery.two_point_quadratic, settings, "diagnosis", seed=1, folder=folder / "named")
+    return by_name.done & again.done & bool(own.done.all() and done.all())
 
 
 def trained() -> TrainingRun:

@@ -135,7 +135,8 @@ class CouplingDistance(ShownByFacts, Recorded):
         rate : bool
             Draw the line of `fit_rate`, where there is one.
         theory : Theory, optional
-            Draw a line with the slope of its Lyapunov exponent, through the first distance.
+            Draw lines with the slopes that it knows, through the first distance: its Lyapunov exponent, that of a
+            typical path, and for p = 2 the slope in the long run, ½·log of its ``mean_square_radius``.
 
         Returns
         -------

@@ -67,7 +67,7 @@ class Rate(Recorded):
 
 
 def fit_rate(steps: ArrayLike | CouplingDistance, distance: ArrayLike | None = None, *, level: float = 0.95) -> Rate:
-    """Rate per step of a distance: the slope of its logarithm after the transient and above every floor.
+    """Rate per step of a distance: the slope of its logarithm in late steps, above every floor.
 
     Called as ``fit_rate(coupling)`` or ``fit_rate(steps, distance)``.
 
@@ -111,6 +111,13 @@ def fit_rate(steps: ArrayLike | CouplingDistance, distance: ArrayLike | None = N
 
     The line is fitted by least squares to the second half of these steps. For p = inf the largest of the replicas is
     fitted as it is, and no stop is known: after a few steps it is below that of all maps.
+
+    *What the interval is about*: the slope in these steps. The rate in the long run may lie outside of it: the part of
+    a second rate ρ₂ beside the slowest one ρ₁, both as factors a step, falls as (ρ₂/ρ₁)ⁿ, and one so near that this has
+    not gone in the steps at hand cannot be told from the first. In a regression whose second-moment operator has the
+    eigenvalues .9204, .9147 and .911, 300 steps of 2000 replicas gave a slope of −.0438, where the long run has
+    ½·log .9204 = −.0415: the 95 % interval missed it in 20 of 20 seeds. Where `iterorder.theory` knows
+    ``mean_square_radius`` (for p = 2, independent draws) compare with half its logarithm.
 
     *Interval from replicas*: Student's, of the standard error over 400 bootstrap resamples of the replicas (always the
     same ones), widened by what rounding can do to the slope. A resample is fitted to the steps that its own Monte Carlo

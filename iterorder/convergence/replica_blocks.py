@@ -64,7 +64,7 @@ class Ensemble:
         """From what a user gave, starts by the names of their arguments; at least so many steps."""
         backend = as_backend(backend)
         maps, n_replicas, seed = as_system(maps), as_replicas(n_replicas), as_seed(seed)
-        arrays = tuple(as_starts(name, value, n_replicas, maps.dim, backend) for name, value in starts.items())
+        arrays = tuple(as_starts(name, value, n_replicas, maps, backend) for name, value in starts.items())
         order, n_steps = as_order(order), as_int("n_steps", n_steps, low=least, high=MAX_STEPS)
         return cls(maps, arrays, n_steps, order, seed, backend)
 

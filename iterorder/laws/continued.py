@@ -251,7 +251,7 @@ class Continuation(ShownByFacts):
         self,
         ax: Axes | None = None,
         *,
-        coordinate: int = 0,
+        coordinate: int | str = 0,
         bins: int | None = None,
         limits: tuple[float, float] | None = None,
     ) -> Axes:
@@ -261,7 +261,7 @@ class Continuation(ShownByFacts):
         ----------
         ax : matplotlib Axes, optional
             New ones by pyplot if there are none.
-        coordinate : int
+        coordinate : int or str
             Of the states, counted from 0.
         bins : int, optional
             Cells of the density: by default as many as twice the root of the number of replicas, 120 at most.

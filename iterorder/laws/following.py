@@ -132,7 +132,7 @@ def continuation(
     n_replicas = as_int("n_replicas", n_replicas, low=2, high=MAX_REPLICAS)
     n_steps = as_int("n_steps", n_steps, low=1, high=MAX_STEPS // len(points))
     systems = _systems(make_maps, points)
-    starts = to_numpy(as_starts("x0", x0, n_replicas, systems[0].dim, backend))
+    starts = to_numpy(as_starts("x0", x0, n_replicas, systems[0], backend))
     _check_steps(systems, points, n_steps, follow)
     parts = f"{n_replicas} states for each of {len(points)} values"
     size = 16 * len(points) * starts.size  # and once more while they are gathered

@@ -16,6 +16,7 @@ from iterorder.maps.base import as_step_size
 from iterorder.maps.descent import SGDMaps
 from iterorder.maps.loss import RESIDUAL, SIGNED, Loss
 from iterorder.sampling import Sampling
+from iterorder.tables import check_same_rows, names_of_columns
 from iterorder.types import ArrayLike, FloatArray, IntArray
 from iterorder.validation import as_float, as_floats, read_only
 
@@ -214,25 +215,16 @@ def set_fields(maps: RowMaps, target_name: str) -> None:
         object.__setattr__(maps, name, value)
 
 
-def names_of_columns(table: Any, number: int) -> tuple[str, ...] | None:
-    """The names of the columns of a table of pandas, polars or the like; None of what has none, or two of one name."""
-    columns = getattr(table, "columns", None)
-    try:
-        names = () if columns is None else tuple(str(name) for name in columns)
-    except TypeError:  # an attribute of this name that is no list
-        return None
-    return names if len(set(names)) == number == len(names) else None
-
-
 def as_data(features: ArrayLike, targets: ArrayLike, target_name: str) -> tuple[FloatArray, FloatArray]:
     """Features (n, d) and one target a row (n,), finite and of matching length."""
-    features = as_floats("features", features, ndim=(2,))
-    targets = as_floats(target_name, targets, ndim=(1,))
-    if len(features) != len(targets):
+    rows = as_floats("features", features, ndim=(2,))
+    values = as_floats(target_name, targets, ndim=(1,))
+    if len(rows) != len(values):
         raise InvalidInputError(
-            f"features has {len(features)} rows and {target_name} has {len(targets)} values: give one for each row"
+            f"features has {len(rows)} rows and {target_name} has {len(values)} values: give one for each row"
         )
-    return features, targets
+    check_same_rows(features, target_name, targets)
+    return rows, values
 
 
 def as_signs(name: str, labels: FloatArray) -> FloatArray:

@@ -28,6 +28,7 @@ from iterorder.networks.dropout import as_rate
 from iterorder.networks.mlp_arrays import ArrayPasses
 from iterorder.networks.model import ArrayStates, State, n_replicas_of, on_host
 from iterorder.networks.step_noise import StepNoise, check_step_noise, items_of_replicas
+from iterorder.tables import check_same_rows
 from iterorder.types import ArrayLike, DTypeLike, FloatArray, IntArray, Seed
 from iterorder.validation import as_choice, as_float, as_floats, as_int, as_seed
 
@@ -114,6 +115,7 @@ class MLP(ArrayPasses, ArrayStates):
         self.dtype = np.dtype(as_choice("dtype", dtype, ("float32", "float64")))
         self.dropout, self.augment = as_rate(dropout), as_augmentation(augment)
         self._image = self.augment.image_shape(np.shape(features)) if self.augment is not None else None
+        check_same_rows(features, "labels", labels)
         features, labels = as_rows("features", features, self.dtype), as_labels("labels", labels)
         check_length("labels", labels, features)
         self.n_items, width = features.shape

@@ -25,6 +25,7 @@ from iterorder.networks.torch_optimizer import TorchOptimizer
 from iterorder.networks.torch_parts import as_device, as_loss, engine_of, part_of, row_of, text_of
 from iterorder.sampling import Sampling
 from iterorder.shown import a_kind
+from iterorder.tables import check_same_rows
 from iterorder.types import ArrayLike, FloatArray, IntArray, Seed
 from iterorder.validation import as_choice, as_floats, as_int, as_seed
 
@@ -106,6 +107,7 @@ class TorchModel:
         self._evaluated = copy.deepcopy(module).to(self._device).eval()
         self._loss = as_loss(loss)
         self.optimizer = TorchOptimizer.of(optimizer)
+        check_same_rows(features, "labels", labels)
         self._features, self._labels = self._tensor("features", features), self._tensor("labels", labels)
         if len(self._features) != len(self._labels):
             raise InvalidInputError(

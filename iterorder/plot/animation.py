@@ -159,7 +159,7 @@ def _histograms(
         most = max(most, float(exact.max()))
         ax.legend(loc="upper right")
     ax.set(xlim=(edges[0], edges[-1]), ylim=(0.0, 1.1 * most))
-    ax.set(xlabel=component(f"{letter(run.order)}_n", 0, 1), ylabel="density")
+    ax.set(xlabel=component(f"{letter(run.order)}_n", 0, 1, run.maps), ylabel="density")
     return lambda k: bars.set_data(heights[k])
 
 
@@ -170,5 +170,5 @@ def _points(ax: Axes, run: Trajectory, states: FloatArray, low: FloatArray, high
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     ax.set_aspect("equal", adjustable="box")
     symbol = f"{letter(run.order)}_n"
-    ax.set(**{f"{axis}label": component(symbol, k, states.shape[2]) for k, axis in enumerate("xy")})
+    ax.set(**{f"{axis}label": component(symbol, k, states.shape[2], run.maps) for k, axis in enumerate("xy")})
     return lambda k: dots.set_offsets(states[:, k, :2])

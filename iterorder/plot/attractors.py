@@ -17,7 +17,6 @@ from iterorder.plot.axes import (
     draw_exact,
     draw_histogram,
     draw_points,
-    legend_above,
 )
 from iterorder.plotting import ORDER_COLORS
 from iterorder.progress import Progress
@@ -42,7 +41,7 @@ def attractor(
     ax: Axes | None = None,
     *,
     kind: str = "density",
-    coordinates: tuple[int, int] = (0, 1),
+    coordinates: tuple[int | str, int | str] = (0, 1),
     burn_in: int = 1_000,
     x0: ArrayLike | None = None,
     margin: float = 0.02,
@@ -63,7 +62,7 @@ def attractor(
     kind : {"density", "points"}
         How many points there are in each cell, in logarithmic shades; or the points themselves. On the line a
         histogram, with the exact law where it is known.
-    coordinates : two ints
+    coordinates : two ints or names
         Those that are drawn, in more than two dimensions.
     burn_in : int ≥ 0
         Steps of a path before its first point.
@@ -112,20 +111,21 @@ def attractor(
     run = simulated(maps, start, int(saves[-1]), **how)
     points = run.states.reshape(-1, maps.dim)
     points = points[np.isfinite(points).all(axis=1)][:count]
-    with axes_for(ax, SIZE if maps.dim == 1 else SQUARE) as axes:
+    with axes_for(ax, SIZE if maps.dim == 1 else SQUARE, columns=int(maps.dim == 1)) as axes:
         if maps.dim == 1:
             edges = draw_histogram(axes, points[:, 0], CELLS, ORDER_COLORS["forward"], f"{len(points)} points")
             draw_exact(axes, maps.law, edges)
-            axes.set(xlabel="$x$", ylabel="density")
-            legend_above(axes)
+            axes.set(xlabel=component("x", 0, 1, maps), ylabel="density")
         else:
-            _draw_plane(axes, points, coordinates, kind, share)
+            _draw_plane(axes, maps, points, coordinates, kind, share)
     return axes
 
 
-def _draw_plane(ax: Axes, points: np.ndarray, coordinates: tuple[int, int], kind: str, margin: float) -> None:
+def _draw_plane(
+    ax: Axes, maps: RandomMaps, points: np.ndarray, coordinates: tuple[int | str, int | str], kind: str, margin: float
+) -> None:
     dim = points.shape[1]
-    chosen = [as_coordinate("coordinates", k, dim) for k in coordinates]
+    chosen = [as_coordinate("coordinates", k, dim, maps) for k in coordinates]
     if len(chosen) != 2 or chosen[0] == chosen[1]:
         raise InvalidInputError(f"coordinates is {coordinates!r}: give two different ones, such as (0, 1)")
     plane = points[:, chosen]
@@ -134,7 +134,7 @@ def _draw_plane(ax: Axes, points: np.ndarray, coordinates: tuple[int, int], kind
     else:
         _draw_density(ax, plane, margin)
     ax.set_aspect("equal", adjustable="box")
-    ax.set(**{f"{axis}label": component("x", k, dim) for axis, k in zip("xy", chosen, strict=True)})
+    ax.set(**{f"{axis}label": component("x", k, dim, maps) for axis, k in zip("xy", chosen, strict=True)})
 
 
 def _draw_density(ax: Axes, plane: np.ndarray, margin: float) -> None:

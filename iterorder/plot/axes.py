@@ -12,10 +12,12 @@ from iterorder.errors import InvalidInputError
 from iterorder.orders import FORWARD, Order
 from iterorder.plotting import ORDER_COLORS, house_style
 from iterorder.shown import a_kind
-from iterorder.validation import as_int
+from iterorder.validation import as_choice, as_int
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from iterorder.maps.base import RandomMaps
 
 #: Inches of a picture that nobody gave axes for, and of one with equal axes.
 SIZE, SQUARE = (4.8, 3.3), (4.0, 4.0)
@@ -24,19 +26,28 @@ DEVIATIONS = 2.0
 
 
 @contextmanager
-def axes_for(ax, size: tuple[float, float] = SIZE) -> Iterator[Axes]:
-    """The axes that a user gave, as they are; or new ones by pyplot, in the style of the house."""
+def axes_for(ax, size: tuple[float, float] = SIZE, *, columns: int = 0) -> Iterator[Axes]:
+    """The axes that a user gave, as they are; or new ones by pyplot, in the style of the house.
+
+    A legend of so many columns, where there are any, stands above new axes, over no data; in axes that were given it
+    stands inside, as what is around them belongs to others.
+    """
     from matplotlib.axes import Axes
 
     if isinstance(ax, Axes):
         yield ax
+        if columns:
+            ax.legend(loc="best", fontsize="x-small").set_in_layout(False)  # a layout would make room for it
         return
     if ax is not None:
         raise InvalidInputError(f"ax is {a_kind(ax)}: give matplotlib Axes, such as plt.subplots()[1], or None")
     from matplotlib import pyplot
 
     with house_style():
-        yield pyplot.subplots(figsize=size)[1]
+        axes = pyplot.subplots(figsize=size)[1]
+        yield axes
+        if columns:
+            axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, borderaxespad=0.2)
 
 
 def letter(order: Order) -> str:
@@ -44,19 +55,23 @@ def letter(order: Order) -> str:
     return "X" if order == FORWARD else "Z"
 
 
-def as_coordinate(name: str, value, dim: int) -> int:
-    """The number of a coordinate, counted from 0."""
+def as_coordinate(name: str, value, dim: int, maps: RandomMaps | None = None) -> int:
+    """The number of a coordinate, counted from 0, from it or from the name that the maps have for it."""
+    names = maps.coordinate_names if maps is not None else None
+    if isinstance(value, str) and names is not None:
+        return names.index(as_choice(name, value, names))
+    if isinstance(value, str):
+        raise InvalidInputError(f"{name} is {value!r}, and the coordinates have no names: give a number below {dim}")
     return as_int(name, value, low=0, high=dim - 1)
 
 
-def component(symbol: str, coordinate: int, dim: int) -> str:
-    """How an axis names a coordinate of a state: that of the line has no number."""
+def component(symbol: str, coordinate: int, dim: int, maps: RandomMaps | None = None) -> str:
+    """How an axis calls a coordinate of a state: by its name, or its number; that of the line needs none."""
+    names = maps.coordinate_names if maps is not None else None
+    if names is not None:
+        name = names[coordinate].replace("$", r"\$")  # a sum of money is no formula
+        return f"${symbol}$, {name}"
     return f"${symbol}$" if dim == 1 else f"${symbol}$, coordinate {coordinate}"
-
-
-def legend_above(ax: Axes, columns: int = 1) -> None:
-    """What the marks mean, above the axes and over no data."""
-    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, borderaxespad=0.2)
 
 
 def draw_histogram(ax: Axes, values: np.ndarray, bins, color: str, label: str) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from iterorder.errors import InvalidInputError
 from iterorder.laws.continued import Continuation
-from iterorder.plot.axes import as_coordinate, axes_for, component, legend_above
+from iterorder.plot.axes import as_coordinate, axes_for, component
 from iterorder.plot.grids import edges_of, is_geometric
 from iterorder.plotting import ORDER_COLORS
 from iterorder.validation import as_floats, as_int
@@ -37,12 +37,12 @@ BANDS = {
 def draw(found: Continuation, ax, *, coordinate, bins, limits) -> Axes:
     """See `Continuation.plot`."""
     dim = found.states.shape[-1]
-    chosen = as_coordinate("coordinate", coordinate, dim)
+    chosen = as_coordinate("coordinate", coordinate, dim, found.maps[0])
     few = max(1, min(CELLS, round(2.0 * math.sqrt(found.states.shape[1]))))
     cells = few if bins is None else as_int("bins", bins, low=1, high=2**16)
     states = found.states[:, :, chosen]
     edges = np.linspace(*(_limits(states) if limits is None else _given(limits)), cells + 1)
-    with axes_for(ax) as axes:
+    with axes_for(ax, columns=2) as axes:
         for visits, rising in branches(found.values):
             role, label = BRANCHES[rising]
             _draw_density(axes, found.values[visits], states[visits], edges, ORDER_COLORS[role])
@@ -52,8 +52,7 @@ def draw(found: Continuation, ax, *, coordinate, bins, limits) -> Axes:
                 axes.axvspan(a, b, color=ORDER_COLORS[role], alpha=0.25, linewidth=0.0, label=label if k == 0 else None)
         if is_geometric(np.unique(found.values)):
             axes.set_xscale("log")
-        axes.set(xlabel="parameter", ylabel=component("x", chosen, dim), ylim=(edges[0], edges[-1]))
-        legend_above(axes, 2)
+        axes.set(xlabel="parameter", ylabel=component("x", chosen, dim, found.maps[0]), ylim=(edges[0], edges[-1]))
     return axes
 
 

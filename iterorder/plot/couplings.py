@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from iterorder.convergence.coupling import CouplingDistance
 from iterorder.convergence.rates import Rate, fit_rate
 from iterorder.errors import InvalidInputError
-from iterorder.plot.axes import DEVIATIONS, axes_for, legend_above
+from iterorder.plot.axes import DEVIATIONS, axes_for
 from iterorder.plotting import ORDER_COLORS
 from iterorder.shown import a_kind
 from iterorder.theory.theory import Theory
@@ -27,7 +28,7 @@ def draw(coupling: CouplingDistance, ax, *, rate: bool, theory) -> Axes:
     if not seen.any():
         raise InvalidInputError("there is no distance above zero to draw: the starts are equal, or they have diverged")
     fitted = _fit(coupling) if rate else None
-    with axes_for(ax) as axes:
+    with axes_for(ax, columns=1) as axes:
         color = ORDER_COLORS["coupling"]
         axes.set_yscale("log")
         least = distance[seen].min()
@@ -36,11 +37,10 @@ def draw(coupling: CouplingDistance, ax, *, rate: bool, theory) -> Axes:
         axes.plot(steps[seen], distance[seen], color=color, label="distance, ± 2 standard errors")
         if fitted is not None:
             _draw_rate(axes, coupling, fitted)
-        if theory is not None and theory.lyapunov_exponent is not None:
-            _draw_exponent(axes, coupling, float(theory.lyapunov_exponent))
+        for slope, style, label in _known(theory, coupling.p) if theory is not None else ():
+            _draw_slope(axes, coupling, slope, style, label)
         mean = r"\sup\,\|X_n-Y_n\|" if np.isinf(coupling.p) else _power(coupling.p)
         axes.set(xlabel="step $n$", ylabel=f"${mean}$")
-        legend_above(axes)
     return axes
 
 
@@ -56,18 +56,41 @@ def _draw_rate(ax: Axes, coupling: CouplingDistance, rate: Rate) -> None:
     inside = (coupling.steps >= rate.first) & (coupling.steps <= rate.last) & (coupling.distance > 0.0)
     steps, logs = coupling.steps[inside], np.log(coupling.distance[inside])
     line = np.exp(logs.mean() + rate.rate * (steps - steps.mean()))
-    label = f"rate {rate.rate:.4g} a step, in [{rate.low:.4g}, {rate.high:.4g}]"
+    value, low, high = in_equal_digits(rate.rate, rate.low, rate.high)
+    label = f"fit, {value} a step in [{low}, {high}]"
     ax.plot(steps, line, color=ORDER_COLORS["average"], linestyle="--", label=label)
 
 
-def _draw_exponent(ax: Axes, coupling: CouplingDistance, exponent: float) -> None:
+def in_equal_digits(value: float, low: float, high: float) -> tuple[str, str, str]:
+    """A value and its interval with two digits of the interval's half width, or four of the value without one."""
+    unit = 0.5 * (high - low)
+    digits = 2 if unit > 0.0 and math.isfinite(unit) else 4
+    scale = unit if digits == 2 else abs(value) or 1.0
+    places = max(0, digits - 1 - math.floor(math.log10(scale)))
+    return f"{value:.{places}f}", f"{low:.{places}f}", f"{high:.{places}f}"
+
+
+def _known(theory: Theory, p: float) -> list[tuple[float, str, str]]:
+    """Slopes that theory knows, each with its line and what it is: that of p = 2 in the long run, and of a path."""
+    found = []
+    radius, exponent = theory.mean_square_radius, theory.lyapunov_exponent
+    # The radius is that of independent steps: (E‖X_n − Y_n‖²)^½ falls as its root.
+    if p == 2 and radius is not None and float(radius) > 0.0 and theory.maps.sampling_law.kind == "iid":
+        found.append((0.5 * math.log(float(radius)), "-", "mean squares in the long run"))
+    if exponent is not None:
+        found.append((float(exponent), ":" if found else "-", "Lyapunov exponent"))
+    return found
+
+
+def _draw_slope(ax: Axes, coupling: CouplingDistance, slope: float, style: str, label: str) -> None:
     """A line of that slope, through the first distance, as far as the picture goes."""
     first = np.flatnonzero(coupling.distance > 0.0)[0]
     with np.errstate(over="ignore", under="ignore"):
-        line = coupling.distance[first] * np.exp(exponent * (coupling.steps - coupling.steps[first]))
+        line = coupling.distance[first] * np.exp(slope * (coupling.steps - coupling.steps[first]))
     low, high = ax.get_ylim()
     shown = (line > max(low, 0.0)) & (line < np.inf)
-    ax.plot(coupling.steps[shown], line[shown], color=ORDER_COLORS["theory"], linewidth=0.8, label="Lyapunov exponent")
+    color, label = ORDER_COLORS["theory"], f"{label}: {slope:.4g}"
+    ax.plot(coupling.steps[shown], line[shown], style, color=color, linewidth=0.8, label=label)
     ax.set_ylim(low, high)
 
 

@@ -26,7 +26,7 @@ def draw(diagnosis: Diagnosis, ax) -> Axes:
         "distribution": (STEADY_LOW, STEADY_HIGH, ORDER_COLORS["forward"]),
         "diverges": (DIVERGING_RATIO, MOST, ORDER_COLORS["floor"]),
     }
-    with axes_for(ax, (4.8, 1.5)) as axes:
+    with axes_for(ax, (4.8, 1.7)) as axes:
         for name, (low, high, color) in zones.items():
             axes.axvspan(low, high, color=color, alpha=0.2, linewidth=0.0)
             axes.text(np.sqrt(low * high), 0.82, name, ha="center", va="center", fontsize="small")
@@ -35,8 +35,10 @@ def draw(diagnosis: Diagnosis, ax) -> Axes:
             axes.plot([low, high], [0.4, 0.4], color=ORDER_COLORS["theory"], linewidth=1.0)
             axes.plot([ratio], [0.4], marker=_marker(evidence.ratio), color=ORDER_COLORS["theory"], clip_on=False)
         axes.set(xscale="log", xlim=(LEAST, MOST), ylim=(0.0, 1.0), yticks=[])
-        axes.set_xlabel("late diameter of a path ÷ early diameter, median with interval")
-        axes.set_title(f"{diagnosis.verdict}: {evidence.reason}", loc="left", wrap=True)
+        axes.set_xlabel("late ÷ early diameter of a path,\nmedian with interval")
+        # Beside axes that were given there may be others, which the reason would run over.
+        title = diagnosis.verdict if ax is not None else f"{diagnosis.verdict}: {evidence.reason}"
+        axes.set_title(title, loc="left", wrap=ax is None)
     return axes
 
 

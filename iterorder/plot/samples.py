@@ -18,7 +18,6 @@ from iterorder.plot.axes import (
     draw_exact,
     draw_histogram,
     draw_points,
-    legend_above,
 )
 from iterorder.plotting import ORDER_COLORS
 from iterorder.stationary.result import StationarySample
@@ -35,15 +34,16 @@ def draw(sample: StationarySample, ax, *, kind: str | None, coordinates, bins) -
     points = to_numpy(sample.points)
     dim = points.shape[1]
     kind = KINDS[dim > 1] if kind is None else as_choice("kind", kind, KINDS if dim > 1 else KINDS[:1])
-    chosen = [as_coordinate("coordinates", k, dim) for k in np.atleast_1d(coordinates)[: 1 + (kind == "scatter")]]
-    with axes_for(ax, SQUARE if kind == "scatter" else SIZE) as axes:
+    given = [coordinates] if isinstance(coordinates, str) or np.ndim(coordinates) == 0 else list(coordinates)
+    chosen = [as_coordinate("coordinates", k, dim, sample.maps) for k in given[: 1 + (kind == "scatter")]]
+    with axes_for(ax, SQUARE if kind == "scatter" else SIZE, columns=1) as axes:
         color, law = ORDER_COLORS["backward"], getattr(sample.maps, "law", None)
         label = f"{len(points)} points, certificate: {sample.certificate}"
         if kind == "density":
             edges = draw_histogram(axes, points[:, chosen[0]], bins, color, label)
             if dim == 1:
                 draw_exact(axes, law, edges)
-            axes.set(xlabel=component("x", chosen[0], dim), ylabel="density")
+            axes.set(xlabel=component("x", chosen[0], dim, sample.maps), ylabel="density")
         else:
             plane = points[:, chosen]
             draw_points(axes, plane, color, label)
@@ -52,6 +52,7 @@ def draw(sample: StationarySample, ax, *, kind: str | None, coordinates, bins) -
             if isinstance(law, MomentLaw):
                 style = {"color": ORDER_COLORS["theory"], "linewidth": 0.9, "linestyle": "--"}
                 draw_ellipse(axes, law.mean[chosen], law.covariance[np.ix_(chosen, chosen)], "the same, exact", **style)
-            axes.set(xlabel=component("x", chosen[0], dim), ylabel=component("x", chosen[1], dim))
-        legend_above(axes)
+            axes.set(
+                xlabel=component("x", chosen[0], dim, sample.maps), ylabel=component("x", chosen[1], dim, sample.maps)
+            )
     return axes

@@ -9,7 +9,7 @@ import numpy as np
 
 from iterorder.claims.table import CONTROL, FAIL, SKIPPED, ClaimRow, ClaimTable
 from iterorder.errors import InvalidInputError
-from iterorder.plot.axes import axes_for, legend_above
+from iterorder.plot.axes import axes_for
 from iterorder.plotting import ORDER_COLORS
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def draw(table: ClaimTable, ax) -> Axes:
     if not rows:
         raise InvalidInputError("the table has no row that was measured: there is nothing to draw")
     claims = list(dict.fromkeys(row.claim for row in rows))
-    with axes_for(ax, (4.8, 1.0 + 0.19 * len(claims))) as axes:
+    with axes_for(ax, (4.8, 1.0 + 0.19 * len(claims)), columns=2) as axes:
         axes.axvspan(-1.0, 1.0, color=ORDER_COLORS["floor"], alpha=0.2, linewidth=0.0, label="allowed")
         groups = {
             "claims": ([row for row in rows if row.kind != CONTROL and row.verdict != FAIL], "o", "forward"),
@@ -42,7 +42,6 @@ def draw(table: ClaimTable, ax) -> Axes:
         axes.set_xlim(-FARTHEST, FARTHEST)
         axes.set(yticks=range(len(claims)), yticklabels=claims, ylim=(len(claims) - 0.5, -0.5))
         axes.set_xlabel("(measured − predicted) ÷ allowed deviation")
-        legend_above(axes, 2)
     return axes
 
 

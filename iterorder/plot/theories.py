@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iterorder.errors import InvalidInputError
-from iterorder.plot.axes import axes_for, legend_above
+from iterorder.plot.axes import axes_for
 from iterorder.plotting import ORDER_COLORS
 from iterorder.theory.theory import Theory
 
@@ -27,7 +27,7 @@ def draw(theory: Theory, ax) -> Axes:
     if not known and exponent is None:
         reason = theory.reasons.get("lipschitz_max") or "no contraction and no Lyapunov exponent is known"
         raise InvalidInputError(f"there is nothing to draw: {reason}")
-    with axes_for(ax) as axes:
+    with axes_for(ax, columns=2) as axes:
         axes.axhline(1.0, color=ORDER_COLORS["floor"], linewidth=0.8)
         if known:
             moments = [p for p, _ in known]
@@ -47,5 +47,4 @@ def draw(theory: Theory, ax) -> Axes:
             style = {"color": ORDER_COLORS["sliding"], "linewidth": 0.9, "linestyle": ":"}
             axes.axvline(float(theory.tail_index), label=r"tail index $\kappa$", **style)
         axes.set(xlabel="moment $p$", ylabel="factor a step", xlim=(0.0, MOMENTS[-1]))
-        legend_above(axes, 2)
     return axes

@@ -19,7 +19,6 @@ from iterorder.plot.axes import (
     draw_histogram,
     draw_points,
     finite_quantiles,
-    legend_above,
     letter,
 )
 from iterorder.plotting import order_color
@@ -39,9 +38,10 @@ BANDS = ((0.9, 0.2), (0.5, 0.4))
 def draw(run: Trajectory, ax, *, kind: str | None, coordinate, replicas, bins) -> Axes:
     """See `Trajectory.plot`."""
     kind = _kind(run) if kind is None else as_choice("kind", kind, KINDS)
-    k = as_coordinate("coordinate", coordinate, run.states.shape[2])
+    k = as_coordinate("coordinate", coordinate, run.states.shape[2], run.maps)
     states, color = to_numpy(run.states), order_color(run.order)
-    with axes_for(ax, SQUARE if kind == "scatter" else SIZE) as axes:
+    columns = 2 if kind in ("cloud", "increments", "density") else 0
+    with axes_for(ax, SQUARE if kind == "scatter" else SIZE, columns=columns) as axes:
         if kind == "paths":
             shown = min(FEW, len(states)) if replicas is None else as_int("replicas", replicas, low=1, high=len(states))
             _paths(axes, run, states[:shown, :, k], color)
@@ -54,10 +54,10 @@ def draw(run: Trajectory, ax, *, kind: str | None, coordinate, replicas, bins) -
         else:
             _scatter(axes, run, states[:, -1], color)
         if kind in ("paths", "cloud"):
-            axes.set(xlabel="step $n$", ylabel=component(f"{letter(run.order)}_n", k, states.shape[2]))
+            axes.set(xlabel="step $n$", ylabel=component(f"{letter(run.order)}_n", k, states.shape[2], run.maps))
         elif kind == "density":
             n = int(run.save_steps[-1])
-            axes.set(xlabel=component(f"{letter(run.order)}_{{{n}}}", k, states.shape[2]), ylabel="density")
+            axes.set(xlabel=component(f"{letter(run.order)}_{{{n}}}", k, states.shape[2], run.maps), ylabel="density")
     return axes
 
 
@@ -82,7 +82,6 @@ def _cloud(ax: Axes, run: Trajectory, values: np.ndarray, color: str) -> None:
             label = f"{share:.0%} of the replicas"
             ax.fill_between(run.save_steps, low, high, color=color, alpha=alpha, linewidth=0.0, label=label)
         ax.plot(run.save_steps, finite_quantiles(values, (0.5,))[0], color=color, label=f"median, {run.order}")
-    legend_above(ax, 2)
 
 
 def _increments(ax: Axes, run: Trajectory, states: np.ndarray, color: str) -> None:
@@ -100,14 +99,12 @@ def _increments(ax: Axes, run: Trajectory, states: np.ndarray, color: str) -> No
     ax.fill_between(steps, low, high, color=color, alpha=0.25, linewidth=0.0, label="90% of the replicas")
     ax.plot(steps, middle, color=color, label=f"median, {run.order}")
     ax.set(xlabel="step $n$", ylabel=rf"$\|{symbol}_{{n+1}}-{symbol}_n\|$", yscale="log")
-    legend_above(ax, 2)
 
 
 def _density(ax: Axes, run: Trajectory, values: np.ndarray, bins, color: str) -> None:
     edges = draw_histogram(ax, values, bins, color, f"{run.order}, {len(values)} replicas")
     if run.maps is not None and run.states.shape[2] == 1:
         draw_exact(ax, run.maps.law, edges)
-    legend_above(ax, 2)
 
 
 def _scatter(ax: Axes, run: Trajectory, points: np.ndarray, color: str) -> None:
@@ -115,4 +112,4 @@ def _scatter(ax: Axes, run: Trajectory, points: np.ndarray, color: str) -> None:
         raise InvalidInputError("kind is 'scatter', and the states are numbers: give kind='density'")
     draw_points(ax, points[:, :2], color)
     symbol = f"{letter(run.order)}_{{{int(run.save_steps[-1])}}}"
-    ax.set(**{f"{axis}label": component(symbol, k, points.shape[1]) for k, axis in enumerate("xy")})
+    ax.set(**{f"{axis}label": component(symbol, k, points.shape[1], run.maps) for k, axis in enumerate("xy")})

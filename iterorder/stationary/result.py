@@ -212,7 +212,7 @@ class StationarySample(ShownByFacts):
         ax: Axes | None = None,
         *,
         kind: str | None = None,
-        coordinates: Sequence[int] = (0, 1),
+        coordinates: int | str | Sequence[int | str] = (0, 1),
         bins: int | Sequence[float] | None = None,
     ) -> Axes:
         """Draw the points: a histogram beside the exact law, or two coordinates with an ellipse.
@@ -223,7 +223,7 @@ class StationarySample(ShownByFacts):
             New ones by pyplot if there are none.
         kind : {"density", "scatter"}, optional
             By default a histogram on the line and points elsewhere.
-        coordinates : int or two ints
+        coordinates : int, str, or two of them
             Those that are drawn, counted from 0.
         bins : int or sequence, optional
             Of the histogram, as NumPy takes them.

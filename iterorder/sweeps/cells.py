@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import inspect
 import json
+import sysconfig
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -105,7 +108,7 @@ class Cells:
             values = self._values(maps, part)
             layout, data = packed(values)
         except Exception as error:
-            return failed(part.cell, type(error).__name__, str(error), time.perf_counter() - start)
+            return failed_by(part.cell, error, time.perf_counter() - start)
         return Outcome(part.cell, time.perf_counter() - start, layout, data, "", "")
 
     def replicas_of(self, cell: int) -> int:
@@ -127,7 +130,7 @@ class Cells:
             values = self.measures[0].join(self.maps_of(cell), self.seed_of(cell), self.grid.point(cell), whole)
             layout, data = packed(values)
         except Exception as error:
-            return failed(cell, type(error).__name__, str(error), spent)
+            return failed_by(cell, error, spent)
         return Outcome(cell, spent + time.perf_counter() - start, layout, data, "", "")
 
     def _values(self, maps: RandomMaps, part: Part) -> dict[str, Any]:
@@ -147,6 +150,25 @@ class Cells:
 def failed(cell: int, kind: str, message: str, seconds: float = 0.0) -> Outcome:
     """The outcome of a cell that has none."""
     return Outcome(cell, seconds, "", b"", kind, message[:MESSAGE])
+
+
+def failed_by(cell: int, error: Exception, seconds: float) -> Outcome:
+    """The outcome of a cell that an error has ended: its message, and where it left the code of the user."""
+    place = user_line(error)
+    return failed(cell, type(error).__name__, f"{str(error)[: MESSAGE - len(place)]}{place}", seconds)
+
+
+def user_line(error: Exception) -> str:
+    """`` (file:line)``, the last line of the user's own code that an error came through; empty where there is none.
+
+    The file is without its folder, which may be another one on each worker.
+    """
+    own = (str(Path(__file__).parents[1]), sysconfig.get_path("stdlib"), "<frozen")
+    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
+        file = frame.f_code.co_filename
+        if not (file.startswith(own) or "site-packages" in file or "dist-packages" in file):
+            return f" ({Path(file).name}:{line})"
+    return ""
 
 
 def block_seed(seed: int, block) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from iterorder._version import __version__
 from iterorder.errors import BackendUnavailableError, InvalidInputError
 from iterorder.files import as_path
-from iterorder.log import detail
+from iterorder.log import detail, say
 from iterorder.maps.base import RandomMaps
 from iterorder.progress import Progress, as_progress, reported
 from iterorder.shown import a_kind
@@ -105,7 +105,8 @@ def sweep(
 
     Notes
     -----
-    An error in a cell is a row with its message (`Sweep.failed`) and stops nothing. Clients that share a folder share
+    An error in a cell is a row with its message and the line of your code that it came through (`Sweep.failed`); it
+    stops nothing, and a line on standard error tells how many there were. Clients that share a folder share
     the work: each claims blocks for thirty seconds, and renews its claims. A second result of a cell is compared with
     the first, and a difference reported (`Sweep.irreproducible`). Every result has a checksum; a cell whose bytes have
     changed is computed again when the sweep is called.
@@ -123,7 +124,7 @@ def sweep(
     if not callable(make_maps):
         raise InvalidInputError(f"make_maps is {a_kind(make_maps)}: give a function that returns maps")
     cells = Cells(make_maps, _checked_grid(grid), as_measures(measure), as_seed(seed))
-    return work_off(
+    found = work_off(
         cells,
         {"maps": described_function(make_maps)},
         folder=as_path(folder),
@@ -136,6 +137,8 @@ def sweep(
         durable=bool(durable),
         progress=as_progress(progress),
     )
+    _tell_failures(found)
+    return found
 
 
 def work_off(
@@ -167,9 +170,25 @@ def work_off(
                 worker = _started(engine, cells, workers, scheduler)
                 try:
                     Driver(ledger, cells, worker, block_seconds=block_seconds, split=split).run(report)
+                except KeyboardInterrupt:
+                    counts = ledger.counts()
+                    kept = counts.done + counts.failed
+                    say(f"iterorder: {kept} of {counts.total} cells are kept in {folder}: the same call goes on")
+                    raise
                 finally:
                     worker.close()
     return open_sweep(folder)
+
+
+def _tell_failures(found: Sweep) -> None:
+    """One line where cells have failed, as nobody looks for errors that nothing tells of."""
+    if failed := found.failed:
+        first, total = failed[0], len(found.grid)
+        cells = "cell" if total == 1 else "cells"
+        say(
+            f"iterorder: {len(failed)} of {total} {cells} failed, the first with {first.kind}: {first.message}; see "
+            ".failed of the sweep"
+        )
 
 
 def configuration(cells: Cells, system: dict[str, Any]) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from iterorder.arrays import as_array
 from iterorder.errors import InvalidInputError
 from iterorder.orders import Window
 from iterorder.shown import a_kind
@@ -18,7 +19,7 @@ POINT = "point"
 ACCEPTED = "give numbers, words, truth values, None, ito.Window or lists of them, and make other things in make_maps"
 
 
-GridLike: TypeAlias = Mapping[Any, Iterable[Any]] | Sequence[Mapping[str, Any]]
+GridLike: TypeAlias = Mapping[Any, Any] | Sequence[Mapping[str, Any]]
 """What `sweep` takes as a grid: a dict of names, or of tuples of names, to values; or a list of points."""
 
 
@@ -169,6 +170,8 @@ class Grid:
 
 def _axis(key, values) -> Axis:
     names = key if isinstance(key, tuple) else (key,)
+    if hasattr(values, "__array__") and not isinstance(values, (np.ndarray, np.generic)):
+        values = as_array(f"grid[{key!r}]", values)  # of pandas and the like
     if not isinstance(values, (list, tuple, range, np.ndarray)) or (isinstance(values, np.ndarray) and not values.ndim):
         raise InvalidInputError(f"grid[{key!r}] is {a_kind(values)}: give a list of values, [{values!r}] for one")
     if len(values) == 0:

@@ -175,6 +175,8 @@ def differences(before, now, name: str = "") -> list[str]:
     ['seed: 1 in the folder, 2 now']
     """
     if isinstance(before, dict) and isinstance(now, dict):
+        if before.keys() == now.keys() == {"name", "digest"}:  # of `described_function`
+            return _changed_function(before, now, name)
         found: list[str] = []
         for key in sorted(before.keys() | now.keys(), key=str):
             found += differences(before.get(key), now.get(key), f"{name}.{key}" if name else str(key))
@@ -185,6 +187,14 @@ def differences(before, now, name: str = "") -> list[str]:
         ]
         return changed if len(changed) <= 3 else [*changed[:3], f"and {len(changed) - 3} more in {name}"]
     return [] if before == now else [f"{name}: {_short(before)} in the folder, {_short(now)} now"]
+
+
+def _changed_function(before: dict[str, str], now: dict[str, str], place: str) -> list[str]:
+    """In words: a digest tells nobody anything."""
+    if before["name"] != now["name"]:
+        return [f"{place}: `{before['name']}` in the folder, `{now['name']}` now"]
+    same = before["digest"] == now["digest"]
+    return [] if same else [f"the code of `{now['name']}`, or what it reads, has changed"]
 
 
 def _short(value) -> str:

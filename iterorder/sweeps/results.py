@@ -164,7 +164,11 @@ class Sweep(ShownByFacts):
         return xarray.Dataset(data, self.coordinates(), self.attributes())
 
     def to_dataframe(self) -> pandas.DataFrame:
-        """All results as a table of pandas: that of `to_xarray`, a row for each point of the grid.
+        """All results as a table of pandas: that of `to_xarray`, a row for each place of all its dimensions.
+
+        Where all variables are numbers these are the points of the grid. An array in a cell adds its dimensions to the
+        index, and numbers beside it are repeated along them: ``to_xarray()[["mean"]].to_dataframe()`` is the table of
+        some variables alone.
 
         Raises
         ------
