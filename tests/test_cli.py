@@ -23,6 +23,7 @@ from iterorder.cli.status import StatusLine
 ROOT = Path(__file__).resolve().parents[1]
 # The cheapest claim: no simulation kernels.
 CHEAP = "C22"
+FULL = Path("/dev/full")
 
 
 @pytest.fixture
@@ -126,7 +127,7 @@ def test_wrong_arguments(arguments, message, capsys, monkeypatch):
 
 def test_an_unknown_claim_is_shown_as_typed(capsys):
     assert cli.main(["check", "c1", "C1x"]) == cli.USAGE
-    assert "claims holds 'C1x': give some of C1" in capsys.readouterr().err
+    assert "CLAIM holds 'C1x': give some of C1" in capsys.readouterr().err
 
 
 def test_unknown_claim_lists_the_known_ones(capsys):
@@ -220,9 +221,18 @@ sys.exit(cli.main(["check", {CHEAP!r}, "--json", {str(file)!r}]))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="closes a pipe")
-def test_reader_that_leaves(environment):
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["check", CHEAP], cli.CLOSED),
+        (["check", CHEAP, "--json", "-"], cli.CLOSED),
+        (["--help"], cli.CLOSED),
+        (["check", CHEAP, "--json", os.devnull, "--seed", "x"], cli.USAGE),  # nothing is printed there
+    ],
+)
+def test_reader_that_leaves(arguments, status, environment):
     process = subprocess.Popen(
-        [sys.executable, "-m", "iterorder", "check", CHEAP],
+        [sys.executable, "-m", "iterorder", *arguments],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -230,8 +240,21 @@ def test_reader_that_leaves(environment):
     )
     process.stdout.close()
     err = process.stderr.read()
-    assert process.wait(timeout=60) == cli.FAILED
-    assert err == ""
+    assert process.wait(timeout=60) == status
+    assert bool(err) == (status == cli.USAGE)
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs a full device")
+@pytest.mark.parametrize("arguments", [["check", CHEAP], ["check", CHEAP, "--json", "-"], ["--help"]])
+def test_standard_output_on_a_full_disk_is_named(arguments, environment):
+    with FULL.open("w", encoding="utf-8") as full:
+        command = [sys.executable, "-m", "iterorder", *arguments]
+        found = subprocess.run(command, env=environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert found.returncode == cli.USAGE
+    assert found.stderr == (
+        "iterorder: standard output cannot be written (No space left on device): make room, or give a path on another "
+        "disk\n"
+    )
 
 
 def test_live_line_on_a_terminal_is_erased(monkeypatch):

@@ -232,15 +232,25 @@ def test_another_thread_speaks_as_usual(capsys):
         (["figures", "one_pathh"], "did you mean 'one_path'?"),
         (["train", "digits-mpl"], "did you mean 'digits-mlp'?"),
         (["simulate", "sierpinsky", "--steps", "1"], "did you mean 'sierpinski'?"),
+        (["rates", "--systems", "s.py", "--sav", "k.json"], "arguments: --sav k.json; did you mean '--save'?"),
+        (["rates", "--syst", "s.py"], "arguments: --syst s.py; did you mean '--systems'?"),
+        (["rates", "s.py"], "did you mean --systems s.py?"),
+        (["check", "C99"], "CLAIM holds 'C99'"),
+        (["train", "nope"], "NAME is 'nope'"),
+        (["simulate", "sierpinski"], "iterorder: missing: --steps; see iterorder simulate --help"),
+        (["simulate", "sierpinski", "--steps", "x"], "iterorder: --steps is 'x': give a number"),
+        (["doctor", "--threads", "1.5"], "iterorder: --threads is '1.5': give an integer"),
+        ([*CHEAP, "--seed"], "iterorder: --seed has no value"),
         ([*CHEAP, "--order", "bakward"], "did you mean 'backward'?"),
-        ([*CHEAP, "--seed", str(2**64)], "argument --seed: '18446744073709551616' is no seed"),
+        ([*CHEAP, "--seed", str(2**64)], "iterorder: --seed '18446744073709551616' is no seed"),
     ],
 )
 def test_what_was_perhaps_meant(arguments, told, capsys):
     assert cli.main(arguments) == cli.USAGE
     out, err = capsys.readouterr()
     assert out == ""
-    assert told in " ".join(err.split())
+    assert told in err
+    assert err.count("\n") == 1
 
 
 def test_nothing_is_suggested_that_is_far():
@@ -303,7 +313,7 @@ def test_errors_name_the_option_that_was_typed(command, capsys, folder):
     at_fault = next(word for word, value in pairwise(words) if value in WRONG)
     assert cli.main(words) == cli.USAGE
     told = capsys.readouterr().err.splitlines()[-1]
-    assert told.startswith((f"iterorder: {at_fault} ", f"iterorder {words[0]}: error: argument {at_fault}:"))
+    assert told.startswith(f"iterorder: {at_fault} ")
     assert "_" not in re.sub(r"two_point_quadratic|bernoulli_convolution", "", told)
 
 

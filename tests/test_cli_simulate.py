@@ -176,7 +176,7 @@ RUNS = "sierpinski --steps 9"
         ("sierpinski --steps 9 --step-size 0.1", "--step-size is no parameter of sierpinski: it has no parameters"),
         ("sierpinski --steps -1", "--steps is -1"),
         ("sierpinski --steps 1.5", "--steps is 1.5"),
-        ("sierpinski --steps x", "argument --steps: invalid number value: 'x'"),
+        ("sierpinski --steps x", "--steps is 'x': give a number"),
         (f"{RUNS} --order sliding", "--order 'sliding' has no number: give such as sliding:60"),
         (f"{RUNS} --order sliding:0", "--order 'sliding:0': width is 0"),
         (f"{RUNS} --save-steps 5,50", "--save-steps holds 50: every step must lie in [0, 9]"),

@@ -335,7 +335,18 @@ def test_a_missing_baseline_says_how_to_write_one(tmp_path, capsys):
     assert "iterorder rates --save" in error
     assert "Errno" not in error
     assert main(["rates", "--against", str(tmp_path)]) == 2
-    assert "cannot be read" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "is a folder: give the file" in error
+    assert "Errno" not in error
+
+
+def test_a_cut_baseline_is_told_with_its_line(tmp_path, capsys):
+    cut = tmp_path / "cut.json"
+    cut.write_text('{\n "schema": "x",\n "rates": [', encoding="utf-8")
+    assert main(["rates", "--against", str(cut)]) == 2
+    error = capsys.readouterr().err
+    assert "is cut or no JSON, line 3" in error
+    assert "Expecting" not in error
 
 
 def test_a_rate_that_is_not_negative_is_warned_of(tmp_path, capsys):

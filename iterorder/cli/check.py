@@ -39,6 +39,7 @@ def add_to(commands) -> None:
         "--systems", type=Path, metavar="FILE.py", help="check C1 to C5 on the SYSTEMS that a Python file defines"
     )
     add_format(check)
+    check.set_defaults(by_hand={"claims": "CLAIM"})
 
 
 def run(arguments: argparse.Namespace) -> int:

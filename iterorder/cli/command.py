@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 import time
+from contextlib import suppress
 from types import ModuleType
+from typing import TextIO
 
 from iterorder import log, resources
 from iterorder._version import __version__
@@ -24,11 +27,11 @@ from iterorder.cli import (
     sweep,
     train,
 )
-from iterorder.cli.exit_status import FAILED, INTERRUPTED, MEANINGS, USAGE
+from iterorder.cli.exit_status import CLOSED, INTERRUPTED, MEANINGS, USAGE
 from iterorder.cli.options import exit_statuses, help_format
 from iterorder.cli.parser import Parser
 from iterorder.cli.wording import as_typed, options_of, typed
-from iterorder.errors import IterorderError
+from iterorder.errors import IterorderError, NotWrittenError
 
 #: The commands, each a module with a function `add_to(commands)` that calls `options.add_command`; in the order of the
 #: help.
@@ -63,6 +66,21 @@ def main(argv=None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # the mathematics has letters that not every terminal knows
+    try:
+        status = _status(argv)
+        sys.stdout.flush()  # of a help text as well: an error is told here, not by Python when it ends
+        return status
+    except OSError as error:  # of the streams alone: all others have been told
+        for stream in (sys.stdout, sys.stderr):
+            _let_go(stream)
+        if isinstance(error, BrokenPipeError):
+            return CLOSED
+        print(f"iterorder: {NotWrittenError.of('standard output', error)}", file=sys.stderr)
+        return USAGE
+
+
+def _status(argv: list[str] | None) -> int:
+    """Run the command; its exit status, with a message where there is an error that is not of the streams."""
     parser = _parser()
     try:
         arguments = parser.parse_args(argv)
@@ -74,15 +92,36 @@ def main(argv=None) -> int:
     try:
         return _run(arguments)
     except (IterorderError, OSError) as error:
-        if isinstance(error, BrokenPipeError):
-            # The reader of a pipe has gone: nothing may be written any more, not even when Python closes the stream.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return FAILED
+        if isinstance(error, BrokenPipeError) or _is_of_output(error):
+            raise
         print(f"iterorder: {_words(error, arguments)}", file=sys.stderr)
         return exit_status.of_error(error)
     except KeyboardInterrupt:
         print("iterorder: interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def _is_of_output(error: Exception) -> bool:
+    """Whether this is what the system says of standard output, which has no name: other files are told by theirs."""
+    if not isinstance(error, OSError) or isinstance(error, IterorderError) or error.filename is not None:
+        return False
+    return error.errno == errno.ENOSPC or not _is_sound(sys.stdout)
+
+
+def _is_sound(stream: TextIO) -> bool:
+    """Whether what was printed can be written: what could not be is still waiting, and fails again."""
+    try:
+        stream.flush()
+    except OSError:
+        return False
+    return True
+
+
+def _let_go(stream: TextIO) -> None:
+    """Write nothing any more to a stream that fails, not even when Python closes it."""
+    if not _is_sound(stream):
+        with suppress(OSError):  # a stream without a descriptor
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _words(error: Exception, arguments: argparse.Namespace) -> str:

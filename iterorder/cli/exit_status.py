@@ -7,6 +7,8 @@ from types import MappingProxyType
 from iterorder.errors import DivergenceError, EngineError, NotContractiveError
 
 OK, FAILED, USAGE, GONE, INTERRUPTED = 0, 1, 2, 3, 130
+#: As a shell tells of a program that SIGPIPE ended: 128 and its number.
+CLOSED = 141
 
 #: In the words of the help and of docs/api/command-line.md.
 MEANINGS = MappingProxyType(
@@ -17,6 +19,7 @@ MEANINGS = MappingProxyType(
         USAGE: "wrong arguments, a package or a device that is missing, or a file that cannot be read or written",
         GONE: "what computes a sweep has gone, such as a scheduler: what was finished is kept, start again",
         INTERRUPTED: "interrupted; what was finished is kept where the command keeps anything",
+        CLOSED: "the reader of a pipe has gone, such as head, before all was printed",
     }
 )
 

@@ -26,8 +26,12 @@ def console():
     """Where tables go: as wide as the terminal, or as they need."""
     from rich.console import Console
 
-    found = Console()
-    return found if found.is_terminal else Console(width=PLAIN_WIDTH)
+    class Told(Console):
+        def on_broken_pipe(self) -> None:
+            raise
+
+    found = Told()
+    return found if found.is_terminal else Told(width=PLAIN_WIDTH)
 
 
 def check_targets(**targets: Path | None) -> None:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from iterorder.cli import output
+from iterorder.cli.dry_run import size_of
 from iterorder.cli.options import add_command, add_out
 from iterorder.errors import InvalidInputError
 
@@ -40,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     size = path.stat().st_size
 
     def show() -> None:
-        output.console().print(f"{path} ({size / 2**20:.1f} MiB)", markup=False, highlight=False)
+        output.console().print(f"{path} ({size_of(size)})", markup=False, highlight=False)
 
     output.deliver(arguments, {"folder": arguments.folder, "out": path, "bytes": size}, show)
     return output.OK

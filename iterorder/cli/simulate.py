@@ -14,6 +14,7 @@ from iterorder.cli.dry_run import tell_cost
 from iterorder.cli.options import add_command, add_out, number
 from iterorder.cli.order_option import ORDERS, as_order, as_save_steps
 from iterorder.cli.system_options import add_system, chosen_system
+from iterorder.cli.wording import counted
 from iterorder.errors import InvalidInputError
 from iterorder.log import detail
 from iterorder.validation import MAX_STEPS, as_int, as_seed
@@ -117,7 +118,8 @@ def _plan(arguments: argparse.Namespace, entry, how: dict[str, Any]) -> int:
 
     asked = {name: how[name] for name in ("order", "n_replicas", "save_steps", "seed", "backend", "dtype")}
     cost = estimate_cost(entry.maps, how["n_steps"], x0=entry.x0, **asked)
-    what = f"{entry.name}: {how['n_steps']:,} steps of {how['n_replicas']:,} replicas, {arguments.order}"
+    steps, replicas = int(how["n_steps"]), int(how["n_replicas"])  # as 1e4 is typed
+    what = f"{entry.name}: {steps:,} steps of {counted(replicas, 'replica')}, {arguments.order}"
     return tell_cost(arguments, what, cost.seconds, cost.bytes, {"system": entry.name})
 
 
@@ -175,9 +177,10 @@ def _show(arguments: argparse.Namespace, name: str, found: Trajectory, seconds: 
         cells = [f"{value:.6g}" if np.isfinite(value) else "-" for value in (*numbers, row["median_norm"])]
         view.add_row(f"{row['step']:,}", f"{row['finite']:,}", *cells)
     console.print(view)
-    lines = [f"{name}, {arguments.order}: {replicas:,} replicas in dimension {dim}, {saved:,} saved, {seconds:.2f} s"]
+    many = counted(replicas, "replica")
+    lines = [f"{name}, {arguments.order}: {many} in dimension {dim}, {saved:,} saved, {seconds:.2f} s"]
     if gone := int((found.diverged_at >= 0).sum()):
-        lines.append(f"{gone:,} of {replicas:,} replicas left the finite numbers")
+        lines.append(f"{gone:,} of {many} left the finite numbers")
     if found.error_bound.any():
         lines.append(f"error of the states: at most {found.error_bound.max():.3g}")
     if arguments.out is not None:

@@ -48,6 +48,7 @@ def add_to(commands) -> None:
         changed={"seed": {"default": None, "help": "of batches and start weights; default: that of the preset"}},
     )
     add_options(parser)
+    parser.set_defaults(by_hand={"preset": "NAME"})
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -60,3 +60,14 @@ def as_typed(message: str, options: Mapping[str, str], given: frozenset[str]) ->
 
     with_value, alone = f"{BEFORE}(?P<set>{names})=(?P<value>{VALUE})", f"{BEFORE}(?P<name>{names}){AFTER}"
     return begin + re.sub(f"{with_value}|{KEPT}|{alone}", replaced, message)
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things, one of which is no plural.
+
+    Examples
+    --------
+    >>> counted(1, "replica"), counted(10_000, "replica")
+    ('1 replica', '10,000 replicas')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -37,6 +37,10 @@ def read(path) -> tuple[list[MeasuredRate], int]:
         If there is no such file, or it is another one.
     """
     path = Path(path)
+    if path.is_dir():
+        raise InvalidInputError(
+            f"the baseline {path} is a folder: give the file in it that `iterorder rates --save` wrote"
+        )
     try:
         text = path.read_text(encoding="utf-8-sig")  # some editors write a mark first
     except FileNotFoundError:
@@ -57,6 +61,11 @@ def read(path) -> tuple[list[MeasuredRate], int]:
         if twice := [name for k, name in enumerate(names) if name in names[:k]]:
             raise ValueError(f"it has {twice[0]!r} twice")
         return rates, seed
+    except json.JSONDecodeError as error:
+        raise InvalidInputError(
+            f"{path} is no baseline (it is cut or no JSON, line {error.lineno}): give a file that `iterorder rates "
+            "--save` wrote"
+        ) from error
     except (ValueError, KeyError, OverflowError, RecursionError) as error:
         what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise InvalidInputError(

@@ -11,6 +11,7 @@ import numpy as np
 from iterorder.report.document import Beside, Code, Part, Picture, Section, Table, Text, drawn, facts
 
 if TYPE_CHECKING:
+    from iterorder.sweeps.grid import Axis
     from iterorder.sweeps.results import Sweep, Variable
 
 #: Diagrams, panels of one, and failed cells that are shown.
@@ -30,6 +31,8 @@ def sweep(folder: Path) -> Iterator[Section]:
     shape = " × ".join(f"{axis.dim} {len(axis)}" for axis in found.grid.axes)
     counts = f"{int(done.sum())} of {done.size} cells are done ({shape}), {len(failed)} ended with an error."
     parts: list[Part] = [Text(counts), Beside(list(_diagrams(found)))]
+    if undrawn := _undrawn(found):
+        parts.append(Text(undrawn))
     if variables := [variable for variable in found.variables if not variable.shape]:
         parts.append(Table(("variable", "least", "median", "largest", "cells"), _ranges(found, variables)))
     if failed:
@@ -55,15 +58,31 @@ def _again(found: Sweep) -> Iterator[Part]:
     yield Code(text)
 
 
+def _varied(found: Sweep) -> list[Axis]:
+    """The axes with more than one value, the longest first."""
+    return sorted((axis for axis in found.grid.axes if len(axis) > 1), key=len, reverse=True)
+
+
+def _undrawn(found: Sweep) -> str:
+    """Why there are no diagrams, and what draws some; empty where there are."""
+    axes = _varied(found)
+    if len(axes) < 3 or (len(axes) == 3 and len(axes[2]) <= PANELS):
+        return ""
+    grid = ", ".join(f"{axis.dim} {len(axis)}" for axis in axes)
+    return (
+        f"No diagram is drawn: one has two axes and at most {PANELS} panels of a third, and this sweep varies {grid}. "
+        "Take a slice: ito.open_sweep(folder).to_xarray().sel(…)."
+    )
+
+
 def _diagrams(found: Sweep) -> Iterator[Picture]:
     """Each variable over the two longest axes, a panel for each value of a short third one."""
     from matplotlib import pyplot
 
     from iterorder.plotting import house_style
 
-    axes = [axis for axis in found.grid.axes if len(axis) > 1]
-    axes.sort(key=len, reverse=True)
-    if not axes or len(axes) > 3 or (len(axes) == 3 and len(axes[2]) > PANELS):
+    axes = _varied(found)
+    if not axes or _undrawn(found):
         return
     x, *others = (axis.names[0] for axis in axes)
     y, facet = (*others, None, None)[:2]

@@ -41,7 +41,7 @@ def write_report(folder: PathLike, out: PathLike | None = None) -> Path:
     FileNotFoundError
         If there is no such folder.
     InvalidInputError
-        If it holds nothing that is known, or the file cannot be written.
+        If it is a file, holds nothing that is known, or the file cannot be written.
 
     Examples
     --------
@@ -53,6 +53,8 @@ def write_report(folder: PathLike, out: PathLike | None = None) -> Path:
     'report.html'
     """
     folder = as_path(folder)
+    if folder.is_file():
+        raise InvalidInputError(f"{folder} is a file: give the folder that it lies in")
     if not folder.is_dir():
         raise FileNotFoundError(f"no such folder: {folder}")
     out = folder / PAGE if out is None else as_path(out)
