@@ -332,7 +332,7 @@ def test_a_missing_baseline_says_how_to_write_one(tmp_path, capsys):
     assert main(["rates", "--against", str(tmp_path / "none.json")]) == 2
     error = capsys.readouterr().err
     assert f"there is no baseline {tmp_path / 'none.json'}" in error
-    assert "iterorder rates --save" in error
+    assert f"the same command with --save {tmp_path / 'none.json'} in place of --against" in error
     assert "Errno" not in error
     assert main(["rates", "--against", str(tmp_path)]) == 2
     error = capsys.readouterr().err

@@ -10,6 +10,7 @@ import pytest
 
 import iterorder as ito
 from iterorder import cli
+from iterorder.cli.sweep import _to_go_on
 from iterorder.errors import InvalidInputError
 from iterorder.sweeps.configuration import line_of, parsed
 from iterorder.sweeps.from_file import kept_configuration, run_configuration
@@ -151,6 +152,13 @@ def test_the_command_plans_works_tells_and_goes_on(here, capsys):
     assert json.loads((here / "status.json").read_text())["done"] == 6
     (here / "small.toml").unlink()
     assert cli.main(["sweep", "resume", "small", "--quiet", "--workers", "1", "--engine", "processes"]) == cli.OK
+
+
+def test_the_advice_to_go_on_is_one_that_works(here):
+    ito.sweep(two_points, {"h": [0.1]}, tiny, seed=0, folder="python", progress=False)
+    assert _to_go_on(Path("python")).startswith("call ito.sweep again")
+    assert cli.main(["sweep", "small.toml", "--quiet"]) == cli.OK
+    assert _to_go_on(Path("small")) == "iterorder sweep resume small"
 
 
 def test_failed_cells_are_exit_status_one(here, capsys):

@@ -165,7 +165,7 @@ def _show(found: Sweep, counts: Counts, kinds: Counter[str]) -> None:
     shape = " × ".join(f"{dim} {n}" for dim, n in zip(found.grid.dims, found.grid.shape, strict=True))
     console.print(f"{found.folder}: {counts.done} of {counts.total} cells are done ({shape})", markup=False)
     if counts.open:
-        console.print(f"{counts.open} are open, {counts.leased} of them in work: iterorder sweep resume {found.folder}")
+        console.print(f"{counts.open} are open, {counts.leased} of them in work: {_to_go_on(found.folder)}")
     if found.irreproducible:
         console.print(
             f"{len(found.irreproducible)} cells had another result the second time: {found.irreproducible[:5]}"
@@ -174,6 +174,15 @@ def _show(found: Sweep, counts: Counts, kinds: Counter[str]) -> None:
         point = ", ".join(f"{name}={value}" for name, value in firsts[kind].point.items())
         console.print(f"{count} × {kind}, the first at {point}: {firsts[kind].message}", markup=False, highlight=False)
     console.print(f"{found.seconds:.1f} s of work in the cells", style="dim")
+
+
+def _to_go_on(folder: Path) -> str:
+    """What goes on with a sweep: the functions of one that was made from Python are in no file."""
+    from iterorder.sweeps.ledger import TOML, Ledger
+
+    with Ledger.read(folder) as ledger:
+        of_file = ledger.value(TOML) is not None
+    return f"iterorder sweep resume {folder}" if of_file else "call ito.sweep again, as it was made from Python"
 
 
 def _plan(configuration: Configuration, folder: Path, arguments: argparse.Namespace) -> int:

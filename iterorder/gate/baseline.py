@@ -45,7 +45,8 @@ def read(path) -> tuple[list[MeasuredRate], int]:
         text = path.read_text(encoding="utf-8-sig")  # some editors write a mark first
     except FileNotFoundError:
         raise InvalidInputError(
-            f"there is no baseline {path}: write one with `iterorder rates --save {path}`, where the rates are right"
+            f"there is no baseline {path}: write it where the rates are right, by the same command with --save {path} "
+            "in place of --against"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInputError(f"the baseline {path} cannot be read ({error}): give a file of `--save`") from error

@@ -8,12 +8,9 @@ from iterorder.errors import InvalidInputError
 from iterorder.progress import Progress
 from iterorder.sweeps.configuration import Configuration, parsed
 from iterorder.sweeps.entry import as_address, as_kinds, work_off
-from iterorder.sweeps.ledger import Ledger
+from iterorder.sweeps.ledger import TOML, Ledger
 from iterorder.sweeps.results import Sweep
 from iterorder.validation import as_choice, as_float, as_int
-
-#: The row of the table `run` that keeps the file.
-TOML = "toml"
 
 
 def run_configuration(

@@ -23,6 +23,8 @@ from iterorder.sweeps.identity import canonical, differences, digest
 
 FILE = "sweep.sqlite"
 FORMAT = 1
+#: The row of the table `run` that keeps the file that a sweep was made from.
+TOML = "toml"
 #: Seconds for which a claim holds; a client renews those of its blocks in flight three times as often.
 LEASE = 30.0
 #: Seconds that a client waits for another one's transaction.
