@@ -139,9 +139,9 @@ class MLP(ArrayPasses, ArrayStates):
             self.shapes[f"weight{layer}"], self.shapes[f"bias{layer}"] = (outputs, inputs), (outputs,)
         self.n_parameters = sum(math.prod(shape) for shape in self.shapes.values())
         place = self.xp.asarray
-        self._features, self._classes = place(features), place(labels)
         self._compiled_move = _compiled_move() if self.backend == "cpu" and self.stacked else None
-        self._rows, self._labels = _in_whole_registers(features) if self._compiled_move else features, labels
+        self._rows = _in_whole_registers(features) if self._compiled_move else place(features)
+        self._features, self._classes = self._rows[:, :width], place(labels)
         self._test = place(np.ascontiguousarray(test_features.T)), place(test_labels)
         self._digest = _digest(self, features, labels, test_features, test_labels)
         self._gemm = _accumulating_product(self.dtype) if self.backend == "cpu" and not self.stacked else None

@@ -31,7 +31,7 @@ def move(model: MLP, state: State, items: np.ndarray, h, step_noise: StepNoise |
     keep = _of_replicas(model, replicas, model.momentum or 1.0 - h * model.weight_decay)
     keeps = bool(model.momentum or model.weight_decay)
     scale = _of_replicas(model, replicas, (1.0 if model.momentum else -h) / n_slots)
-    dense.softmax_slopes(slopes, model._labels[items].reshape(-1, n_slots), scale, n_slots)
+    dense.softmax_slopes(slopes, model._classes[items].reshape(-1, n_slots), scale, n_slots)
     for layer in range(model.n_layers - 1, -1, -1):
         below, inputs = slopes, rows
         if layer:
