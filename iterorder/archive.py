@@ -75,9 +75,8 @@ def loaded(path: Path, readers: dict[str, Callable[[dict, dict], Any]]) -> Any:
             raise ValueError(f"schema {schema!r}, and what can be read is {', '.join(map(repr, readers))}")
         return readers[schema](header, arrays)
     except OSError as error:
-        if (
-            error.errno is None
-        ):  # of damaged bytes; the system's errors, such as of a missing file, tell all by themselves
+        # Errors of damaged bytes have no number; the system's, such as of a missing file, tell all by themselves.
+        if error.errno is None:
             raise _refused(path, error) from error
         raise
     except Exception as error:  # damaged bytes make NumPy, zipfile and json raise nearly anything

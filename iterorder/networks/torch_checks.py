@@ -11,6 +11,11 @@ from iterorder.errors import InvalidInputError
 from iterorder.networks.torch_dropout import TorchDropout
 from iterorder.shown import a_kind
 
+#: What PyTorch raises where tensors do not fit; other errors are those of a user's own code, and are left as they are.
+MISFITS = (RuntimeError, ValueError, IndexError, TypeError)
+#: The label that PyTorch's cross-entropy leaves out.
+IGNORED = -100
+
 
 def check_initialisers(module: nn.Module) -> None:
     """Every part that holds parameters must be able to draw its start weights."""
@@ -21,12 +26,6 @@ def check_initialisers(module: nn.Module) -> None:
                 f"module {where or type(part).__name__} holds {own[0]} and has no reset_parameters: give init, a "
                 "function of the module that sets its start weights"
             )
-
-
-#: What PyTorch raises where tensors do not fit; other errors are those of a user's own code, and are left as they are.
-MISFITS = (RuntimeError, ValueError, IndexError, TypeError)
-#: The label that PyTorch's cross-entropy leaves out.
-IGNORED = -100
 
 
 def _told(tensor) -> str:
