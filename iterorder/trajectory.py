@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: The shortest chain for which ArviZ tells an effective sample size.
 FEWEST_DRAWS = 4
+#: What a replica that diverged did, in words for tables.
+LEFT = "left the finite numbers (infinite or NaN)"
 SCHEMA = "iterorder.trajectory/1"
 
 

@@ -107,19 +107,6 @@ def test_an_axis_of_one_value_is_no_axis_of_a_diagram(tmp_path, page):
     assert "mean_square_radius over step_size" in page(tmp_path / "sw").text
 
 
-def four_parameters(step_size, batch_size, ridge, copy):
-    return ito.LinearRegressionSGD(np.eye(2), np.ones(2), step_size, batch_size=batch_size, ridge=ridge + copy)
-
-
-def test_a_sweep_over_more_axes_than_a_diagram_has_says_so(tmp_path, page):
-    grid = {"step_size": [0.01, 0.1], "batch_size": [1, 2], "ridge": [0.1, 0.2]}
-    ito.sweep(four_parameters, {**grid, "copy": [0]}, "stability", seed=7, folder=tmp_path / "three", progress=False)
-    assert "No diagram" not in page(tmp_path / "three").text
-    ito.sweep(four_parameters, {**grid, "copy": [0, 1]}, "stability", seed=7, folder=tmp_path / "four", progress=False)
-    assert "No diagram is drawn" in page(tmp_path / "four").text
-    assert "varies step_size 2, batch_size 2, ridge 2, copy 2" in page(tmp_path / "four").text
-
-
 def test_a_sweep_of_a_file_shows_the_file(tmp_path, page):
     text = (
         'seed = 3\nfolder = "own"\nmeasure = "stability"\n\n'
