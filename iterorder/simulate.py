@@ -16,7 +16,7 @@ from iterorder.maps import RandomMaps
 from iterorder.orders import BACKWARD, FORWARD, Order, Window
 from iterorder.progress import Progress, Report, part, reported
 from iterorder.request import Request, checked_request
-from iterorder.trajectory import Trajectory
+from iterorder.trajectory import Trajectory, kept_start
 from iterorder.types import ArrayLike, DTypeLike, PathLike, SaveSteps, Seed
 
 
@@ -184,6 +184,7 @@ def _execute(request: Request) -> Trajectory:
         first_step=request.first_step,
         first_replica=request.first_replica,
         noise=request.noise,
+        x0=kept_start(request.x0),
     )
 
 

@@ -19,7 +19,7 @@ from iterorder.networks import MLP, TrainingRun, train
 from iterorder.plotting import save_figure
 from iterorder.report import training as report_of_training
 from iterorder.report import write_report
-from iterorder.report.document import Code, Document, Folded, Picture, Section, Table, Text, facts
+from iterorder.report.document import Code, Document, Folded, Picture, Section, Table, Text, facts, smaller
 
 VOID = {"meta", "img"}
 #: What a folder, a parameter or a message may be called.
@@ -287,3 +287,55 @@ def test_a_sample_is_told_with_what_its_certificate_is_worth(maps, told, tmp_pat
     assert len(found.of("img")) == 1
     for text in (*told, "987", "50 draws"):
         assert text in found.text
+
+
+def test_a_trajectory_is_told_by_its_start_and_its_last_state(tmp_path, page):
+    run = ito.simulate(ito.gallery.sierpinski(), [0.125, 0.75], 30, n_replicas=20, seed=12345)
+    run.save(tmp_path / "run.npz")
+    found = page(tmp_path).text
+    last = run.states[:, -1]
+    for value in (*last.mean(axis=0), *last.std(axis=0, ddof=1)):
+        assert f"{value:.6g}" in found
+    assert re.search(r"x0\s+0\.125\s", found)
+    assert "mean at step 30" in found
+    assert re.search(r"largest Lipschitz constant\s+0\.5\s", found)
+
+
+def test_replicas_that_left_are_said_in_words(tmp_path, page):
+    maps, starts = ito.gallery.double_well(0.5, 0.1), [[0.1], [50.0]]
+    ito.simulate(maps, starts, 20, n_replicas=2, seed=1, noise="shared").save(tmp_path / "run.npz")
+    found = page(tmp_path).text
+    assert "1 of 2 left the finite numbers (infinite or NaN)" in found
+    assert "0.1…50" in found
+
+
+def test_the_command_says_what_it_found_and_how_large_the_page_is(tmp_path, capsys):
+    for name in ("a", "b"):
+        ito.simulate(ito.gallery.ar1(0.5, 1.0), [0.0], 30, seed=1).save(tmp_path / f"{name}.npz")
+    (tmp_path / "check.json").write_text('{"rows": []}', encoding="utf-8")
+    assert cli.main(["report", str(tmp_path), "--json", "-"]) == cli.OK
+    out, err = capsys.readouterr()
+    assert f"found in {tmp_path}: 1 table of claims, 2 trajectories\n" in err
+    content = json.loads(out)
+    assert content["found"] == {"table of claims": 1, "trajectory": 2}
+    assert content["bytes"] == (tmp_path / "report.html").stat().st_size
+
+
+def test_hidden_folders_are_not_looked_into(tmp_path):
+    training(tmp_path / ".venv")
+    with pytest.raises(ito.InvalidInputError, match="holds nothing"):
+        write_report(tmp_path)
+
+
+def test_pictures_take_less_room_and_keep_their_lines(tmp_path):
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    figure, file = Figure(figsize=(4, 3)), BytesIO()
+    figure.subplots().plot(np.random.default_rng(0).normal(size=(50, 3)))
+    figure.savefig(file, format="png", dpi=220)
+    small = smaller(file.getvalue())
+    assert len(small) < 0.8 * file.tell()
+    before, after = (np.asarray(Image.open(BytesIO(png)).convert("RGB"), int) for png in (file.getvalue(), small))
+    assert (np.abs(after - before).max(axis=2) > 32).mean() < 1e-3
+    assert smaller(small) == small

@@ -62,12 +62,12 @@ def as_typed(message: str, options: Mapping[str, str], given: frozenset[str]) ->
     return begin + re.sub(f"{with_value}|{KEPT}|{alone}", replaced, message)
 
 
-def counted(count: int, noun: str) -> str:
-    """A number of things, one of which is no plural.
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """A number of things, one of which is no plural: with an s, unless another one is given.
 
     Examples
     --------
     >>> counted(1, "replica"), counted(10_000, "replica")
     ('1 replica', '10,000 replicas')
     """
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {plural or f'{noun}s'}"

@@ -36,7 +36,7 @@ def sweep(folder: Path) -> Iterator[Section]:
             Text(f"Cells that ended with an error{_first(failed)}:"),
             Table(("cell", "at", "error", "message"), rows),
         ]
-    yield Section("Sweep", parts)
+    yield Section("Sweep", parts, "sweep")
     yield Section("Where it comes from", [facts({"seed": found.seed, **found.provenance}), *_again(found)])
 
 

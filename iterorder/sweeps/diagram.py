@@ -54,8 +54,8 @@ class Diagram:
         table = sweep.to_xarray()
         for name, values in self.at.items():
             table = table.isel({sweep.grid.axis_of(name).dim: _places(sweep, name, values)})
-        for name in (self.x, self.y):
-            if name is not None and table[name].dtype.kind in "iuf":
+        for name in self.drawn[: len(self.drawn) - len(self.facets)]:
+            if table[name].dtype.kind in "iuf":
                 table = table.sortby(name)
         dims = [sweep.grid.axis_of(name).dim for name in self.drawn]
         table = table.squeeze([dim for dim, size in table.sizes.items() if size == 1 and dim not in dims])
