@@ -248,8 +248,8 @@ def _checked(trajectory: Trajectory) -> Trajectory:
             when = f"at step {last}" if first == last else f"between steps {first} and {last}"
         who = "the only replica" if len(diverged) == 1 else f"all {len(diverged)} replicas"
         raise DivergenceError(
-            f"{who} left the finite numbers, {when}: {fewer_steps(trajectory.maps)} (the error's .trajectory holds the "
-            "saved steps, with NaN from there)",
+            f"{who} left the finite numbers, {when}: {fewer_steps(trajectory.maps)}",
             trajectory,
+            holds="the saved steps, with NaN from there",
         )
     return trajectory

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from iterorder.gate.rates import MeasuredRate
 
 MEASURED = "finds: the change of the rate that a comparison of two such measurements finds in 9 cases of 10"
-COMPARED = "change: minus is slower, unchanged is within a standard error; allowed: by chance or --rtol; finds: the change that is found in 9 cases of 10"
+COMPARED = (
+    "change: minus is slower, unchanged is within a standard error; allowed: by chance or --rtol; "
+    "finds: the change that is found in 9 cases of 10"
+)
 #: Smaller shares of a rate are those of rounding: of interest to nobody.
 LEAST_PERCENT = 0.01
 VANISHING = "shares of the rate, or differences per step where it cannot be told from zero"

@@ -43,6 +43,7 @@ def add_to(commands) -> None:
         options=("dry-run",),
         fails="cells have ended with errors",
     )
+    sweep.set_defaults(by_hand={"preset": "PRESET"})
     sweep.epilog = f"{sweep.epilog}\n\npresets:\n{listed_presets()}"
     sweep.add_argument(
         "what",
@@ -71,6 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
         if word in ("status", "resume") and len(rest) == 1:
             folder = Path(rest[0])
             return _status(folder, arguments) if word == "status" else _resume(folder, arguments)
+        if word in ("status", "resume") and not rest:
+            raise InvalidInputError(f"{word} is given without a folder: give sweep {word} FOLDER, that of the sweep")
         if rest:
             raise InvalidInputError(
                 f"sweep has the words {' '.join(map(repr, arguments.what))}: give CONFIG.toml, a preset, status FOLDER "

@@ -20,7 +20,7 @@ from iterorder.request import as_system
 from iterorder.shown import a_kind
 from iterorder.validation import as_floats
 
-HINT = "define SYSTEMS = {name: maps} or {name: (maps, x0)}"
+HINT = "define SYSTEMS = {name: maps} or {name: (maps, start)}"
 
 
 class Entry(NamedTuple):
