@@ -15,7 +15,8 @@ from tests.cli_files import write_files
 
 #: Calls, attributes and arguments of the library, which nobody who types a command has at hand.
 PYTHON = re.compile(
-    r"`(?!iterorder |--|make )[^`]+`|\bito\.|\btheory\(|\.trajectory|\bstationary_sample\b|\bx0\b|(?<![-\w])(?:tol|rtol)\b"
+    r"`(?!iterorder |--|make )[^`]+`|\bito\.|\btheory\(|\.trajectory|\bstationary_sample\b|\bx0\b"
+    r"|(?<![-\w])(?:tol|rtol)\b"
     r"|\b(?:n_steps|n_samples|max_steps|order|backend|dtype|noise|engine|progress)\b="
 )
 EXPANDING = """
