@@ -321,6 +321,15 @@ def test_the_command_says_what_it_found_and_how_large_the_page_is(tmp_path, caps
     assert content["bytes"] == (tmp_path / "report.html").stat().st_size
 
 
+def test_a_page_that_cannot_be_written_is_told_before_it_is_drawn(tmp_path, capsys):
+    (tmp_path / "check.json").write_text('{"rows": []}', encoding="utf-8")
+    (tmp_path / "report.html").mkdir()
+    assert cli.main(["report", str(tmp_path)]) == cli.USAGE
+    told = capsys.readouterr().err
+    assert told.startswith("iterorder: --out ")
+    assert "found in" not in told
+
+
 def test_hidden_folders_are_not_looked_into(tmp_path):
     training(tmp_path / ".venv")
     with pytest.raises(ito.InvalidInputError, match="holds nothing"):

@@ -40,7 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     folder: Path = arguments.folder
     out = folder / PAGE if arguments.out is None else arguments.out
-    output.check_targets(out=arguments.out, json=arguments.json)
+    # Before pictures are drawn: also of the file that nobody named, unless its folder is what is missing.
+    output.check_targets(out=out if folder.is_dir() else arguments.out, json=arguments.json)
     try:
         page = document(folder)
     except FileNotFoundError as error:
