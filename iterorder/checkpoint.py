@@ -22,7 +22,7 @@ from iterorder.maps.digest import digest_of
 from iterorder.orders import FORWARD
 from iterorder.progress import Report, part, reported
 from iterorder.request import Request
-from iterorder.trajectory import Trajectory
+from iterorder.trajectory import Trajectory, kept_start
 
 #: The file that says whose run a folder has, and that of a forward run's states.
 ABOUT, STATES = "run.json", "forward.npz"
@@ -181,6 +181,7 @@ def _trajectory(request: Request, states, diverged, bounds) -> Trajectory:
         first_step=request.first_step,
         first_replica=request.first_replica,
         noise=request.noise,
+        x0=kept_start(request.x0),
     )
 
 

@@ -33,9 +33,11 @@ class DivergenceError(IterorderError):
         What was computed; ``trajectory.diverged_at`` tells when each replica diverged. Of `networks.train`, the run.
     """
 
-    def __init__(self, message: str, trajectory: Trajectory | None = None) -> None:
+    def __init__(self, message: str, trajectory: Trajectory | None = None, *, holds: str = "") -> None:
         super().__init__(message)
         self.trajectory = trajectory
+        if holds:  # beside the message, which a command shows to those who do not write Python
+            self.add_note(f"the error's .trajectory holds {holds}")
 
 
 class AccuracyError(IterorderError):

@@ -16,7 +16,7 @@ from iterorder.maps import RandomMaps
 from iterorder.orders import BACKWARD, FORWARD, Order, Window
 from iterorder.progress import Progress, Report, part, reported
 from iterorder.request import Request, checked_request
-from iterorder.trajectory import Trajectory
+from iterorder.trajectory import Trajectory, kept_start
 from iterorder.types import ArrayLike, DTypeLike, PathLike, SaveSteps, Seed
 
 
@@ -184,6 +184,7 @@ def _execute(request: Request) -> Trajectory:
         first_step=request.first_step,
         first_replica=request.first_replica,
         noise=request.noise,
+        x0=kept_start(request.x0),
     )
 
 
@@ -247,8 +248,8 @@ def _checked(trajectory: Trajectory) -> Trajectory:
             when = f"at step {last}" if first == last else f"between steps {first} and {last}"
         who = "the only replica" if len(diverged) == 1 else f"all {len(diverged)} replicas"
         raise DivergenceError(
-            f"{who} left the finite numbers, {when}: {fewer_steps(trajectory.maps)} (the error's .trajectory holds the "
-            "saved steps, with NaN from there)",
+            f"{who} left the finite numbers, {when}: {fewer_steps(trajectory.maps)}",
             trajectory,
+            holds="the saved steps, with NaN from there",
         )
     return trajectory

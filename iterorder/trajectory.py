@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: The shortest chain for which ArviZ tells an effective sample size.
 FEWEST_DRAWS = 4
+#: What a replica that diverged did, in words for tables.
+LEFT = "left the finite numbers (infinite or NaN)"
 SCHEMA = "iterorder.trajectory/1"
 
 
@@ -59,6 +61,8 @@ class Trajectory(ShownByFacts):
         Where the run started in the noise.
     noise : {"independent", "shared"}
         Whether replicas met maps of their own, or all those of replica 0.
+    x0 : ndarray, shape (dim,) or (n_replicas, dim), or None
+        Where the replicas started: one state where it was the same for all. None in files of earlier versions.
     """
 
     states: FloatArray
@@ -71,6 +75,7 @@ class Trajectory(ShownByFacts):
     first_step: int = 0
     first_replica: int = 0
     noise: str = "independent"
+    x0: FloatArray | None = None
 
     def _facts(self) -> dict[str, str]:
         facts = {
@@ -97,7 +102,9 @@ class Trajectory(ShownByFacts):
         """The same with its states in main memory; itself where they are there."""
         if isinstance(self.states, np.ndarray):
             return self
-        return dataclasses.replace(self, states=to_numpy(self.states))
+        return dataclasses.replace(
+            self, states=to_numpy(self.states), x0=None if self.x0 is None else to_numpy(self.x0)
+        )
 
     def to_xarray(self, *, names: Sequence[str] | None = None) -> xarray.Dataset:
         """The same data with named axes (replica, step, dim).
@@ -304,6 +311,8 @@ class Trajectory(ShownByFacts):
         }
         arrays = {name: getattr(self, name) for name in ("save_steps", "diverged_at", "error_bound")}
         arrays |= {"states": to_numpy(self.states), **of_maps}
+        if self.x0 is not None:
+            arrays["x0"] = to_numpy(self.x0)
         write_result(path, header, arrays, shown="run.states")
 
     @classmethod
@@ -320,9 +329,19 @@ class Trajectory(ShownByFacts):
             as_int("first_step", header["first_step"], low=0, high=MAX_STEPS),
             as_int("first_replica", header["first_replica"], low=0, high=MAX_REPLICAS),
             as_choice("noise", header["noise"], ("independent", "shared")),
+            arrays.get("x0"),
         )
         _check_shapes(run)
         return run
+
+
+def kept_start(starts: FloatArray) -> FloatArray:
+    """Starts (n_replicas, dim) as a trajectory keeps them: one of them where all are the same.
+
+    Of those on a GPU that is told by how they lie in its memory, as looking at them would wait for it.
+    """
+    same = bool((starts == starts[0]).all()) if isinstance(starts, np.ndarray) else starts.strides[0] == 0
+    return starts[0].copy() if same else starts
 
 
 def _check_shapes(run: Trajectory) -> None:
@@ -339,5 +358,7 @@ def _check_shapes(run: Trajectory) -> None:
         array = getattr(run, name)
         if array.dtype.kind != kind or array.shape != shape:
             raise ValueError(f"{name} has dtype {array.dtype} and shape {array.shape}, not {shape}")
+    if run.x0 is not None and (run.x0.dtype.kind != "f" or run.x0.shape not in ((dim,), (replicas, dim))):
+        raise ValueError(f"x0 has dtype {run.x0.dtype} and shape {run.x0.shape}, not ({dim},) or ({replicas}, {dim})")
     if replicas == 0 or saved == 0 or (np.diff(run.save_steps) <= 0).any() or run.save_steps[0] < 0:
         raise ValueError("save_steps do not increase from 0 on")

@@ -145,11 +145,27 @@ def test_figures_are_drawn_in_a_clone(folder, capsys):
 
 
 def test_outside_of_a_clone_the_command_says_what_to_do(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(figures, "SCRIPTS", tmp_path / "scripts")
+    monkeypatch.setattr(figures, "HOME", tmp_path)
     monkeypatch.chdir(tmp_path)
     assert cli.main(["figures", "one_path"]) == cli.USAGE
     assert "not installed with the package: clone its repository" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+    assert figures.known_figures() == []
+
+
+def test_a_package_that_was_copied_finds_the_clone_that_it_is_run_in(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(figures, "HOME", tmp_path)
+    monkeypatch.chdir(Path(figures.__file__).resolve().parents[2] / "scripts")
+    assert cli.main(["figures", "--list"]) == cli.OK
+    assert "one_path" in capsys.readouterr().out.split()
+
+
+def test_scripts_of_another_project_are_not_run(tmp_path, monkeypatch):
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "make_figures.py").write_text("raise SystemExit", encoding="utf-8")
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "other"\n', encoding="utf-8")
+    monkeypatch.setattr(figures, "HOME", tmp_path)
+    monkeypatch.chdir(tmp_path)
     assert figures.known_figures() == []
 
 

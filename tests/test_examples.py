@@ -33,6 +33,7 @@ import iterorder
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [path for name in ("README.md", "CONTRIBUTING.md", "docs/**/*.md") for path in sorted(ROOT.glob(name))]
 REQUIRED = {"iterorder", "numpy", "numba", "llvmlite", "scipy", "matplotlib", "rich", "shtab", "threadpoolctl"}
+MOST_LETTERS = 120  # of a line of code on a page: more do not fit a window of 1280 pixels
 COMMAND_LIMIT_SECONDS = 300  # one that takes longer belongs in a no-run block
 
 
@@ -200,6 +201,16 @@ def test_python_block(block, sessions, monkeypatch):
         assert not re.search(r"\b(nan|None)\b", printed), printed
     else:
         assert same_output(printed, expected), printed
+
+
+def test_code_on_the_pages_fits_a_window():
+    """Of 1280 pixels; outputs are as they are printed."""
+    for block in BLOCKS:
+        if block.path.is_relative_to(ROOT / "docs") and block.info != "text output":
+            assert [line for line in block.text.splitlines() if len(line) > MOST_LETTERS] == [], (
+                block.path,
+                block.line,
+            )
 
 
 def test_every_output_belongs_to_a_block():

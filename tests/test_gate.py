@@ -134,6 +134,17 @@ def test_a_wrong_file_is_refused(tmp_path, capsys, text, message):
     assert message in capsys.readouterr().err
 
 
+def test_all_wrong_entries_of_a_file_are_told_at_once(tmp_path):
+    path = tmp_path / "wrong.py"
+    path.write_text("SYSTEMS = {\n 'a': 3,\n 'b': 'x',\n}", encoding="utf-8")
+    with pytest.raises(ito.InvalidInputError) as told:
+        systems_of_file(path)
+    assert [line.partition(" has ")[0] for line in str(told.value).splitlines()] == [
+        f"{path}, line 2,",
+        f"{path}, line 3,",
+    ]
+
+
 def test_a_missing_file_and_claims_beside_it_are_refused(tmp_path, file, capsys):
     assert main(["check", "--systems", str(tmp_path / "none.py")]) == 2
     assert "no such file" in capsys.readouterr().err

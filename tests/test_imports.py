@@ -41,6 +41,7 @@ LAYERS = (
         "simulate",
         "request",
         "trajectory",
+        "saved_moments",
         "archive",
         "labelled",
         "certificates",

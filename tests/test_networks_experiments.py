@@ -201,6 +201,19 @@ def test_bad_presets_are_told(change, message, tmp_path):
         experiment(preset(file))
 
 
+def test_all_that_is_wrong_with_a_preset_is_told_at_once(tmp_path):
+    file = tmp_path / "mine.toml"
+    text = SMALL.format(stride=1)
+    for old, new in (("batch_size = 4\n", ""), ('set = "digits"', 'set = "letters"'), ("count = 12", "count = 11")):
+        text = text.replace(old, new)
+    file.write_text(text)
+    with pytest.raises(ito.InvalidInputError) as told:
+        preset(file)
+    lines = str(told.value).splitlines()
+    assert all(line.startswith("mine.toml: ") for line in lines)
+    assert [line.split()[1] for line in lines] == ["lacks", "data.set", "sequences.count"]
+
+
 def test_an_unknown_preset_lists_the_known():
     with pytest.raises(ito.InvalidInputError, match="digits-mlp"):
         preset("digits")

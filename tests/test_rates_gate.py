@@ -13,7 +13,7 @@ import pytest
 
 import iterorder as ito
 from iterorder import files
-from iterorder.cli import main
+from iterorder.cli import main, rates_view
 from iterorder.cli.command import _parser
 from iterorder.cli.rates_view import _tests
 from iterorder.gate import baseline, rates
@@ -464,3 +464,14 @@ def test_the_workflow_of_the_how_to_is_complete():
         _parser().parse_args(words[1:])
     with pytest.raises(SystemExit):  # the control
         _parser().parse_args([*commands[1][1:], "--no-such-option"])
+
+
+@pytest.mark.parametrize(("difference", "shown"), [(9e-10, "unchanged"), (0.0, "unchanged"), (-0.05, "-5 %")])
+def test_a_change_within_its_noise_is_printed_as_none(difference, shown):
+    before, now = known("a", -1.0, 0.005), known("a", -1.0 - difference, 0.005)
+    assert rates_view._change(before, now) == shown
+
+
+def test_shares_of_rounding_are_not_printed_digit_by_digit():
+    assert rates_view._relative(9.3e-10, known("a", -1.0, 0.0)) == "<0.01 %"
+    assert rates_view._relative(0.0213, known("a", -1.0, 0.0), "+") == "+2.1 %"

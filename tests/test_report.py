@@ -19,7 +19,7 @@ from iterorder.networks import MLP, TrainingRun, train
 from iterorder.plotting import save_figure
 from iterorder.report import training as report_of_training
 from iterorder.report import write_report
-from iterorder.report.document import Code, Document, Folded, Picture, Section, Table, Text, facts
+from iterorder.report.document import Code, Document, Folded, Picture, Section, Table, Text, facts, smaller
 
 VOID = {"meta", "img"}
 #: What a folder, a parameter or a message may be called.
@@ -105,19 +105,6 @@ def test_an_axis_of_one_value_is_no_axis_of_a_diagram(tmp_path, page):
     grid = {"step_size": [0.01, 0.1], "batch_size": [4]}
     ito.sweep(least_squares, grid, "stability", seed=7, folder=tmp_path / "sw", progress=False)
     assert "mean_square_radius over step_size" in page(tmp_path / "sw").text
-
-
-def four_parameters(step_size, batch_size, ridge, copy):
-    return ito.LinearRegressionSGD(np.eye(2), np.ones(2), step_size, batch_size=batch_size, ridge=ridge + copy)
-
-
-def test_a_sweep_over_more_axes_than_a_diagram_has_says_so(tmp_path, page):
-    grid = {"step_size": [0.01, 0.1], "batch_size": [1, 2], "ridge": [0.1, 0.2]}
-    ito.sweep(four_parameters, {**grid, "copy": [0]}, "stability", seed=7, folder=tmp_path / "three", progress=False)
-    assert "No diagram" not in page(tmp_path / "three").text
-    ito.sweep(four_parameters, {**grid, "copy": [0, 1]}, "stability", seed=7, folder=tmp_path / "four", progress=False)
-    assert "No diagram is drawn" in page(tmp_path / "four").text
-    assert "varies step_size 2, batch_size 2, ridge 2, copy 2" in page(tmp_path / "four").text
 
 
 def test_a_sweep_of_a_file_shows_the_file(tmp_path, page):
@@ -300,3 +287,64 @@ def test_a_sample_is_told_with_what_its_certificate_is_worth(maps, told, tmp_pat
     assert len(found.of("img")) == 1
     for text in (*told, "987", "50 draws"):
         assert text in found.text
+
+
+def test_a_trajectory_is_told_by_its_start_and_its_last_state(tmp_path, page):
+    run = ito.simulate(ito.gallery.sierpinski(), [0.125, 0.75], 30, n_replicas=20, seed=12345)
+    run.save(tmp_path / "run.npz")
+    found = page(tmp_path).text
+    last = run.states[:, -1]
+    for value in (*last.mean(axis=0), *last.std(axis=0, ddof=1)):
+        assert f"{value:.6g}" in found
+    assert re.search(r"x0\s+0\.125\s", found)
+    assert "mean at step 30" in found
+    assert re.search(r"largest Lipschitz constant\s+0\.5\s", found)
+
+
+def test_replicas_that_left_are_said_in_words(tmp_path, page):
+    maps, starts = ito.gallery.double_well(0.5, 0.1), [[0.1], [50.0]]
+    ito.simulate(maps, starts, 20, n_replicas=2, seed=1, noise="shared").save(tmp_path / "run.npz")
+    found = page(tmp_path).text
+    assert "1 of 2 left the finite numbers (infinite or NaN)" in found
+    assert "0.1…50" in found
+
+
+def test_the_command_says_what_it_found_and_how_large_the_page_is(tmp_path, capsys):
+    for name in ("a", "b"):
+        ito.simulate(ito.gallery.ar1(0.5, 1.0), [0.0], 30, seed=1).save(tmp_path / f"{name}.npz")
+    (tmp_path / "check.json").write_text('{"rows": []}', encoding="utf-8")
+    assert cli.main(["report", str(tmp_path), "--json", "-"]) == cli.OK
+    out, err = capsys.readouterr()
+    assert f"found in {tmp_path}: 1 table of claims, 2 trajectories\n" in err
+    content = json.loads(out)
+    assert content["found"] == {"table of claims": 1, "trajectory": 2}
+    assert content["bytes"] == (tmp_path / "report.html").stat().st_size
+
+
+def test_a_page_that_cannot_be_written_is_told_before_it_is_drawn(tmp_path, capsys):
+    (tmp_path / "check.json").write_text('{"rows": []}', encoding="utf-8")
+    (tmp_path / "report.html").mkdir()
+    assert cli.main(["report", str(tmp_path)]) == cli.USAGE
+    told = capsys.readouterr().err
+    assert told.startswith("iterorder: --out ")
+    assert "found in" not in told
+
+
+def test_hidden_folders_are_not_looked_into(tmp_path):
+    training(tmp_path / ".venv")
+    with pytest.raises(ito.InvalidInputError, match="holds nothing"):
+        write_report(tmp_path)
+
+
+def test_pictures_take_less_room_and_keep_their_lines(tmp_path):
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    figure, file = Figure(figsize=(4, 3)), BytesIO()
+    figure.subplots().plot(np.random.default_rng(0).normal(size=(50, 3)))
+    figure.savefig(file, format="png", dpi=220)
+    small = smaller(file.getvalue())
+    assert len(small) < 0.8 * file.tell()
+    before, after = (np.asarray(Image.open(BytesIO(png)).convert("RGB"), int) for png in (file.getvalue(), small))
+    assert (np.abs(after - before).max(axis=2) > 32).mean() < 1e-3
+    assert len(smaller(small)) <= len(small)

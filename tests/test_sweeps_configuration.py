@@ -12,7 +12,8 @@ import iterorder as ito
 from iterorder import cli
 from iterorder.cli.sweep import _to_go_on
 from iterorder.errors import InvalidInputError
-from iterorder.sweeps.configuration import line_of, parsed
+from iterorder.sweeps.configuration import parsed
+from iterorder.sweeps.file_lines import line_of
 from iterorder.sweeps.from_file import kept_configuration, run_configuration
 from iterorder.sweeps.planning import planned
 from iterorder.sweeps.systems import FAMILIES, make_system, names_of
@@ -86,6 +87,37 @@ def test_errors_name_file_line_and_key(old, new, told):
     assert old in TEXT
     with pytest.raises(InvalidInputError, match=told):
         parsed(TEXT.replace(old, new), "x.toml")
+
+
+def test_all_faults_of_a_file_are_told_at_once():
+    with pytest.raises(InvalidInputError) as told:
+        parsed('sed = 5\nengine = "fast"\n[grid]\nstep_size = 0.5\nridge = {from = 0, to = 1}\n', "x.toml")
+    lines = str(told.value).splitlines()
+    assert [line.partition(" ")[0] for line in lines] == [
+        "x.toml:1:",
+        *["x.toml:"] * 3,
+        "x.toml:4:",
+        "x.toml:5:",
+        "x.toml:2:",
+    ]
+    for word in ("sed: unknown key", "lacks seed", "lacks measure", "lacks folder", "grid.step_size", "lacks count"):
+        assert word in str(told.value)
+
+
+def test_all_faults_of_values_are_told_at_once():
+    wrong = {"seed = 5": "seed = -1", '["stability"]': '["stabilty"]', "n_points": "points", "dim = 1": "dims = 1"}
+    text = TEXT
+    for old, new in wrong.items():
+        text = text.replace(old, new)
+    with pytest.raises(InvalidInputError) as told:
+        parsed(text, "x.toml")
+    places = [line.split(": ")[0] for line in str(told.value).splitlines()]
+    assert places == ["x.toml:4", "x.toml:2", "x.toml:9", "x.toml:10"]
+
+
+def test_a_file_without_a_family_says_so():
+    with pytest.raises(InvalidInputError, match=r"x\.toml:6: maps\.family: lacks family: give one of Affine"):
+        parsed(TEXT.replace('family = "LinearRegressionSGD"\n', ""), "x.toml")
 
 
 @pytest.mark.parametrize("folder", ["/etc/x", "..", "../x", "a/../../x", "", ".", "link/x"])

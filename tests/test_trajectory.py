@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pickle
@@ -281,3 +282,27 @@ def test_memory_does_not_grow_with_the_steps():
     # In MB: the states and their copies are 10⁴·10·8 bytes each; the threads' scratch memory is a few more.
     assert max(used) < 50
     assert used[1] < used[0] + 10
+
+
+def test_a_trajectory_keeps_where_it_started(tmp_path):
+    maps = ito.gallery.sierpinski()
+    for starts in ([0.25, 0.5], [[0.25, 0.5], [0.0, 1.0], [0.5, 0.5]]):
+        run = ito.simulate(maps, starts, 5, n_replicas=3, seed=0)
+        assert np.array_equal(run.x0, starts)
+        run.save(tmp_path / "run.npz")
+        assert np.array_equal(ito.load(tmp_path / "run.npz").x0, starts)
+    kept = ito.simulate(maps, [0.25, 0.5], 5, n_replicas=3, seed=0, checkpoint=tmp_path / "checkpoint")
+    assert kept.x0.tolist() == [0.25, 0.5]
+
+
+def test_files_without_a_start_load(tmp_path):
+    run = dataclasses.replace(ito.simulate(ito.gallery.sierpinski(), [0.0, 0.0], 5, seed=0), x0=None)
+    run.save(tmp_path / "run.npz")
+    assert ito.load(tmp_path / "run.npz").x0 is None
+
+
+def test_a_start_of_another_shape_is_refused(tmp_path):
+    run = ito.simulate(ito.gallery.sierpinski(), [0.0, 0.0], 5, n_replicas=3, seed=0)
+    dataclasses.replace(run, x0=np.zeros((2, 2))).save(tmp_path / "run.npz")
+    with pytest.raises(ito.InvalidInputError, match="x0 has dtype"):
+        ito.load(tmp_path / "run.npz")

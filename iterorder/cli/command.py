@@ -63,9 +63,7 @@ def main(argv=None) -> int:
     int
         The exit status; `iterorder.cli.exit_status` has the meanings.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # the mathematics has letters that not every terminal knows
+    _open_streams()
     try:
         status = _status(argv)
         sys.stdout.flush()  # of a help text as well: an error is told here, not by Python when it ends
@@ -77,6 +75,16 @@ def main(argv=None) -> int:
             return CLOSED
         print(f"iterorder: {NotWrittenError.of('standard output', error)}", file=sys.stderr)
         return USAGE
+
+
+def _open_streams() -> None:
+    """Let what is printed go nowhere where a stream was closed before the start: files are written all the same."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # the mathematics has letters that not every terminal knows
 
 
 def _status(argv: list[str] | None) -> int:

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import os
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -15,8 +16,8 @@ from iterorder.errors import InvalidInputError
 from iterorder.files import make_folder
 from iterorder.validation import did_you_mean
 
-#: The scripts lie beside the package in a clone of the repository, and are not installed with it.
-SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+#: Where the package lies: in a clone of the repository, unless it was installed as a copy.
+HOME = Path(__file__).resolve().parents[2]
 ENTRY = "make_figures"
 #: As `make reproduce`, which leaves the files of the repository alone.
 FOLDER = Path("reports/figures")
@@ -34,7 +35,7 @@ def add_to(commands) -> None:
         run=run,
         help="draw the figures of the documentation, from a clone of the repository",
         description="Draw the figures of the README and the documentation, each with a JSON file of its parameters and "
-        "numbers. Their scripts are part of the repository, not of an installed package: elsewhere this says so. "
+        "numbers. Their scripts are part of the repository, not of an installed package: run it in a clone. "
         "Seeds are fixed in the scripts.",
         examples=EXAMPLES,
         options=("effort",),
@@ -67,21 +68,41 @@ def run(arguments: argparse.Namespace) -> int:
 
 def known_figures() -> list[str]:
     """The names of the figures; none where the scripts are not."""
-    return _scripts().names() if _is_clone() else []
+    return [] if _clone() is None else _scripts().names()
 
 
-def _is_clone() -> bool:
-    return (SCRIPTS / f"{ENTRY}.py").is_file() and (SCRIPTS.parent / "pyproject.toml").is_file()
+def _clone() -> Path | None:
+    """The clone that the package lies in, or else the one that the command is run in."""
+    here = Path.cwd()
+    return next((folder for folder in (HOME, here, *here.parents) if _is_clone(folder)), None)
+
+
+def _is_clone(folder: Path) -> bool:
+    """Whether a folder has the scripts, and is of this project: those of another one are not run."""
+    if not (folder / "scripts" / f"{ENTRY}.py").is_file():
+        return False
+    try:
+        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return project.get("project", {}).get("name") == "iterorder"
 
 
 def _scripts() -> ModuleType:
     """The script that draws all figures."""
-    if not _is_clone():
+    clone = _clone()
+    if clone is None:
         raise InvalidInputError(
-            "the scripts of the figures are not installed with the package: clone its repository and run "
-            "`make reproduce` or `iterorder figures` there; results of your own have a .plot()"
+            "the scripts of the figures are not installed with the package: clone its repository, and run iterorder "
+            "figures in its folder"
         )
     os.environ.setdefault("MPLBACKEND", "Agg")  # files, no windows
-    if str(SCRIPTS) not in sys.path:
-        sys.path.insert(0, str(SCRIPTS))
-    return importlib.import_module(ENTRY)
+    if (scripts := str(clone / "scripts")) not in sys.path:
+        sys.path.insert(0, scripts)
+    try:
+        return importlib.import_module(ENTRY)
+    except ImportError as error:
+        raise InvalidInputError(
+            f"the scripts in {scripts} cannot be used with the installed package ({error}): install the package from "
+            f"that clone, by pip install -e {clone}"
+        ) from error

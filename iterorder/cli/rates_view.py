@@ -13,7 +13,12 @@ if TYPE_CHECKING:
     from iterorder.gate.rates import MeasuredRate
 
 MEASURED = "finds: the change of the rate that a comparison of two such measurements finds in 9 cases of 10"
-COMPARED = "change: minus is slower; allowed: by chance or --rtol; finds: the change that is found in 9 cases of 10"
+COMPARED = (
+    "change: minus is slower, unchanged is within a standard error; allowed: by chance or --rtol; "
+    "finds: the change that is found in 9 cases of 10"
+)
+#: Smaller shares of a rate are those of rounding: of interest to nobody.
+LEAST_PERCENT = 0.01
 VANISHING = "shares of the rate, or differences per step where it cannot be told from zero"
 
 
@@ -89,7 +94,7 @@ def _cells(row: Comparison, test: Comparison, compared: bool) -> list[str]:
         cells[0] = "none" if row.expect_none else "failed"
     change = allowed = finds = "-"
     if test.before is not None and isinstance(now, MeasuredRate):
-        change = _relative(test.before.rate - now.rate, test.before, "+")
+        change = _change(test.before, now)
         allowed = ("" if row.one_sided else "±") + _relative(test.allowed, test.before)
         finds = _relative(test.detectable_difference, test.before)
     if not compared:
@@ -98,11 +103,22 @@ def _cells(row: Comparison, test: Comparison, compared: bool) -> list[str]:
     return [row.system, *cells, base, change, allowed, finds, row.verdict]
 
 
+def _change(before: MeasuredRate, now: MeasuredRate) -> str:
+    """How much faster a rate is; what is no more than the noise of the two measurements is not printed as a number."""
+    from iterorder.gate.rates import noise_of
+
+    difference = before.rate - now.rate
+    if abs(difference) <= noise_of(before, now):
+        return "unchanged"
+    return _relative(difference, before, "+")
+
+
 def _relative(difference: float, rate: MeasuredRate, sign: str = "") -> str:
     """A difference as a share of a rate; as it is, where that cannot be told from zero."""
     if rate.vanishes:
         return f"{difference:{sign}.2g}"
-    return f"{100.0 * difference / abs(rate.rate):{sign}.2g} %"
+    percent = 100.0 * difference / abs(rate.rate)
+    return f"{percent:{sign}.2g} %" if abs(percent) >= LEAST_PERCENT else f"<{LEAST_PERCENT:g} %"
 
 
 def _tests(rows: list[Comparison], compared: bool) -> dict[str, Comparison]:

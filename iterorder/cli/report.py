@@ -5,12 +5,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from iterorder import log
 from iterorder.cli import output
 from iterorder.cli.dry_run import size_of
 from iterorder.cli.options import add_command, add_out
+from iterorder.cli.wording import counted
 from iterorder.errors import InvalidInputError
 
 EXAMPLES = ("iterorder report phase", "iterorder report phase --out phase.html --json -")
+
+#: Of kinds of things whose plural has more than an s at its end.
+PLURALS = {"trajectory": "trajectories", "run of training": "runs of training", "table of claims": "tables of claims"}
 
 
 def add_to(commands) -> None:
@@ -30,18 +35,27 @@ def add_to(commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write it and say where; the exit status."""
-    from iterorder.report import write_report
+    """Say what was found, write it and say where; the exit status."""
+    from iterorder.report.written import PAGE, document, write_document
 
-    output.check_targets(out=arguments.out, json=arguments.json)
+    folder: Path = arguments.folder
+    out = folder / PAGE if arguments.out is None else arguments.out
+    # Before pictures are drawn: also of the file that nobody named, unless its folder is what is missing.
+    output.check_targets(out=out if folder.is_dir() else arguments.out, json=arguments.json)
     try:
-        path = write_report(arguments.folder, arguments.out)
+        page = document(folder)
     except FileNotFoundError as error:
         raise InvalidInputError(f"{error}; give that of a sweep, a run or make reproduce") from None
-    size = path.stat().st_size
+    log.say(f"found in {folder}: {', '.join(_counted(count, kind) for kind, count in page.found.items())}")
+    write_document(page, out)
+    size = out.stat().st_size
 
     def show() -> None:
-        output.console().print(f"{path} ({size_of(size)})", markup=False, highlight=False)
+        output.console().print(f"{out} ({size_of(size)})", markup=False, highlight=False)
 
-    output.deliver(arguments, {"folder": arguments.folder, "out": path, "bytes": size}, show)
+    output.deliver(arguments, {"folder": folder, "out": out, "found": page.found, "bytes": size}, show)
     return output.OK
+
+
+def _counted(count: int, kind: str) -> str:
+    return counted(count, kind, PLURALS.get(kind))

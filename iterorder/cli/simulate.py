@@ -17,6 +17,8 @@ from iterorder.cli.system_options import add_system, chosen_system
 from iterorder.cli.wording import counted
 from iterorder.errors import InvalidInputError
 from iterorder.log import detail
+from iterorder.saved_moments import moments_at
+from iterorder.trajectory import LEFT
 from iterorder.validation import MAX_STEPS, as_int, as_seed
 
 if TYPE_CHECKING:
@@ -136,28 +138,13 @@ def _content(arguments: argparse.Namespace, name: str, found: Trajectory, second
         "diverged": int((found.diverged_at >= 0).sum()),
         "error_bound": float(found.error_bound.max()),
         "out": arguments.out,
-        "steps": [_row(found, place) for place in _places(found)],
+        "steps": [vars(moments_at(found, place)) for place in _places(found)],
     }
 
 
 def _places(found: Trajectory) -> list[int]:
     """Saved steps that are shown: at most `ROWS`, evenly spread."""
     return np.unique(np.linspace(0, len(found.save_steps) - 1, ROWS).round().astype(int)).tolist()
-
-
-def _row(found: Trajectory, place: int) -> dict[str, Any]:
-    """Over the replicas that are finite at a saved step."""
-    states = found.states[:, place].astype(np.float64)
-    states = states[np.isfinite(states).all(axis=1)]
-    empty = len(states) == 0
-    with np.errstate(over="ignore"):  # of replicas on their way out
-        return {
-            "step": int(found.save_steps[place]),
-            "finite": len(states),
-            "mean": np.full(states.shape[1], np.nan) if empty else states.mean(axis=0),
-            "std": np.full(states.shape[1], np.nan) if len(states) < 2 else states.std(axis=0, ddof=1),
-            "median_norm": np.nan if empty else float(np.median(np.linalg.norm(states, axis=1))),
-        }
 
 
 def _show(arguments: argparse.Namespace, name: str, found: Trajectory, seconds: float) -> None:
@@ -172,15 +159,15 @@ def _show(arguments: argparse.Namespace, name: str, found: Trajectory, seconds: 
         columns += [f"mean{mark}", f"std{mark}"]
     for column in [*columns, "median ‖x‖"]:
         view.add_column(column, justify="right", no_wrap=True)
-    for row in (_row(found, place) for place in _places(found)):
-        numbers = [row[key][k] for k in range(min(dim, COORDINATES)) for key in ("mean", "std")]
-        cells = [f"{value:.6g}" if np.isfinite(value) else "-" for value in (*numbers, row["median_norm"])]
-        view.add_row(f"{row['step']:,}", f"{row['finite']:,}", *cells)
+    for row in (moments_at(found, place) for place in _places(found)):
+        numbers = [values[k] for k in range(min(dim, COORDINATES)) for values in (row.mean, row.std)]
+        cells = [f"{value:.6g}" if np.isfinite(value) else "-" for value in (*numbers, row.median_norm)]
+        view.add_row(f"{row.step:,}", f"{row.finite:,}", *cells)
     console.print(view)
     many = counted(replicas, "replica")
     lines = [f"{name}, {arguments.order}: {many} in dimension {dim}, {saved:,} saved, {seconds:.2f} s"]
     if gone := int((found.diverged_at >= 0).sum()):
-        lines.append(f"{gone:,} of {many} left the finite numbers")
+        lines.append(f"{gone:,} of {many} {LEFT}")
     if found.error_bound.any():
         lines.append(f"error of the states: at most {found.error_bound.max():.3g}")
     if arguments.out is not None:

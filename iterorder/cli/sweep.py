@@ -43,6 +43,7 @@ def add_to(commands) -> None:
         options=("dry-run",),
         fails="cells have ended with errors",
     )
+    sweep.set_defaults(by_hand={"preset": "PRESET"})
     sweep.epilog = f"{sweep.epilog}\n\npresets:\n{listed_presets()}"
     sweep.add_argument(
         "what",
@@ -71,6 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
         if word in ("status", "resume") and len(rest) == 1:
             folder = Path(rest[0])
             return _status(folder, arguments) if word == "status" else _resume(folder, arguments)
+        if word in ("status", "resume") and not rest:
+            raise InvalidInputError(f"{word} is given without a folder: give sweep {word} FOLDER, that of the sweep")
         if rest:
             raise InvalidInputError(
                 f"sweep has the words {' '.join(map(repr, arguments.what))}: give CONFIG.toml, a preset, status FOLDER "
@@ -138,11 +141,12 @@ def _status(folder: Path, arguments: argparse.Namespace) -> int:
 def _tell(found: Sweep, arguments: argparse.Namespace) -> int:
     """What has come of a sweep so far, as a table and as JSON."""
     from iterorder.sweeps.ledger import Ledger
+    from iterorder.sweeps.words import word_counts
 
     with Ledger.read(found.folder) as ledger:
         counts = ledger.counts()
     failed = found.failed
-    kinds = Counter(cell.kind for cell in failed)
+    kinds, words = Counter(cell.kind for cell in failed), word_counts(found)
     content = {
         "folder": str(found.folder),
         "cells": counts.total,
@@ -154,13 +158,16 @@ def _tell(found: Sweep, arguments: argparse.Namespace) -> int:
         "errors": dict(kinds),
         "irreproducible": found.irreproducible,
         "variables": [variable.name for variable in found.variables],
+        "words": words,
         **found.provenance,
     }
-    output.deliver(arguments, content, lambda: _show(found, counts, kinds))
+    output.deliver(arguments, content, lambda: _show(found, counts, kinds, words))
     return output.FAILED if counts.failed else output.OK
 
 
-def _show(found: Sweep, counts: Counts, kinds: Counter[str]) -> None:
+def _show(found: Sweep, counts: Counts, kinds: Counter[str], words: dict[str, dict[str, int]]) -> None:
+    from iterorder.sweeps.words import counts_shown
+
     console, firsts = output.console(), {cell.kind: cell for cell in reversed(found.failed)}
     shape = " × ".join(f"{dim} {n}" for dim, n in zip(found.grid.dims, found.grid.shape, strict=True))
     console.print(f"{found.folder}: {counts.done} of {counts.total} cells are done ({shape})", markup=False)
@@ -173,6 +180,8 @@ def _show(found: Sweep, counts: Counts, kinds: Counter[str]) -> None:
     for kind, count in kinds.most_common(SHOWN):
         point = ", ".join(f"{name}={value}" for name, value in firsts[kind].point.items())
         console.print(f"{count} × {kind}, the first at {point}: {firsts[kind].message}", markup=False, highlight=False)
+    for name, of_words in words.items():
+        console.print(f"{name}: {counts_shown(of_words)}", markup=False, highlight=False)
     console.print(f"{found.seconds:.1f} s of work in the cells", style="dim")
 
 

@@ -14,6 +14,12 @@ KEPT = r"\w+\([^()]*\)|'[^']*'"
 #: A name is no part of a path, an option, or another name; a value is a quoted word, or a number.
 BEFORE, AFTER = r"(?<![\w./\\-])", r"(?![\w/\\-]|\.\w)"
 VALUE = r"'[^']*'|[\w.+-]*\w"
+#: Arguments that are no English words, though they have no underscore.
+NO_WORDS = ("tol", "rtol", "x0")
+#: What follows an argument of one letter at the beginning; before other words it is an article, as "a" is.
+VERBS = r"(?:is|has|holds|gives|must)\b|\["
+#: Functions of the library that errors advise, by the commands that call them.
+COMMANDS = {"stationary_sample": "iterorder sample"}
 
 
 def options_of(parser: argparse.ArgumentParser) -> dict[str, str]:
@@ -44,10 +50,9 @@ def as_typed(message: str, options: Mapping[str, str], given: frozenset[str]) ->
     >>> as_typed("tol is 0.1: give tol=0, or fewer n_steps of one seed", options, frozenset({"tol"}))
     '--tol is 0.1: give --tol 0, or fewer --steps of one seed'
     """
-    if not options:
-        return message
+    options = COMMANDS | dict(options)
     names = "|".join(map(re.escape, sorted(options, key=len, reverse=True)))
-    first = re.match(rf"({names}){AFTER}(?![=(])", message)
+    first = re.match(rf"({names}){AFTER}(?![=(])(?:(?<=\w\w)|(?=\[| (?:{VERBS})))", message)
     begin = ""
     if first and first[1] in given:
         begin, message = options[first[1]], message[first.end() :]
@@ -56,18 +61,18 @@ def as_typed(message: str, options: Mapping[str, str], given: frozenset[str]) ->
         if (name := found["set"]) is not None:
             return f"{options[name]} {found['value'].strip(chr(39))}"
         name = found["name"]
-        return found[0] if name is None or "_" not in name else options[name]
+        return options[name] if name is not None and ("_" in name or name in NO_WORDS) else found[0]
 
     with_value, alone = f"{BEFORE}(?P<set>{names})=(?P<value>{VALUE})", f"{BEFORE}(?P<name>{names}){AFTER}"
     return begin + re.sub(f"{with_value}|{KEPT}|{alone}", replaced, message)
 
 
-def counted(count: int, noun: str) -> str:
-    """A number of things, one of which is no plural.
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """A number of things, one of which is no plural: with an s, unless another one is given.
 
     Examples
     --------
     >>> counted(1, "replica"), counted(10_000, "replica")
     ('1 replica', '10,000 replicas')
     """
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {plural or f'{noun}s'}"

@@ -295,6 +295,7 @@ def _all_diverged(diverged_at: np.ndarray, first: Trajectory, second: Trajectory
     return DivergenceError(
         f"all {len(diverged_at)} replicas left the finite numbers from x0 or y0, the first at step {step}, where the "
         f"system expands: {fewer_steps(worse.maps)}; before step {step} there are distances, and their rate is one of "
-        "growth (the error's .trajectory holds the finite part of the last replicas)",
+        "growth",
         worse,
+        holds="the finite part of the last replicas",
     )

@@ -116,6 +116,11 @@ def detectable(rate: MeasuredRate, other: MeasuredRate, allowed: float) -> float
     return allowed + quantile(1.0 - POWER) * math.hypot(rate.standard_error, other.standard_error)
 
 
+def noise_of(rate: MeasuredRate, other: MeasuredRate) -> float:
+    """What the difference of two measurements of one rate is of itself: its standard error, and rounding."""
+    return math.hypot(rate.standard_error, other.standard_error) + ROUNDING
+
+
 def allowed_difference(rate: MeasuredRate, other: MeasuredRate, n_systems: int, one_sided: bool = False) -> float:
     """The largest difference of two measurements of one rate, at an equal share of `LEVEL`.
 

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from iterorder.request import as_system
 from iterorder.shown import a_kind
 from iterorder.validation import as_floats
 
-HINT = "define SYSTEMS = {name: maps} or {name: (maps, x0)}"
+HINT = "define SYSTEMS = {name: maps} or {name: (maps, start)}"
 
 
 class Entry(NamedTuple):
@@ -70,7 +70,7 @@ def systems_of_file(path) -> list[Entry]:
     if twice := [name for k, name in enumerate(names) if name in names[:k]]:
         place = _place(path, line_of_entry(path, twice[0]))
         raise InvalidInputError(f"{place} has two systems that are called {twice[0]!r}: give each a name of its own")
-    return [_entry(path, name, value) for name, value in zip(names, found.values(), strict=True)]
+    return _entries(path, dict(zip(names, found.values(), strict=True)))
 
 
 @contextmanager
@@ -128,12 +128,18 @@ def line_of_entry(path: Path, name: str | None) -> int | None:
     return line
 
 
-def _entry(path: Path, name: str, value) -> Entry:
-    try:
-        return _checked_entry(name, value)
-    except InvalidInputError as error:
-        place = _place(path, line_of_entry(path, name))
-        raise InvalidInputError(f"{place} has no system in SYSTEMS[{name!r}]: {error}; {HINT}") from None
+def _entries(path: Path, values: dict[str, Any]) -> list[Entry]:
+    """All systems; an error has a line for each entry that is none, so that a file is mended at once."""
+    entries, faults = [], []
+    for name, value in values.items():
+        try:
+            entries.append(_checked_entry(name, value))
+        except InvalidInputError as error:
+            place = _place(path, line_of_entry(path, name))
+            faults.append(f"{place} has no system in SYSTEMS[{name!r}]: {error}; {HINT}")
+    if faults:
+        raise InvalidInputError("\n".join(faults))
+    return entries
 
 
 def _checked_entry(name: str, value) -> Entry:

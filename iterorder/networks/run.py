@@ -281,5 +281,5 @@ def check_written(path: Path) -> Path:
 
 def runs_in(folder: Path) -> list[tuple[str, TrainingRun]]:
     """The runs that `train` has left in a folder and in those one below, each with the name of its folder."""
-    files = [folder / RESULT, *sorted(folder.glob(f"*/{RESULT}"))]
+    files = [folder / RESULT, *sorted(folder.glob(f"[!.]*/{RESULT}"))]  # hidden folders are others' business
     return [(path.parent.name, TrainingRun.load(path)) for path in files if path.is_file()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,8 @@ def preset(name: PathLike) -> Preset:
     Raises
     ------
     InvalidInputError
-        If there is no such preset, or its file is not as described; the message says what is missing.
+        If there is no such preset, or its file is not as described; the message has a line for each thing that is
+        missing or wrong.
     """
     path = Path(name) if Path(name).suffix == ".toml" else FOLDER / f"{name}.toml"
     if not path.is_file():
@@ -103,23 +105,41 @@ def preset(name: PathLike) -> Preset:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InvalidInputError(f"{path.name} is no TOML file ({error})") from error
-    for table, (needed, allowed) in TABLES.items():
-        found = content.get(table, {})
-        for key in needed:
-            if key not in found and (found or table != "baselines"):
-                raise InvalidInputError(f"{path.name} lacks {table}.{key}: see those of {FOLDER.name}/ for an example")
-        if unknown := set(found) - {*needed, *allowed}:
-            raise InvalidInputError(
-                f"{path.name} has {table}.{min(unknown)}: give {', '.join((*needed, *allowed))}, and nothing else"
-            )
-    if content["data"]["set"] not in SETS:
-        raise InvalidInputError(f"{path.name}: data.set is {content['data']['set']!r}: give one of {', '.join(SETS)}")
-    if content["sequences"]["count"] < LEAST_SEQUENCES:
-        raise InvalidInputError(
-            f"{path.name}: sequences.count is {content['sequences']['count']}: give at least {LEAST_SEQUENCES}, as no "
-            "spread between fewer is worth showing"
-        )
-    if "model" not in content:
-        raise InvalidInputError(f"{path.name} lacks model: see those of {FOLDER.name}/ for an example")
+    if faults := list(_faults(content)):
+        raise InvalidInputError("\n".join(f"{path.name}: {fault}" for fault in faults))
     tables = {table: content.get(table, {}) for table in ("data", "model", "run", "sequences", "baselines", "control")}
     return Preset(path.stem, content.get("title", path.stem), **tables)
+
+
+def _faults(content: dict[str, Any]) -> Iterator[str]:
+    """What a file lacks, has too much, or has wrong: all of it, so that it is mended at once."""
+    for table, (needed, allowed) in TABLES.items():
+        found = content.get(table, {})
+        if not isinstance(found, dict):
+            yield f"{table} is {found!r}: give a table [{table}]"
+            continue
+        for key in needed:
+            if key not in found and (found or table != "baselines"):
+                yield f"lacks {table}.{key}: see those of {FOLDER.name}/ for an example"
+        for key in found.keys() - {*needed, *allowed}:
+            yield f"has {table}.{key}: give {', '.join((*needed, *allowed))}, and nothing else"
+    if not isinstance(content.get("model"), dict):
+        yield f"lacks model: see those of {FOLDER.name}/ for an example"
+    yield from _wrong_values(content)
+
+
+def _wrong_values(content: dict[str, Any]) -> Iterator[str]:
+    """Values of the keys that are there."""
+    chosen, count = (_value(content, *place) for place in (("data", "set"), ("sequences", "count")))
+    if chosen is not None and chosen not in SETS:
+        yield f"data.set is {chosen!r}: give one of {', '.join(SETS)}"
+    if count is not None and not (isinstance(count, int) and count >= LEAST_SEQUENCES):
+        yield (
+            f"sequences.count is {count!r}: give at least {LEAST_SEQUENCES}, as no spread between fewer is worth "
+            "showing"
+        )
+
+
+def _value(content: dict[str, Any], table: str, key: str) -> Any:
+    found = content.get(table)
+    return found.get(key) if isinstance(found, dict) else None

@@ -228,7 +228,7 @@ def _check_finite(run: TrainingRun) -> None:
     """Refuse to return a run of which nothing is a number."""
     if run.complete and run.save_steps[-1] > 0 and not any(np.isfinite(v).any() for v in run.observables.values()):
         raise DivergenceError(
-            "no saved iterate is finite: take a smaller step_size, or a smaller momentum (the error's .trajectory is "
-            "the run)",
+            "no saved iterate is finite: take a smaller step_size, or a smaller momentum",
             run,  # type: ignore[arg-type]
+            holds="the run",
         )

@@ -6,6 +6,8 @@ Every text is escaped here or, in tables, by `iterorder.html`: a name in somebod
 from __future__ import annotations
 
 import base64
+import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -23,6 +25,8 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 STYLE = "page.css"
 #: Dots an inch of pictures that are drawn for the page.
 RESOLUTION = 160
+#: Of a picture, as many as a byte tells apart.
+COLOURS = 256
 
 
 class Part(Protocol):
@@ -111,10 +115,12 @@ class Folded:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands below it."""
+    """A heading and what stands below it: so many things of a kind, none of them where it has no kind."""
 
     title: str
     parts: Sequence[Part]
+    kind: str = ""
+    count: int = 1
 
 
 @dataclass
@@ -124,6 +130,15 @@ class Document:
     title: str
     subtitle: str
     sections: list[Section] = field(default_factory=list)
+
+    @property
+    def found(self) -> dict[str, int]:
+        """How many there are of each kind of thing that it tells of."""
+        counts: Counter[str] = Counter()
+        for section in self.sections:
+            if section.kind:
+                counts[section.kind] += section.count
+        return dict(counts)
 
     def html(self) -> str:
         """The whole file."""
@@ -153,8 +168,26 @@ def facts(of: Mapping[str, object]) -> Table:
     return Table(("", ""), [(name, str(value)) for name, value in of.items() if value not in (None, "", {}, [])])
 
 
+def known(number: float) -> object:
+    """A number, or nothing where there is none."""
+    return "" if math.isnan(number) else float(number)
+
+
 def drawn(figure: Figure, caption: str) -> Picture:
     """A figure of matplotlib as a picture."""
     file = BytesIO()
     figure.savefig(file, format="png", dpi=RESOLUTION, metadata={"Software": None})
-    return Picture(file.getvalue(), caption)
+    return Picture(smaller(file.getvalue()), caption)
+
+
+def smaller(png: bytes) -> bytes:
+    """A picture in 256 colours of its own, where that is smaller: figures have few, and take a third of the room.
+
+    No colour is blurred into its neighbours, so that lines stay sharp.
+    """
+    from PIL import Image
+
+    file = BytesIO()
+    with Image.open(BytesIO(png)) as image:
+        image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(file, format="png")
+    return min(png, file.getvalue(), key=len)

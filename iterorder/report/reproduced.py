@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from iterorder.report.document import Code, Folded, Part, Picture, Section, Table, Text, facts
+from iterorder.report.document import Code, Folded, Part, Picture, Section, Table, Text, facts, smaller
 
 CLAIMS = "check.json"
 #: Columns of a table of claims.
@@ -24,7 +24,8 @@ def claims(folder: Path) -> Iterator[Section]:
     verdict = f"{len(failed)} of {len(rows)} rows fail" if failed else f"All {len(rows)} rows agree with the theory"
     about = facts({name: content.get(name) for name in ("version", "effort", "seed", "level")})
     again = Code(f"iterorder check --effort {content.get('effort')} --seed {content.get('seed')}")
-    yield Section("Claims", [Text(f"{verdict}."), Table(HEADS, [_row(row) for row in rows], failed), about, again])
+    parts: list[Part] = [Text(f"{verdict}."), Table(HEADS, [_row(row) for row in rows], failed), about, again]
+    yield Section("Claims", parts, "table of claims")
 
 
 def _row(row: dict) -> list[object]:
@@ -49,8 +50,8 @@ def figures(folder: Path) -> Iterator[Section]:
         name, parameters = str(content["figure"]), content["parameters"]
         about = {"version": content["version"], "seed": content["seed"], **_flat(parameters)}
         drawn_from = Folded("What it was drawn from", facts(about))
-        parts: list[Part] = [Picture(picture.read_bytes(), name.replace("_", " ")), drawn_from]
-        yield Section(f"Figure {name.replace('_', ' ')}", parts)
+        parts: list[Part] = [Picture(smaller(picture.read_bytes()), name.replace("_", " ")), drawn_from]
+        yield Section(f"Figure {name.replace('_', ' ')}", parts, "figure")
 
 
 def _flat(parameters, prefix: str = "") -> dict[str, object]:

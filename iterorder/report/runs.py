@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import zipfile
 from collections.abc import Iterator
@@ -10,13 +11,18 @@ from typing import Any
 
 import numpy as np
 
+from iterorder.labelled import labels_of
 from iterorder.loading import load
-from iterorder.report.document import Part, Section, Table, drawn, facts
+from iterorder.report.document import Part, Section, Table, drawn, facts, known
+from iterorder.saved_moments import moments_at
 from iterorder.shown import span
 from iterorder.stationary.result import SCHEMA as OF_SAMPLES
 from iterorder.stationary.result import StationarySample
+from iterorder.trajectory import LEFT, Trajectory
 from iterorder.trajectory import SCHEMA as OF_TRAJECTORIES
-from iterorder.trajectory import Trajectory
+
+#: Coordinates whose moments are shown.
+COORDINATES = 12
 
 
 def saved_results(folder: Path) -> Iterator[Section]:
@@ -26,11 +32,12 @@ def saved_results(folder: Path) -> Iterator[Section]:
         if kind == _without_number(OF_TRAJECTORIES):
             run = load(path)
             seen = f"States of {len(run.states)} replicas, order {run.order}"
-            yield Section(f"Trajectory {path.stem}", list(_parts(run, seen, _of_trajectory(run))))
+            parts = [*_parts(run, seen, _of_trajectory(run)), _last_states(run)]
+            yield Section(f"Trajectory {path.stem}", parts, "trajectory")
         elif kind == _without_number(OF_SAMPLES):
             sample = load(path)
             seen = f"{len(sample.points)} draws from the stationary law"
-            yield Section(f"Sample {path.stem}", list(_parts(sample, seen, _of_sample(sample))))
+            yield Section(f"Sample {path.stem}", list(_parts(sample, seen, _of_sample(sample))), "sample")
 
 
 def _kind(path: Path) -> str:
@@ -61,6 +68,7 @@ def _parts(result: Trajectory | StationarySample, seen: str, told: Table) -> Ite
 
 def _of_trajectory(run: Trajectory) -> Table:
     replicas, saved, dim = run.states.shape
+    gone = int((run.diverged_at >= 0).sum())
     return facts(
         {
             **_maps(run),
@@ -72,10 +80,23 @@ def _of_trajectory(run: Trajectory) -> Table:
             "noise": run.noise,
             "first step": run.first_step,
             "first replica": run.first_replica,
-            "diverged": int((run.diverged_at >= 0).sum()),
+            "diverged": f"{gone} of {replicas} {LEFT}" if gone else "none",
             "type": str(run.states.dtype),
+            "largest Lipschitz constant": None if run.maps is None else run.maps.lipschitz_max,
+            "error bound": float(run.error_bound.max()) or None,
         }
     )
+
+
+def _last_states(run: Trajectory) -> Table:
+    """Where each coordinate began, and its mean and standard deviation over the replicas at the end."""
+    last = moments_at(run, len(run.save_steps) - 1)
+    names = [str(label) if isinstance(label, str) else f"x{label}" for label in labels_of(run.maps, len(last.mean))]
+    starts = [""] * len(names) if run.x0 is None else [span(column) for column in np.atleast_2d(run.x0).T]
+    heads = ("coordinate", "start", f"mean at step {last.step:,}", "standard deviation")
+    rows = zip(names, starts, map(known, last.mean), map(known, last.std), strict=True)
+    more = [("…", "", "", "")] if len(names) > COORDINATES else []
+    return Table(heads, [*itertools.islice(rows, COORDINATES), *more])
 
 
 def _of_sample(sample: StationarySample) -> Table:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iterorder.networks.late import late_training
-from iterorder.report.document import Code, Part, Picture, Section, Table, Text, drawn
+from iterorder.report.document import Code, Part, Picture, Section, Table, Text, drawn, known
 
 if TYPE_CHECKING:
     from iterorder.networks.run import TrainingRun
@@ -44,7 +43,7 @@ def training(folder: Path) -> Iterator[Section]:
     parts.append(Table(HEADS, [_row(name, run) for name, run in runs.items()]))
     parts += [Text(f"{name}, forecast: {run.forecast}.") for name, run in runs.items() if run.forecast]
     again = _again(folder, next(iter(runs.values())))
-    yield Section("Training", [*parts, *([Code(again)] if again else [])])
+    yield Section("Training", [*parts, *([Code(again)] if again else [])], "run of training", len(runs))
 
 
 def _place(name: str) -> tuple[bool, int, str]:
@@ -80,12 +79,7 @@ def _row(name: str, run: TrainingRun) -> list[object]:
     facts: list[object] = [name, int(run.save_steps[-1]), gradients, f"{run.done.mean():.0%}"]
     unseen = np.full(run.moves.shape, np.nan)
     late = run.late() if "loss" in run.observables else late_training(run.save_steps, unseen, run.moves)
-    return [*facts, *map(_known, (late.mean, late.mean_within, late.between, late.move))]
-
-
-def _known(number: float) -> object:
-    """A number, or nothing where there is none."""
-    return "" if math.isnan(number) else number
+    return [*facts, *map(known, (late.mean, late.mean_within, late.between, late.move))]
 
 
 def _again(folder: Path, run: TrainingRun) -> str:

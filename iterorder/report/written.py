@@ -53,19 +53,23 @@ def write_report(folder: PathLike, out: PathLike | None = None) -> Path:
     'report.html'
     """
     folder = as_path(folder)
-    if folder.is_file():
-        raise InvalidInputError(f"{folder} is a file: give the folder that it lies in")
-    if not folder.is_dir():
-        raise FileNotFoundError(f"no such folder: {folder}")
     out = folder / PAGE if out is None else as_path(out)
-    page = document(folder).html()
-    with whole_file(out) as file:
-        file.write(page.encode())
+    write_document(document(folder), out)
     return out
+
+
+def write_document(page: Document, out: Path) -> None:
+    """Write a page under another name, then rename it."""
+    with whole_file(out) as file:
+        file.write(page.html().encode())
 
 
 def document(folder: Path) -> Document:
     """What `write_report` writes."""
+    if folder.is_file():
+        raise InvalidInputError(f"{folder} is a file: give the folder that it lies in")
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no such folder: {folder}")
     sections: list[Section] = [section for reader in READERS for section in reader(folder)]
     if not sections:
         raise InvalidInputError(

@@ -216,11 +216,13 @@ def _try(maps, starts, n, chunk, points, distances, n_steps, tol, seed, backend,
         end = _backward(maps, starts[0], n, chunk, seed, backend, part(report, 0.0, 1.0 / count))
     except DivergenceError as error:
         advice = maps.smaller_steps
-        raise DivergenceError(
+        expanding = DivergenceError(
             f"all samples left the finite numbers within {n} steps from x0, and maps that expand have no law: "
-            f"look at theory(maps).lyapunov_exponent, or give another x0{advice and f', or {advice}'}",
+            f"give another x0{advice and f', or {advice}'}",
             error.trajectory,
-        ) from None
+        )
+        expanding.add_note("theory(maps).lyapunov_exponent tells whether the maps expand")
+        raise expanding from None
     apart = np.zeros(chunk.stop - chunk.start)
     for k, start in enumerate(starts[1:], 1):
         told = part(report, k / count, (k + 1) / count)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
 
 from iterorder.errors import InvalidInputError, IterorderError
 from iterorder.sweeps.cells import SEED_BLOCK, Cells
+from iterorder.sweeps.file_lines import check_none, fault_at, keys_in
 from iterorder.sweeps.grid import Grid
 from iterorder.sweeps.measures import Measure, as_measures
 from iterorder.sweeps.systems import SYSTEMS, make_system, names_of
@@ -21,6 +23,13 @@ from iterorder.validation import as_seed
 
 #: The longest file, in bytes, and range of values.
 MOST_BYTES, MOST_VALUES = 2**22, 10**6
+#: What to give for a key that each file must have.
+NEEDED = {
+    "seed": "give an integer, such as seed = 0",
+    "measure": 'give the name of a measure, such as measure = "diagnosis"',
+    "folder": 'give the name of the folder of the sweep, such as folder = "phase"',
+}
+Made = TypeVar("Made")
 
 
 class Range(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -108,8 +117,8 @@ def read_configuration(path: Path) -> Configuration:
     FileNotFoundError
         If there is no such file.
     InvalidInputError
-        If it is no TOML, has an unknown key, or a value that is not accepted: the message begins with file, line and
-        key.
+        If it is no TOML, has unknown keys, lacks some, or has values that are not accepted: the message has a line for
+        each, which begins with file, line and key.
     """
     if path.is_file() and path.stat().st_size > MOST_BYTES:
         raise InvalidInputError(f"{path} is larger than {MOST_BYTES} bytes: give a TOML file of a sweep")
@@ -127,35 +136,61 @@ def parsed(text: str, name: str) -> Configuration:
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+)", str(error))
         raise InvalidInputError(f"{name}:{line[1] if line else '?'}: no TOML: {error}") from None
+    check_none(_faults_of_keys(content, text, name))
+    return _checked(msgspec.convert(content, File), text, name)
+
+
+def _faults_of_keys(content: dict[str, Any], text: str, name: str) -> Iterator[InvalidInputError]:
+    """What is unknown, missing, or of another type than its key takes."""
+    fields = {field.encode_name: field for field in msgspec.structs.fields(File)}
+    for key in content:
+        if key not in fields:
+            yield fault_at(text, name, [key], f"unknown key: give one of {', '.join(fields)}")
+    for key, field in fields.items():
+        if key not in content:
+            if field.required:
+                yield fault_at(text, name, [], f"lacks {key}: {NEEDED[key]}")
+        elif key == "grid" and isinstance(content[key], dict):
+            for parameter, values in content[key].items():
+                yield from _fault_of_type(values, list | Range, [key, parameter], text, name)
+        else:
+            yield from _fault_of_type(content[key], field.type, [key], text, name)
+
+
+def _fault_of_type(value: Any, kind: Any, keys: list[str], text: str, name: str) -> Iterator[InvalidInputError]:
     try:
-        file = msgspec.convert(content, File)
+        msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `")
-        keys = _keys_in(where.removesuffix("`"))
-        keys[1:1] = _wrong_axis(content) if keys[:1] == ["grid"] else []
+        inner = keys_in(where.removesuffix("`"))
         if unknown := re.search(r"unknown field `(.*)`", what):
-            keys.append(unknown[1])
-            fields = ", ".join(field.encode_name for field in msgspec.structs.fields(File))
-            what = f"unknown key: give one of {'from, to, count, scale' if len(keys) > 1 else fields}"
-        raise _at(text, name, keys, what) from None
-    return _checked(file, text, name)
-
-
-def _wrong_axis(content: dict[str, Any]) -> list[str]:
-    """The first parameter of the grid whose values are none: of the keys of a dict msgspec does not tell."""
-    for key, values in content["grid"].items() if isinstance(content["grid"], dict) else ():
-        try:
-            msgspec.convert(values, list | Range)
-        except msgspec.ValidationError:
-            return [key]
-    return []
+            inner.append(unknown[1])
+            what = f"unknown key: give one of {', '.join(f.encode_name for f in msgspec.structs.fields(Range))}"
+        elif missing := re.search(r"missing required field `(.*)`", what):
+            what = f"lacks {missing[1]}: a range is {{ from = 0.1, to = 1.0, count = 10 }}"
+        yield fault_at(text, name, [*keys, *inner], what)
 
 
 def _checked(file: File, text: str, name: str) -> Configuration:
-    grid = _located(text, name, ["grid"], partial(_grid, file))
-    measures = _located(text, name, ["measure"], partial(as_measures, file.measure))
-    seed = _located(text, name, ["seed"], partial(as_seed, file.seed))
-    _check_names(file, grid, measures, text, name)
+    faults: list[InvalidInputError] = []
+
+    def tried(keys: list[str], make: Callable[[], Made]) -> Made | None:
+        """What is made; None with one fault more."""
+        try:
+            return _located(text, name, keys, make)
+        except InvalidInputError as error:
+            faults.append(error)
+            return None
+
+    grid = tried(["grid"], partial(_grid, file))
+    measures = tried(["measure"], partial(as_measures, file.measure))
+    seed = tried(["seed"], partial(as_seed, file.seed))
+    if grid is not None:
+        faults += _faults_of_names(file, grid, measures, text, name)
+    check_none(faults)
+    assert grid is not None  # else there were faults
+    assert measures is not None
+    assert seed is not None
     cells = Cells(partial(make_system, **_plain(file.maps)), grid, measures, seed)
     _check_values(cells, file, text, name)
     return Configuration(file, text, cells)
@@ -180,21 +215,29 @@ def _grid(file: File) -> Grid:
     return Grid.of(axes)
 
 
-def _check_names(file: File, grid: Grid, measures: tuple[Measure, ...], text: str, name: str) -> None:
-    """Every parameter belongs to the measure or to the maps, of each family that occurs."""
-    options = {option for measure in measures for option in measure.accepts} | {SEED_BLOCK}
+def _faults_of_names(
+    file: File, grid: Grid, measures: tuple[Measure, ...] | None, text: str, name: str
+) -> Iterator[InvalidInputError]:
+    """Parameters that belong neither to the measure, as far as that is known, nor to the maps of a family."""
+    options = {option for measure in measures or () for option in measure.accepts} | {SEED_BLOCK}
     families = grid.column("family") if "family" in grid.names else [file.maps.get("family")]
     for family in dict.fromkeys(families):
         if not isinstance(family, str) or family not in SYSTEMS:
-            raise _at(text, name, ["family"], f"{family!r} is no family: give one of {', '.join(SYSTEMS)}")
+            what = "lacks family" if family is None else f"{family!r} is no family"
+            yield fault_at(text, name, ["maps", "family"] if family is None else ["family"], f"{what}: {_families()}")
+            continue
         known = names_of(family) | {"family"}
         for key in file.maps:
             if key not in known:
-                raise _at(text, name, ["maps", key], f"no parameter of {family}: give one of {_listed(known)}")
-        for key in grid.names:
+                yield fault_at(text, name, ["maps", key], f"no parameter of {family}: give one of {_listed(known)}")
+        for key in grid.names if measures is not None else ():
             if key not in known | options:
                 what = f"no parameter of {family} and no option of the measure: give one of {_listed(known | options)}"
-                raise _at(text, name, [key], what)
+                yield fault_at(text, name, [key], what)
+
+
+def _families() -> str:
+    return f"give one of {', '.join(SYSTEMS)}"
 
 
 def _check_values(cells: Cells, file: File, text: str, name: str) -> None:
@@ -205,7 +248,7 @@ def _check_values(cells: Cells, file: File, text: str, name: str) -> None:
         except (IterorderError, ValueError) as error:
             known = [*file.maps, *cells.grid.names]
             named = [key for key in known if re.search(rf"\b{re.escape(key)}\b", str(error))]
-            raise _at(text, name, named[:1], str(error)) from None
+            raise fault_at(text, name, named[:1], str(error)) from None
 
 
 def _listed(names) -> str:
@@ -217,65 +260,10 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
     return dict(values)
 
 
-def _located(text: str, name: str, keys: list[str], make):
+def _located(text: str, name: str, keys: list[str], make: Callable[[], Made]) -> Made:
     """What `make` returns; an error of it with the place of a key, of one that it names where it names one."""
     try:
         return make()
     except InvalidInputError as error:
         inner = re.search(r"\[?'(\w+)'", str(error))
-        raise _at(text, name, [*keys, *([inner[1]] if inner else [])], str(error)) from None
-
-
-# ------------------------------------------------------------------------------------------------------- lines of keys
-
-
-def _at(text: str, name: str, keys: list[str], what: str) -> InvalidInputError:
-    """An error with file, line and key."""
-    line = line_of(text, keys)
-    place = f"{name}:{line}" if line else name
-    return InvalidInputError(f"{place}: {'.'.join(keys)}: {what}" if keys else f"{place}: {what}")
-
-
-def line_of(text: str, keys: list[str]) -> int | None:
-    r"""The line on which a key stands, or the nearest table around it; a single key is found in any table.
-
-    Examples
-    --------
-    >>> line_of("seed = 0\n[grid]\nh = [1]\n", ["grid", "h"])
-    3
-    """
-    lines = _lines_of_keys(text)
-    for length in range(len(keys), 0, -1):
-        wanted = tuple(keys[:length])
-        for path, number in lines:
-            if path == wanted or (length == 1 and path[-1:] == wanted):
-                return number
-    return None
-
-
-def _lines_of_keys(text: str) -> list[tuple[tuple[str, ...], int]]:
-    """Every table and key with its line; continued arrays are skipped. Only messages rest on it."""
-    found: list[tuple[tuple[str, ...], int]] = []
-    table: tuple[str, ...] = ()
-    depth = 0
-    for number, line in enumerate(text.splitlines(), start=1):
-        bare = re.sub(r'"[^"]*"|\'[^\']*\'', '""', line).partition("#")[0]
-        if depth == 0 and (header := re.match(r"\s*\[{1,2}\s*([^\[\]]+?)\s*\]{1,2}\s*$", line.partition("#")[0])):
-            table = _parts(header[1])
-            found.append((table, number))
-            continue
-        if depth == 0 and (key := re.match(r"\s*([\w\-\"'. ]+?)\s*=", line)):
-            found.append((table + _parts(key[1]), number))
-            inline = re.findall(r"[{,]\s*([\w\-]+)\s*=", line)
-            found += [(table + _parts(key[1]) + (inner,), number) for inner in inline]
-        depth = max(0, depth + bare.count("[") + bare.count("{") - bare.count("]") - bare.count("}"))
-    return found
-
-
-def _parts(dotted: str) -> tuple[str, ...]:
-    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
-
-
-def _keys_in(path: str) -> list[str]:
-    """The keys of a path of msgspec, such as $.grid[...].count; what it does not name is left out."""
-    return [part for part in re.sub(r"\[[^\]]*\]", "", path).removeprefix("$").split(".") if part]
+        raise fault_at(text, name, [*keys, *([inner[1]] if inner else [])], str(error)) from None

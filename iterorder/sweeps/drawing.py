@@ -1,15 +1,18 @@
-"""Diagrams of sweeps: one variable over two parameters, a panel for each value of a third."""
+"""Diagrams of sweeps: one variable over one or two parameters, a panel for each value of others."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from iterorder.errors import InvalidInputError
 from iterorder.plot.grids import edges_of, is_geometric
 from iterorder.plotting import COLUMN, PAGE
+from iterorder.sweeps.diagram import Diagram
 from iterorder.sweeps.results import Sweep
+from iterorder.sweeps.variables import TRUTH
 
 if TYPE_CHECKING:
     import xarray
@@ -19,40 +22,41 @@ if TYPE_CHECKING:
 CODE_COLORS = ("#D55E00", "#0072B2", "#000000", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#F0E442")
 #: The colour of cells without a result.
 MISSING_COLOR = "#dddddd"
+#: Panels that stand side by side.
+ACROSS = 4
 
 
-def draw(sweep: Sweep, x: str, y: str | None, color: str | None, facet: str | None, axes) -> np.ndarray:
+class Shown(NamedTuple):
+    """What is drawn: a variable, its label, its range over all panels, and the words that its values stand for."""
+
+    name: str
+    label: str
+    limits: tuple[float, float]
+    words: tuple[str, ...]
+
+
+def draw(sweep: Sweep, diagram: Diagram, ax) -> np.ndarray:
     """Panels of a variable over one or two parameters; see `Sweep.plot`."""
-    table = sweep.to_xarray()
-    variable = _variable(table, sweep, color)
-    names = [name for name in (x, y, facet) if name is not None]
-    for k, name in enumerate(names):
-        if name not in sweep.grid.names or name in names[:k]:
-            raise InvalidInputError(
-                f"{name!r} is no parameter of the sweep, or given twice: give {', '.join(map(repr, sweep.grid.names))}"
-            )
-    dims = [sweep.grid.axis_of(name).dim for name in names]
-    if len(set(dims)) < len(dims):
-        raise InvalidInputError(f"{' and '.join(map(repr, names))} lie on one axis of the grid: give others")
-    table = table.squeeze([dim for dim, size in table.sizes.items() if size == 1 and dim not in dims])
-    others = [dim for dim in table[variable].dims if dim not in dims]
-    if others:
-        raise InvalidInputError(
-            f"{variable!r} also depends on {', '.join(map(repr, others))}: select one value of each in to_xarray(), or "
-            "give one as facet"
-        )
-    panels = _panels(table, facet, dims)
-    found = _axes(axes, len(panels))
-    for axis, (title, panel) in zip(found, panels, strict=True):
-        if y is None:
-            _draw_line(axis, panel, variable, x, dims[0])
+    variable = _variable(sweep, diagram.color)
+    panels = diagram.panels(sweep)
+    shown = _shown(sweep, variable, [panel for _, panel in panels])
+    _check_wholly_drawn(panels[0][1], variable, diagram, sweep)
+    found = _axes(ax, len(panels))
+    for axes, (title, panel) in zip(found, panels, strict=True):
+        x = (diagram.x, sweep.grid.axis_of(diagram.x).dim)
+        if diagram.y is None:
+            _draw_line(axes, panel, shown, x)
         else:
-            _draw_image(axis, panel, variable, (x, dims[0]), (y, dims[1]), axis is found[-1], _limits(table, variable))
-        axis.set_title(title)
+            _draw_image(axes, panel, shown, x, (diagram.y, sweep.grid.axis_of(diagram.y).dim))
+        axes.set_title(title)
+    if diagram.y is not None:
+        bar = found[-1].figure.colorbar(found[-1].collections[0], ax=list(found), label=shown.label)
+        if shown.words:
+            bar.set_ticks(range(len(shown.words)), labels=list(shown.words))
     return found
 
 
-def _variable(table: xarray.Dataset, sweep: Sweep, color: str | None) -> str:
+def _variable(sweep: Sweep, color: str | None) -> str:
     known = [variable.name for variable in sweep.variables]
     if color is None and known:
         return known[0]
@@ -61,49 +65,64 @@ def _variable(table: xarray.Dataset, sweep: Sweep, color: str | None) -> str:
     return str(color)
 
 
-def _panels(table: xarray.Dataset, facet: str | None, dims: list[str]) -> list[tuple[str, xarray.Dataset]]:
-    if facet is None:
-        return [("", table)]
-    values = table[facet].values
-    return [(f"{facet} = {value}", table.isel({dims[-1]: k})) for k, value in enumerate(values)]
+def _shown(sweep: Sweep, name: str, panels: list[xarray.Dataset]) -> Shown:
+    values = np.concatenate([panel[name].values[panel.done.values].astype(float).ravel() for panel in panels])
+    finite = values[np.isfinite(values)]
+    limits = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    words = next((variable.words for variable in sweep.variables if variable.name == name), TRUTH)
+    return Shown(name, _label(panels[0], name), limits, words)
+
+
+def _check_wholly_drawn(panel: xarray.Dataset, variable: str, diagram: Diagram, sweep: Sweep) -> None:
+    """Refuse a variable that has more dimensions than a panel shows."""
+    dims = {sweep.grid.axis_of(name).dim for name in (diagram.x, diagram.y) if name is not None}
+    if others := [dim for dim in panel[variable].dims if dim not in dims]:
+        listed, first = ", ".join(map(repr, others)), others[0]
+        advice = "select one of each in to_xarray()"
+        if first in sweep.grid.names:
+            advice = f"give it as facet, or one value as at={{{first!r}: {sweep.grid.column(str(first))[0]!r}}}"
+        raise InvalidInputError(f"{variable!r} also depends on {listed}: {advice}")
 
 
 def _axes(axes, count: int) -> np.ndarray:
     if axes is None:
         from matplotlib.figure import Figure
 
-        wide = min(PAGE, 0.9 * COLUMN * count)
-        figure = Figure(figsize=(wide, 0.8 * wide / count + 0.4), layout="constrained")
-        return np.atleast_1d(figure.subplots(1, count, sharey=True))
+        rows = math.ceil(count / ACROSS)
+        columns = math.ceil(count / rows)
+        wide = min(PAGE, 0.9 * COLUMN * columns)
+        figure = Figure(figsize=(wide, rows * (0.8 * wide / columns + 0.4)), layout="constrained")
+        places = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
+        for unused in places[count:]:
+            unused.remove()
+        return places[:count]
     found = np.atleast_1d(np.asarray(axes, object)).ravel()
     if len(found) != count:
         raise InvalidInputError(f"ax has {len(found)} axes and there are {count} panels: give one for each")
     return found
 
 
-def _limits(table: xarray.Dataset, variable: str) -> tuple[float, float]:
-    values = table[variable].values[table.done.values].astype(float)
-    finite = values[np.isfinite(values)]
-    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-
-
-def _draw_line(axes: Axes, panel: xarray.Dataset, variable: str, x: str, dim: str) -> None:
-    values = np.where(panel.done.transpose(dim).values, panel[variable].transpose(dim).values.astype(float), np.nan)
-    axes.plot(panel[x].values, values, "o-", markersize=3)
-    axes.set(xlabel=x, ylabel=_label(panel, variable))
-    if is_geometric(panel[x].values):
+def _draw_line(axes: Axes, panel: xarray.Dataset, shown: Shown, x: tuple[str, str]) -> None:
+    name, dim = x
+    places = panel[name].values
+    found = panel[shown.name].transpose(dim).values.astype(float)
+    axes.plot(places, np.where(panel.done.transpose(dim).values, found, np.nan), "o-", markersize=3)
+    axes.set(xlabel=name, ylabel=shown.label)
+    if is_geometric(places):
         axes.set_xscale("log")
+    if shown.words:
+        axes.set_yticks(range(len(shown.words)), list(shown.words))
+        axes.set_ylim(-0.5, len(shown.words) - 0.5)
 
 
-def _draw_image(axes: Axes, panel, variable: str, x: tuple[str, str], y: tuple[str, str], last: bool, limits) -> None:
+def _draw_image(axes: Axes, panel: xarray.Dataset, shown: Shown, x: tuple[str, str], y: tuple[str, str]) -> None:
     (x_name, x_dim), (y_name, y_dim) = x, y
-    values = panel[variable].transpose(y_dim, x_dim).values.astype(float)
+    values = panel[shown.name].transpose(y_dim, x_dim).values.astype(float)
     masked = np.ma.masked_where(~panel.done.transpose(y_dim, x_dim).values | ~np.isfinite(values), values)
     edges = [edges_of(panel[name].values) for name in (x_name, y_name)]
-    meanings = panel[variable].attrs.get("flag_meanings")
-    how: dict[str, Any] = _of_codes(meanings.split()) if meanings else {"vmin": limits[0], "vmax": limits[1]}
+    how = _of_codes(len(shown.words)) if shown.words else dict(zip(("vmin", "vmax"), shown.limits, strict=True))
     axes.set_facecolor(MISSING_COLOR)
-    image = axes.pcolormesh(edges[0], edges[1], masked, **how)
+    axes.pcolormesh(edges[0], edges[1], masked, **how)
     for name, set_scale, set_ticks in (
         (x_name, axes.set_xscale, axes.set_xticks),
         (y_name, axes.set_yscale, axes.set_yticks),
@@ -114,17 +133,13 @@ def _draw_image(axes: Axes, panel, variable: str, x: tuple[str, str], y: tuple[s
         elif is_geometric(numbers):
             set_scale("log")
     axes.set(xlabel=x_name, ylabel=y_name)
-    if last:
-        bar = axes.figure.colorbar(image, ax=axes, label=_label(panel, variable))
-        if meanings:
-            bar.set_ticks(range(len(meanings.split())), labels=meanings.split())
 
 
-def _of_codes(words: list[str]) -> dict[str, Any]:
+def _of_codes(count: int) -> dict[str, Any]:
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
-    colors = ListedColormap([CODE_COLORS[k % len(CODE_COLORS)] for k in range(len(words))])
-    return {"cmap": colors, "norm": BoundaryNorm(np.arange(len(words) + 1) - 0.5, len(words))}
+    colors = ListedColormap([CODE_COLORS[k % len(CODE_COLORS)] for k in range(count)])
+    return {"cmap": colors, "norm": BoundaryNorm(np.arange(count + 1) - 0.5, count)}
 
 
 def _label(panel: xarray.Dataset, variable: str) -> str:

@@ -15,7 +15,8 @@ import numpy as np
 
 from iterorder.errors import BackendUnavailableError, InvalidInputError
 from iterorder.files import check_place, whole_file, writing
-from iterorder.sweeps.results import MISSING, Sweep, Variable
+from iterorder.sweeps.results import Sweep
+from iterorder.sweeps.variables import MISSING, Variable
 
 #: Rows of a part of a Parquet file, and bytes of a chunk of a Zarr array.
 ROWS, CHUNK_BYTES = 2**16, 2**22
@@ -115,6 +116,9 @@ def _columns(pa, sweep: Sweep, variables, errors, slab: Slab) -> dict[str, Any]:
         if v.shape:
             values = pa.array(flat.ravel())
             columns[v.name] = pa.FixedSizeListArray.from_arrays(values, flat.shape[1], mask=pa.array(~slab.done))
+        elif v.words and v.dtype.kind == "i":
+            codes = pa.array(flat[:, 0], mask=~slab.done)
+            columns[v.name] = pa.DictionaryArray.from_arrays(codes.cast(pa.int32()), list(v.words))
         else:
             columns[v.name] = pa.array(flat[:, 0], mask=~slab.done)
     return columns

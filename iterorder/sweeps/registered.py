@@ -22,6 +22,7 @@ from iterorder.stationary import stationary_sample
 from iterorder.sweeps.measures import TRAINING, ByReplicas
 from iterorder.sweeps.training import training
 from iterorder.theory import minimizer, theory
+from iterorder.trajectory import LEFT
 from iterorder.wasserstein import wasserstein, wasserstein_1d_to
 
 #: The verdicts of `diagnose` by their codes.
@@ -233,7 +234,7 @@ MEASURES: Mapping[str, Registered] = MappingProxyType(
                 "mean": _note("mean over the finite replicas", _STATE, ("dim",)),
                 "variance": _note("variance over the finite replicas", f"({_STATE})²", ("dim",)),
                 "quantiles": _note("quantiles over the finite replicas", _STATE, ("level", "dim")),
-                "diverged": _note("share of replicas that left the finite numbers"),
+                "diverged": _note(f"share of replicas that {LEFT}"),
             },
         ),
         "wasserstein_to_theory": Registered(
@@ -259,7 +260,7 @@ MEASURES: Mapping[str, Registered] = MappingProxyType(
                 "diameter_ratio": _note("late over early diameter of a path"),
                 "late_diameter": _note("diameter of a path over its second half", _STATE),
                 "p_value": _note("of equal laws at n/2 and n"),
-                "diverged": _note("share of replicas that left the finite numbers"),
+                "diverged": _note(f"share of replicas that {LEFT}"),
             },
         ),
         "stability": Registered(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,6 +20,7 @@ from iterorder.shown import ShownByFacts
 from iterorder.sweeps.cells import unpacked
 from iterorder.sweeps.grid import Grid
 from iterorder.sweeps.ledger import Ledger
+from iterorder.sweeps.variables import Variable
 from iterorder.types import BoolArray, PathLike
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
 
-#: What stands in cells without a result, by the kind of a type: beside it the mask `done` is what counts.
-MISSING: dict[str, Any] = {"f": np.nan, "i": np.iinfo(np.int64).min, "b": False}
+#: Cells of a sweep that shows how many of them have which word: reading more takes longer than a glance.
+COUNTED = 10_000
 #: Rows of the table `run` that tell where the results come from.
 PROVENANCE = ("version", "python", "packages", "processor", "system", "commit", "begun", "digest")
 
@@ -40,21 +41,6 @@ class FailedCell(NamedTuple):
     point: dict[str, Any]
     kind: str
     message: str
-
-
-@dataclass(frozen=True)
-class Variable:
-    """One number or array of each cell."""
-
-    name: str
-    dtype: np.dtype
-    shape: tuple[int, ...]
-    dims: tuple[str, ...]
-    attributes: dict[str, Any]
-
-    def empty(self, shape: tuple[int, ...]) -> NDArray[Any]:
-        """An array for cells of a shape, of which none has a result."""
-        return np.full(shape + self.shape, MISSING[self.dtype.kind], self.dtype)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -85,6 +71,10 @@ class Sweep(ShownByFacts):
         facts = {"folder": str(self.folder), "grid": shape, "done": f"{counts.done} of {counts.total}"}
         if counts.failed:
             facts["failed"] = str(counts.failed)
+        if counts.total <= COUNTED:
+            from iterorder.sweeps.words import counts_shown, word_counts
+
+            facts |= {name: counts_shown(found) for name, found in word_counts(self).items()}
         return facts
 
     @property
@@ -120,7 +110,7 @@ class Sweep(ShownByFacts):
         """What a cell has; nothing before the first result."""
         with Ledger.read(self.folder) as ledger:
             layout, notes = ledger.value("layout"), json.loads(ledger.value("notes") or "{}")
-        return tuple(_variable(entry, notes) for entry in json.loads(layout or "[]"))
+        return tuple(Variable.described(entry, notes) for entry in json.loads(layout or "[]"))
 
     def cells(self, variables: tuple[Variable, ...]) -> Iterator[tuple[int, dict[str, NDArray[Any]]]]:
         """The number and the arrays of each cell with a result, in order."""
@@ -168,7 +158,7 @@ class Sweep(ShownByFacts):
 
         Where all variables are numbers these are the points of the grid. An array in a cell adds its dimensions to the
         index, and numbers beside it are repeated along them: ``to_xarray()[["mean"]].to_dataframe()`` is the table of
-        some variables alone.
+        some variables alone. Codes are words there, such as the verdicts of measure "diagnosis": a categorical column.
 
         Raises
         ------
@@ -177,10 +167,19 @@ class Sweep(ShownByFacts):
         InvalidInputError
             If it would not fit into half of the memory.
         """
-        return self.to_xarray().to_dataframe()
+        pandas = imported("pandas", extra="sweep", use="to_dataframe")
+        table = self.to_xarray().to_dataframe()
+        for variable in self.variables:
+            if variable.words and variable.dtype.kind == "i":
+                codes = table[variable.name].to_numpy()
+                known = np.where((codes >= 0) & (codes < len(variable.words)), codes, -1)
+                table[variable.name] = pandas.Categorical.from_codes(known, list(variable.words))
+        return table
 
     def to_parquet(self, path: PathLike) -> None:
         """Write a table with a row for each cell: parameters, ``done``, errors and variables, arrays as lists.
+
+        Codes are words, as in `to_dataframe`.
 
         Written a part at a time under a temporary name, then renamed; its pages have checksums.
 
@@ -229,7 +228,8 @@ class Sweep(ShownByFacts):
         y: str | None = None,
         *,
         color: str | None = None,
-        facet: str | None = None,
+        facet: str | Sequence[str] | None = None,
+        at: Mapping[str, Any] | None = None,
         ax: Axes | Sequence[Axes] | None = None,
     ) -> NDArray[np.object_]:
         """Draw a variable over one or two parameters.
@@ -240,24 +240,28 @@ class Sweep(ShownByFacts):
             Parameters of the grid. Without `y` a line of the variable over `x`.
         color : str, optional
             The variable, or "done"; the first one by default.
-        facet : str, optional
-            A parameter with a panel for each of its values.
+        facet : str or list of str, optional
+            A parameter with a panel for each of its values; several, with a panel for each combination.
+        at : dict, optional
+            Values of other parameters at which they are held: ``{"batch_size": 4}``. With a list of values only those
+            of a facet are drawn.
         ax : matplotlib Axes, or one for each panel, optional
             New ones by pyplot if there are none.
 
         Returns
         -------
         ndarray of Axes
-            A panel each. Cells without a result are grey; evenly spaced logarithms make a logarithmic axis.
+            A panel each. Cells without a result are grey; evenly spaced logarithms make a logarithmic axis. Codes and
+            truth values have a colour each, with their words beside it.
 
         Raises
         ------
         InvalidInputError
-            If a name is not known, or the variable depends on more parameters than are drawn.
+            If a name or a value is not known, or the variable depends on more parameters than are drawn.
         """
-        from iterorder.sweeps.drawing import draw
+        from iterorder.sweeps.drawing import Diagram, draw
 
-        return draw(self, x, y, color, facet, ax)
+        return draw(self, Diagram.of(x, y, color, facet, at), ax)
 
     def coordinates(self) -> dict[str, tuple[tuple[str, ...], NDArray[Any]]]:
         """The parameters along the axes."""
@@ -266,15 +270,6 @@ class Sweep(ShownByFacts):
     def attributes(self) -> dict[str, str]:
         """Where the results come from: texts, as no file format has integers of 64 bits without a sign."""
         return {"seed": str(self.seed), **self.provenance}
-
-
-def _variable(entry: list[Any], notes: dict[str, dict[str, Any]]) -> Variable:
-    name, kind, shape = entry
-    note = dict(notes.get(name, {}))
-    dims = tuple(note.pop("dims", ()))
-    if len(dims) != len(shape):
-        dims = tuple(f"{name}_{k}" for k in range(len(shape)))
-    return Variable(name, np.dtype(kind), tuple(shape), dims, note)
 
 
 def as_coordinate(values: list[Any]) -> NDArray[Any]:
