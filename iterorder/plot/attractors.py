@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from iterorder.errors import InvalidInputError
 from iterorder.maps.base import RandomMaps
 from iterorder.plot.axes import (
     SIZE,
     SQUARE,
-    as_coordinate,
     axes_for,
     component,
     draw_exact,
     draw_histogram,
     draw_points,
+    two_coordinates,
 )
 from iterorder.plotting import ORDER_COLORS
 from iterorder.progress import Progress
@@ -125,9 +124,7 @@ def _draw_plane(
     ax: Axes, maps: RandomMaps, points: np.ndarray, coordinates: tuple[int | str, int | str], kind: str, margin: float
 ) -> None:
     dim = points.shape[1]
-    chosen = [as_coordinate("coordinates", k, dim, maps) for k in coordinates]
-    if len(chosen) != 2 or chosen[0] == chosen[1]:
-        raise InvalidInputError(f"coordinates is {coordinates!r}: give two different ones, such as (0, 1)")
+    chosen = two_coordinates(coordinates, dim, maps)
     plane = points[:, chosen]
     if kind == "points":
         draw_points(ax, plane, ORDER_COLORS["theory"])

@@ -65,6 +65,15 @@ def as_coordinate(name: str, value, dim: int, maps: RandomMaps | None = None) ->
     return as_int(name, value, low=0, high=dim - 1)
 
 
+def two_coordinates(value, dim: int, maps: RandomMaps | None = None) -> list[int]:
+    """The numbers of the two coordinates that make a plane, from them or from their names."""
+    given = [value] if isinstance(value, str) or np.ndim(value) == 0 else list(value)
+    chosen = [as_coordinate("coordinates", k, dim, maps) for k in given]
+    if len(chosen) != 2 or chosen[0] == chosen[1]:
+        raise InvalidInputError(f"coordinates is {value!r}: give two different ones, such as (0, 1)")
+    return chosen
+
+
 def component(symbol: str, coordinate: int, dim: int, maps: RandomMaps | None = None) -> str:
     """How an axis calls a coordinate of a state: by its name, or its number; that of the line needs none."""
     names = maps.coordinate_names if maps is not None else None
@@ -109,6 +118,15 @@ def draw_points(ax: Axes, points: np.ndarray, color: str, label: str | None = No
     x, y = points.T
     ax.scatter(x, y, s=size, color=color, alpha=0.6, linewidths=0.0, rasterized=True, label=label)
     ax.set_aspect("equal", adjustable="datalim")
+
+
+def few_ticks(ax: Axes) -> None:
+    """Labels at 1 and 3 times the powers of ten: over a decade or two Matplotlib's run into each other."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def finite_quantiles(values: np.ndarray, at: tuple[float, ...]) -> np.ndarray:
