@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import warnings
 
 import matplotlib
 import numpy as np
@@ -204,6 +205,22 @@ def test_legends_stay_inside_axes_that_were_given():
         alone = result.plot()  # the control: above its own
         alone.figure.canvas.draw()
         assert alone.get_legend().get_window_extent().y0 >= alone.get_window_extent().y1
+
+
+@pytest.mark.parametrize("order", ["forward", "backward"])
+@pytest.mark.parametrize("kind", ["cloud", "increments"])
+def test_no_legend_covers_the_bands_of_axes_that_were_given(order, kind):
+    """As in the documented figure; forward increments fill their axes, so that room is made above them."""
+    trajectory = ito.simulate(
+        ito.gallery.ar1(0.9, 1.0), [8.0], 60, order=order, n_replicas=500, save_steps="all", seed=0
+    )
+    figure, grid = pyplot.subplots(2, 2, figsize=(9, 6), layout="constrained")
+    axes = trajectory.plot(grid[1, 0], kind=kind)
+    figure.canvas.draw()
+    box = axes.get_legend().get_window_extent()
+    for band in axes.collections:
+        assert not any(path.transformed(axes.transData).intersects_bbox(box) for path in band.get_paths())
+    assert not axes.get_legend().get_frame_on()
 
 
 def test_coordinates_have_the_names_of_columns():
@@ -468,6 +485,74 @@ def test_coordinates_of_an_attractor_are_two_different_ones():
     for wrong in ((1, 1), (0,)):
         with pytest.raises(ito.InvalidInputError, match="give two different ones"):
             ito.plot.attractor(maps, 2000, coordinates=wrong)
+
+
+class Films:
+    """Where the axes stand in each frame, and their labels."""
+
+    def __init__(self, monkeypatch):
+        self.places: list[tuple[float, ...]] = []
+        self.labels: set[tuple[str, str]] = set()
+        grab = animation._writer
+
+        def watched(path, fps):
+            writer = grab(path, fps)
+            write = writer.grab_frame
+
+            def grab_frame(**options):
+                write(**options)
+                (axes,) = writer.fig.axes
+                self.places.append(axes.get_window_extent().bounds)
+                self.labels.add((axes.get_xlabel(), axes.get_ylabel()))
+
+            writer.grab_frame = grab_frame
+            return writer
+
+        monkeypatch.setattr(animation, "_writer", watched)
+
+
+@pytest.mark.parametrize("order", ["forward", "backward", ito.Window(width=5), ito.Window(start=105)])
+@pytest.mark.parametrize("maps", [AR1, ito.gallery.sierpinski(), ito.gallery.barnsley_fern()])
+def test_axes_of_a_film_stand_still(maps, order, tmp_path, monkeypatch):
+    films = Films(monkeypatch)
+    trajectory = run(maps, order, replicas=50, save_steps=[0, 1, 9, 10, 99, 100], steps=100)
+    ito.plot.animate(trajectory, tmp_path / "a.gif")
+    assert len(films.places) == 6
+    assert len(set(films.places)) == 1
+
+
+def test_films_and_attractors_have_the_names_of_columns(tmp_path, monkeypatch):
+    pandas = pytest.importorskip("pandas")
+    features = np.random.default_rng(0).normal(size=(30, 2))
+    table = pandas.DataFrame(features, columns=["age", "dose"])
+    maps = ito.LinearRegressionSGD(table, features.sum(axis=1), 0.1, ridge=0.1)
+    films = Films(monkeypatch)
+    ito.plot.animate(run(maps, replicas=20, steps=2), tmp_path / "a.gif")
+    assert films.labels == {("$X_n$, age", "$X_n$, dose")}
+    assert ito.plot.attractor(maps, 5000).get_ylabel() == "$x$, dose"
+
+
+def test_the_scale_of_a_density_says_how_many_points_there_are():
+    axes = ito.plot.attractor(ito.gallery.sierpinski(), 4000, colorbar=True)
+    picture, bar = axes.figure.axes
+    assert picture is axes
+    assert axes.get_aspect() == 1.0
+    assert bar.get_ylabel() == "points in a cell, of 4,000"
+    assert len(ito.plot.attractor(ito.gallery.sierpinski(), 4000).figure.axes) == 1
+
+
+def test_an_attractor_of_maps_that_may_not_contract_warns_and_says_what_is_missing():
+    still = ito.AffineMaps([np.eye(2)], [[1.0, 0.0]])
+    with pytest.warns(RuntimeWarning, match="one map stretches by 1, and the Lyapunov exponent is 0"):
+        ito.plot.attractor(still, 2000, burn_in=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # on average, without a bound of each map
+        ito.plot.attractor(ito.GaussianRegressionSGD([1.0, 0.5], 0.3, 0.2), 2000)
+    growing = ito.AffineMaps([2.0 * np.eye(2)], [[1.0, 0.0]])
+    with pytest.raises(ito.DivergenceError, match=r"all 2000 paths .* of which burn_in are 3000"):
+        ito.plot.attractor(growing, 2000, burn_in=3000)
+    with pytest.raises(ito.InvalidInputError, match="lower n_points"):
+        ito.plot.attractor(still, 2**40)
 
 
 @pytest.mark.parametrize("maps", [AR1, ito.gallery.sierpinski()])

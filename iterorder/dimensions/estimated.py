@@ -13,6 +13,8 @@ from iterorder.dimensions.pairs import correlation_dimension
 from iterorder.drawn import drawn_by
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
+from iterorder.maps import RandomMaps
+from iterorder.shown import a_kind
 from iterorder.types import ArrayLike, FloatArray, Seed
 from iterorder.validation import as_choice, as_floats, as_seed, read_only
 
@@ -142,10 +144,16 @@ def dimension(
 
 def _points(sample: Any) -> np.ndarray:
     """Finite points, shape (n, d)."""
+    if isinstance(sample, RandomMaps):
+        raise InvalidInputError(
+            f"sample is {a_kind(sample)}, a system: give points of its law, such as stationary_sample(maps, 100_000, "
+            "seed=0), or ask lyapunov_dimension(maps) for a bound"
+        )
     states = np.asarray(sample, float) if hasattr(sample, "save_steps") else None
     points = as_floats("sample", sample, ndim=(1, 2)) if states is None else states.reshape(-1, states.shape[-1])
     points = points[:, None] if points.ndim == 1 else points
     points = points[np.isfinite(points).all(axis=1)]
     if len(points) < FEWEST:
-        raise InvalidInputError(f"sample has {len(points)} finite points: give {FEWEST} at least, better 10⁵")
+        turned = ", or sample.T if its columns are the points" if points.shape[1] >= FEWEST else ""
+        raise InvalidInputError(f"sample has {len(points)} finite points: give {FEWEST} at least, better 10⁵{turned}")
     return points
