@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from iterorder.claims import ClaimRow, ClaimTable, check_theory
     from iterorder.convergence import CouplingDistance, Diagnosis, Rate, coupling_distance, diagnose, fit_rate
     from iterorder.cost import Cost, estimate_cost
-    from iterorder.dimensions import dimension, lyapunov_dimension
+    from iterorder.dimensions import DimensionEstimate, dimension, lyapunov_dimension
     from iterorder.installation import BackendInfo, backend_info
     from iterorder.laws import Basins, Continuation, StationarityTest, basins, continuation, stationarity_test
     from iterorder.stationary import StationarySample, stationary_sample
@@ -80,6 +80,7 @@ __all__ = [
     "CouplingDistance",
     "CustomMaps",
     "Diagnosis",
+    "DimensionEstimate",
     "DistanceEstimate",
     "DivergenceError",
     "EngineError",
@@ -145,7 +146,7 @@ _LATER = {
     "networks": "networks",
     "plot": "plot",
     **dict.fromkeys(("StationarySample", "stationary_sample"), "stationary"),
-    **dict.fromkeys(("dimension", "lyapunov_dimension"), "dimensions"),
+    **dict.fromkeys(("DimensionEstimate", "dimension", "lyapunov_dimension"), "dimensions"),
     **dict.fromkeys(("BackendInfo", "backend_info"), "installation"),
     **dict.fromkeys(
         ("Basins", "Continuation", "StationarityTest", "basins", "continuation", "stationarity_test"), "laws"

@@ -57,6 +57,9 @@ Order: TypeAlias = str | Window
 #: Words for the orders between, as the command and the papers have them, and what they are here.
 WINDOWS = {"anchored": "iterorder.Window(start=m)", "sliding": "iterorder.Window(width)"}
 
+#: How the command and the explorer begin an order with a number, and how the object does.
+SPELLED = {"window": "Window(", "sliding": "Window(", "anchored": "Window(start="}
+
 
 def as_order(order: object) -> Order:
     """An order as a user gave it, checked."""
@@ -64,6 +67,9 @@ def as_order(order: object) -> Order:
         return order
     if isinstance(order, str) and order in WINDOWS:
         raise InvalidInputError(f"order is {order!r}: that order is {WINDOWS[order]}, give such an object")
+    kind, _, size = order.partition(":") if isinstance(order, str) else ("", "", "")
+    if kind in SPELLED and size.isdecimal():
+        raise InvalidInputError(f"order is {order!r}: did you mean the object iterorder.{SPELLED[kind]}{size})?")
     raise InvalidInputError(
         f"order is {order!r}: give 'forward', 'backward', Window(width) or Window(start=m)"
         f"{did_you_mean(order, (FORWARD, BACKWARD))}"

@@ -20,15 +20,18 @@ def names_of_columns(table: Any, number: int) -> tuple[str, ...] | None:
     return names if len(set(names)) == number == len(names) else None
 
 
-def check_same_rows(features: Any, name: str, values: Any) -> None:
-    """Refuse values whose index is not that of the features: row by row they would be those of other points."""
+def check_same_rows(features: Any, name: str, values: Any, of: str = "features") -> None:
+    """Refuse values whose index is not that of the features: row by row they would be those of other points.
+
+    `of` is what the features are called in the message.
+    """
     first, second = index_of(features), index_of(values)
     if first is None or second is None or first.equals(second):
         return
     same = len(first.difference(second)) == 0 and first.is_unique and second.is_unique
-    in_order = f"give {name}.loc[features.index], or " if same else "give "
+    in_order = f"give {name}.loc[{of}.index], or " if same else "give "
     raise InvalidInputError(
-        f"the index of {name} is not that of features: {in_order}{name}.to_numpy() where their rows belong together as "
+        f"the index of {name} is not that of {of}: {in_order}{name}.to_numpy() where their rows belong together as "
         "they stand"
     )
 

@@ -21,8 +21,13 @@ EFFORTS = ("quick", "full")
 MAX_SEED = 2**64 - 1
 
 
-def as_floats(name: str, value: Any, *, ndim: tuple[int, ...] | None = None, allow_empty: bool = False) -> np.ndarray:
-    """`value` as a finite float64 array; integers and booleans are converted, everything else is refused."""
+def as_floats(
+    name: str, value: Any, *, ndim: tuple[int, ...] | None = None, shape: str = "", allow_empty: bool = False
+) -> np.ndarray:
+    """`value` as a finite float64 array; integers and booleans are converted, everything else is refused.
+
+    `shape` says what the axes are, where that is more than how many there are.
+    """
     array = as_array(name, value)
     if array.dtype.kind not in "fiub":
         raise InvalidInputError(
@@ -33,7 +38,8 @@ def as_floats(name: str, value: Any, *, ndim: tuple[int, ...] | None = None, all
         wanted = " or ".join(str(k) for k in ndim)
         column = f", such as its one column, {name}.squeeze()" if ndim == (1,) and array.shape[1:] == (1,) else ""
         axes = "axis" if wanted == "1" else "axes"
-        raise InvalidInputError(f"{name} has shape {array.shape}: give an array with {wanted} {axes}{column}")
+        described = shape or f"an array with {wanted} {axes}{column}"
+        raise InvalidInputError(f"{name} has shape {array.shape}: give {described}")
     if array.size == 0 and not allow_empty:
         raise InvalidInputError(f"{name} is empty, shape {array.shape}: give at least one value")
     bad = ~np.isfinite(array)

@@ -60,6 +60,36 @@ def test_walkers_on_their_way_are_not_settled():
     assert ito.basins(maps, [3.0, 4.0], n_steps=1500, seed=SEED).settled
 
 
+@pytest.mark.parametrize("slopes", [(0.5, 0.5), (0.5, 0.25), (0.0, 0.0)])
+def test_a_law_without_variance_is_settled_when_it_is_reached(slopes):
+    """All maps contract to zero: states shrink for ever, and by the end of the window they are still not zero."""
+    maps = ito.AffineMaps([[[slopes[0]]], [[slopes[1]]]], [[0.0], [0.0]])
+    found = ito.basins(maps, [-1.0, 1.0], n_steps=200, seed=SEED)
+    assert (found.n_laws, found.settled) == (1, True)
+    if slopes[0]:  # the control: after ten steps they are a thousandth of the starts, and move
+        assert not ito.basins(maps, [-1.0, 1.0], n_steps=10, seed=SEED).settled
+
+
+def test_paths_that_stop_by_rounding_on_either_side_of_a_point_are_one_law():
+    """At 1 from below and above, some eps/h apart; two points that are further apart by far are two laws."""
+    near = ito.QuadraticSGD([1.0], [1.0], 0.01)
+    found = ito.basins(near, [0.0, 3.0], n_steps=4000, n_replicas=20, seed=SEED)
+    assert np.ptp(np.concatenate(found.points)) > 0.0
+    assert (found.n_laws, found.settled) == (1, True)
+    still = ito.AffineMaps([[[1.0]]], [[0.0]])
+    assert ito.basins(still, [1.0, 1.001], n_steps=10, n_replicas=20, seed=SEED).n_laws == 2
+
+
+def test_what_few_replicas_can_tell_is_said():
+    few, more = (ito.basins(ruin(0.5), [3.0], n_steps=400, n_replicas=n, seed=SEED) for n in (4, 400))
+    assert few.resolution == (few.high - few.low).max() / 2.0 > 0.3 > 0.1 > more.resolution
+    assert f"probability=±{few.resolution:.2g} at most" in repr(few)
+    assert "n_replicas=4" in repr(few)
+    assert "with too few replicas to tell" in repr(few)
+    assert "too few" not in repr(more)
+    assert ito.basins(ruin(0.5), [3.0], n_steps=9, cell=0.5, seed=SEED).cell.tolist() == [0.5]
+
+
 def test_settled_holds_its_level():
     """200 pairs of clouds of one law; more rejections than the binomial's 10⁻³ quantile are too many."""
     rng = np.random.default_rng(SEED)

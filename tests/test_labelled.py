@@ -265,3 +265,23 @@ def test_what_is_no_chain_is_refused(options, said):
     run = simulated(regression(), **{"save_steps": "all", **options})
     with pytest.raises(ito.InvalidInputError, match=said):
         run.to_arviz()
+
+
+def test_an_index_counts_wherever_two_tables_meet():
+    """Values in another order of rows are refused by test sets and weights too; the same order is taken."""
+    pandas = pytest.importorskip("pandas")
+    features = pandas.DataFrame(np.arange(12.0).reshape(6, 2))
+    labels = pandas.Series(np.arange(6) % 2)
+    turned = labels.iloc[::-1]
+    model = {"features": features, "labels": labels, "hidden": (), "step_size": 0.1}
+    ito.networks.MLP(**model, test=(features, labels))
+    with pytest.raises(ito.InvalidInputError, match=r"index of test\[1\] is not that of test\[0\]"):
+        ito.networks.MLP(**model, test=(features, turned))
+    points, weights = pandas.Series([0.0, 1.0, 5.0]), pandas.Series([1.0, 2.0, 3.0])
+    assert ito.wasserstein_1d(points, [0.0], u_weights=weights) == pytest.approx(17.0 / 6.0)
+    with pytest.raises(ito.InvalidInputError, match=r"index of u_weights is not that of u: give u_weights\.loc"):
+        ito.wasserstein_1d(points, [0.0], u_weights=weights.iloc[::-1])
+    with pytest.raises(ito.InvalidInputError, match="index of u_weights is not that of u"):
+        ito.wasserstein_1d_to(points, ito.gallery.two_point_quadratic(0.5).law, u_weights=weights.iloc[::-1])
+    with pytest.raises(ito.InvalidInputError, match="index of v_weights is not that of v"):
+        ito.wasserstein_1d([0.0], points, v_weights=weights.iloc[::-1])

@@ -529,6 +529,9 @@ def test_plot_draws_a_line_for_each_sequence():
     axes = found.plot()
     assert len(axes.lines) == 3
     assert len(found.plot(axes, observable="move").lines) == 6
+    assert not axes.spines["top"].get_visible()  # the style of the house, on axes of its own
+    with pytest.raises(ito.InvalidInputError, match="ax is a str: give matplotlib Axes"):
+        found.plot("here")
     with pytest.raises(ito.InvalidInputError, match="observable"):
         found.plot(observable="risk")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import warnings
 
 import matplotlib
 import numpy as np
@@ -14,7 +15,7 @@ from PIL import Image
 import iterorder as ito
 from iterorder.claims.table import ClaimRow, ClaimTable
 from iterorder.plot import animation
-from iterorder.plot.couplings import in_equal_digits
+from iterorder.plot.rates import in_equal_digits
 from iterorder.plot.tables import FARTHEST, deviation
 from iterorder.plotting import ORDER_COLORS, order_color
 
@@ -115,7 +116,9 @@ def test_diverged_replicas_leave_gaps():
 
 def test_axes_that_are_given_are_drawn_on_and_no_figure_is_made():
     axes = pyplot.figure().subplots(1, 2)[1]
-    for result in (run(), run(replicas=100), ito.stationary_sample(AR1, 50, seed=0)):
+    path = np.random.default_rng(0).normal(size=2000)
+    others = (ito.stationarity_test(path), ito.dimension(path), ito.fit_rate(np.arange(9), 0.5 ** np.arange(9)))
+    for result in (run(), run(replicas=100), ito.stationary_sample(AR1, 50, seed=0), *others):
         assert result.plot(ax=axes) is axes
     assert len(pyplot.get_fignums()) == 1
     with pytest.raises(ito.InvalidInputError, match="ax is a str: give matplotlib Axes"):
@@ -204,6 +207,22 @@ def test_legends_stay_inside_axes_that_were_given():
         assert alone.get_legend().get_window_extent().y0 >= alone.get_window_extent().y1
 
 
+@pytest.mark.parametrize("order", ["forward", "backward"])
+@pytest.mark.parametrize("kind", ["cloud", "increments"])
+def test_no_legend_covers_the_bands_of_axes_that_were_given(order, kind):
+    """As in the documented figure; forward increments fill their axes, so that room is made above them."""
+    trajectory = ito.simulate(
+        ito.gallery.ar1(0.9, 1.0), [8.0], 60, order=order, n_replicas=500, save_steps="all", seed=0
+    )
+    figure, grid = pyplot.subplots(2, 2, figsize=(9, 6), layout="constrained")
+    axes = trajectory.plot(grid[1, 0], kind=kind)
+    figure.canvas.draw()
+    box = axes.get_legend().get_window_extent()
+    for band in axes.collections:
+        assert not any(path.transformed(axes.transData).intersects_bbox(box) for path in band.get_paths())
+    assert not axes.get_legend().get_frame_on()
+
+
 def test_coordinates_have_the_names_of_columns():
     features = np.random.default_rng(0).normal(size=(30, 2))
     pandas = pytest.importorskip("pandas")
@@ -285,6 +304,84 @@ def test_theory_is_a_curve_between_its_ends():
     heights = {float(line.get_ydata()[0]) for line in axes.lines if len(line.get_xdata()) == 2}
     assert any(height == pytest.approx(0.8) for height in heights)
     assert any(height == pytest.approx(math.sqrt(0.08)) for height in heights)
+
+
+def test_basins_on_the_line_are_probabilities_with_their_intervals():
+    found = ito.basins(ito.gallery.double_well(0.1, 0.2), [1.0, -1.0, 0.0], n_steps=200, n_replicas=50, seed=0)
+    axes = found.plot()
+    check_axes(axes)
+    for k, container in enumerate(axes.containers):
+        line, _, (bars,) = container
+        order = [1, 2, 0]
+        np.testing.assert_array_equal(line.get_xydata(), np.column_stack([[-1, 0, 1], found.probability[order, k]]))
+        ends = np.array([segment[:, 1] for segment in bars.get_segments()])
+        np.testing.assert_allclose(ends, np.column_stack([found.low[order, k], found.high[order, k]]), atol=1e-12)
+    square = ito.basins(ito.CustomMaps(_square, dim=1), [0.5, 2.0], n_steps=50, n_replicas=20, seed=0).plot()
+    assert next(text.get_text() for text in square.get_legend().get_texts()) == "diverged"
+
+
+def _square(x, draw, params, out):
+    out[0] = x[0] * x[0]
+
+
+def _quarters(x, draw, params, out):
+    out[0] = math.copysign(1.0, x[0])
+    out[1] = 0.5 * x[1]
+
+
+def test_starts_of_the_plane_have_the_colours_of_their_laws():
+    starts = [[-2.0, 0.0], [-1.0, 1.0], [3.0, 0.0]]
+    found = ito.basins(ito.CustomMaps(_quarters, dim=2), starts, n_steps=100, n_replicas=4, seed=0)
+    axes = found.plot()
+    check_axes(axes)
+    assert axes.get_aspect() == 1.0
+    drawn = [points.get_offsets().tolist() for points in axes.collections]
+    assert starts[:2] in drawn
+    assert starts[2:] in drawn
+    assert found.plot(coordinates=(1, 0)).get_xlabel() == "$x$, coordinate 1"
+    with pytest.raises(ito.InvalidInputError, match="give two different ones"):
+        found.plot(coordinates=(0, 0))
+
+
+@pytest.mark.parametrize("kind", ["wasserstein", "fluctuation-dissipation"])
+def test_a_test_of_stationarity_shows_its_parts_and_what_is_allowed(kind):
+    path = ito.simulate(AR1, [500.0], 6399, seed=1, save_steps="all")
+    test = ito.stationarity_test(path, kind=kind)
+    axes = test.plot()
+    check_axes(axes)
+    assert any(np.array_equal(line.get_ydata(), test.parts) for line in axes.lines)
+    if kind == "wasserstein":
+        assert axes.lines[-1].get_ydata()[0] == test.critical < test.parts.max()
+    else:
+        low, high = axes.patches[0].get_y(), axes.patches[0].get_y() + axes.patches[0].get_height()
+        assert not low <= 0.0 <= high  # it is rejected
+
+
+@pytest.mark.parametrize("kind", ["correlation", "box"])
+def test_a_dimension_is_the_slope_in_the_shaded_part(kind):
+    found = ito.dimension(ito.stationary_sample(ito.gallery.sierpinski(), 5000, seed=0), kind=kind)
+    axes = found.plot()
+    check_axes(axes)
+    points, line = axes.lines
+    used = (found.scales >= found.finest) & (found.scales <= found.coarsest)
+    assert 0 < used.sum() < len(used)
+    for drawn, tolerance in ((points, 1e-9), (line, 1e-9)):
+        logs = np.log(drawn.get_xydata()[used])
+        assert abs(np.polyfit(*logs.T, 1)[0]) == pytest.approx(found.value, rel=tolerance)
+    shade = axes.patches[0]
+    assert (shade.get_x(), shade.get_x() + shade.get_width()) == pytest.approx((found.finest, found.coarsest))
+    assert axes.get_xscale() == axes.get_yscale() == "log"
+
+
+def test_a_rate_draws_the_curve_that_it_was_fitted_to():
+    steps = np.arange(40)
+    rate = ito.fit_rate(steps, np.where(steps < 35, 3.0 * 0.5**steps, 0.0))
+    axes = rate.plot()
+    check_axes(axes)
+    curve, line = axes.lines
+    np.testing.assert_array_equal(curve.get_xydata(), np.column_stack([steps, 3.0 * 0.5**steps])[:35])
+    assert [line.get_xdata()[0], line.get_xdata()[-1]] == [rate.first, rate.last]
+    assert np.polyfit(line.get_xdata(), np.log(line.get_ydata()), 1)[0] == pytest.approx(rate.rate)
 
 
 # ------------------------------------------------------------------------------------------------------- continuations
@@ -388,6 +485,74 @@ def test_coordinates_of_an_attractor_are_two_different_ones():
     for wrong in ((1, 1), (0,)):
         with pytest.raises(ito.InvalidInputError, match="give two different ones"):
             ito.plot.attractor(maps, 2000, coordinates=wrong)
+
+
+class Films:
+    """Where the axes stand in each frame, and their labels."""
+
+    def __init__(self, monkeypatch):
+        self.places: list[tuple[float, ...]] = []
+        self.labels: set[tuple[str, str]] = set()
+        grab = animation._writer
+
+        def watched(path, fps):
+            writer = grab(path, fps)
+            write = writer.grab_frame
+
+            def grab_frame(**options):
+                write(**options)
+                (axes,) = writer.fig.axes
+                self.places.append(axes.get_window_extent().bounds)
+                self.labels.add((axes.get_xlabel(), axes.get_ylabel()))
+
+            writer.grab_frame = grab_frame
+            return writer
+
+        monkeypatch.setattr(animation, "_writer", watched)
+
+
+@pytest.mark.parametrize("order", ["forward", "backward", ito.Window(width=5), ito.Window(start=105)])
+@pytest.mark.parametrize("maps", [AR1, ito.gallery.sierpinski(), ito.gallery.barnsley_fern()])
+def test_axes_of_a_film_stand_still(maps, order, tmp_path, monkeypatch):
+    films = Films(monkeypatch)
+    trajectory = run(maps, order, replicas=50, save_steps=[0, 1, 9, 10, 99, 100], steps=100)
+    ito.plot.animate(trajectory, tmp_path / "a.gif")
+    assert len(films.places) == 6
+    assert len(set(films.places)) == 1
+
+
+def test_films_and_attractors_have_the_names_of_columns(tmp_path, monkeypatch):
+    pandas = pytest.importorskip("pandas")
+    features = np.random.default_rng(0).normal(size=(30, 2))
+    table = pandas.DataFrame(features, columns=["age", "dose"])
+    maps = ito.LinearRegressionSGD(table, features.sum(axis=1), 0.1, ridge=0.1)
+    films = Films(monkeypatch)
+    ito.plot.animate(run(maps, replicas=20, steps=2), tmp_path / "a.gif")
+    assert films.labels == {("$X_n$, age", "$X_n$, dose")}
+    assert ito.plot.attractor(maps, 5000).get_ylabel() == "$x$, dose"
+
+
+def test_the_scale_of_a_density_says_how_many_points_there_are():
+    axes = ito.plot.attractor(ito.gallery.sierpinski(), 4000, colorbar=True)
+    picture, bar = axes.figure.axes
+    assert picture is axes
+    assert axes.get_aspect() == 1.0
+    assert bar.get_ylabel() == "points in a cell, of 4,000"
+    assert len(ito.plot.attractor(ito.gallery.sierpinski(), 4000).figure.axes) == 1
+
+
+def test_an_attractor_of_maps_that_may_not_contract_warns_and_says_what_is_missing():
+    still = ito.AffineMaps([np.eye(2)], [[1.0, 0.0]])
+    with pytest.warns(RuntimeWarning, match="one map stretches by 1, and the Lyapunov exponent is 0"):
+        ito.plot.attractor(still, 2000, burn_in=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # on average, without a bound of each map
+        ito.plot.attractor(ito.GaussianRegressionSGD([1.0, 0.5], 0.3, 0.2), 2000)
+    growing = ito.AffineMaps([2.0 * np.eye(2)], [[1.0, 0.0]])
+    with pytest.raises(ito.DivergenceError, match=r"all 2000 paths .* of which burn_in are 3000"):
+        ito.plot.attractor(growing, 2000, burn_in=3000)
+    with pytest.raises(ito.InvalidInputError, match="lower n_points"):
+        ito.plot.attractor(still, 2**40)
 
 
 @pytest.mark.parametrize("maps", [AR1, ito.gallery.sierpinski()])

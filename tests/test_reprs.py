@@ -30,7 +30,9 @@ def test_families_show_the_shapes_of_their_data():
     # What is None is left out, and what has its own keeps it.
     assert repr(ito.gallery.sierpinski()) == ("AffineMaps(matrices=<shape 3×2×2>, offsets=<shape 3×2>, sampling='iid')")
     assert "probabilities=<shape 4>" in repr(ito.gallery.barnsley_fern())
-    assert repr(ito.gallery.ar1(0.5, 1.0)) == "CustomMaps(_ar1, dim=1, noise='normal')"
+    assert repr(ito.gallery.ar1(0.5, 1.0)) == (
+        "CustomMaps(_ar1, dim=1, noise='normal', params=(0.5, 1), lipschitz=0.5)"
+    )
 
 
 def test_laws_of_the_gallery_show_their_parameters():
@@ -223,3 +225,35 @@ def test_a_table_of_a_page_and_one_of_a_notebook_have_one_writer():
     assert "style" not in page  # a page has a style sheet, a notebook none
     assert notebook.count("text-align: left") == 3  # of both cells and the caption
     assert "thead" not in table_html([("a",)], ("", ""))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ito.AffineMaps([0.5], [[1.0]]), r"matrices has shape \(1,\): give \(m, d, d\), a d×d matrix for each"),
+        (lambda: ito.AffineMaps([[[0.5]]], [1.0]), r"offsets has shape \(1,\): give \(m, d\), d numbers for each"),
+        (
+            lambda: ito.dimension(ito.gallery.sierpinski()),
+            "a system: give points of its law, such as stationary_sample",
+        ),
+        (lambda: ito.dimension(np.zeros((2, 500))), r"or sample\.T if its columns are the points"),
+        (lambda: simulate_in("window:20"), r"did you mean the object iterorder\.Window\(20\)\?"),
+        (lambda: simulate_in("anchored:7"), r"did you mean the object iterorder\.Window\(start=7\)\?"),
+    ],
+)
+def test_what_is_likely_meant_is_said(call, message):
+    with pytest.raises(ito.InvalidInputError, match=message):
+        call()
+
+
+def simulate_in(order):
+    return ito.simulate(ito.gallery.sierpinski(), [0.0, 0.0], 3, order=order, seed=0)
+
+
+def test_custom_maps_show_their_parameters_and_their_bound():
+    def half(x, draw, params, out):
+        out[0] = params[0] * x[0] + draw[0]
+
+    shown = repr(ito.CustomMaps(half, dim=1, params=(0.5, np.ones(9)), lipschitz=0.5))
+    assert shown.endswith("half, dim=1, noise='uniform', params=(0.5, <shape 9>), lipschitz=0.5)")
+    assert "lipschitz" not in repr(ito.CustomMaps(half, dim=1, params=(0.5,)))

@@ -8,7 +8,7 @@ from scipy import stats
 from scipy.signal import lfilter
 
 import iterorder as ito
-from iterorder.laws.block_test import BLOCKS, _distribution_functions, _largest, correlation_time
+from iterorder.laws.block_test import BLOCKS, _distribution_functions, _of_first_parts, correlation_time
 from iterorder.laws.drift_test import mean_square_drift
 
 SEED = 20261128
@@ -91,7 +91,19 @@ def test_statistic_against_the_distance_of_samples():
         share = k / BLOCKS
         distance = ito.wasserstein_1d(blocks[:k].ravel(), blocks[k:].ravel())
         naive = max(naive, np.sqrt(BLOCKS * length * share * (1.0 - share)) * distance)
-    assert _largest(functions, widths, order, length) == pytest.approx(naive, rel=1e-12)
+    assert _of_first_parts(functions, widths, order, length).max() == pytest.approx(naive, rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("level", [0.02, 0.2, 0.6])
+def test_the_critical_value_parts_what_is_rejected_from_what_is_not(kind, level):
+    for k, path in enumerate(paths(None, 4)):
+        test = ito.stationarity_test(path, kind=kind, maps=AR1, level=level, seed=k)
+        assert test.rejected == (abs(test.statistic) > test.critical)
+    assert len(test.parts) == (BLOCKS // 2 if kind == "wasserstein" else BLOCKS)
+    if kind == "wasserstein":
+        assert test.statistic == test.parts.max()
+        assert ito.stationarity_test(path, level=1e-4).critical == np.inf
 
 
 @pytest.mark.parametrize("a", [0.0, 0.5, 0.9])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,10 +14,14 @@ from iterorder.convergence.coupling import CouplingDistance
 from iterorder.convergence.fit_window import EPS, Curve, FitWindow, fit_window
 from iterorder.convergence.norms import mean_and_variance
 from iterorder.convergence.resampling import resampled_error, slope_weights
+from iterorder.drawn import drawn_by
 from iterorder.errors import InvalidInputError
 from iterorder.records import Recorded
-from iterorder.types import ArrayLike, DTypeLike, FloatArray
-from iterorder.validation import as_float
+from iterorder.types import ArrayLike, DTypeLike, FloatArray, IntArray
+from iterorder.validation import as_float, read_only
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: The largest number of a step, and of steps.
 LAST_STEP = int(np.iinfo(np.int64).max)
@@ -46,6 +51,8 @@ class Rate(Recorded):
     curved : bool
         Whether the slopes in both halves of the fit differ by more than a quarter of their mean, and by far more than
         chance makes them: the curve is no exponential, such as 1/n, and `rate` is its slope at these steps only.
+    steps, distance : ndarray, shape (n,)
+        The curve that it was fitted to.
     """
 
     rate: float
@@ -57,6 +64,8 @@ class Rate(Recorded):
     interval: str
     stopped_by: str
     curved: bool = False
+    steps: IntArray = field(default_factory=lambda: np.empty(0, np.int64), repr=False, compare=False)
+    distance: FloatArray = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
 
     def __float__(self) -> float:
         return self.rate
@@ -64,6 +73,28 @@ class Rate(Recorded):
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> FloatArray:
         """The rate, as `float` gives it: an array of rates is one of floats."""
         return own_array(self.rate, dtype, copy)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the curve and the line that was fitted to it, on a logarithmic axis.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            New ones by pyplot if there are none.
+
+        Returns
+        -------
+        matplotlib Axes
+            Shaded over the steps of the fit. `CouplingDistance.plot` has the errors of the curve and the slopes that
+            theory knows.
+
+        Examples
+        --------
+        >>> n = np.arange(30)
+        >>> fit_rate(n, 5.0 * 0.5**n).plot().get_yscale()
+        'log'
+        """
+        return drawn_by("rates", self, ax)
 
 
 def fit_rate(steps: ArrayLike | CouplingDistance, distance: ArrayLike | None = None, *, level: float = 0.95) -> Rate:
@@ -207,7 +238,19 @@ def _rate(
     reach = float(stdtrit(freedom, 0.5 + 0.5 * level)) * error + float(np.abs(weights) @ window.rounding)
     first, last = int(curve.steps[window.first]), int(curve.steps[window.end - 1])
     curved = _is_curved(curve.steps[part], np.log(curve.distance[part]), window, error, interval)
-    return Rate(rate, rate - reach, rate + reach, first, last, error, interval, window.stopped_by, curved)
+    return Rate(
+        rate,
+        rate - reach,
+        rate + reach,
+        first,
+        last,
+        error,
+        interval,
+        window.stopped_by,
+        curved,
+        steps=read_only(curve.steps),
+        distance=read_only(curve.distance),
+    )
 
 
 def _is_curved(steps: np.ndarray, logs: np.ndarray, window: FitWindow, error: float, interval: str) -> bool:

@@ -38,10 +38,12 @@ def box_dimension(points: np.ndarray, resolution: float, rng: np.random.Generato
             f"{len(points)} points visit all boxes only of sizes within a factor of four: give more points, or "
             "kind='correlation', which weighs what is visited often"
         )
-    x, logs = -np.log(sizes[::-1]), np.log(counts[::-1])
+    scales, logs = np.array(sizes[::-1]), np.log(counts[::-1])
+    x = -np.log(scales)
     slope, part = scaling_slope(x, logs.mean(axis=1)), finer(len(x))
     each = [slope_of(x[part], column) for column in logs[part].T]
-    return Found(slope.value, float(np.std(each, ddof=1) / np.sqrt(SHIFTS)), slope.departure)
+    error, mean = float(np.std(each, ddof=1) / np.sqrt(SHIFTS)), np.exp(logs.mean(axis=1))
+    return Found(slope.value, error, slope.departure, scales, mean, part.stop)
 
 
 def boxes(scaled: np.ndarray) -> tuple[int, float]:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from iterorder.dimensions.boxes import box_dimension
 from iterorder.dimensions.pairs import correlation_dimension
+from iterorder.drawn import drawn_by
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
-from iterorder.types import ArrayLike, Seed
-from iterorder.validation import as_choice, as_floats, as_seed
+from iterorder.maps import RandomMaps
+from iterorder.shown import a_kind
+from iterorder.types import ArrayLike, FloatArray, Seed
+from iterorder.validation import as_choice, as_floats, as_seed, read_only
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from iterorder.stationary.result import StationarySample
     from iterorder.trajectory import Trajectory
 
@@ -24,9 +31,49 @@ QUANTILE = 1.959963984540054
 FEWEST = 100
 
 
+@dataclass(frozen=True)
+class DimensionEstimate(Estimate):
+    """A dimension with its interval, and the curve that it is the slope of.
+
+    Attributes
+    ----------
+    kind : {"correlation", "box"}
+        Which dimension it is.
+    scales : ndarray, shape (k,)
+        Radii, or sides of boxes, the finest first; in units of the state.
+    measured : ndarray, shape (k,)
+        The share of pairs of points within each radius; or how many boxes of each side hold a point, the geometric mean
+        over some places of the grid.
+    finest, coarsest : float
+        The scales between which the slope was taken.
+    """
+
+    kind: str = "correlation"
+    scales: FloatArray = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
+    measured: FloatArray = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
+    finest: float = math.nan
+    coarsest: float = math.nan
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the curve whose slope the dimension is, on two logarithmic axes.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            New ones by pyplot if there are none.
+
+        Returns
+        -------
+        matplotlib Axes
+            Shaded between the scales that the slope was taken from. A curve that bends there, or goes up and down
+            about its line, is why an interval is wide.
+        """
+        return drawn_by("dimensions", self, ax)
+
+
 def dimension(
     sample: ArrayLike | StationarySample | Trajectory, *, kind: str = "correlation", seed: Seed = 0
-) -> Estimate:
+) -> DimensionEstimate:
     """The fractal dimension of a law, from a sample of it.
 
     Parameters
@@ -42,7 +89,7 @@ def dimension(
 
     Returns
     -------
-    Estimate
+    DimensionEstimate
         The slope of the finer half of the scales. Its interval is evidence, not a bound: 1.96 standard errors (of the
         choice of points, or of the place of the grid), and on top the largest difference between it and the slope of
         another half. That covers scaling which is no power law in what was seen, such as the edge of a set at coarse
@@ -81,15 +128,32 @@ def dimension(
     if isinstance(found, str):
         raise InvalidInputError(f"sample has no {kind} dimension to be seen: {found}")
     reach = QUANTILE * found.error + found.departure
-    return Estimate(found.value, found.error, found.value - reach, found.value + reach, False)
+    return DimensionEstimate(
+        found.value,
+        found.error,
+        found.value - reach,
+        found.value + reach,
+        False,
+        kind=kind,
+        scales=read_only(found.scales),
+        measured=read_only(found.measured),
+        finest=float(found.scales[0]),
+        coarsest=float(found.scales[found.used - 1]),
+    )
 
 
 def _points(sample: Any) -> np.ndarray:
     """Finite points, shape (n, d)."""
+    if isinstance(sample, RandomMaps):
+        raise InvalidInputError(
+            f"sample is {a_kind(sample)}, a system: give points of its law, such as stationary_sample(maps, 100_000, "
+            "seed=0), or ask lyapunov_dimension(maps) for a bound"
+        )
     states = np.asarray(sample, float) if hasattr(sample, "save_steps") else None
     points = as_floats("sample", sample, ndim=(1, 2)) if states is None else states.reshape(-1, states.shape[-1])
     points = points[:, None] if points.ndim == 1 else points
     points = points[np.isfinite(points).all(axis=1)]
     if len(points) < FEWEST:
-        raise InvalidInputError(f"sample has {len(points)} finite points: give {FEWEST} at least, better 10⁵")
+        turned = ", or sample.T if its columns are the points" if points.shape[1] >= FEWEST else ""
+        raise InvalidInputError(f"sample has {len(points)} finite points: give {FEWEST} at least, better 10⁵{turned}")
     return points

@@ -17,11 +17,17 @@ REPETITIONS = 200
 
 
 class Found(NamedTuple):
-    """A dimension, its standard error from the choice of points, and its departure from a power law."""
+    """A dimension, its standard error from the choice of points, and its departure from a power law.
+
+    It is the slope of `measured` over `scales`, both on logarithmic axes and the finest first; of the first `used`.
+    """
 
     value: float
     error: float
     departure: float
+    scales: np.ndarray
+    measured: np.ndarray
+    used: int
 
 
 def correlation_dimension(points: np.ndarray, resolution: float, rng: np.random.Generator) -> Found | str:
@@ -42,13 +48,13 @@ def correlation_dimension(points: np.ndarray, resolution: float, rng: np.random.
         )
     radii = np.geomspace(low, high, RADII)
     near = np.stack([tree.query_ball_point(points[chosen], r, return_length=True) - 1.0 for r in radii])
-    x = np.log(radii)
-    slope = scaling_slope(x, np.log(near.mean(axis=1)))
+    x, mean = np.log(radii), near.mean(axis=1)
+    slope = scaling_slope(x, np.log(mean))
     again = rng.integers(0, len(chosen), (REPETITIONS, len(chosen)))
     part = finer(RADII)
     least = 1.0 / len(chosen)
     slopes = [slope_of(x[part], np.log(np.maximum(near[part][:, rows].mean(axis=1), least))) for rows in again]
-    return Found(slope.value, float(np.std(slopes, ddof=1)), slope.departure)
+    return Found(slope.value, float(np.std(slopes, ddof=1)), slope.departure, radii, mean / (count - 1), part.stop)
 
 
 def _smallest(tree, points: np.ndarray, chosen: np.ndarray) -> float:

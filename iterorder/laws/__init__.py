@@ -1,7 +1,8 @@
 """Laws as they are met in practice: is a path stationary, where do starts end, how do laws move with a parameter."""
 
-from iterorder.laws.basin_search import Basins, basins
+from iterorder.laws.basin_search import basins
 from iterorder.laws.continued import Continuation
+from iterorder.laws.ended import Basins
 from iterorder.laws.following import continuation
 from iterorder.laws.stationarity import StationarityTest, stationarity_test
 

@@ -2,67 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from iterorder.errors import InvalidInputError
+from iterorder.laws.ended import ORDERS, Basins
 from iterorder.maps import RandomMaps
 from iterorder.noise import MAX_REPLICAS
 from iterorder.progress import Progress
-from iterorder.records import Recorded
 from iterorder.request import as_system, check_memory
 from iterorder.simulate import simulated
 from iterorder.types import ArrayLike, FloatArray, IntArray, Seed
 from iterorder.validation import MAX_STEPS, as_float, as_floats, as_int, as_level, as_seed, read_only
 
-#: Orders of the replicas of a law that its first and last states are compared under.
-ORDERS = 999
-
-
-@dataclass(frozen=True, eq=False)
-class Basins(Recorded):
-    """The result of `basins`.
-
-    Attributes
-    ----------
-    starts : ndarray, shape (n_starts, d)
-        The points from which replicas were run.
-    probability : ndarray, shape (n_starts, n_laws)
-        The share of the replicas of a start that ended in each law; laws in the order of their share of all replicas.
-    low, high : ndarray, shape (n_starts, n_laws)
-        Clopper and Pearson's intervals, which hold all together with probability of at least 1 − `level`.
-    diverged : ndarray, shape (n_starts,)
-        The share that left the finite numbers; rows of `probability` and this add up to one.
-    settled_p : ndarray, shape (n_laws,)
-        The p-value that the states of a law had one distribution at the beginning and at the end of the window.
-    level : float
-        That of the intervals, and of `settled`.
-    points : tuple of ndarray, shape (replicas, d) each
-        The last states, a sample of each law.
-    """
-
-    starts: FloatArray
-    probability: FloatArray
-    low: FloatArray
-    high: FloatArray
-    diverged: FloatArray
-    settled_p: FloatArray
-    level: float
-    points: tuple[FloatArray, ...] = field(repr=False)
-
-    @property
-    def n_laws(self) -> int:
-        """How many laws were told apart."""
-        return self.probability.shape[1]
-
-    @property
-    def settled(self) -> bool:
-        """Whether no law was seen to move within the window, at `level` for all of them together."""
-        return bool((self.settled_p > self.level / max(self.n_laws, 1)).all())
-
-    def __repr__(self) -> str:
-        return f"Basins(starts={len(self.starts)}, n_laws={self.n_laws}, settled={self.settled}, level={self.level:g})"
+EPS = float(np.finfo(np.float64).eps)
+#: Roundings of a start, of which nothing nearer to a law is told apart: as `diagnose` takes them for a point.
+ROUNDING_UNITS = 64.0
 
 
 def basins(
@@ -98,8 +52,9 @@ def basins(
     window : int ≥ 1
         Steps that link cells; a multiple of the period of periodic laws.
     cell : float > 0, optional
-        The side of a cell in units of the state. By default a 64th of the extent, in each coordinate. Laws nearer than
-        a cell may be taken for one; cells so small that paths of one law do not meet make several of it.
+        The side of a cell in units of the state. By default a 64th of the extent, in each coordinate, and no less than
+        rounding. Laws nearer than a cell may be taken for one; cells so small that paths of one law do not meet make
+        several of it.
     level : float in (0, 1)
         Of all intervals together, and of `Basins.settled`.
     backend : {"cpu", "cuda"}
@@ -125,7 +80,9 @@ def basins(
     -----
     A replica that leaves transient cells within the window links them to where it goes: while many are on their way,
     laws are taken for one. `settled` compares the states of half of the replicas at the beginning of the window with
-    those of the others at its end by W₁ under 999 random orders: where it is False, give more steps.
+    those of the others at its end by W₁ under 999 random orders: where it is False, give more steps. Lengths below
+    half of the digits of the states, or below 64 roundings of the starts, are no movement: maps that all contract to
+    one point, zero included, are settled when they are that near to it.
 
     Examples
     --------
@@ -145,7 +102,7 @@ def basins(
     window = as_int("window", window, low=1, high=MAX_STEPS)
     n_steps = as_int("n_steps", n_steps, low=0, high=MAX_STEPS - window)
     level = as_level(level)
-    side = None if cell is None else as_float("cell", cell, low=0.0, strict=True)
+    side = np.full(maps.dim, np.nan if cell is None else as_float("cell", cell, low=0.0, strict=True))
     seed = as_seed(seed)
     check_memory(32 * len(points) * n_replicas * window * maps.dim, f"{window} steps of {n_replicas} replicas a start")
     run = simulated(
@@ -159,21 +116,35 @@ def basins(
         progress=progress,
     )
     finite = run.diverged_at < 0
-    law = np.full(len(finite), -1)
-    law[finite] = _linked(run.states[finite], side)
-    return _summary(points, run.states, law, level, seed)
+    law, states = np.full(len(finite), -1), run.states
+    side = np.where(np.isnan(side), _default_cell(states[finite], points), side)
+    law[finite] = _linked(states[finite], side)
+    return _summary(maps, points, states, law, side, level, seed)
 
 
-def _linked(paths: np.ndarray, side: float | None) -> np.ndarray:
+def _default_cell(paths: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """The sides of a cell, shape (d,): a 64th of the extent of the paths, or rounding where that is more."""
+    sides = np.maximum(np.ptp(paths, axis=(0, 1)) / 64.0, _rounding(paths, starts))
+    return np.where(sides > 0.0, sides, 1.0)
+
+
+def _rounding(states: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """The length that rounding may have in each coordinate, shape (d,): of states, and of starts on the way to zero.
+
+    Where maps contract by 1 − h a step, paths stop at eps/h from their limit: half of the digits are left for h.
+    """
+    largest = np.abs(states).reshape(-1, states.shape[-1]).max(axis=0, initial=0.0)
+    return np.maximum(np.sqrt(EPS) * largest, ROUNDING_UNITS * EPS * np.abs(starts).max(axis=0))
+
+
+def _linked(paths: np.ndarray, sides: np.ndarray) -> np.ndarray:
     """The law of every replica, the most frequent first: components of the graph of replicas and cells."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     n, steps, dim = paths.shape
     states = paths.reshape(-1, dim)
-    low, extent = states.min(axis=0), np.ptp(states, axis=0)
-    sides = np.where(extent > 0.0, extent / 64.0, 1.0) if side is None else np.full(dim, side)
-    _, cells = np.unique(np.floor((states - low) / sides), axis=0, return_inverse=True)
+    _, cells = np.unique(np.floor((states - states.min(axis=0)) / sides), axis=0, return_inverse=True)
     replicas = np.repeat(np.arange(n), steps)
     n_nodes = n + int(cells.max()) + 1
     graph = coo_array((np.ones(len(states), np.int8), (replicas, n + cells.ravel())), shape=(n_nodes, n_nodes))
@@ -184,23 +155,35 @@ def _linked(paths: np.ndarray, side: float | None) -> np.ndarray:
     return rank[which]
 
 
-def _summary(starts: np.ndarray, paths: np.ndarray, law: np.ndarray, level: float, seed: int) -> Basins:
+def _summary(
+    maps: RandomMaps,
+    starts: np.ndarray,
+    paths: np.ndarray,
+    law: np.ndarray,
+    cell: np.ndarray,
+    level: float,
+    seed: int,
+) -> Basins:
     n_laws = int(law.max()) + 1
     ends = law.reshape(len(starts), -1)
     n_replicas = ends.shape[1]
     counts = (ends[:, :, None] == np.arange(n_laws)).sum(axis=1)
     low, high = binomial_interval(counts, n_replicas, level / max(counts.size, 1))
     rng = np.random.default_rng(seed)
-    settled = [_same_law(paths[law == k, 0], paths[law == k, -1], rng) for k in range(n_laws)]
+    of_laws = [paths[law == k] for k in range(n_laws)]
+    settled = [_same_law(states[:, 0], states[:, -1], rng, _rounding(states, starts)) for states in of_laws]
     return Basins(
-        read_only(starts),
-        read_only(counts / n_replicas),
-        read_only(low),
-        read_only(high),
-        read_only((ends < 0).mean(axis=1)),
-        read_only(np.array(settled)),
-        level,
-        tuple(read_only(paths[law == k, -1]) for k in range(n_laws)),
+        starts=read_only(starts),
+        probability=read_only(counts / n_replicas),
+        low=read_only(low),
+        high=read_only(high),
+        diverged=read_only((ends < 0).mean(axis=1)),
+        settled_p=read_only(np.array(settled)),
+        level=level,
+        points=tuple(read_only(states[:, -1]) for states in of_laws),
+        n_replicas=n_replicas,
+        cell=read_only(cell),
+        maps=maps,
     )
 
 
@@ -220,11 +203,17 @@ def binomial_interval(counts: IntArray, n: int, level: float) -> tuple[FloatArra
     return low, high
 
 
-def _same_law(before: np.ndarray, after: np.ndarray, rng: np.random.Generator) -> float:
-    """The p-value that two clouds of one set of replicas have one law; of different replicas, which are independent."""
+def _same_law(
+    before: np.ndarray, after: np.ndarray, rng: np.random.Generator, rounding: np.ndarray | float = 0.0
+) -> float:
+    """The p-value that two clouds of one set of replicas have one law; of different replicas, which are independent.
+
+    Coordinates in which all of them are within `rounding` are left out.
+    """
     pooled = np.concatenate([before[::2], after[1::2]])
     first = len(before[::2])
-    if first == len(pooled) or not np.ptp(pooled, axis=0).any():
+    pooled = pooled[:, np.ptp(pooled, axis=0) > rounding]
+    if first == len(pooled) or pooled.shape[1] == 0:
         return 1.0
     order = np.argsort(pooled, axis=0)
     gaps = np.diff(np.take_along_axis(pooled, order, axis=0), axis=0) / np.where((s := pooled.std(axis=0)) > 0, s, 1.0)

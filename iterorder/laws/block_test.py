@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from iterorder.errors import InvalidInputError
@@ -46,7 +48,16 @@ def check_length(n: int, time: float) -> int:
     return length
 
 
-def block_order_test(path: np.ndarray, length: int, seed: int) -> tuple[float, float]:
+class Tested(NamedTuple):
+    """A statistic, its p-value, the value above which it is rejected, and the numbers by part that it came from."""
+
+    statistic: float
+    p_value: float
+    critical: float
+    parts: np.ndarray
+
+
+def block_order_test(path: np.ndarray, length: int, seed: int, level: float) -> Tested:
     """The largest √(n·share·(1−share))·W₁ between a first part of a path and the rest, and its p-value.
 
     First parts are of 1 … BLOCKS/2 blocks. The p-value is the share of random orders of the blocks, the actual one
@@ -59,11 +70,16 @@ def block_order_test(path: np.ndarray, length: int, seed: int) -> tuple[float, f
     """
     functions, widths = _distribution_functions(path[-BLOCKS * length :], length)
     rng = np.random.default_rng(seed)
-    actual = _largest(functions, widths, np.arange(BLOCKS), length)
-    others = [_largest(functions, widths, rng.permutation(BLOCKS), length) for _ in range(ORDERS)]
+    parts = _of_first_parts(functions, widths, np.arange(BLOCKS), length)
+    actual = float(parts.max())
+    others = np.array(
+        [_of_first_parts(functions, widths, rng.permutation(BLOCKS), length).max() for _ in range(ORDERS)]
+    )
     # Orders that are the same but for rounding count as ties.
-    reached = int((np.array(others) >= actual * (1.0 - 1e-12)).sum())
-    return actual, (1 + reached) / (1 + ORDERS)
+    reached = int((others >= actual * (1.0 - 1e-12)).sum())
+    allowed = int(level * (1 + ORDERS)) - 1  # orders with a larger statistic under which the p-value is rejected
+    critical = float(np.sort(others)[-1 - allowed]) if allowed >= 0 else np.inf
+    return Tested(actual, (1 + reached) / (1 + ORDERS), critical, parts)
 
 
 def _distribution_functions(path: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
@@ -81,10 +97,11 @@ def _distribution_functions(path: np.ndarray, length: int) -> tuple[np.ndarray, 
     return np.concatenate(functions, axis=1), np.concatenate(widths)
 
 
-def _largest(functions: np.ndarray, widths: np.ndarray, order: np.ndarray, length: int) -> float:
+def _of_first_parts(functions: np.ndarray, widths: np.ndarray, order: np.ndarray, length: int) -> np.ndarray:
+    """√(n·share·(1−share))·W₁ between the first k blocks and the rest, shape (BLOCKS/2,)."""
     sums = np.cumsum(functions[order[: BLOCKS // 2]], axis=0)
     first = np.arange(1, BLOCKS // 2 + 1)
     share = first / BLOCKS
     # Of the first k blocks and the rest: F₁ − F₂ = (F₁ − F)/(1 − k/BLOCKS).
     gap = np.abs(sums / first[:, None] - functions.mean(axis=0)) @ widths / (1.0 - share)
-    return float((np.sqrt(BLOCKS * length * share * (1.0 - share)) * gap).max())
+    return np.sqrt(BLOCKS * length * share * (1.0 - share)) * gap

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from iterorder.errors import InvalidInputError
-from iterorder.laws.block_test import BLOCKS
+from iterorder.laws.block_test import BLOCKS, Tested
 from iterorder.maps import RandomMaps
 from iterorder.sampling import FreshNoise
 from iterorder.simulate import simulated
@@ -30,17 +30,23 @@ def mean_square_drift(path: np.ndarray, maps: RandomMaps, centre: np.ndarray, se
     return ((image - centre) ** 2).sum(axis=1) - ((path - centre) ** 2).sum(axis=1)
 
 
-def drift_test(drifts: np.ndarray, length: int) -> tuple[float, float]:
+def drift_test(drifts: np.ndarray, length: int, level: float) -> Tested:
     """Student's t of the mean of all blocks against zero, and its two-sided p-value.
 
     The error is that of the second half of the blocks, which a transient at the beginning does not blow up: of normal
     means it is as independent of the mean of all as that of all of them, with half the degrees of freedom.
     """
-    from scipy.special import stdtr
+    from scipy.special import stdtr, stdtrit
 
     means = drifts[-BLOCKS * length :].reshape(BLOCKS, length).mean(axis=1)
-    error = float(means[BLOCKS // 2 :].std(ddof=1)) / np.sqrt(BLOCKS)
+    freedom, error = BLOCKS // 2 - 1, drift_error(means)
+    critical = float(stdtrit(freedom, 1.0 - 0.5 * level))
     if error == 0.0:
-        return 0.0, 1.0 if means.mean() == 0.0 else 0.0
+        return Tested(0.0, 1.0 if means.mean() == 0.0 else 0.0, critical, means)
     statistic = float(means.mean()) / error
-    return statistic, float(2.0 * stdtr(BLOCKS // 2 - 1, -abs(statistic)))
+    return Tested(statistic, float(2.0 * stdtr(freedom, -abs(statistic))), critical, means)
+
+
+def drift_error(means: np.ndarray) -> float:
+    """The standard error of the mean of all blocks, from the spread of the second half of their means."""
+    return float(means[BLOCKS // 2 :].std(ddof=1)) / float(np.sqrt(BLOCKS))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from iterorder.device_arrays import to_numpy
+from iterorder.drawn import drawn_by
 from iterorder.errors import InvalidInputError
 from iterorder.laws.block_test import block_order_test, check_length, correlation_time
 from iterorder.laws.drift_test import check_maps, drift_test, mean_square_drift
@@ -15,8 +17,11 @@ from iterorder.orders import Window
 from iterorder.records import Recorded
 from iterorder.request import as_system
 from iterorder.trajectory import Trajectory
-from iterorder.types import ArrayLike, Seed
-from iterorder.validation import as_choice, as_floats, as_level, as_seed
+from iterorder.types import ArrayLike, FloatArray, Seed
+from iterorder.validation import as_choice, as_floats, as_level, as_seed, read_only
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,12 @@ class StationarityTest(Recorded):
         In steps of the path, 1 + 2Σ of the autocorrelations.
     block_length : int
         Steps of each of the 64 blocks.
+    critical : float
+        The statistic is rejected above this value, that of the drift below its negative too; infinite where no order
+        of the blocks could be rejected at the level.
+    parts : ndarray, shape (32,) or (64,)
+        √(n·share·(1−share))·W₁ between the first k blocks and the rest, k = 1 … 32, whose largest is the statistic; or
+        the mean drift of each block.
     """
 
     statistic: float
@@ -48,6 +59,32 @@ class StationarityTest(Recorded):
     kind: str
     correlation_time: float
     block_length: int
+    critical: float
+    parts: FloatArray = field(repr=False, compare=False)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw where along the path it departs from a stationary one.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            New ones by pyplot if there are none.
+
+        Returns
+        -------
+        matplotlib Axes
+            The distance between the first part and the rest over the length of that part, and the value above which
+            the largest is rejected. Of the drift its mean in each block, and in all of them with the interval of the
+            test, which holds zero unless the path is rejected.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> path = np.random.default_rng(0).normal(size=2000)
+        >>> stationarity_test(path).plot().get_xlabel()
+        'steps in the first part'
+        """
+        return drawn_by("stationarity", self, ax)
 
 
 def stationarity_test(
@@ -122,7 +159,7 @@ def stationarity_test(
     time = max(correlation_time(values) for values in states.T)
     length = check_length(len(states), time)
     if kind == "wasserstein":
-        statistic, p_value = block_order_test(states, length, seed)
+        found = block_order_test(states, length, seed, level)
     else:
         if maps is None:
             raise InvalidInputError("maps is None: the relation needs the maps that made the path")
@@ -132,8 +169,9 @@ def stationarity_test(
         middle = np.zeros(maps.dim) if centre is None else as_floats("centre", centre, ndim=(1,))
         if middle.shape != (maps.dim,):
             raise InvalidInputError(f"centre has shape {middle.shape}: give ({maps.dim},)")
-        statistic, p_value = drift_test(mean_square_drift(states, maps, middle, seed), length)
-    return StationarityTest(statistic, p_value, level, p_value <= level, kind, time, length)
+        found = drift_test(mean_square_drift(states, maps, middle, seed), length, level)
+    rejected, parts = found.p_value <= level, read_only(found.parts)
+    return StationarityTest(found.statistic, found.p_value, level, rejected, kind, time, length, found.critical, parts)
 
 
 def _states(path: Trajectory | ArrayLike) -> np.ndarray:

@@ -16,6 +16,10 @@ from iterorder.sampling import Sampling
 from iterorder.types import ArrayLike, FloatArray
 from iterorder.validation import as_floats, read_only
 
+#: What the axes of the two are, for errors.
+MATRICES = "(m, d, d), a d×d matrix for each of the m maps, such as [[[0.5]], [[0.25]]] for two on the line"
+OFFSETS = "(m, d), d numbers for each of the m maps, such as [[0.0], [1.0]] for two on the line"
+
 
 @family
 @dataclass(frozen=True, eq=False)
@@ -64,12 +68,13 @@ class AffineMaps(RandomMaps):
         ) -> None: ...
 
     def __post_init__(self) -> None:
-        matrices = as_floats("matrices", self.matrices, ndim=(3,))
-        offsets = as_floats("offsets", self.offsets, ndim=(2,))
+        matrices = as_floats("matrices", self.matrices, ndim=(3,), shape=MATRICES)
+        offsets = as_floats("offsets", self.offsets, ndim=(2,), shape=OFFSETS)
         m, d = offsets.shape
         if matrices.shape != (m, d, d):
             raise InvalidInputError(
-                f"matrices has shape {matrices.shape} and offsets {offsets.shape}: give (m, d, d) and (m, d)"
+                f"matrices has shape {matrices.shape} and offsets {offsets.shape}: give (m, d, d) and (m, d), "
+                "for m maps of a state of d numbers"
             )
         law = Sampling.validated(m, kind=self.sampling, probabilities=self.probabilities)
         object.__setattr__(self, "matrices", read_only(matrices))

@@ -21,6 +21,7 @@ from iterorder.maps.outside import Outside, body_of, read_outside
 from iterorder.maps.parameters import law_of, params_of
 from iterorder.maps.trial import check_body, try_body
 from iterorder.sampling import FreshNoise
+from iterorder.shown import shown
 from iterorder.types import ArrayLike, FloatArray, IntArray, Step
 from iterorder.validation import as_choice, as_float, as_floats, as_int
 
@@ -60,7 +61,8 @@ class CustomMaps(RandomMaps):
         Handed to the function as it is: arrays of floats (float64) or of integers (int64), read-only copies.
     lipschitz : float, function of the draw, or None
         An upper bound of the Lipschitz constants, or of that of each map; with noise="index" the function is given the
-        index itself. Certificates rest on it.
+        index itself. Certificates rest on it. A number is taken as it is here: `stationary_sample` tries it on pairs of
+        states before it is used, and `estimate_lipschitz` measures one.
 
     Attributes
     ----------
@@ -176,7 +178,13 @@ class CustomMaps(RandomMaps):
 
     def __repr__(self) -> str:
         name = getattr(self.step, "__qualname__", "step")
-        return f"CustomMaps({name}, dim={self.dim}, noise={self.noise!r})"
+        facts = [name, f"dim={self.dim}", f"noise={self.noise!r}"]
+        if self.params:
+            facts.append(f"params=({', '.join(map(shown, self.params))})")
+        if self.lipschitz_bound is not None:
+            bound = getattr(self.lipschitz_bound, "__qualname__", None) or shown(self.lipschitz_bound)
+            facts.append(f"lipschitz={bound}")
+        return f"CustomMaps({', '.join(facts)})"
 
     def __getstate__(self) -> dict[str, Any]:
         """What pickle keeps: the function by its name, and the numbers that it read from outside."""

@@ -8,6 +8,7 @@ from iterorder.arrays import as_array
 from iterorder.errors import InvalidInputError
 from iterorder.log import say
 from iterorder.shown import a_kind
+from iterorder.tables import check_same_rows
 from iterorder.validation import as_floats, as_int
 
 #: Classes that labels may name, however few items there are: those of ImageNet, of which a trial may hold ten images.
@@ -107,6 +108,7 @@ def as_test(test, features: np.ndarray, labels: np.ndarray, dtype: np.dtype) -> 
         return features, labels
     if not isinstance(test, (tuple, list)) or len(test) != 2:
         raise InvalidInputError("test is no pair: give (features, labels), or None for the training set")
+    check_same_rows(test[0], "test[1]", test[1], of="test[0]")
     rows, classes = as_rows("test[0]", test[0], dtype), as_labels("test[1]", test[1])
     check_length("test[1]", classes, rows)
     if rows.shape[1] != features.shape[1]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from iterorder.records import Recorded
 from iterorder.shown import ShownByFacts, shown, span
+from iterorder.types import FloatArray, IntArray
 
 
 def late_from(n_steps: int) -> int:
@@ -55,9 +56,9 @@ class LateTraining(ShownByFacts, Recorded):
     are NaN.
     """
 
-    steps: np.ndarray
+    steps: IntArray
     mean: float
-    within: np.ndarray
+    within: FloatArray
     between: float
     move: float
     missing: int = 0
@@ -74,7 +75,7 @@ class LateTraining(ShownByFacts, Recorded):
         """`within`, averaged over starts and sequences."""
         return float(self.within.mean())
 
-    def between_interval(self, level: float = 0.95) -> np.ndarray:
+    def between_interval(self, level: float = 0.95) -> FloatArray:
         """An interval for `between` that holds with this probability if the means are normal, shape (2,)."""
         from scipy.stats import chi2
 

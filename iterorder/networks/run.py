@@ -11,6 +11,7 @@ import numpy as np
 
 from iterorder._version import __version__
 from iterorder.archive import loaded, write_result
+from iterorder.drawn import drawn_by
 from iterorder.errors import InvalidInputError
 from iterorder.files import as_path
 from iterorder.labelled import frame
@@ -227,7 +228,7 @@ class TrainingRun(ShownByFacts):
         Parameters
         ----------
         ax : matplotlib Axes, optional
-            Made by pyplot if none is given.
+            New ones by pyplot if there are none.
         observable : str
             One of `observables`, or "move" for ‖θ_(n+1) − θ_n‖.
 
@@ -241,32 +242,7 @@ class TrainingRun(ShownByFacts):
         A smooth curve is no evidence that the network settles: look at "move" beside it. Of a run that is not
         complete the axis ends at the last saved step all the same, and its label says how far the curve is.
         """
-        from iterorder.plotting import order_color
-
-        name = as_choice("observable", observable, (*self.observables, "move"))
-        values = self.moves if name == "move" else self.observables[name]
-        if name == "move" and not self.has_neighbours:
-            raise InvalidInputError(
-                "observable is 'move', and no step is saved beside the next one: train with pairs=True, or with "
-                "save_steps='all'"
-            )
-        own = ax is None
-        if ax is None:
-            from matplotlib import pyplot
-
-            ax = pyplot.subplots()[1]
-        lines = values.reshape(-1, len(self.save_steps))
-        for i, line in enumerate(lines):
-            known = np.isfinite(line)
-            label = ", ".join(filter(None, (str(self.order), self.reached))) if i == 0 else None
-            ax.plot(self.save_steps[known], line[known], color=order_color(self.order), linewidth=0.8, label=label)
-        if self.reached and np.isfinite(lines).any():  # the axis is that of the whole run
-            ax.update_datalim([(step, 0.0) for step in self.save_steps[[0, -1]]], updatey=False)
-            ax.autoscale_view()
-        if self.reached and own:  # on axes of others the label tells how far this one is, in a legend of theirs
-            ax.legend()
-        ax.set(xlabel="step $n$", ylabel=r"$\|\theta_{n+1}-\theta_n\|$" if name == "move" else name)
-        return ax
+        return drawn_by("trainings", self, ax, observable=observable)
 
 
 def check_written(path: Path) -> Path:

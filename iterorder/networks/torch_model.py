@@ -119,6 +119,8 @@ class TorchModel:
         self.draws_noise = bool(self._dropout) or self.augment is not None
         if test is not None and (not isinstance(test, (tuple, list)) or len(test) != 2):
             raise InvalidInputError("test is no pair: give (features, labels), or None for the training set")
+        if test is not None:
+            check_same_rows(test[0], "test[1]", test[1], of="test[0]")
         self._test = (
             (self._features, self._labels)
             if test is None

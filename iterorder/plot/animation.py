@@ -93,14 +93,21 @@ def animate(
         figure.set_layout_engine("constrained", h_pad=0.1, w_pad=0.1)
         axes = figure.subplots()
         show = _shown(axes, trajectory)
+        _set_title(axes, trajectory, frames[-1])  # the widest: n grows
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # from here on the axes stay where they are
         with _film(writer, figure, path):
             for done, k in enumerate(frames):
                 show(k)
-                axes.set_title(f"{trajectory.order}, $n = {int(trajectory.save_steps[k])}$", loc="left")
+                _set_title(axes, trajectory, k)
                 writer.grab_frame()
                 if report is not None:
                     report((done + 1) / len(frames))
     return path
+
+
+def _set_title(ax: Axes, run: Trajectory, k: int) -> None:
+    ax.set_title(f"{run.order}, $n = {int(run.save_steps[k])}$", loc="left")
 
 
 @contextmanager

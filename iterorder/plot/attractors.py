@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from iterorder.errors import InvalidInputError
+from iterorder.errors import DivergenceError
 from iterorder.maps.base import RandomMaps
 from iterorder.plot.axes import (
     SIZE,
     SQUARE,
-    as_coordinate,
     axes_for,
     component,
     draw_exact,
     draw_histogram,
     draw_points,
+    two_coordinates,
 )
 from iterorder.plotting import ORDER_COLORS
 from iterorder.progress import Progress
-from iterorder.request import as_maps
+from iterorder.request import as_maps, check_memory
 from iterorder.simulate import simulated
+from iterorder.theory.theory import theory
 from iterorder.types import ArrayLike, Seed
 from iterorder.validation import as_choice, as_float, as_int
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
 
 KINDS = ("density", "points")
 #: Paths that are followed at once, and cells along the longer side of a picture.
@@ -45,6 +48,7 @@ def attractor(
     burn_in: int = 1_000,
     x0: ArrayLike | None = None,
     margin: float = 0.02,
+    colorbar: bool = False,
     seed: Seed = 0,
     backend: str = "cpu",
     progress: Progress = False,
@@ -70,6 +74,8 @@ def attractor(
         Where the paths start: the origin by default.
     margin : float ≥ 0
         Of the axes, as a share of what is drawn.
+    colorbar : bool
+        Beside a density in the plane, a scale of its shades that says how many points there are.
     seed : int in [0, 2⁶⁴), SeedSequence or Generator
         Of the paths; a generator is advanced by one draw.
     backend : {"cpu", "cuda"}
@@ -86,6 +92,12 @@ def attractor(
     ------
     DivergenceError
         If every path leaves the finite numbers.
+
+    Warns
+    -----
+    RuntimeWarning
+        If no Lipschitz constant below one and no negative Lyapunov exponent is known: there may be no stationary law,
+        or several, and what is drawn then depends on ``x0`` and ``burn_in``.
 
     Examples
     --------
@@ -108,7 +120,17 @@ def attractor(
         "backend": backend,
         "progress": progress,
     }
-    run = simulated(maps, start, int(saves[-1]), **how)
+    check_memory(8 * paths * each * maps.dim, f"{count} points of {maps.dim} numbers", "lower n_points")
+    try:
+        run = simulated(maps, start, int(saves[-1]), **how)
+    except DivergenceError as error:
+        raise DivergenceError(
+            f"all {paths} paths left the finite numbers within {int(saves[-1])} steps, of which burn_in are {burn}: "
+            "such a system has no attractor to draw; give maps that contract on average"
+            + (f", {maps.smaller_steps}" if maps.smaller_steps else ""),
+            error.trajectory,
+        ) from None
+    _warn_without_contraction(maps, backend)
     points = run.states.reshape(-1, maps.dim)
     points = points[np.isfinite(points).all(axis=1)][:count]
     with axes_for(ax, SIZE if maps.dim == 1 else SQUARE, columns=int(maps.dim == 1)) as axes:
@@ -117,27 +139,48 @@ def attractor(
             draw_exact(axes, maps.law, edges)
             axes.set(xlabel=component("x", 0, 1, maps), ylabel="density")
         else:
-            _draw_plane(axes, maps, points, coordinates, kind, share)
+            shades = _draw_plane(axes, maps, points, coordinates, kind, share)
+            if colorbar and shades is not None:
+                axes.figure.colorbar(shades, ax=axes, label=f"points in a cell, of {len(points):,}", shrink=0.8)
     return axes
+
+
+def _warn_without_contraction(maps: RandomMaps, backend: str) -> None:
+    """Say which certificate is missing, where there is neither a sure one nor one on average."""
+    largest = maps.lipschitz_max
+    if largest is not None and largest < 1.0:
+        return
+    exponent = theory(maps, backend=backend).lyapunov_exponent
+    if exponent is not None and exponent.high < 0.0:
+        return
+    sure = "no Lipschitz constant of all maps is known" if largest is None else f"one map stretches by {largest:.6g}"
+    mean = "no Lyapunov exponent" if exponent is None else f"the Lyapunov exponent is {exponent}"
+    warnings.warn(
+        f"maps are not known to contract ({sure}, and {mean}{' is known' * (exponent is None)}): there may be no "
+        "stationary law, or several, and the picture depends on x0 and burn_in",
+        RuntimeWarning,
+        stacklevel=3,
+    )
 
 
 def _draw_plane(
     ax: Axes, maps: RandomMaps, points: np.ndarray, coordinates: tuple[int | str, int | str], kind: str, margin: float
-) -> None:
+) -> QuadMesh | None:
+    """The shades of a density, where that is drawn."""
     dim = points.shape[1]
-    chosen = [as_coordinate("coordinates", k, dim, maps) for k in coordinates]
-    if len(chosen) != 2 or chosen[0] == chosen[1]:
-        raise InvalidInputError(f"coordinates is {coordinates!r}: give two different ones, such as (0, 1)")
+    chosen = two_coordinates(coordinates, dim, maps)
     plane = points[:, chosen]
+    shades = None
     if kind == "points":
         draw_points(ax, plane, ORDER_COLORS["theory"])
     else:
-        _draw_density(ax, plane, margin)
+        shades = _draw_density(ax, plane, margin)
     ax.set_aspect("equal", adjustable="box")
     ax.set(**{f"{axis}label": component("x", k, dim, maps) for axis, k in zip("xy", chosen, strict=True)})
+    return shades
 
 
-def _draw_density(ax: Axes, plane: np.ndarray, margin: float) -> None:
+def _draw_density(ax: Axes, plane: np.ndarray, margin: float) -> QuadMesh:
     from matplotlib.colors import LogNorm
 
     low, high = plane.min(axis=0), plane.max(axis=0)
@@ -149,4 +192,4 @@ def _draw_density(ax: Axes, plane: np.ndarray, margin: float) -> None:
     counts, _, _ = np.histogram2d(plane[:, 0], plane[:, 1], bins=[x, y])
     shown = np.ma.masked_equal(counts.T, 0.0)
     norm = LogNorm(vmin=0.3, vmax=max(1.0, counts.max()))
-    ax.pcolormesh(x, y, shown, cmap=SHADES, norm=norm, rasterized=True)
+    return ax.pcolormesh(x, y, shown, cmap=SHADES, norm=norm, rasterized=True)

@@ -16,6 +16,7 @@ from iterorder.validation import as_choice, as_int
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.legend import Legend
 
     from iterorder.maps.base import RandomMaps
 
@@ -30,14 +31,16 @@ def axes_for(ax, size: tuple[float, float] = SIZE, *, columns: int = 0) -> Itera
     """The axes that a user gave, as they are; or new ones by pyplot, in the style of the house.
 
     A legend of so many columns, where there are any, stands above new axes, over no data; in axes that were given it
-    stands inside, as what is around them belongs to others.
+    stands inside, as what is around them belongs to others, and has room above the data where it would cover them.
     """
     from matplotlib.axes import Axes
 
     if isinstance(ax, Axes):
         yield ax
         if columns:
-            ax.legend(loc="best", fontsize="x-small").set_in_layout(False)  # a layout would make room for it
+            legend = ax.legend(loc="best", fontsize="x-small", frameon=False)
+            legend.set_in_layout(False)  # a layout would make room for it
+            _keep_clear(ax, legend)
         return
     if ax is not None:
         raise InvalidInputError(f"ax is {a_kind(ax)}: give matplotlib Axes, such as plt.subplots()[1], or None")
@@ -48,6 +51,20 @@ def axes_for(ax, size: tuple[float, float] = SIZE, *, columns: int = 0) -> Itera
         yield axes
         if columns:
             axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, borderaxespad=0.2)
+
+
+def _keep_clear(ax: Axes, legend: Legend) -> None:
+    """Raise the upper end of the axis by the height of a legend that lies over a line or a band."""
+    if not ax.get_autoscaley_on() or ax.get_aspect() != "auto":  # limits that somebody set, or a plane
+        return
+    ax.figure.canvas.figure.draw_without_rendering()  # that of a subfigure too
+    box, frame = legend.get_window_extent(), ax.get_window_extent()
+    lines = (line.get_path().transformed(line.get_transform()) for line in ax.lines)
+    bands = (path.transformed(ax.transData) for band in ax.collections for path in band.get_paths())
+    covered = any(line.intersects_bbox(box, filled=False) for line in lines)
+    if covered or any(band.intersects_bbox(box) for band in bands):
+        top = ax.transAxes.transform((0.0, 1.0 + box.height / (frame.height - box.height)))
+        ax.set_ylim(top=float(ax.transData.inverted().transform(top)[1]), auto=True)
 
 
 def letter(order: Order) -> str:
@@ -63,6 +80,15 @@ def as_coordinate(name: str, value, dim: int, maps: RandomMaps | None = None) ->
     if isinstance(value, str):
         raise InvalidInputError(f"{name} is {value!r}, and the coordinates have no names: give a number below {dim}")
     return as_int(name, value, low=0, high=dim - 1)
+
+
+def two_coordinates(value, dim: int, maps: RandomMaps | None = None) -> list[int]:
+    """The numbers of the two coordinates that make a plane, from them or from their names."""
+    given = [value] if isinstance(value, str) or np.ndim(value) == 0 else list(value)
+    chosen = [as_coordinate("coordinates", k, dim, maps) for k in given]
+    if len(chosen) != 2 or chosen[0] == chosen[1]:
+        raise InvalidInputError(f"coordinates is {value!r}: give two different ones, such as (0, 1)")
+    return chosen
 
 
 def component(symbol: str, coordinate: int, dim: int, maps: RandomMaps | None = None) -> str:
@@ -109,6 +135,15 @@ def draw_points(ax: Axes, points: np.ndarray, color: str, label: str | None = No
     x, y = points.T
     ax.scatter(x, y, s=size, color=color, alpha=0.6, linewidths=0.0, rasterized=True, label=label)
     ax.set_aspect("equal", adjustable="datalim")
+
+
+def few_ticks(ax: Axes) -> None:
+    """Labels at 1 and 3 times the powers of ten: over a decade or two Matplotlib's run into each other."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def finite_quantiles(values: np.ndarray, at: tuple[float, ...]) -> np.ndarray:

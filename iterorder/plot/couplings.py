@@ -11,6 +11,7 @@ from iterorder.convergence.coupling import CouplingDistance
 from iterorder.convergence.rates import Rate, fit_rate
 from iterorder.errors import InvalidInputError
 from iterorder.plot.axes import DEVIATIONS, axes_for
+from iterorder.plot.rates import draw_fit
 from iterorder.plotting import ORDER_COLORS
 from iterorder.shown import a_kind
 from iterorder.theory.theory import Theory
@@ -36,7 +37,7 @@ def draw(coupling: CouplingDistance, ax, *, rate: bool, theory) -> Axes:
         axes.fill_between(steps, low, high, where=seen, color=color, alpha=0.25, linewidth=0.0)
         axes.plot(steps[seen], distance[seen], color=color, label="distance, ± 2 standard errors")
         if fitted is not None:
-            _draw_rate(axes, coupling, fitted)
+            draw_fit(axes, fitted)
         for slope, style, label in _known(theory, coupling.p) if theory is not None else ():
             _draw_slope(axes, coupling, slope, style, label)
         mean = r"\sup\,\|X_n-Y_n\|" if np.isinf(coupling.p) else _power(coupling.p)
@@ -50,24 +51,6 @@ def _fit(coupling: CouplingDistance) -> Rate | None:
         return fit_rate(coupling)
     except InvalidInputError:
         return None
-
-
-def _draw_rate(ax: Axes, coupling: CouplingDistance, rate: Rate) -> None:
-    inside = (coupling.steps >= rate.first) & (coupling.steps <= rate.last) & (coupling.distance > 0.0)
-    steps, logs = coupling.steps[inside], np.log(coupling.distance[inside])
-    line = np.exp(logs.mean() + rate.rate * (steps - steps.mean()))
-    value, low, high = in_equal_digits(rate.rate, rate.low, rate.high)
-    label = f"fit, {value} a step in [{low}, {high}]"
-    ax.plot(steps, line, color=ORDER_COLORS["average"], linestyle="--", label=label)
-
-
-def in_equal_digits(value: float, low: float, high: float) -> tuple[str, str, str]:
-    """A value and its interval with two digits of the interval's half width, or four of the value without one."""
-    unit = 0.5 * (high - low)
-    digits = 2 if unit > 0.0 and math.isfinite(unit) else 4
-    scale = unit if digits == 2 else abs(value) or 1.0
-    places = max(0, digits - 1 - math.floor(math.log10(scale)))
-    return f"{value:.{places}f}", f"{low:.{places}f}", f"{high:.{places}f}"
 
 
 def _known(theory: Theory, p: float) -> list[tuple[float, str, str]]:

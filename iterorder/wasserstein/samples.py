@@ -10,6 +10,7 @@ from typing import Any
 
 from iterorder.device_arrays import is_on_device, received
 from iterorder.errors import InvalidInputError
+from iterorder.tables import check_same_rows
 from iterorder.types import ArrayLike, FloatArray, FloatOrArray, Seed
 from iterorder.validation import as_choice, as_float, as_floats, as_int, as_power, as_seed
 from iterorder.wasserstein import on_device, transport
@@ -85,6 +86,8 @@ def wasserstein_1d(
     """
     p = as_power(p)
     weighted = u_weights is not None or v_weights is not None
+    for name, x, weights in (("u", u, u_weights), ("v", v, v_weights)):
+        check_same_rows(x, f"{name}_weights", weights, of=name)
     there = is_on_device(u) and is_on_device(v) and not weighted
     u, v = (received(name, x, (1, 2)) if there else as_samples(name, x) for name, x in (("u", u), ("v", v)))
     if u.shape[1:] != v.shape[1:]:

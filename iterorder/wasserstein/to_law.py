@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from iterorder.errors import AccuracyError, InvalidInputError
+from iterorder.tables import check_same_rows
 from iterorder.types import ArrayLike, FloatOrArray
 from iterorder.validation import as_floats, as_power
 from iterorder.wasserstein.law_atoms import atoms_distance, atoms_of, is_discrete
@@ -96,6 +97,7 @@ def wasserstein_1d_to(
     1.0
     """
     p = as_power(p)
+    check_same_rows(u, "u_weights", u_weights, of="u")
     samples = as_samples("u", u)
     law = Law(distribution)
     rows: list[tuple[np.ndarray, np.ndarray | None]]
