@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import warnings
 
@@ -13,7 +14,7 @@ import iterorder as ito
 from iterorder.lengths import euclidean_norm
 from iterorder.progress import Report
 from iterorder.stationary import probability, products
-from iterorder.stationary.iterates import backward_to
+from iterorder.stationary.iterates import iterates_to
 from tests.systems import EVERY, regression
 
 gallery = ito.gallery
@@ -46,7 +47,7 @@ def beyond(sample, maps):
     """The same samples from three times as far back (whole epochs): the limit, as near as rounding lets it be."""
     epoch = products.epoch_of(maps)
     steps = (3 * sample.n_steps // epoch + 200) * epoch
-    return backward_to(maps, np.zeros(maps.dim), steps, sample.seed)
+    return iterates_to(maps, np.zeros(maps.dim), steps, sample.seed)
 
 
 @pytest.mark.parametrize("name", CERTIFIED)
@@ -59,7 +60,7 @@ def test_the_error_is_within_its_bound(name):
     assert (sample.error_bound <= 1e-8).all()
     assert (sample.n_steps % products.epoch_of(maps) == 0).all()
     # The control: an eighth of the way is not enough for such a bound (half can be: rare products set some bounds).
-    near = backward_to(maps, np.zeros(maps.dim), sample.n_steps // 8 // products.epoch_of(maps), 3)
+    near = iterates_to(maps, np.zeros(maps.dim), sample.n_steps // 8 // products.epoch_of(maps), 3)
     assert (np.linalg.norm(beyond(sample, maps) - near, axis=1) > sample.error_bound).any()
 
 
@@ -104,6 +105,42 @@ def test_the_law_of_reshuffled_data_is_that_at_epoch_ends():
     assert abs(points.var() / iid.covariance[0, 0] - 1) > spread
 
 
+# Three maps, their offsets: of the first T_3∘T_2∘T_1 contracts and T_1∘T_2∘T_3 expands, of the second both contract.
+CYCLES = [
+    ([[[0.3, -0.9], [-0.2, 0.4]], [[-0.5, 0.7], [-0.9, -0.2]], [[-0.8, 0.7], [-0.9, 0.6]]], True),
+    ([[[0.4, 0.9], [0.3, -0.2]], [[-0.8, 0.1], [-0.5, 0.2]], [[-0.9, 0.7], [0.8, -0.7]]], False),
+]
+
+
+@pytest.mark.parametrize(("matrices", "runs_away"), CYCLES)
+def test_the_law_of_a_cycle_is_its_point_at_epoch_ends(matrices, runs_away):
+    """The fixed point of T_3∘T_2∘T_1 by a linear solve; that of T_1∘T_2∘T_3, where backward iterates go, is rejected."""
+    offsets = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    maps = ito.AffineMaps(matrices, offsets, sampling="cyclic")
+
+    def fixed_point(order):
+        image = lambda x: functools.reduce(lambda y, k: maps.matrices[k] @ y + offsets[k], order, x)  # noqa: E731
+        product = np.column_stack([image(unit) - image(np.zeros(2)) for unit in np.eye(2)])
+        return np.linalg.solve(np.eye(2) - product, image(np.zeros(2))), max(abs(np.linalg.eigvals(product)))
+
+    (point, radius), (other, radius_other) = fixed_point([0, 1, 2]), fixed_point([2, 1, 0])
+    assert radius < 1.0
+    assert (radius_other > 1.0) == runs_away
+    sample = ito.stationary_sample(maps, 3, seed=0, tol=1e-8)
+    assert sample.certificate == "probability"
+    assert (np.linalg.norm(sample.points - point, axis=1) <= sample.error_bound).all()
+    assert (np.linalg.norm(sample.points - other, axis=1) > 0.1).all()
+    run = ito.simulate(maps, np.zeros(2), int(sample.n_steps[0]), seed=0)
+    np.testing.assert_array_equal(sample.points[1], run.states[0, 0])
+
+
+def test_a_cycle_that_runs_away_is_refused_though_its_backward_iterates_converge():
+    matrices, _ = CYCLES[0]
+    maps = ito.AffineMaps(matrices[::-1], np.eye(3, 2), sampling="cyclic")
+    with pytest.raises(ito.NotContractiveError, match=r"Lyapunov exponent is 0\.06"):
+        ito.stationary_sample(maps, 1, seed=0)
+
+
 def test_probability_bounds_fail_no_more_often_than_they_say():
     """With a large failure probability the bounds are so tight that some do fail, but few."""
     for maps in (EXPANDING, regression(2), gallery.vervaat()):
@@ -121,7 +158,7 @@ def test_second_moments_of_the_error_are_exact():
     for _ in range(12):
         current = flow.apply(current)
     replicas = 40_000
-    ends = [backward_to(maps, x0, np.full(replicas, n), 9) for n in (12, 1000)]
+    ends = [iterates_to(maps, x0, np.full(replicas, n), 9) for n in (12, 1000)]
     squares = ((ends[0] - ends[1]) ** 2).sum(axis=1)
     error = 5 * squares.std() / math.sqrt(replicas)
     assert abs(squares.mean() - np.trace(current)) < error
@@ -226,7 +263,7 @@ def test_moments_of_maps_that_stretch_before_they_contract():
     maps = ito.AffineMaps([shear, shear], [[0.0, 1.0], [0.0, -1.0]])
     sample = ito.stationary_sample(maps, 500, seed=1, x0=[0.0, 100.0], tol=1e-6)
     assert sample.certificate == "probability"
-    deep = backward_to(maps, np.zeros(2), sample.n_steps * 3 + 200, 1)
+    deep = iterates_to(maps, np.zeros(2), sample.n_steps * 3 + 200, 1)
     assert (np.linalg.norm(deep - sample.points, axis=1) <= sample.error_bound).all()
 
 
@@ -277,7 +314,7 @@ def test_bounds_hold_in_any_unit(make):
     for unit in UNITS:
         maps = make(unit)
         sample = ito.stationary_sample(maps, 50, seed=1, tol=1e-3 * unit)
-        deeper = backward_to(maps, np.zeros(maps.dim), 4 * sample.n_steps + 100, 1)
+        deeper = iterates_to(maps, np.zeros(maps.dim), 4 * sample.n_steps + 100, 1)
         bounds = np.fmin(sample.error_bound, 1e-3 * unit)  # evidence bounds nothing, but these maps contract
         assert (euclidean_norm(deeper - sample.points) <= bounds).all()
         assert (euclidean_norm(deeper) > bounds).any()  # the control: zero is not within the bounds
@@ -332,7 +369,7 @@ def test_mean_contraction_bounds_fail_no_more_often_than_they_say(name):
     assert int((error > sample.error_bound).sum()) <= stats.binom.ppf(1 - LEVEL, 20_000, 0.05)
     assert sample.n_steps.min() < sample.n_steps.max()
     # The control: after a quarter of the steps the bounds fail more often.
-    near = backward_to(maps, np.zeros(maps.dim), sample.n_steps // 4, 2)
+    near = iterates_to(maps, np.zeros(maps.dim), sample.n_steps // 4, 2)
     wrong = np.linalg.norm(beyond(sample, maps) - near, axis=1) > sample.error_bound
     assert int(wrong.sum()) > stats.binom.ppf(1 - LEVEL, 20_000, 0.05)
 

@@ -9,7 +9,7 @@ import pytest
 
 import iterorder as ito
 from iterorder.stationary.coalescence import distant_starts
-from iterorder.stationary.iterates import backward_to
+from iterorder.stationary.iterates import iterates_to
 
 gallery = ito.gallery
 
@@ -162,7 +162,7 @@ def test_a_spread_is_not_a_bound_where_maps_fold():
     sample = ito.stationary_sample(folding, 500, seed=0, tol=0.05)
     assert np.isnan(sample.error_bound).all()
     assert (sample.spread <= 0.05).all()
-    error = np.abs(backward_to(folding, np.zeros(1), 16 * sample.n_steps + 4096, 0) - sample.points)[:, 0]
+    error = np.abs(iterates_to(folding, np.zeros(1), 16 * sample.n_steps + 4096, 0) - sample.points)[:, 0]
     assert (error > sample.spread).mean() > 0.1
     assert (error > 0.05).any()
     assert "spread=at most" in repr(sample)

@@ -93,7 +93,8 @@ def dimension(
         The slope of the finer half of the scales. Its interval is evidence, not a bound: 1.96 standard errors (of the
         choice of points, or of the place of the grid), and on top the largest difference between it and the slope of
         another half. That covers scaling which is no power law in what was seen, such as the edge of a set at coarse
-        scales and the log-periodic waves of self-similar sets; nobody sees finer scales than the points do.
+        scales and the log-periodic waves of self-similar sets; nobody sees finer scales than the points do. It does
+        not cover a logarithm beside the power: r·log(1/r) of the arcsine law looks like a dimension of .9, not 1.
 
     Raises
     ------

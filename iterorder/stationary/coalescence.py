@@ -12,6 +12,7 @@ from iterorder.maps import RandomMaps
 from iterorder.noise import MAX_REPLICAS, uniforms
 from iterorder.progress import Report, part
 from iterorder.simulate import simulated
+from iterorder.stationary.iterates import settling_order
 from iterorder.stationary.products import NotReachedError, epoch_of
 
 # Steps and replicas of the run that shows how far the states spread, and how much farther the starts lie.
@@ -124,7 +125,7 @@ def meet(
     slowest: float = -math.inf,
     report: Report | None = None,
 ):
-    """Backward iterates from x0, of the first number of steps (doubled each time) at which all starts have met.
+    """Iterates from x0, of the first number of steps (doubled each time) at which all starts have met.
 
     The search ends early when no sample has met and, at the pace of the last doubling, none would within `max_steps`;
     at once where the Lyapunov exponent, `slowest` at least, is known to be too near to zero. How many doublings
@@ -213,7 +214,7 @@ def _try(maps, starts, n, chunk, points, distances, n_steps, tol, seed, backend,
     """Distances of some samples after n steps; fill in those that have met."""
     count = len(starts)
     try:
-        end = _backward(maps, starts[0], n, chunk, seed, backend, part(report, 0.0, 1.0 / count))
+        end = _run(maps, starts[0], n, chunk, seed, backend, part(report, 0.0, 1.0 / count))
     except DivergenceError as error:
         advice = maps.smaller_steps
         expanding = DivergenceError(
@@ -237,16 +238,16 @@ def _try(maps, starts, n, chunk, points, distances, n_steps, tol, seed, backend,
 
 
 def _iterates(maps, start, steps, chunk, seed, backend, report=None) -> np.ndarray:
-    """Backward iterates; NaN where all of them leave the finite numbers."""
+    """Iterates in the settling order; NaN where all of them leave the finite numbers."""
     try:
-        return _backward(maps, start, steps, chunk, seed, backend, report)
+        return _run(maps, start, steps, chunk, seed, backend, report)
     except DivergenceError:
         return np.full((chunk.stop - chunk.start, maps.dim), np.nan)
 
 
-def _backward(maps, start, steps, chunk, seed, backend, report=None) -> np.ndarray:
+def _run(maps, start, steps, chunk, seed, backend, report=None) -> np.ndarray:
     replicas: dict = {"n_replicas": chunk.stop - chunk.start, "first_replica": chunk.start, "backend": backend}
-    return simulated(maps, start, steps, order="backward", seed=seed, progress=report, **replicas).states[:, 0]
+    return simulated(maps, start, steps, order=settling_order(maps), seed=seed, progress=report, **replicas).states[:, 0]
 
 
 def _runs(open_samples: np.ndarray) -> list[tuple[int, int]]:

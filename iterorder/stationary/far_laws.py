@@ -8,6 +8,7 @@ from iterorder.errors import DivergenceError, NotContractiveError
 from iterorder.lengths import euclidean_norm
 from iterorder.maps import RandomMaps
 from iterorder.simulate import simulated
+from iterorder.stationary.iterates import settling_order
 from iterorder.stationary.products import epoch_of
 
 # How far these starts lie, in units of the distances of those that have met.
@@ -67,12 +68,12 @@ def _far_starts(maps: RandomMaps, starts: np.ndarray, seed: int, backend: str) -
 
 
 def _ends(maps: RandomMaps, starts: np.ndarray, steps: int, seed: int, backend: str) -> np.ndarray:
-    """Backward iterates of the first sample from all starts; NaN from those that are not finite, or do not stay so."""
+    """Iterates of the first sample from all starts; NaN from those that are not finite, or do not stay so."""
     inside = np.isfinite(starts).all(axis=1, keepdims=True)
     starts, count = np.where(inside, starts, 0.0), len(starts)
     options: dict = {"n_replicas": count, "noise": "shared", "seed": seed, "backend": backend}
     try:
-        run = simulated(maps, starts, steps, order="backward", **options)
+        run = simulated(maps, starts, steps, order=settling_order(maps), **options)
     except DivergenceError:
         return np.full_like(starts, np.nan)
     return np.where(inside, run.states[:, 0], np.nan)

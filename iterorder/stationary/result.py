@@ -38,8 +38,8 @@ class StationarySample(ShownByFacts):
     Attributes
     ----------
     points : ndarray, shape (n, d)
-        Sample r is the backward iterate after ``n_steps[r]`` steps of replica r: that of `simulate`, bit for bit. With
-        backend="cuda" and a bound, an array of CuPy.
+        Sample r is the backward iterate (with cyclic sampling the forward one) after ``n_steps[r]`` steps of replica
+        r: that of `simulate`, bit for bit. With backend="cuda" and a bound, an array of CuPy.
     error_bound : ndarray, shape (n,)
         Euclidean, rounding included. NaN with the certificate "coalescence", which bounds nothing.
     n_steps : ndarray of int64, shape (n,)

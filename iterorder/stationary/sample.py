@@ -23,7 +23,7 @@ from iterorder.request import as_system, check_memory
 from iterorder.sampling import FreshNoise
 from iterorder.stationary.coalescence import meet
 from iterorder.stationary.far_laws import refuse_far_laws
-from iterorder.stationary.iterates import TRUNCATION, RoundingError, backward_to, rounding_of
+from iterorder.stationary.iterates import TRUNCATION, RoundingError, iterates_to, rounding_of
 from iterorder.stationary.probability import (
     Flow,
     applications,
@@ -74,7 +74,8 @@ def stationary_sample(
 
     The limit of the backward iterates is an exact draw from the stationary law, so a backward iterate with a bound of
     its distance to the limit is a perfect sample up to that bound. The strongest certificate that the system has is
-    used; every sample stops at its own number of steps. With reshuffled or cyclic data the law is that at epoch ends.
+    used; every sample stops at its own number of steps. With reshuffled or cyclic data the law is that at epoch ends;
+    that of a cycle is a point, to which forward iterates converge, and backward ones in general do not (claim C13).
 
     Parameters
     ----------
@@ -223,7 +224,7 @@ def _strongest(asked: _Request, report: Report | None) -> StationarySample:
 
 def _finished(asked: _Request, plan: _Plan, report: Report | None) -> StationarySample:
     maps, seed = asked.maps, asked.seed
-    points = backward_to(maps, asked.start, plan.n_steps, seed, report, asked.backend)
+    points = iterates_to(maps, asked.start, plan.n_steps, seed, report, asked.backend)
     sizes = plan.size if plan.certificate == "sure" else plan.size + to_numpy(euclidean_norm(points))
     bounds = plan.bounds + rounding_of(maps, sizes, plan.contraction, asked.tol)
     spread = np.full(len(points), np.nan)
