@@ -114,7 +114,7 @@ CYCLES = [
 
 @pytest.mark.parametrize(("matrices", "runs_away"), CYCLES)
 def test_the_law_of_a_cycle_is_its_point_at_epoch_ends(matrices, runs_away):
-    """The fixed point of T_3∘T_2∘T_1 by a linear solve; that of T_1∘T_2∘T_3, where backward iterates go, is rejected."""
+    """The fixed point of T_3∘T_2∘T_1, by a linear solve; that of T_1∘T_2∘T_3, of backward iterates, is rejected."""
     offsets = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     maps = ito.AffineMaps(matrices, offsets, sampling="cyclic")
 

@@ -247,7 +247,8 @@ def _iterates(maps, start, steps, chunk, seed, backend, report=None) -> np.ndarr
 
 def _run(maps, start, steps, chunk, seed, backend, report=None) -> np.ndarray:
     replicas: dict = {"n_replicas": chunk.stop - chunk.start, "first_replica": chunk.start, "backend": backend}
-    return simulated(maps, start, steps, order=settling_order(maps), seed=seed, progress=report, **replicas).states[:, 0]
+    order = settling_order(maps)
+    return simulated(maps, start, steps, order=order, seed=seed, progress=report, **replicas).states[:, 0]
 
 
 def _runs(open_samples: np.ndarray) -> list[tuple[int, int]]:
