@@ -144,6 +144,39 @@ def test_cells_without_a_result_are_masked(swept, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("numbers", "limits", "is_logarithmic"),
+    [
+        ([0.0, 0.0, 0.0, 0.0], (0.0, 1.0), False),
+        ([-2.0, -2.0, -2.0, -2.0], (-2.0, 0.0), False),
+        ([0.0, 0.5, 0.7, 1.0], (0.0, 1.0), False),
+        ([1e-3, 1.0, 2.0, 1e60], (1e-3, 1e60), True),
+        ([0.0, 1.0, 2.0, 1e60], (0.0, 1e60), True),
+        ([-1.0, 1.0, 2.0, 1e60], (-1.0, 1e60), False),
+        ([1.0, 2.0, 3.0, np.inf], (1.0, 3.0), False),
+    ],
+)
+def test_all_panels_have_the_scale_of_the_bar(tmp_path, numbers, limits, is_logarithmic):
+    """One diverging cell leaves the others their colours, and one value is not spread over what rounding shows."""
+    grid = {"h": [0.1, 0.2], "s": [0, 1], "facet": [0, 1]}
+
+    def maps_of(h, s, facet):
+        return ito.AffineMaps([[[h]]], [[2.0 * s + facet]])
+
+    def measured(maps, seed):
+        return {"x": numbers[int(maps.offsets[0, 0])]}
+
+    found = ito.sweep(maps_of, grid, measured, seed=0, folder=tmp_path, **QUIET)
+    panels = found.plot("h", "s", color="x", facet="facet")
+    panels[0].figure.canvas.draw()
+    images = [panel.collections[0] for panel in panels]
+    assert [image.get_clim() for image in images] == [limits] * 2
+    half = images[0].norm(np.mean(limits))
+    assert (half > 0.9) if is_logarithmic else (half == pytest.approx(0.5))
+    line = found.plot("h", color="x", facet=["s", "facet"])[0]
+    assert (line.get_yscale() != "linear") == is_logarithmic
+
+
+@pytest.mark.parametrize(
     ("arguments", "told"),
     [
         ({"x": "g", "y": "order"}, "'g' is no parameter"),

@@ -134,8 +134,9 @@ def parsed(text: str, name: str) -> Configuration:
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        line = re.search(r"line (\d+)", str(error))
-        raise InvalidInputError(f"{name}:{line[1] if line else '?'}: no TOML: {error}") from None
+        line = re.search(r"line (\d+)", str(error))  # none at the end of the document
+        number = line[1] if line else text.count("\n") + (not text.endswith("\n"))
+        raise InvalidInputError(f"{name}:{number}: no TOML: {error}") from None
     check_none(_faults_of_keys(content, text, name))
     return _checked(msgspec.convert(content, File), text, name)
 

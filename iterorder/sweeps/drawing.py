@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -26,13 +27,42 @@ MISSING_COLOR = "#dddddd"
 ACROSS = 4
 
 
+#: Values that span more than this are told apart by their logarithms.
+LINEAR = 1e3
+#: Letters of a line of a label.
+LINE = 32
+
+
 class Shown(NamedTuple):
-    """What is drawn: a variable, its label, its range over all panels, and the words that its values stand for."""
+    """What is drawn: a variable, its label, its finite values in all panels, and the words that they stand for."""
 
     name: str
     label: str
-    limits: tuple[float, float]
+    values: np.ndarray
     words: tuple[str, ...]
+
+    @property
+    def smallest(self) -> float | None:
+        """The smallest positive value where all are of one sign and their logarithms are drawn; else None."""
+        positive = self.values[self.values > 0.0]
+        if self.words or positive.size == 0 or self.values.min() < 0.0:
+            return None
+        return float(positive.min()) if positive.max() > LINEAR * positive.min() else None
+
+    def colors(self) -> dict[str, Any]:
+        """The arguments of pcolormesh, the same for all panels."""
+        from matplotlib.colors import BoundaryNorm, ListedColormap, LogNorm, Normalize, SymLogNorm
+
+        if count := len(self.words):
+            colors = ListedColormap([CODE_COLORS[k % len(CODE_COLORS)] for k in range(count)])
+            return {"cmap": colors, "norm": BoundaryNorm(np.arange(count + 1) - 0.5, count)}
+        low, high = (float(self.values.min()), float(self.values.max())) if self.values.size else (0.0, 1.0)
+        if low == high:  # one value: a scale from nothing to it, or to one
+            low, high = min(low, 0.0), max(high, 0.0) if high else 1.0
+        if self.smallest is None:
+            return {"norm": Normalize(low, high)}
+        scale = LogNorm(low, high) if low > 0.0 else SymLogNorm(self.smallest, vmin=low, vmax=high)
+        return {"norm": scale}
 
 
 def draw(sweep: Sweep, diagram: Diagram, ax) -> np.ndarray:
@@ -41,15 +71,16 @@ def draw(sweep: Sweep, diagram: Diagram, ax) -> np.ndarray:
     panels = diagram.panels(sweep)
     shown = _shown(sweep, variable, [panel for _, panel in panels])
     _check_wholly_drawn(panels[0][1], variable, diagram, sweep)
-    found = _axes(ax, len(panels))
+    found, colors = _axes(ax, len(panels)), shown.colors()
     for axes, (title, panel) in zip(found, panels, strict=True):
         x = (diagram.x, sweep.grid.axis_of(diagram.x).dim)
         if diagram.y is None:
             _draw_line(axes, panel, shown, x)
         else:
-            _draw_image(axes, panel, shown, x, (diagram.y, sweep.grid.axis_of(diagram.y).dim))
+            _draw_image(axes, panel, shown, colors, x, (diagram.y, sweep.grid.axis_of(diagram.y).dim))
         axes.set_title(title)
     if diagram.y is not None:
+        # Of the last panel, whose image has the scale of all.
         bar = found[-1].figure.colorbar(found[-1].collections[0], ax=list(found), label=shown.label)
         if shown.words:
             bar.set_ticks(range(len(shown.words)), labels=list(shown.words))
@@ -68,9 +99,8 @@ def _variable(sweep: Sweep, color: str | None) -> str:
 def _shown(sweep: Sweep, name: str, panels: list[xarray.Dataset]) -> Shown:
     values = np.concatenate([panel[name].values[panel.done.values].astype(float).ravel() for panel in panels])
     finite = values[np.isfinite(values)]
-    limits = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     words = next((variable.words for variable in sweep.variables if variable.name == name), TRUTH)
-    return Shown(name, _label(panels[0], name), limits, words)
+    return Shown(name, fill(_label(panels[0], name), LINE), finite, words)
 
 
 def _check_wholly_drawn(panel: xarray.Dataset, variable: str, diagram: Diagram, sweep: Sweep) -> None:
@@ -113,16 +143,22 @@ def _draw_line(axes: Axes, panel: xarray.Dataset, shown: Shown, x: tuple[str, st
     if shown.words:
         axes.set_yticks(range(len(shown.words)), list(shown.words))
         axes.set_ylim(-0.5, len(shown.words) - 0.5)
+    elif shown.smallest is not None:
+        if shown.values.min() > 0.0:
+            axes.set_yscale("log")
+        else:
+            axes.set_yscale("symlog", linthresh=shown.smallest)
 
 
-def _draw_image(axes: Axes, panel: xarray.Dataset, shown: Shown, x: tuple[str, str], y: tuple[str, str]) -> None:
+def _draw_image(
+    axes: Axes, panel: xarray.Dataset, shown: Shown, colors, x: tuple[str, str], y: tuple[str, str]
+) -> None:
     (x_name, x_dim), (y_name, y_dim) = x, y
     values = panel[shown.name].transpose(y_dim, x_dim).values.astype(float)
     masked = np.ma.masked_where(~panel.done.transpose(y_dim, x_dim).values | ~np.isfinite(values), values)
     edges = [edges_of(panel[name].values) for name in (x_name, y_name)]
-    how = _of_codes(len(shown.words)) if shown.words else dict(zip(("vmin", "vmax"), shown.limits, strict=True))
     axes.set_facecolor(MISSING_COLOR)
-    axes.pcolormesh(edges[0], edges[1], masked, **how)
+    axes.pcolormesh(edges[0], edges[1], masked, **colors)
     for name, set_scale, set_ticks in (
         (x_name, axes.set_xscale, axes.set_xticks),
         (y_name, axes.set_yscale, axes.set_yticks),
@@ -133,13 +169,6 @@ def _draw_image(axes: Axes, panel: xarray.Dataset, shown: Shown, x: tuple[str, s
         elif is_geometric(numbers):
             set_scale("log")
     axes.set(xlabel=x_name, ylabel=y_name)
-
-
-def _of_codes(count: int) -> dict[str, Any]:
-    from matplotlib.colors import BoundaryNorm, ListedColormap
-
-    colors = ListedColormap([CODE_COLORS[k % len(CODE_COLORS)] for k in range(count)])
-    return {"cmap": colors, "norm": BoundaryNorm(np.arange(count + 1) - 0.5, count)}
 
 
 def _label(panel: xarray.Dataset, variable: str) -> str:

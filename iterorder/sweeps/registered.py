@@ -260,7 +260,7 @@ MEASURES: Mapping[str, Registered] = MappingProxyType(
                 "diameter_ratio": _note("late over early diameter of a path"),
                 "late_diameter": _note("diameter of a path over its second half", _STATE),
                 "p_value": _note("of equal laws at n/2 and n"),
-                "diverged": _note(f"share of replicas that {LEFT}"),
+                "diverged": _note(f"share of replicas that {LEFT}; huge finite ones have not"),
             },
         ),
         "stability": Registered(
