@@ -103,14 +103,23 @@ class _Lines:
     def __init__(self, title: str) -> None:
         self._title, self._start = title, time.monotonic()
         self._next = FIRST_LINE
+        self._paced: tuple[float, float] | None = None
 
     def __call__(self, share: float) -> None:
         spent = time.monotonic() - self._start
+        if self._paced is None and share > 0.0:  # what came before may have been a compilation
+            self._paced = spent, share
         if spent < self._next and not (share == 1.0 and self._next > FIRST_LINE):
             return
         self._next = max(FIRST_LINE, NEXT_LINE * spent)
-        left = f", about {_clock(spent * (1.0 - share) / share)} left" if 0.0 < share < 1.0 else ""
-        say(f"{self._title}: {share:.0%} after {_clock(spent)}{left}")
+        say(f"{self._title}: {share:.0%} after {_clock(spent)}{self._left(spent, share)}")
+
+    def _left(self, spent: float, share: float) -> str:
+        """The time left at the pace since the first share that was told."""
+        begun, first = self._paced or (spent, share)
+        if not first < share < 1.0:
+            return ""
+        return f", about {_clock((spent - begun) * (1.0 - share) / (share - first))} left"
 
 
 class _NotebookBar:

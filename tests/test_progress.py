@@ -80,6 +80,15 @@ def test_a_log_gets_few_lines(capsys, monkeypatch):
     assert capsys.readouterr().err == ""
 
 
+def test_a_compilation_does_not_count_in_the_time_left(capsys, monkeypatch):
+    clock = Clock(monkeypatch)
+    with progress.reported(True, "rates") as report:
+        for clock.now, share in ((16.0, 0.01), (30.0, 0.15), (100.0, 0.85)):
+            report(share)
+    told = ["rates: 1% after 0:16", "rates: 15% after 0:30, about 1:25 left", "rates: 85% after 1:40, about 0:15 left"]
+    assert capsys.readouterr().err.splitlines()[:3] == told
+
+
 def test_a_terminal_gets_a_bar_that_goes_away(monkeypatch):
     class Terminal(io.StringIO):
         def isatty(self):
