@@ -6,12 +6,12 @@ const TITLES = {
   replicas: "Replicas", seed: "Seed", steps: "Steps", start: "Start", first: "Coordinate →", second: "Coordinate ↑",
 };
 const HINTS = {
-  start: "One number for all coordinates, or one for each: 1,-2",
+  start: "One number for all coordinates, or one each: 1,-2",
   first: "The coordinate along the horizontal axis, from 0",
   second: "The coordinate along the vertical axis, from 0",
 };
 const PLANE = ["first", "second"];
-const WIDE = ["system", "order"];
+const WIDE = ["system", "loss", "order"];
 const ORDERS = { backward: "backward", "window:20": "sliding, 20 back", "anchored:50": "anchored at 50", forward: "forward" };
 
 export class Controls {
@@ -26,7 +26,7 @@ export class Controls {
     for (const [name, title] of Object.entries(TITLES)) {
       const field = choices[name] ? select(choices[name]) : number(defaults[name]);
       field.id = `control-${name}`;
-      field.onchange = () => changed(name, field.value.trim());
+      field.onchange = () => changed(name, choices[name] ? field.value : field.value.replaceAll(" ", ""));
       this.fields[name] = field;
       form.append(row(title, field, WIDE.includes(name), HINTS[name]));
     }

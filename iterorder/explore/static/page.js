@@ -243,8 +243,8 @@ export class Page {
     }
     for (const side of SIDES) {
       const part = frame[side];
-      const shown = (values) => values.slice(0, scene.coordinates.length).map(label).join(", ");
-      $(`${side}-numbers`).textContent = `mean ${shown(part.mean)} · sd ${shown(part.sd)}` + (part.outside ? ` · ${part.outside}\u00a0outside` : "");
+      const shown = (values) => values.slice(0, scene.coordinates.length).map(label).join(",\u00a0");
+      $(`${side}-numbers`).textContent = `mean\u00a0${shown(part.mean)} · sd\u00a0${shown(part.sd)}` + (part.outside ? ` · ${part.outside}\u00a0outside` : "");
     }
     $("step").value = frame.n;
     $("step-value").textContent = frame.n;
