@@ -127,6 +127,10 @@ class Tab:
         )
         self.ready()
 
+    def close(self) -> None:
+        """Leave the page, which the server answers no more: it has a limit of tabs."""
+        self.do("Page.navigate", url="about:blank")
+
     def picture(self, path: Path, *, whole: bool = True) -> None:
         shot = self.do("Page.captureScreenshot", captureBeyondViewport=whole)
         path.write_bytes(base64.b64decode(shot["data"]))

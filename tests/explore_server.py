@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -12,9 +13,9 @@ SMALL = "replicas=5000&steps=40"
 class Server:
     """`iterorder explore` in a process of its own."""
 
-    def __init__(self, *options: str, port: int = 0) -> None:
+    def __init__(self, *options: str, port: int = 0, **environment: str) -> None:
         command = [sys.executable, "-m", "iterorder", "explore", "--no-browser", "--port", str(port), *options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | environment)
         assert self.process.stdout
         self.address = self.process.stdout.readline().strip().split("#")[0]
         self.port = int(self.address.split(":")[2].split("/")[0])

@@ -81,7 +81,7 @@ class Host:
         ):
             app.router.add_get(path, _answer(web.Response, text, kind))
         app.router.add_get("/comm", self._comm)
-        self._runner = web.AppRunner(app)
+        self._runner = web.AppRunner(app, shutdown_timeout=1.0)  # a page in the browser's cache keeps its sockets
         self._loop.run_until_complete(self._runner.setup())
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         self._loop.run_until_complete(site.start())

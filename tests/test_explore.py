@@ -37,7 +37,7 @@ HOSTILE = "<img src=x onerror=alert(1)>'\"\\\n'); import os; ('</script><script>
         seed=st.integers(0, 2**64 - 1),
         replicas=st.integers(1, 10**6),
         steps=st.integers(2, 500),
-        start=st.floats(-1e9, 1e9),
+        start=st.floats(-1e9, 1e9) | st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=4).map(tuple),
     )
 )
 def test_a_link_gives_the_view_back(view):
@@ -56,6 +56,9 @@ def test_a_link_gives_the_view_back(view):
         ("seed=-1", "seed"),
         ("order=window:x", "order"),
         ("order=sideways", "order"),
+        ("start=1,x", "start"),
+        ("start=", "start"),
+        ("start=1,inf", "start"),
         ("colour=red", "colour"),
         ("system=" + "a" * 3000, "characters"),
     ],

@@ -16,7 +16,7 @@ TEXT, GRAPHICS = 4.5, 3.0
 
 
 def numbers(tab, side: str) -> list[float]:
-    shown = tab.value(f"document.getElementById('{side}-numbers').textContent")
+    shown = tab.value(f"document.getElementById('{side}-numbers').textContent").replace("−", "-")
     return [float(number) for number in re.findall(r"-?\d+\.?\d*(?:e[+-]?\d+)?", shown)]
 
 

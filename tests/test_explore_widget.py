@@ -17,6 +17,7 @@ from iterorder.explore.session import Session
 from iterorder.explore.systems import Catalogue, OwnMaps
 from iterorder.explore.view import View
 from tests.notebook_host import Host
+from tests.test_explore_browser_view import EXTENT
 
 QUESTIONS = (
     '{"do": "hello"}',
@@ -115,6 +116,7 @@ def test_the_widget_answers_over_its_comm(monkeypatch):
     for text in (opened, '{"do": "frame", "n": 5}'):
         explorer.widget._handle_custom_msg({"from": "one", "text": text}, [])
     session = Session(Catalogue(), [])
+    sent = [each for each in sent if "notice" not in each[0]]  # of kernels that no test before had compiled
     assert sent[0][0]["text"] == session.answer(opened)
     assert sent[1] == ({"to": "one"}, [session.answer('{"do": "frame", "n": 5}')])
     assert Explorer(maps=ito.gallery.ar1(0.5, 1.0)).view == "system=file"
@@ -144,7 +146,10 @@ def set_control(tab, output: int, name: str, value) -> None:
 
 
 def numbers(tab, output: int) -> list[float]:
-    return [float(each) for each in re.findall(r"-?\d+\.?\d*(?:e[+-]?\d+)?", shown(tab, output, "other-numbers"))]
+    return [
+        float(each)
+        for each in re.findall(r"-?\d+\.?\d*(?:e[+-]?\d+)?", shown(tab, output, "other-numbers").replace("−", "-"))
+    ]
 
 
 def test_each_output_shows_the_numbers_of_the_library(outputs):
@@ -184,6 +189,25 @@ def test_the_notebook_keeps_its_styles_names_and_keys(outputs):
     assert outputs.value(press.format("outputs[0].shadowRoot.getElementById('control-seed')")) == 0
     assert outputs.value(press.format("document.getElementById('control-seed')")) == 1
     assert outputs.value("outputs[0].hasAttribute('data-lm-suppress-shortcuts')")
+
+
+def test_the_plane_of_an_output_has_equal_axes_and_its_wait_is_told(outputs):
+    """The fern is about twice as high as wide; a notice of the kernel is no answer to what was asked."""
+    across, up = outputs.value(EXTENT.format(root="outputs[2].shadowRoot", side="other"))
+    assert 1.8 < up / across < 2.3
+    notice = "models.b.trigger('msg:custom', { to: sent, notice: JSON.stringify({ kind: 'compiling' }) }, [])"
+    outputs.value(
+        "(() => { const send = models.b.send; models.b.send = (content) => { window.sent = content.from;"
+        "models.b.send = send; models.b.send(content); } })()"
+    )
+    outputs.value(
+        "(() => { outputs[2].explorer.ready = false; const f = outputs[2].shadowRoot.getElementById('control-seed');"
+        f"f.value = 3; f.dispatchEvent(new Event('change')); {notice};"
+        "window.busy = outputs[2].shadowRoot.getElementById('busy').textContent })()"
+    )
+    assert "Compiling kernels" in outputs.value("busy")
+    outputs.until("outputs[2].explorer.ready")
+    assert shown(outputs, 2, "busy") == ""
 
 
 def test_a_closed_output_lets_go(outputs):

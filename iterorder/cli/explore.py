@@ -57,8 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     view = View.from_query(arguments.view)
     if arguments.system or (arguments.maps and "system=" not in arguments.view):
         view = replace(view, system=arguments.system or "file")
-    if not view.system.startswith("csv:"):
-        catalogue.system(view.system)
+    catalogue.check(view)
     runs = training_runs(arguments.folder) if arguments.folder else []
     if arguments.printed:
         print(printed(catalogue, view), end="")

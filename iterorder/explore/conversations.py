@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from iterorder.explore.compiling import COMPILING, told_of_compiling
 from iterorder.explore.session import Session
 from iterorder.explore.systems import Catalogue
 
@@ -24,8 +27,13 @@ class Conversations:
         self._catalogue, self._runs = catalogue, runs
         self._sessions: dict[str, Session] = {}
 
-    def answer(self, content: object) -> tuple[dict[str, str], list[bytes]] | None:
-        """The content and the buffers that are sent back; None to a goodbye, and to what no view has sent."""
+    def answer(
+        self, content: object, notify: Callable[[dict[str, str]], None] = lambda _: None
+    ) -> tuple[dict[str, str], list[bytes]] | None:
+        """The content and the buffers that are sent back; None to a goodbye, and to what no view has sent.
+
+        `notify` takes what is sent before: that kernels are compiled.
+        """
         name, text = (content.get("from"), content.get("text")) if isinstance(content, dict) else (None, None)
         if not isinstance(name, str) or not isinstance(text, str):
             return None
@@ -35,5 +43,6 @@ class Conversations:
         self._sessions[name] = session
         while len(self._sessions) > MOST_VIEWS:
             del self._sessions[next(iter(self._sessions))]
-        reply = session.answer(text)
+        with told_of_compiling(lambda: notify({"to": name, "notice": COMPILING})):
+            reply = session.answer(text)
         return ({"to": name}, [reply]) if isinstance(reply, bytes) else ({"to": name, "text": reply}, [])

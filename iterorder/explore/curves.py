@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from iterorder.certificates import sure_certificate
 from iterorder.convergence.coupling import coupling_distance
-from iterorder.errors import DivergenceError, IterorderError, NotContractiveError
+from iterorder.errors import DivergenceError
+from iterorder.estimate import Estimate
 from iterorder.explore.frames import LINE, Scene
 from iterorder.orders import FORWARD
 from iterorder.simulate import simulate
 
 #: Replicas whose paths are drawn, and those that means are taken over: less where states are long.
 PATHS, MEASURED, MEASURED_LONG, LONG = 3, 256, 32, 16
-#: The error that n* is told for.
-TOL = 1e-8
+#: Roundings, relative to the scale of a number, that its last step may have left.
+ROUNDING = 64 * float(np.finfo(float).eps)
 
 
 def curves(seen: Scene) -> dict:
@@ -47,15 +47,6 @@ def law_counts(seen: Scene) -> list[float] | None:
     return np.diff([float(law.cdf(edge)) for edge in edges]).tolist()
 
 
-def certificate(seen: Scene) -> dict:
-    """Contraction, and n* from which a backward iterate surely moves less than `TOL`; or why there is none."""
-    try:
-        found = sure_certificate(seen.maps, seen.start[None, :])
-    except (NotContractiveError, IterorderError) as error:
-        return {"reason": str(error)}
-    return {"contraction": found.contraction, "depth": found.depth(TOL), "tol": TOL}
-
-
 def known(seen: Scene) -> dict:
     """The theory of a view: numbers as they are printed, and rates that lines are drawn with."""
     from iterorder.theory import theory
@@ -70,17 +61,28 @@ def known(seen: Scene) -> dict:
     ):
         value = getattr(found, name)
         if value is not None:
-            rows.append([title, str(value)])
+            rows.append([title, _told(value)])
     spread = None if found.covariance is None else np.sqrt(np.diag(found.covariance))
     if found.mean is not None:
-        rows.append(["stationary mean", " ".join(f"{found.mean[k]:.6g}" for k in seen.coordinates)])
+        scale = float(np.abs(found.mean).max() if spread is None else spread.max())
+        rows.append(["stationary mean", ", ".join(f"{_clean(found.mean[k], scale):.6g}" for k in seen.coordinates)])
     if spread is not None:
-        rows.append(["stationary sd", " ".join(f"{spread[k]:.6g}" for k in seen.coordinates)])
+        rows.append(["stationary sd", ", ".join(f"{spread[k]:.6g}" for k in seen.coordinates)])
     rate = found.lyapunov_exponent
     radius = found.mean_square_radius
     epoch = seen.maps.sampling_law.kind != "iid"  # whose radius is that of several steps
     return {
         "rows": rows,
-        "rate": None if rate is None else float(rate),
+        "rate": None if rate is None else _clean(float(rate)),
         "mean_square_rate": None if radius is None or epoch or float(radius) <= 0 else 0.5 * np.log(float(radius)),
     }
+
+
+def _told(value: Estimate) -> str:
+    """An estimate to six digits; what is rounding alone is zero in its value, and left out as its error."""
+    number, error = _clean(value.value), _clean(value.standard_error, 1.0 + abs(value.value))
+    return f"{number:.6g} ± {error:.2g}" if error > 0.0 else f"{number:.6g}"
+
+
+def _clean(value: float, scale: float = 1.0) -> float:
+    return 0.0 if abs(value) <= ROUNDING * scale else value

@@ -17,6 +17,8 @@ from iterorder.simulate import simulate
 
 #: Bins of a histogram on the line, and of a density along each coordinate.
 LINE, PLANE = 128, 256
+#: Where one range is more times longer than the other, equal axes would leave a thread: each has a scale of its own.
+MOST_ELONGATED = 20.0
 #: Replicas that the axes are chosen from, and the share of them that may lie outside on either side.
 LOOKED_AT, TAIL = 20_000, 0.001
 
@@ -30,20 +32,24 @@ class Scene:
     start: np.ndarray
     coordinates: tuple[int, ...]
     ranges: tuple[tuple[float, float], ...]
+    equal_axes: bool = False  # whether a unit has one length along both
     peak: float = 0.0  # largest share of a bin, forward at the end
 
 
 def scene(view: View, maps: RandomMaps) -> Scene:
-    """The axes of a view, from its start and forward states half way and at the end."""
-    start = np.full(maps.dim, float(view.start))
-    first = min(view.first, maps.dim - 1)
-    second = min(view.second, maps.dim - 1)
-    coordinates = (first,) if maps.dim == 1 or first == second else (first, second)
+    """The axes of a view, from its start and forward states half way and at the end.
+
+    Raises
+    ------
+    InvalidInputError
+        If the start or a coordinate of the view is not one of the maps.
+    """
+    start, coordinates = view.starts(maps.dim), view.coordinates(maps.dim)
     saves = sorted({view.steps // 2, view.steps})
     replicas = min(view.replicas, LOOKED_AT)
     run = simulate(maps, start, view.steps, n_replicas=replicas, seed=view.seed, save_steps=saves, backend="cpu")
     ranges = tuple(_range(run.states[..., k], start[k]) for k in coordinates)
-    seen = Scene(view, maps, start, coordinates, ranges)
+    seen = Scene(view, maps, start, coordinates, ranges, _comparable(ranges))
     return replace(seen, peak=float(counted(seen, run.states[:, -1]).max()) / replicas)
 
 
@@ -53,6 +59,11 @@ def _range(values: np.ndarray, start: float) -> tuple[float, float]:
     low, high = min(float(low), start), max(float(high), start)
     margin = 0.04 * (high - low) or max(1.0, abs(low)) / 2
     return low - margin, high + margin
+
+
+def _comparable(ranges: tuple[tuple[float, float], ...]) -> bool:
+    spans = [high - low for low, high in ranges]
+    return len(spans) == 2 and max(spans) <= MOST_ELONGATED * min(spans)
 
 
 def packed(seen: Scene, n: int, both: tuple[np.ndarray, np.ndarray]) -> bytes:

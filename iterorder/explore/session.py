@@ -7,8 +7,9 @@ from collections.abc import Generator
 
 from iterorder.errors import InvalidInputError, IterorderError
 from iterorder.explore import curves, frames, snippet, stability
+from iterorder.explore.certificate import certificate
 from iterorder.explore.iterates import Iterates
-from iterorder.explore.systems import SYSTEMS, Catalogue
+from iterorder.explore.systems import ALWAYS, SYSTEMS, Catalogue
 from iterorder.explore.tables import read_table
 from iterorder.explore.view import DEFAULTS, View
 from iterorder.files import plain
@@ -65,7 +66,7 @@ class Session:
         if asked == "table":
             table = read_table(_text(message, "name"), _text(message, "text"))
             self.catalogue.tables.add(table)
-            return {"kind": "table", "system": f"csv:{table.digest}", "title": table.name}
+            return {"kind": "table", **self._described(f"csv:{table.digest}")}
         if self._scene is None or self._iterates is None:
             raise InvalidInputError("no view is open: open one first")
         if asked == "frame":
@@ -79,16 +80,27 @@ class Session:
         raise InvalidInputError(f"the page asks for {asked!r}, which is not known: reload it")
 
     def _hello(self) -> dict:
-        titles = {name: system.title for name, system in SYSTEMS.items()}
-        if self.catalogue.own is not None:
-            titles["file"] = self.catalogue.system("file").title
-        return {"kind": "hello", "systems": titles, "losses": list(LOSSES), "defaults": DEFAULTS, "runs": self.runs}
+        names = [*SYSTEMS, *(["file"] if self.catalogue.own is not None else [])]
+        systems = {name: self._described(name) for name in names}
+        return {
+            "kind": "hello",
+            "systems": systems,
+            "always": ALWAYS,
+            "losses": list(LOSSES),
+            "defaults": DEFAULTS,
+            "runs": self.runs,
+        }
+
+    def _described(self, name: str) -> dict:
+        system = self.catalogue.system(name)
+        return {"system": name, "title": system.title, "uses": system.uses}
 
     def _open(self, view: View) -> Generator[None, None, dict]:
         self._scene = None  # a view that fails leaves no frames of the last one
         if not self.catalogue.has_table(view):
             return {"kind": "missing", "system": view.system}
-        system = self.catalogue.system(view.system)
+        system, unused = self.catalogue.system(view.system), self.catalogue.unused(view)
+        view = view.changed(**{name: DEFAULTS[name] for name in unused})
         seen = frames.scene(view, self.catalogue.maps(view))
         yield
         found = curves.curves(seen)
@@ -98,12 +110,15 @@ class Session:
             "query": view.query,
             "title": system.title,
             "uses": system.uses,
+            "unused": unused,
             "dim": seen.maps.dim,
             "coordinates": seen.coordinates,
             "ranges": seen.ranges,
+            "equal_axes": seen.equal_axes,
             "peak": seen.peak,
             "law": curves.law_counts(seen),
-            "certificate": curves.certificate(seen),
+            "undrawn": stability.why_none(self.catalogue, view),
+            "certificate": certificate(seen),
             "python": snippet.python_lines(self.catalogue, view),
             "command": snippet.command(self.catalogue, view),
             **found,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shlex
 
-import numpy as np
-
 from iterorder.explore.systems import Catalogue
 from iterorder.explore.view import View
 from iterorder.orders import FORWARD
@@ -19,13 +17,17 @@ def python_lines(catalogue: Catalogue, view: View) -> str:
         "import iterorder as ito",
         "",
         *catalogue.code(view),
-        f"start = np.full(maps.dim, {view.start!r})",
+        f"start = {_start(view)}",
         f'for order in ("forward", {_order(view)}):',
         f"    run = ito.simulate(maps, start, {view.steps}, order=order, n_replicas={view.replicas}, seed={view.seed})",
         "    states = run.states[:, -1]",
         "    print(order, states.mean(axis=0).tolist(), states.std(axis=0).tolist())",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _start(view: View) -> str:
+    return f"np.array({list(view.start)})" if isinstance(view.start, tuple) else f"np.full(maps.dim, {view.start!r})"
 
 
 def _order(view: View) -> str:
@@ -45,7 +47,7 @@ def command(catalogue: Catalogue, view: View) -> str:
 def printed(catalogue: Catalogue, view: View) -> str:
     """What the lines of Python print."""
     maps = catalogue.maps(view)
-    start = np.full(maps.dim, view.start)
+    start = view.starts(maps.dim)
     lines = []
     for order in (FORWARD, view.composition):
         run = simulate(maps, start, view.steps, order=order, n_replicas=view.replicas, seed=view.seed, backend="cpu")

@@ -16,15 +16,22 @@ LOW, HIGH, MOST = 1e-3, 20.0, 6
 EXACT = ("squared",)
 
 
+def why_none(catalogue: Catalogue, view: View) -> str:
+    """The reason why a view has no diagram; empty where it has one."""
+    if catalogue.system(view.system).uses != ROWS:
+        return "The diagram is drawn for linear models: choose one, or drop a table."
+    if view.loss not in EXACT:
+        return "The diagram is drawn for the squared loss, whose moments are exact."
+    return ""
+
+
 def diagram(catalogue: Catalogue, view: View) -> Generator[None, None, dict]:
     """The mean-square boundary of each batch size (None where none is found), or the reason why there is none.
 
     Yields between two batch sizes.
     """
-    if catalogue.system(view.system).uses != ROWS:
-        return {"reason": "The diagram is drawn for linear models: choose one, or drop a table."}
-    if view.loss not in EXACT:
-        return {"reason": "The diagram is drawn for the squared loss, whose moments are exact."}
+    if reason := why_none(catalogue, view):
+        return {"reason": reason}
     n = len(catalogue.maps(replace(view, batch_size=1)).targets)  # type: ignore[attr-defined]
     batches = [2**k for k in range(MOST) if 2**k <= n]
     boundaries = []

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from iterorder.errors import InvalidInputError
+from iterorder.errors import InvalidInputError, IterorderError
 from iterorder.explore.tables import Table, Tables
-from iterorder.explore.view import View
+from iterorder.explore.view import DEFAULTS, View
 from iterorder.maps import LinearModelSGD, RandomMaps, gallery
 
+#: Controls that every system has; coordinates are one on the line.
+ALWAYS = ("system", "order", "replicas", "seed", "steps", "start", "first", "second")
 #: Losses of labels −1 and 1.
 LABELS = ("logistic", "squared-hinge")
 #: Controls of SGD on the rows of a table.
@@ -64,6 +66,14 @@ class OwnMaps:
     name: str
     value: object
 
+    def __post_init__(self) -> None:
+        others = [each.name for each in self._parameters if each.name not in DEFAULTS and each.default is each.empty]
+        if others:
+            raise InvalidInputError(
+                f"{self._where} needs {', '.join(others)}, which the page has no control for: give a default, or a "
+                f"function of some of {', '.join(DEFAULTS)}"
+            )
+
     @classmethod
     def of_notebook(cls, value: object) -> OwnMaps:
         """Maps, or a function that makes them, without a file."""
@@ -80,18 +90,31 @@ class OwnMaps:
     @property
     def uses(self) -> tuple[str, ...]:
         """The controls among the parameters of the function."""
+        return tuple(each.name for each in self._parameters if each.name in DEFAULTS)
+
+    @property
+    def _parameters(self) -> list[inspect.Parameter]:
         if isinstance(self.value, RandomMaps) or not callable(self.value):
-            return ()
-        return tuple(name for name in inspect.signature(self.value).parameters if name in View.__dataclass_fields__)
+            return []
+        collected = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        return [each for each in inspect.signature(self.value).parameters.values() if each.kind not in collected]
+
+    @property
+    def _where(self) -> str:
+        return self.name if self.path is None else f"{self.name} of {self.path}"
 
     def maps(self, view: View) -> RandomMaps:
         """The maps of a view."""
         made = self.value
         if callable(made) and not isinstance(made, RandomMaps):
-            made = made(**{name: getattr(view, name) for name in self.uses})
+            try:
+                made = made(**{name: getattr(view, name) for name in self.uses})
+            except IterorderError:
+                raise
+            except Exception as error:  # whatever the user's function raises
+                raise InvalidInputError(f"{self._where} fails with {type(error).__name__}: {error}") from error
         if not isinstance(made, RandomMaps):
-            where = self.name if self.path is None else f"{self.name} of {self.path}"
-            raise InvalidInputError(f"{where} gives {type(made).__name__}: give maps of iterorder")
+            raise InvalidInputError(f"{self._where} gives {type(made).__name__}: give maps of iterorder")
         return made
 
     def code(self, view: View) -> list[str]:
@@ -125,6 +148,32 @@ class Catalogue:
         if name not in SYSTEMS:
             raise InvalidInputError(f"system is {name[:60]!r}: give one of {', '.join(SYSTEMS)}")
         return SYSTEMS[name]
+
+    def unused(self, view: View, named: Collection[str] = ()) -> list[str]:
+        """The controls among those that are named, or are not default, that the system of a view does not use."""
+        uses = (*ALWAYS, *self.system(view.system).uses)
+        return [name for name in DEFAULTS if (name in named or name in view.given) and name not in uses]
+
+    def check(self, view: View, named: Collection[str] = ()) -> None:
+        """Refuse a view that could not be shown as it was meant; one of a table that is not here is not looked into.
+
+        Raises
+        ------
+        InvalidInputError
+            If the system does not use a control that is set, or has not that many coordinates.
+        """
+        if not self.has_table(view):
+            return
+        others = self.unused(view, named)
+        if others:
+            uses = (*ALWAYS, *self.system(view.system).uses)
+            raise InvalidInputError(
+                f"{' and '.join(others)}: {view.system} does not use {'it' if len(others) == 1 else 'them'}: give some "
+                f"of {', '.join(name for name in DEFAULTS if name in uses)}"
+            )
+        dim = self.maps(view).dim
+        view.starts(dim)
+        view.coordinates(dim)
 
     def has_table(self, view: View) -> bool:
         """Whether the table of a view is here; that of a link may be gone."""

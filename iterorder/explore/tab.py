@@ -8,6 +8,7 @@ from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from iterorder.explore.compiling import COMPILING, told_of_compiling
 from iterorder.explore.session import Reply, Session
 
 #: Questions that wait at most, each of which may be a table; the page asks for one frame at a time.
@@ -69,10 +70,12 @@ class Tab:
 
     async def _reply(self, question: str) -> Reply:
         loop, pieces = asyncio.get_running_loop(), self._session.pieces(question)
-        while not (self._gone or self._views_waiting):
-            ended, reply = await loop.run_in_executor(self._worker, _advanced, pieces)
-            if ended:
-                return reply
+        notice = lambda: asyncio.run_coroutine_threadsafe(self._socket.send_str(COMPILING), loop)  # noqa: E731
+        with told_of_compiling(notice):
+            while not (self._gone or self._views_waiting):
+                ended, reply = await loop.run_in_executor(self._worker, _advanced, pieces)
+                if ended:
+                    return reply
         pieces.close()
         return LEFT
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from os import PathLike
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+from iterorder.errors import InvalidInputError
 from iterorder.explore.bundle import bundled
 from iterorder.explore.conversations import Conversations
 from iterorder.explore.systems import Catalogue, OwnMaps
 from iterorder.explore.training import training_runs
 from iterorder.explore.view import View
+from iterorder.maps import RandomMaps
 from iterorder.optional import imported
+from iterorder.shown import a_kind
+
+#: What an explorer is made from.
+GIVE = "give the name of a system, a view such as 'system=ar1&a=0.5', maps, or a function that makes them"
 
 
 class Explorer:
@@ -23,8 +31,9 @@ class Explorer:
 
     Parameters
     ----------
-    view : str
-        What the page copies as its view, or what follows # in a link of `iterorder explore`.
+    view : str, RandomMaps or function
+        The name of a system; or what the page copies as its view, which is what follows # in a link of
+        `iterorder explore`; or what `maps` takes.
     maps : RandomMaps or function, optional
         Maps of the notebook, or a function that returns them and whose parameters are among the controls.
     run : path-like, optional
@@ -32,7 +41,8 @@ class Explorer:
     **controls
         Controls of the page by their names, which win over `view`: ``system``, ``step_size``, ``batch_size``,
         ``ridge``, ``sampling``, ``loss``, ``lam``, ``a``, ``sigma``, ``N``, ``s``, ``order``, ``replicas``, ``seed``,
-        ``steps``, ``start``, ``first`` and ``second`` (the coordinates that are drawn).
+        ``steps``, ``start`` (one number, or one for each coordinate), ``first`` and ``second`` (the coordinates that
+        are drawn). The maps may not use all of them.
 
     Attributes
     ----------
@@ -44,24 +54,35 @@ class Explorer:
     Raises
     ------
     InvalidInputError
-        If a control is not known, or a value is not accepted.
+        If a control is not known, or is not used by the system, or a value is not accepted.
     BackendUnavailableError
         If anywidget is not installed.
 
     Examples
     --------
     >>> from iterorder.explore import Explorer
-    >>> Explorer(system="ar1", a=0.5, order="window:20")  # doctest: +SKIP
+    >>> Explorer("ar1", a=0.5, order="window:20")  # doctest: +SKIP
     """
 
     def __init__(
-        self, view: str = "", *, maps: object = None, run: str | PathLike[str] | None = None, **controls: Any
+        self,
+        view: str | RandomMaps | Callable[..., RandomMaps] = "",
+        *,
+        maps: RandomMaps | Callable[..., RandomMaps] | None = None,
+        run: str | PathLike[str] | None = None,
+        **controls: Any,
     ) -> None:
+        if not isinstance(view, str):
+            if maps is not None or not (isinstance(view, RandomMaps) or callable(view)):
+                raise InvalidInputError(f"view is {a_kind(view)}{' beside maps' * (maps is not None)}: {GIVE}")
+            maps = view
+        query = view if isinstance(view, str) else ""
+        if query and not set("#?=") & set(query):
+            query = f"system={quote(query)}"
         catalogue = Catalogue(None if maps is None else OwnMaps.of_notebook(maps))
-        system = {"system": "file"} if maps is not None and "system=" not in view else {}
-        seen = View.from_query(view).changed(**system | controls)
-        if catalogue.has_table(seen):  # the page asks for the file of another
-            catalogue.maps(seen)
+        system = {"system": "file"} if maps is not None and "system=" not in query else {}
+        seen = View.from_query(query).changed(**system | controls)
+        catalogue.check(seen, controls)
         self._conversations = Conversations(catalogue, training_runs(Path(run)) if run is not None else [])
         self.widget = _widget_class()(view=seen.query)
         self.widget.on_msg(self._heard)
@@ -78,7 +99,7 @@ class Explorer:
         return self.widget._repr_mimebundle_(**options)
 
     def _heard(self, _: object, content: object, buffers: object) -> None:
-        answer = self._conversations.answer(content)
+        answer = self._conversations.answer(content, self.widget.send)
         if answer is not None:
             self.widget.send(*answer)
 

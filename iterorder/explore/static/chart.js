@@ -1,9 +1,9 @@
 // Line charts as SVG: lines over a linear or logarithmic axis, a marker of the step, and points that can be clicked.
 
-import { label, ticks } from "./pictures.js";
+import { fittingTicks, label, ticks } from "./numbers.js";
 import { drawing, element, words } from "./svg.js";
 
-const WIDTH = 560, NARROWEST = 280, TICK = 70, PAD = { left: 52, right: 14, top: 10, bottom: 36 };
+const WIDTH = 560, NARROWEST = 280, PAD = { left: 52, right: 14, top: 10, bottom: 36 };
 
 // lines: {x?, y, color, dashed?, width?, opacity?}
 // options: height, log, logx, xrange, yrange, xlabel, ylabel, ytick (value to words), marker, name
@@ -22,7 +22,7 @@ export function drawChart(place, lines, options) {
     svg.append(element("line", { x1: PAD.left, x2: width - PAD.right, y1: y(tick), y2: y(tick), stroke: "#e6e9ec" }));
     svg.append(tickLabel(ytick(tick), { x: PAD.left - 7, y: y(tick) + 4, "text-anchor": "end" }));
   }
-  for (const tick of logx ? decades(xlow, xhigh) : ticks(xlow, xhigh, Math.min(6, Math.floor(width / TICK)))) {
+  for (const tick of logx ? decades(xlow, xhigh) : fittingTicks(xlow, xhigh, width - PAD.left - PAD.right)) {
     svg.append(tickLabel(label(tick), { x: x(tick), y: height - PAD.bottom + 17, "text-anchor": "middle" }));
   }
   svg.append(tickLabel(options.xlabel || "n", { x: width - PAD.right, y: height - 4, "text-anchor": "end" }));

@@ -15,8 +15,9 @@ export class Comm {
     this.heard = (content, buffers) => {
       if (content.to !== this.name) return;
       waits("");
-      this.left--;
       clearTimeout(this.timer);
+      if (content.notice) { answered(content.notice); return; }  // of what takes long: the answer comes later
+      this.left--;
       if (this.left > 0) this.expect();
       answered(buffers.length ? bytesOf(buffers[0]) : content.text);
     };

@@ -7,7 +7,8 @@ const address = {
   title: "Copy the link",
   ofTable: "It is of a CSV file: while this server runs it shows the view by itself, after that the page asks for the file again.",
   read: () => location.hash.slice(1),
-  write: (query) => history.replaceState(null, "", query ? `#${query}` : location.pathname),
+  // asNew: an entry of the history, to which Back returns; otherwise it takes the place of the last.
+  write: (query, asNew) => history[asNew ? "pushState" : "replaceState"](null, "", query ? `#${query}` : location.pathname),
   link: () => location.href,
 };
 

@@ -4,7 +4,9 @@ import { drawChart } from "./chart.js";
 import { Connection } from "./connection.js";
 import { Controls } from "./controls.js";
 import { npz } from "./downloads.js";
+import { showCertificate, showFacts } from "./facts.js";
 import { readFrame } from "./frame.js";
+import { label } from "./numbers.js";
 import { drawPicture } from "./pictures.js";
 import { drawRates } from "./rates.js";
 import { Stability } from "./stability.js";
@@ -12,13 +14,16 @@ import { ORDER_COLORS, colorOfOrder, legend } from "./style.js";
 import { Tables } from "./tables.js";
 import { Taken } from "./taken.js";
 import { showTraining } from "./training.js";
-import { queryOf, readView } from "./view.js";
+import { ofSystem, queryOf, readView } from "./view.js";
 
 const SIDES = ["forward", "other"];
+// Milliseconds within which changes of one control, as they come while typing, are one entry of the history.
+const SUCCESSION = 1500;
+const FREE_AXES = "the two axes have scales of their own: one range is more than 20 times the other";
 
 export class Page {
-  // root: the document or a shadow root with the elements of index.html; place: where the view is kept, { read, write,
-  // link, title, ofTable }.
+  // root: the document or a shadow root with the elements of index.html; place: where the view is kept, { read, write
+  // (a query, and whether it is a new entry), link, title, ofTable }.
   constructor(root, carrier, place) {
     this.$ = (id) => root.getElementById(id);
     this.place = place;
@@ -26,11 +31,12 @@ export class Page {
     this.state = { frames: 0, drawing: 0, frame: null, scene: null, ready: false };
     Object.assign(this, { defaults: null, controls: null, view: null, charts: [], rateLines: [], training: showTraining(this.$, []) });
     Object.assign(this, { playing: false, wanted: null, pulling: false, opening: 0 });
+    Object.assign(this, { systems: {}, dims: {}, last: { names: "", at: -Infinity } });
     this.tables = new Tables(this);
     this.stability = new Stability(this.$, (message) => this.ask(message), {
       now: () => ({ step_size: Number(this.view.step_size), batch_size: Number(this.view.batch_size) }),
       set: (values) => this.change(values),
-    });
+    }, () => this.taken.offer());
     this.taken = new Taken(this.$, this);
     this.state.npz = () => npz(this.taken.numbers());
     this.state.svg = (what) => this.taken.text(what);
@@ -38,6 +44,7 @@ export class Page {
     this.connection = new Connection(carrier, {
       opened: () => this.start(),
       lost: (words) => { this.state.ready = false; this.say(words); },
+      busy: (words) => { this.$("busy").textContent = words; },
       waits: (words) => { if (words || this.waits) this.say(words); this.waits = Boolean(words); },
     });
   }
@@ -63,10 +70,13 @@ export class Page {
     const hello = await this.ask({ do: "hello" }).catch(() => null);
     if (!hello) return;
     this.defaults = hello.defaults;
+    this.systems = hello.systems;
     this.controls = new Controls(this.$("controls"), hello, (name, value) => this.change({ [name]: value }));
+    this.always = hello.always;
     const { file } = this.controls;
     file.onchange = () => file.files[0] && this.tables.take(file.files[0]);
     this.training = showTraining(this.$, hello.runs);
+    this.taken.offer();
     await this.goTo(this.place.read());
   }
 
@@ -74,7 +84,8 @@ export class Page {
   goTo(query) {
     if (!this.defaults) return null;
     this.view = readView(query, this.defaults);
-    return this.open();
+    this.last.at = -Infinity;
+    return this.open(false);
   }
 
   ask(message) { return this.connection.ask(message); }
@@ -84,33 +95,55 @@ export class Page {
     this.$("message").hidden = !words;
   }
 
-  change(values) {
-    this.view = { ...this.view, ...values };
-    return this.open();
+  // A system that the page did not know: { system, title, uses }.
+  know(described) {
+    this.systems[described.system] = described;
+    this.controls.offer(described.system, described.title);
   }
 
-  async open() {
+  change(values) {
+    const names = Object.keys(values).join(), at = performance.now();
+    const asNew = names !== this.last.names || at - this.last.at > SUCCESSION;
+    this.last = { names, at };
+    const other = this.systems[values.system];
+    this.view = { ...(other ? ofSystem(this.view, other, this.always, this.defaults) : this.view), ...values };
+    return this.open(asNew);
+  }
+
+  write(asNew) {
+    const query = queryOf(this.view, this.defaults);
+    if (query !== this.place.read()) this.place.write(query, asNew);
+    return query;
+  }
+
+  async open(asNew) {
     const mine = ++this.opening;
     this.state.ready = false;
-    const query = queryOf(this.view, this.defaults);
-    this.place.write(query);
-    this.controls.show(this.view);
+    const query = this.write(asNew);
+    this.showControls(this.systems[this.view.system]?.uses || []);
     const scene = await this.ask({ do: "open", view: query }).catch(() => null);
     if (!scene || mine !== this.opening) return;
     if (scene.kind !== "opened") {
       this.setPlaying(false);
       if (scene.kind !== "missing") this.say(scene.text);
-      else if (await this.tables.sendAgain(scene.system) && mine === this.opening) await this.open();
+      else if (await this.tables.sendAgain(scene.system) && mine === this.opening) await this.open(false);
       return;
     }
     this.tables.wanted = null;
-    this.say("");
+    this.leave(scene);
     this.show(scene);
     await this.pull(Math.min(Number(this.$("step").value) || this.steps(), this.steps()));
     const theory = await this.ask({ do: "theory" }).catch(() => null);
     if (mine !== this.opening) return;
     if (theory && theory.kind === "theory") this.showTheory(theory);
     this.state.ready = true;
+  }
+
+  // What a link sets and its system has no use for is told, and no longer part of the view.
+  leave({ unused, title }) {
+    for (const name of unused) this.view[name] = this.defaults[name];
+    this.write(false);
+    this.say(unused.length ? `The link sets ${unused.join(" and ")}, for which ${title} has no use: left out.` : "");
   }
 
   steps() { return Number(this.view.steps); }
@@ -121,12 +154,24 @@ export class Page {
 
   titles() { return ["Forward", this.$("other-name").textContent]; }
 
+  // What is said below the pictures of replicas, on the page and in a file.
+  pictureKeys() {
+    const { scene } = this.state, isFree = scene.coordinates.length > 1 && !scene.equal_axes;
+    return [...(scene.law ? [{ color: "#1c2126", title: "exact stationary law" }] : []), ...(isFree ? [{ title: FREE_AXES }] : [])];
+  }
+
+  showControls(uses) {
+    this.controls.show(this.view);
+    this.controls.use(uses, this.dims[this.view.system], this.view);
+  }
+
   show(scene) {
     const { $ } = this;
     this.state.scene = scene;
-    if (scene.title) this.controls.offer(this.view.system, scene.title);
-    this.controls.show(this.view);
-    this.controls.use(scene.uses, scene.dim);
+    this.know({ system: this.view.system, title: scene.title, uses: scene.uses });
+    this.dims[this.view.system] = scene.dim;
+    this.showControls(scene.uses);
+    $("views").hidden = false;
     $("system-title").textContent = scene.title;
     $("other-name").textContent = $("control-order").selectedOptions[0].textContent.replace(/^./, (c) => c.toUpperCase());
     $("page").style.setProperty("--backward", this.color("other"));
@@ -134,16 +179,15 @@ export class Page {
     $("python").textContent = scene.python;
     $("command").textContent = scene.command;
     $("command").hidden = !scene.command;
-    legend($("picture-legend"), scene.law ? [{ color: "#1c2126", title: "exact stationary law" }] : []);
+    $("paths-title").textContent = `Three replicas, their whole paths${scene.dim > 1 ? `, coordinate ${scene.coordinates[0]}` : ""}`;
+    legend($("picture-legend"), this.pictureKeys());
     $("picture-legend").append("○ the three replicas of the paths below");
     this.showPaths(scene);
     this.showRates(null);
-    const { certificate } = scene;
-    $("certificate").textContent = certificate.reason
-      ? `No sure certificate: ${certificate.reason}.`
-      : `Certificate: every map contracts by ${certificate.contraction.toPrecision(6)}, so from n* = ${certificate.depth} on a backward iterate moves by less than ${certificate.tol}, surely.`;
-    $("facts").tBodies[0].replaceChildren();
+    showCertificate($("certificate"), scene.certificate);
+    showFacts($("facts"), []);
     this.stability.show(scene);
+    this.taken.offer();
   }
 
   showPaths(scene) {
@@ -165,12 +209,7 @@ export class Page {
   }
 
   showTheory(theory) {
-    const rows = theory.rows.map((cells) => {
-      const row = document.createElement("tr");
-      row.append(...cells.map((cell) => Object.assign(document.createElement("td"), { textContent: cell })));
-      return row;
-    });
-    this.$("facts").tBodies[0].replaceChildren(...rows);
+    showFacts(this.$("facts"), theory.rows);
     this.showRates(theory);
   }
 
@@ -204,13 +243,13 @@ export class Page {
     }
     for (const side of SIDES) {
       const part = frame[side];
-      const shown = (values) => values.slice(0, scene.coordinates.length).map((v) => v.toPrecision(6)).join(", ");
-      $(`${side}-numbers`).textContent = `mean ${shown(part.mean)} · sd ${shown(part.sd)}` + (part.outside ? ` · ${part.outside}\u00a0outside` : "");
+      const shown = (values) => values.slice(0, scene.coordinates.length).map(label).join(",\u00a0");
+      $(`${side}-numbers`).textContent = `mean\u00a0${shown(part.mean)} · sd\u00a0${shown(part.sd)}` + (part.outside ? ` · ${part.outside}\u00a0outside` : "");
     }
     $("step").value = frame.n;
     $("step-value").textContent = frame.n;
     this.charts.forEach((chart) => chart.mark(frame.n));
-    this.state.frames++;
+    if (!this.state.frames++) this.taken.offer();
   }
 
   setPlaying(is) {

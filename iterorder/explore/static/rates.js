@@ -1,7 +1,7 @@
 // Increments and coupling on a logarithmic axis, with the rates of the theory once it is known.
 
 import { drawChart } from "./chart.js";
-import { label } from "./pictures.js";
+import { label } from "./numbers.js";
 import { ORDER_COLORS } from "./style.js";
 
 export function drawRates(place, scene, view, theory, otherColor) {

@@ -4,7 +4,7 @@ import { drawing, element, words } from "./svg.js";
 
 const GAP = 24, TITLE = 30, KEY = 20, INK = "#1c2126";
 
-// pictures: [{ title, svg }]; keys: [{ title, color, dashed? }]
+// pictures: [{ title, svg }]; keys: [{ title, color?, dashed? }], words alone where there is no color
 export function sheet(name, pictures, keys) {
   const sizes = pictures.map(({ svg }) => svg.viewBox.baseVal);
   const width = sizes.reduce((sum, size) => sum + size.width + GAP, GAP);
@@ -24,8 +24,8 @@ export function sheet(name, pictures, keys) {
   });
   keys.forEach(({ title, color, dashed }, k) => {
     const y = TITLE + tallest + KEY * (k + 0.7);
-    whole.append(element("line", { x1: GAP, x2: GAP + 28, y1: y, y2: y, stroke: color, "stroke-width": 2, ...(dashed ? { "stroke-dasharray": "6 4" } : {}) }));
-    whole.append(words(title.trim(), { x: GAP + 38, y: y + 4, fill: INK }));
+    if (color) whole.append(element("line", { x1: GAP, x2: GAP + 28, y1: y, y2: y, stroke: color, "stroke-width": 2, ...(dashed ? { "stroke-dasharray": "6 4" } : {}) }));
+    whole.append(words(title.trim(), { x: color ? GAP + 38 : GAP, y: y + 4, fill: INK }));
   });
   return whole;
 }

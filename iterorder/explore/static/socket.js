@@ -2,6 +2,7 @@
 
 const LONGEST_WAIT = 5000;
 const GONE = "The server does not answer. It may have been stopped: start iterorder explore again. Trying to reconnect …";
+const CROWDED = "The server does not take this tab: it has too many. Close another, and this page goes on by itself.";
 const ANOTHER = "A new server runs at this address. Open the address that it printed: this page then goes on by itself.";
 
 export class Socket {
@@ -14,14 +15,16 @@ export class Socket {
   connect() {
     const socket = new WebSocket(`ws://${location.host}/ws`);
     socket.binaryType = "arraybuffer";
+    let wasOpen = false;
     socket.onopen = () => {
+      wasOpen = true;
       this.socket = socket;
       this.wait = 250;
       this.handlers.opened();
     };
     socket.onmessage = (event) => this.handlers.answered(event.data);
     socket.onclose = async () => {
-      this.handlers.closed(await reason());
+      this.handlers.closed(await reason(wasOpen));
       setTimeout(() => this.connect(), this.wait);
       this.wait = Math.min(2 * this.wait, LONGEST_WAIT);
     };
@@ -35,9 +38,10 @@ export class Socket {
   }
 }
 
-async function reason() {
+async function reason(wasOpen) {
   try {
-    return (await fetch("/alive")).ok ? GONE : ANOTHER;
+    if (!(await fetch("/alive")).ok) return ANOTHER;
+    return wasOpen ? GONE : CROWDED;
   } catch {
     return GONE;
   }

@@ -6,8 +6,9 @@ import { element } from "./svg.js";
 const TOLD = "Mean-square stable left of the line. A click sets step size and batch size; the circle is this view.";
 
 export class Stability {
-  constructor($, ask, choose) {
-    Object.assign(this, { $, ask, choose, svg: null });
+  // drawn: called when there is a diagram.
+  constructor($, ask, choose, drawn) {
+    Object.assign(this, { $, ask, choose, drawn, svg: null });
     $("stability-button").onclick = () => this.compute();
   }
 
@@ -15,9 +16,9 @@ export class Stability {
   show(scene) {
     this.svg = null;
     this.$("stability").replaceChildren();
-    const rows = scene.uses.includes("batch_size");
-    this.$("stability-button").hidden = !rows;
-    this.$("stability-text").textContent = rows ? "For each batch size, the step size at which second moments are lost." : "Drawn for linear models: choose one, or drop a CSV file on the page.";
+    this.$("stability-section").hidden = !scene.uses.includes("batch_size");
+    this.$("stability-button").hidden = Boolean(scene.undrawn);
+    this.$("stability-text").textContent = scene.undrawn || "For each batch size, the step size at which second moments are lost.";
   }
 
   async compute() {
@@ -48,6 +49,7 @@ export class Stability {
       this.draw(found);
     };
     this.svg = chart.svg;
+    this.drawn();
     this.$("stability-text").textContent = TOLD;
   }
 }

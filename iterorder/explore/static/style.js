@@ -10,6 +10,7 @@ export function legend(place, entries) {
   place.replaceChildren(...entries.map(({ color, title, dashed }) => {
     const entry = document.createElement("span"), key = document.createElement("span");
     entry.className = "entry";
+    if (!color) { entry.append(title); return entry; }  // words alone
     key.className = dashed ? "key dashed" : "key";
     key.style.borderTopColor = color;
     entry.append(key, title);

@@ -24,7 +24,7 @@ export class Tables {
   async take(file) {
     const answer = await this.send(file);
     if (!answer) return;
-    this.page.controls.offer(answer.system, answer.title);
+    this.page.know(answer);
     const wanted = this.wanted;
     if (wanted && answer.system !== wanted) {
       this.page.say(`${answer.title} has other numbers than the table of this view. Choose the file of the view, or choose ${answer.title} under “System”.`);

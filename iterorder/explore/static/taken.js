@@ -4,7 +4,9 @@ import { npz, save, savePng, saveSvg, textOf } from "./downloads.js";
 import { pictureSvg } from "./pictures.js";
 import { sheet } from "./sheet.js";
 
-const EMPTY = { stability: "Draw the diagram first.", training: "No training is shown." };
+const PICTURES = {
+  replicas: "the replicas", paths: "the paths", increments: "the increments", stability: "the diagram of stability", training: "the training",
+};
 
 export class Taken {
   constructor($, page) {
@@ -22,9 +24,21 @@ export class Taken {
     this.$("copied").textContent = told + also;
   }
 
+  // What is drawn can be saved, and nothing else is offered.
+  offer() {
+    const list = this.$("save-what"), chosen = list.value;
+    list.replaceChildren(...Object.keys(PICTURES).filter((what) => this.has(what)).map((what) => new Option(PICTURES[what], what)));
+    if (chosen && this.has(chosen)) list.value = chosen;
+  }
+
+  has(what) {
+    if (what === "training") return this.page.training.pictures.every(({ svg }) => svg);
+    return Boolean(what === "stability" ? this.page.stability.svg : this.page.state.scene && this.page.state.frame);
+  }
+
   save(saved) {
     const what = this.$("save-what").value, svg = this.svg(what);
-    this.$("copied").textContent = svg ? "" : EMPTY[what] || "Nothing is drawn yet.";
+    this.$("copied").textContent = svg ? "" : "Nothing is drawn yet.";
     if (svg) saved(`iterorder-${what}`, svg);
   }
 
@@ -36,7 +50,7 @@ export class Taken {
     if (!scene || !frame) return null;
     if (what === "increments") return named([{ title: `${scene.title}: ${this.$("rates-title").textContent}`, svg: page.charts[2]?.svg }], page.rateLines);
     if (what === "stability") return named([{ title: `${scene.title}: mean-square stable left of the line`, svg: page.stability.svg }], []);
-    const keys = what === "replicas" && scene.law ? [{ color: "#1c2126", title: "exact stationary law" }] : [];
+    const keys = what === "replicas" ? page.pictureKeys() : [];
     const pictures = ["forward", "other"].map((side, k) => ({
       title: `${scene.title}: ${titles[k]}, ${what === "replicas" ? `after ${frame.n} steps` : "three replicas over n"}`,
       svg: what === "paths" ? page.charts[k]?.svg : pictureSvg(titles[k], frame[side], frame, scene, page.color(side), scene.paths[k]),
