@@ -3,7 +3,7 @@
 
 // What is quicker needs no word.
 const UNNOTICED = 300;
-const COMPUTING = "Computing …", COMPILING = "Compiling kernels for this processor, once …";
+const COMPUTING = "Computing …", COMPILING = "Compiling kernels for this processor, once (up to a minute) …";
 
 export class Connection {
   // busy: words about what is waited for, or none.
