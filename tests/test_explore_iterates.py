@@ -19,7 +19,7 @@ from iterorder.explore.view import View
 VISITS = (0, 1, 2, 3, 40, 41, 39, 60, 7, 60, 59, 60)
 #: CPU time of the server for a frame of 10⁵ replicas, in seconds: the issue's bound for page and server together.
 MOST_CPU = 0.040
-#: A median of so many frames is not moved by a few that another process disturbed.
+#: So many frames that one of them is hardly disturbed, after some that compile and fill caches.
 TIMED, WARM = 41, 5
 
 
