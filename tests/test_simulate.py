@@ -601,7 +601,7 @@ def test_nothing_simulates_without_the_backend_of_its_caller():
     public = [function for function in functions if not function.name.startswith("_")]
     places = {f.name: arguments_of(f).index("backend") for f in public if "backend" in arguments_of(f)}
     assert set(RUNS) - {"rates"} <= set(places)
-    assert {"path_statistics", "backward_to", "analyse", "custom_spectrum"} <= set(places)
+    assert {"path_statistics", "iterates_to", "analyse", "custom_spectrum"} <= set(places)
     found = [(file, call) for file, tree in trees.items() for call in calls_of(places, tree)]
     assert len(found) > 80
     for file, call in found:
