@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import operator
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -203,3 +203,9 @@ def read_only(array: np.ndarray) -> np.ndarray:
     copy = np.array(array, order="C")
     copy.setflags(write=False)
     return copy
+
+
+def check_none(faults: Iterable[object]) -> None:
+    """Refuse what has faults, with all of them, a line each: a file is mended at once."""
+    if messages := list(dict.fromkeys(map(str, faults))):
+        raise InvalidInputError("\n".join(messages))

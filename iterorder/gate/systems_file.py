@@ -18,7 +18,7 @@ from iterorder.errors import InvalidInputError, IterorderError
 from iterorder.maps import AffineMaps, RandomMaps, gallery
 from iterorder.request import as_system
 from iterorder.shown import a_kind
-from iterorder.validation import as_floats
+from iterorder.validation import as_floats, check_none
 
 HINT = "define SYSTEMS = {name: maps} or {name: (maps, start)}"
 
@@ -137,8 +137,7 @@ def _entries(path: Path, values: dict[str, Any]) -> list[Entry]:
         except InvalidInputError as error:
             place = _place(path, line_of_entry(path, name))
             faults.append(f"{place} has no system in SYSTEMS[{name!r}]: {error}; {HINT}")
-    if faults:
-        raise InvalidInputError("\n".join(faults))
+    check_none(faults)
     return entries
 
 

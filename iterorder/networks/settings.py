@@ -14,7 +14,7 @@ from iterorder.networks.data import ImageData
 from iterorder.networks.mlp import MLP
 from iterorder.networks.model import StepModel
 from iterorder.types import PathLike
-from iterorder.validation import did_you_mean
+from iterorder.validation import check_none, did_you_mean
 
 FOLDER = Path(__file__).parent / "presets"
 #: Tables of a file, and the keys of each that must be there and that may be.
@@ -105,8 +105,7 @@ def preset(name: PathLike) -> Preset:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InvalidInputError(f"{path.name} is no TOML file ({error})") from error
-    if faults := list(_faults(content)):
-        raise InvalidInputError("\n".join(f"{path.name}: {fault}" for fault in faults))
+    check_none(f"{path.name}: {fault}" for fault in _faults(content))
     tables = {table: content.get(table, {}) for table in ("data", "model", "run", "sequences", "baselines", "control")}
     return Preset(path.stem, content.get("title", path.stem), **tables)
 
@@ -121,7 +120,7 @@ def _faults(content: dict[str, Any]) -> Iterator[str]:
         for key in needed:
             if key not in found and (found or table != "baselines"):
                 yield f"lacks {table}.{key}: see those of {FOLDER.name}/ for an example"
-        for key in found.keys() - {*needed, *allowed}:
+        for key in sorted(found.keys() - {*needed, *allowed}):
             yield f"has {table}.{key}: give {', '.join((*needed, *allowed))}, and nothing else"
     if not isinstance(content.get("model"), dict):
         yield f"lacks model: see those of {FOLDER.name}/ for an example"

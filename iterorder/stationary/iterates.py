@@ -60,8 +60,8 @@ def iterates_to(maps, start, n_steps, seed, report: Report | None = None, backen
     if settling_order(maps) == "forward":
         length = int(n_steps.max())
         assert (n_steps == length).all(), "replicas of a cycle differ"
-        options: dict = {"n_replicas": len(n_steps), "seed": seed, "backend": backend, "progress": report}
-        return simulate(maps, np.asarray(start), length, order="forward", **options).states[:, 0]
+        one = simulate(maps, np.asarray(start), length, order="forward", seed=seed, backend=backend, progress=report)
+        return one.states[:, 0].repeat(len(n_steps), axis=0)
     starts = np.ascontiguousarray(np.broadcast_to(start, (len(n_steps), maps.dim)))
     problem = Problem(maps.form(), maps.sampling_law, seed, Place(), starts, np.array([n_steps.max()]))
     points = backend_named(backend).backward_to(problem, n_steps, report)

@@ -15,11 +15,11 @@ import numpy as np
 
 from iterorder.errors import InvalidInputError, IterorderError
 from iterorder.sweeps.cells import SEED_BLOCK, Cells
-from iterorder.sweeps.file_lines import check_none, fault_at, keys_in
+from iterorder.sweeps.file_lines import fault_at, keys_in
 from iterorder.sweeps.grid import Grid
 from iterorder.sweeps.measures import Measure, as_measures
 from iterorder.sweeps.systems import SYSTEMS, make_system, names_of
-from iterorder.validation import as_seed
+from iterorder.validation import as_seed, check_none
 
 #: The longest file, in bytes, and range of values.
 MOST_BYTES, MOST_VALUES = 2**22, 10**6

@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from iterorder.errors import InvalidInputError
-
-
-def check_none(faults: Iterable[InvalidInputError]) -> None:
-    """Refuse what has faults, with all of them, a line each: a file is mended at once."""
-    if messages := list(dict.fromkeys(map(str, faults))):
-        raise InvalidInputError("\n".join(messages))
 
 
 def fault_at(text: str, name: str, keys: list[str], what: str) -> InvalidInputError:

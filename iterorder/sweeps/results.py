@@ -259,7 +259,8 @@ class Sweep(ShownByFacts):
         InvalidInputError
             If a name or a value is not known, or the variable depends on more parameters than are drawn.
         """
-        from iterorder.sweeps.drawing import Diagram, draw
+        from iterorder.sweeps.diagram import Diagram
+        from iterorder.sweeps.drawing import draw
 
         return draw(self, Diagram.of(x, y, color, facet, at), ax)
 
