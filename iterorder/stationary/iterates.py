@@ -1,8 +1,7 @@
-"""Iterates that each stop at a step of their own, and what rounding may have done to them."""
+"""Iterates that each stop at a step of their own."""
 
 from __future__ import annotations
 
-import math
 from typing import Any, Literal
 
 import numpy as np
@@ -14,32 +13,6 @@ from iterorder.kernels.problem import Place, Problem
 from iterorder.maps.base import RandomMaps
 from iterorder.progress import Report
 from iterorder.simulate import simulate
-from iterorder.stationary.products import epoch_of
-
-EPS = float(np.finfo(np.float64).eps)
-# Share of the tolerance that the truncation may use; the rest is for rounding.
-TRUNCATION = 0.5
-
-
-class RoundingError(Exception):
-    """Rounding alone may exceed the tolerance; the message is for the user."""
-
-
-def rounding_of(maps, sizes, contraction: float, tol: float):
-    """Rounding of the steps of an epoch, each of about d + batch operations, and what later maps leave of it.
-
-    Of maps that a user wrote it is an estimate: their operations are not known.
-    """
-    law = maps.sampling_law
-    one = 4.0 * epoch_of(maps) * (maps.dim + law.batch_size + 8) * EPS * sizes
-    total = one / (1.0 - contraction) if contraction < 1.0 else np.full_like(one, math.inf)
-    worst = float(np.max(total))
-    if worst > (1.0 - TRUNCATION) * tol:
-        raise RoundingError(
-            f"tol is {tol:g}, but rounding alone can move a sample of size {float(np.max(sizes)):.3g} by {worst:.2g}: "
-            f"give tol of at least {2.0 * worst:.1g}"
-        )
-    return total
 
 
 def settling_order(maps: RandomMaps) -> Literal["forward", "backward"]:

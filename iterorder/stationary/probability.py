@@ -21,6 +21,7 @@ from iterorder.noise import MAX_REPLICAS
 from iterorder.progress import Report
 from iterorder.sampling import FreshNoise
 from iterorder.stationary.products import epoch_of
+from iterorder.stationary.rounding import geometric_growth, mean_square_growth, step_terms
 from iterorder.theory.affine.epochs import epoch_law
 from iterorder.theory.affine.items import affine_items
 from iterorder.theory.affine.law import step_law
@@ -47,13 +48,14 @@ class Flow(NamedTuple):
     """Second moments of an affine system: C → E[A C Aᵀ] of one epoch, M = E(Z − x0)(Z − x0)ᵀ, and how fast they decay.
 
     `decay` is the mean-square contraction of an epoch, the root of the spectral radius of that operator; 0 if unknown.
-    `work` is the number of multiplications of an application.
+    `work` is the number of multiplications of an application, and `growth` what is left of rounding, see `rounding_of`.
     """
 
     apply: Callable[[np.ndarray], np.ndarray]
     start: np.ndarray
     decay: float = 0.0
     work: float = 0.0
+    growth: float = math.inf
 
 
 @singledispatch
@@ -70,14 +72,18 @@ def second_moment_flow(maps: RandomMaps, x0: np.ndarray) -> Flow:
     with np.errstate(over="ignore", invalid="ignore"):
         covariance = moments.covariance()
     decay, work = math.sqrt(1.0 + moments.excess), items.n_items * items.entries_per_item * maps.dim
-    return _flow(lambda c: c + moments.apply_often(c), covariance, (mean - x0).rounded, decay, work)
+    flow = _flow(lambda c: c + moments.apply_often(c), covariance, (mean - x0).rounded, decay, work)
+    states = np.abs(x0) + np.sqrt(np.diag(flow.start))
+    terms = step_terms(step_law(maps.sampling_law, items), states)
+    return flow._replace(growth=mean_square_growth(moments, terms) / float(euclidean_norm(states)))
 
 
 @second_moment_flow.register
 def _(maps: GaussianRegressionSGD, x0: np.ndarray) -> Flow:
     system = GaussianAnalysis(maps, 0, "quick")
     decay = math.sqrt(system.mean_square_radius().value)
-    return _flow(system.mean_square, system.covariance(), x0, decay, maps.dim**2)
+    flow = _flow(system.mean_square, system.covariance(), x0, decay, maps.dim**2)
+    return flow._replace(growth=maps.dim**0.25 * geometric_growth(decay))  # the operator is symmetric
 
 
 def _flow(apply, covariance: np.ndarray, offset: np.ndarray, decay: float, work: float) -> Flow:

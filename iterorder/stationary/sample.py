@@ -23,7 +23,7 @@ from iterorder.request import as_system, check_memory
 from iterorder.sampling import FreshNoise
 from iterorder.stationary.coalescence import meet
 from iterorder.stationary.far_laws import refuse_far_laws
-from iterorder.stationary.iterates import TRUNCATION, RoundingError, iterates_to, rounding_of
+from iterorder.stationary.iterates import iterates_to
 from iterorder.stationary.probability import (
     Flow,
     applications,
@@ -35,6 +35,7 @@ from iterorder.stationary.probability import (
 from iterorder.stationary.products import NotReachedError, epoch_of, share_of_products, steps_to
 from iterorder.stationary.reasons import known_exponent, never_meets, refuse_expanding, why_not
 from iterorder.stationary.result import StationarySample
+from iterorder.stationary.rounding import TRUNCATION, RoundingError, geometric_growth, rounding_of
 from iterorder.theory.undefined import Undefined
 from iterorder.types import ArrayLike, FloatArray, IntArray, Seed
 from iterorder.validation import MAX_STEPS, as_float, as_floats, as_int, as_seed
@@ -47,14 +48,15 @@ MIN_FAILURE, MIN_TOL = 1e-100, 1e-280
 class _Plan(NamedTuple):
     """How far to go back: steps and bounds of the truncation, shape (n,).
 
-    `contraction` is that of rounding errors, and `size` how far from the origin states are beside the samples.
+    `growth` is what all later maps leave of rounding, see `rounding_of`, and `size` how far from the origin states are
+    beside the samples.
     """
 
     certificate: str
     rests_on: str
     n_steps: IntArray
     bounds: FloatArray
-    contraction: float
+    growth: float
     size: float
 
 
@@ -226,7 +228,7 @@ def _finished(asked: _Request, plan: _Plan, report: Report | None) -> Stationary
     maps, seed = asked.maps, asked.seed
     points = iterates_to(maps, asked.start, plan.n_steps, seed, report, asked.backend)
     sizes = plan.size if plan.certificate == "sure" else plan.size + to_numpy(euclidean_norm(points))
-    bounds = plan.bounds + rounding_of(maps, sizes, plan.contraction, asked.tol)
+    bounds = plan.bounds + rounding_of(maps, sizes, plan.growth, asked.tol)
     spread = np.full(len(points), np.nan)
     return StationarySample(points, bounds, plan.n_steps, plan.certificate, spread, plan.rests_on, seed, maps)
 
@@ -247,9 +249,8 @@ def _sure(asked: _Request, report: Report | None) -> StationarySample | None:
     n_steps, products, report = _steps_to(asked, threshold, report)
     # Iterates never leave the ball around x0 in which the limit lies.
     size = float(euclidean_norm(start)) + distance
-    plan = _Plan(
-        "sure", _constants_of(maps), n_steps, products * distance, certificate.contraction ** epoch_of(maps), size
-    )
+    growth = geometric_growth(certificate.contraction ** epoch_of(maps))
+    plan = _Plan("sure", _constants_of(maps), n_steps, products * distance, growth, size)
     return _finished(asked, plan, report)
 
 
@@ -267,7 +268,7 @@ def _probable(asked: _Request, report: Report | None) -> StationarySample | None
         distance = math.sqrt(second / delta)
         threshold = math.inf if distance == 0.0 else TRUNCATION * tol / distance
         n_steps, products, report = _steps_to(asked, threshold, report)
-        plan = _Plan("probability", "moments", n_steps, products * distance, flow.decay, size)
+        plan = _Plan("probability", "moments", n_steps, products * distance, flow.growth, size)
         return _finished(asked, plan, report)
     try:
         target, most = delta * (TRUNCATION * tol) ** 2, asked.max_steps // epoch
@@ -277,7 +278,7 @@ def _probable(asked: _Request, report: Report | None) -> StationarySample | None
         raise NotReachedError from None
     n_steps = np.full(asked.n_samples, epochs * epoch)
     bounds = np.full(asked.n_samples, math.sqrt(moment / delta))
-    plan = _Plan("probability", "moments", n_steps, bounds, flow.decay, size)
+    plan = _Plan("probability", "moments", n_steps, bounds, flow.growth, size)
     return _finished(asked, plan, part(report, share, 1.0))
 
 
@@ -307,7 +308,8 @@ def _by_lipschitz(asked: _Request, report: Report | None) -> StationarySample | 
     threshold = math.inf if found.distance == 0.0 else TRUNCATION * asked.tol / found.distance
     n_steps, products, report = _steps_to(asked, threshold, report)
     size = float(euclidean_norm(start)) + found.size
-    plan = _Plan("probability", _constants_of(maps), n_steps, products * found.distance, found.contraction, size)
+    growth = geometric_growth(found.contraction)
+    plan = _Plan("probability", _constants_of(maps), n_steps, products * found.distance, growth, size)
     return _finished(asked, plan, report)
 
 
@@ -332,6 +334,8 @@ def _coalesced(asked: _Request, known: Estimate | None, report: Report | None) -
     sizes = euclidean_norm(points)
     # Starts a spread apart were within the tolerance after so many steps.
     shrink = (TRUNCATION * tol / max(float(sizes.max()), tol)) ** (1.0 / int(np.median(n_steps)))
-    rounding_of(maps, sizes, min(shrink, 1.0 - EPS), tol)  # refuses a tolerance that rounding alone exceeds
+    rounding_of(
+        maps, sizes, geometric_growth(min(shrink, 1.0 - EPS)), tol
+    )  # refuses a tolerance that rounding alone exceeds
     nothing = np.full(len(points), np.nan)
     return StationarySample(points, nothing, n_steps, "coalescence", distances, "starts that met", asked.seed, maps)
