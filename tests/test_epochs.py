@@ -12,7 +12,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from iterorder.maps import AffineMaps, Optimizer, QuadraticSGD
+from iterorder import theory
+from iterorder.maps import AffineMaps, LinearRegressionSGD, Optimizer, QuadraticSGD
 from iterorder.theory.affine.commuting import CommutingEpoch
 from iterorder.theory.affine.composition import compose
 from iterorder.theory.affine.items import affine_items, single_maps
@@ -343,3 +344,15 @@ def test_the_log_of_a_rounded_radius_is_rejected():
     maps = AffineMaps([rotation(0.3, 1.0 - 1e-9)], [[1.0, 0.0]])
     literal = np.log(np.abs(np.linalg.eigvals(maps.matrices[0])).max())
     assert abs(literal / exact_rate(maps, [0]) - 1.0) > 1e5 * EPS
+
+
+def test_a_direction_that_reshuffled_maps_keep_has_a_radius_and_no_mean():
+    """One row in two dimensions: I − h·aaᵀ keeps what is orthogonal to a, so that the radius is 1."""
+    rows, targets = [[1.0, 2.0]] * 3, [1.0, 2.0, 5.0]
+    kept = theory(LinearRegressionSGD(rows, targets, 0.1, sampling="reshuffle"))
+    assert kept.mean_square_radius.value == 1.0
+    assert kept.mean is None
+    # The control: with a ridge of .1 that direction shrinks by .99 a step, three times an epoch.
+    shrunk = theory(LinearRegressionSGD(rows, targets, 0.1, ridge=0.1, sampling="reshuffle"))
+    assert shrunk.mean_square_radius.value == pytest.approx(0.99**6, rel=16 * EPS)
+    assert shrunk.mean is not None

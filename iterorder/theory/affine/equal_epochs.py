@@ -10,6 +10,7 @@ from iterorder.theory.affine.items import DenseItems, Items, TwofoldMaps, single
 from iterorder.theory.affine.law import AffineLaw
 from iterorder.theory.affine.mean import fixed_point_of_mean
 from iterorder.theory.affine.twofold import Numbers, Twofold, total, transposed
+from iterorder.theory.undefined import Undefined
 
 #: Most steps of an epoch, some 0.2 ms each, and products whose offsets are added up in twice the precision.
 MAX_STEPS, MAX_TWOFOLD = 2**10, 2**20
@@ -26,23 +27,30 @@ def equal_law(sampling: Sampling, items: Items) -> AffineLaw:
     one_step = TwofoldMaps(increment, (total(Twofold(offsets)) / float(n))[None]).rounded()
     deviations = offsets - one_step.offsets
     deviations = deviations - deviations.mean(axis=0)
-    power, covariance = _end_of_epoch(increment.rounded[0], deviations.T @ deviations / n, sampling)
-    # E b is nowhere needed but for its fixed point.
-    maps = DenseItems(power[None], -(power @ _fixed_point(one_step).rounded)[None])
+    power, sums, covariance = _end_of_epoch(increment.rounded[0], deviations.T @ deviations / n, sampling)
+    # Of E b the fixed point is all that is used; where the maps keep a direction there is none, but still a radius.
+    mean = _fixed_point(one_step)
+    offset = sums @ one_step.offsets[0] if mean is None else -(power @ mean.rounded)
+    maps = DenseItems(power[None], offset[None])
     if _near_the_circle(increment.rounded[0]):
         steps = sampling.batches_per_epoch
         exact = repeated(increment[0], steps)
-        maps = TwofoldMaps(exact[None], -(exact @ _fixed_point(one_step)[:, None])[None, :, 0]).rounded()
+        exact_offset = Twofold(offset) if mean is None else -(exact @ mean[:, None])[:, 0]
+        maps = TwofoldMaps(exact[None], exact_offset[None]).rounded()
         if items.dim > 1 and steps <= MAX_STEPS and steps * items.dim**3 <= MAX_TWOFOLD:
             # In a direction that is almost kept the noise may be a rounding of that in others.
             apart = Twofold(offsets) - total(Twofold(offsets)) / float(n)
             spread = (apart.rearranged(np.transpose) @ apart) / float(n)
-            covariance = _end_of_epoch(increment[0], spread, sampling)[1]
-    return AffineLaw(maps, np.ones(1), 1.0, covariance, lambda: _fixed_point(one_step))
+            covariance = _end_of_epoch(increment[0], spread, sampling)[2]
+    return AffineLaw(maps, np.ones(1), 1.0, covariance, None if mean is None else lambda: mean)
 
 
-def _fixed_point(one_step: DenseItems) -> Twofold:
-    return fixed_point_of_mean(AffineLaw(one_step, np.ones(1)))
+def _fixed_point(one_step: DenseItems) -> Twofold | None:
+    """That of the mean map; None where the maps keep a direction."""
+    try:
+        return fixed_point_of_mean(AffineLaw(one_step, np.ones(1)))
+    except Undefined:
+        return None
 
 
 def _near_the_circle(increment) -> bool:
@@ -52,8 +60,8 @@ def _near_the_circle(increment) -> bool:
     return bool(LOST_DIGITS * away < np.abs(increment).max())
 
 
-def _end_of_epoch(increment: Numbers, covariance: Numbers, sampling: Sampling) -> tuple[Numbers, Numbers]:
-    """A^K − I and the covariance of the offset of an epoch, from A − I and the covariance S of one offset.
+def _end_of_epoch(increment: Numbers, covariance: Numbers, sampling: Sampling) -> tuple[Numbers, Numbers, Numbers]:
+    """A^K − I, G and the covariance of the offset of an epoch, from A − I and the covariance S of one offset.
 
     Batch means of a random partition are exchangeable, with the covariance S(n−B)/(B(n−1)) each and −S/(n−1) between
     two. Summed over the steps,
@@ -75,4 +83,4 @@ def _end_of_epoch(increment: Numbers, covariance: Numbers, sampling: Sampling) -
     if left_out:
         found = found + (sums @ covariance @ transposed(sums)) * float(left_out) / float(n * size * steps)
     found = found * float(n) / float(max(1, n - 1))
-    return power, (found + transposed(found)) * 0.5
+    return power, sums, (found + transposed(found)) * 0.5
