@@ -20,7 +20,7 @@ import iterorder as ito
 from iterorder.errors import EngineError
 from iterorder.sweeps.cells import Outcome, Part
 from iterorder.sweeps.driver import MOST_CELLS, BlockSize
-from iterorder.sweeps.engines.base import quiet_environment
+from iterorder.sweeps.engines.base import Finished, quiet_environment
 from iterorder.sweeps.engines.serial import Serial
 from tests.sweep_systems import GRID, SPLIT, CachedMaps, deadly, moments, tiny, two_points
 
@@ -62,6 +62,57 @@ def test_every_engine_has_the_same_bits(tmp_path, engine):
     )
     assert found.done.tolist() == [True, False, True]
     assert found.failed[0].kind == "WorkerLostError"
+
+
+class Queued:
+    """A worker that has up to three blocks, and takes all of them with it where it meets a deadly cell."""
+
+    least_seconds = 0.0
+
+    def __init__(self, cells, deadly, blames_one=False):
+        self.cells, self.deadly, self.blames_one = cells, deadly, blames_one
+        self.blocks, self.alone = [], []
+
+    def room(self):
+        return 3 - len(self.blocks)
+
+    def submit(self, block):
+        self.blocks.append(block)
+
+    def collect(self, timeout):
+        blocks, self.blocks = self.blocks, []
+        if len(blocks) == 1:
+            self.alone += [part.cell for part in blocks[0]]
+        lost = any(part.cell in self.deadly for block in blocks for part in block)
+        return [Finished(block, None if lost else [self.cells.compute(part) for part in block]) for block in blocks]
+
+    def salvage(self):
+        return []
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("blames_one", [False, True])
+def test_a_cell_that_only_waited_for_a_deadly_one_is_not_blamed(tmp_path, monkeypatch, blames_one):
+    """The first cells go by themselves, a hundred more in growing blocks; three of them kill."""
+    from iterorder.sweeps import entry
+
+    deadly_cells, engines = {17, 18, 60}, []
+
+    def started(engine, cells, workers, scheduler):
+        engines.append(Queued(cells, deadly_cells, blames_one))
+        return engines[0]
+
+    monkeypatch.setattr(entry, "_started", started)
+    found = ito.sweep(CachedMaps(), {"k": list(range(100))}, tiny, seed=0, folder=tmp_path, **QUIET)
+    failed = {cell.cell for cell in found.failed}
+    if blames_one:  # the control: an engine of which every lost block is blamed takes innocent cells with it
+        assert failed > deadly_cells
+        return
+    assert failed == deadly_cells
+    assert {cell.kind for cell in found.failed} == {"WorkerLostError"}
+    assert [engines[0].alone.count(cell) >= 3 for cell in sorted(deadly_cells)] == [True] * 3
 
 
 def test_a_control_that_differs_is_seen(tmp_path):

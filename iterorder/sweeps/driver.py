@@ -40,7 +40,8 @@ class Driver:
         self._split = split
         self._layout = ledger.value("layout")
         self._waiting: deque[Block] = deque()
-        self._in_flight = 0
+        self._suspects: deque[Block] = deque()
+        self._in_flight, self._alone = 0, False
         self._deaths: Counter[int] = Counter()
         self._told = -math.inf
         self._parts: dict[int, dict[tuple[int, int], Outcome | None]] = {}
@@ -70,7 +71,7 @@ class Driver:
                 yield cell
 
     def _until_idle(self, report: Report | None) -> None:
-        while self._waiting or self._in_flight:
+        while self._waiting or self._suspects or self._in_flight:
             self._hand_out()
             self._turn(report)
 
@@ -85,7 +86,10 @@ class Driver:
     def _turn(self, report: Report | None) -> None:
         for block, outcomes in self._engine.collect(POLL):
             self._in_flight -= 1
-            if outcomes is None:
+            to_blame, self._alone = self._alone or self._engine.blames_one, False
+            if outcomes is None and not to_blame:
+                self._suspects.append(block)
+            elif outcomes is None:
                 self._lost(block)
             elif block[0].replicas:
                 self._part_done(block[0], outcomes[0])
@@ -102,7 +106,7 @@ class Driver:
         """Claim and hand out as many blocks as the engine takes; whether any was."""
         before = self._in_flight
         self._hand_out()
-        while self._engine.room() > 0:
+        while not self._alone and self._engine.room() > 0:
             wanted = self._sizes.cells(len(self._cells.grid), self._engine.least_seconds)
             claimed = self._ledger.claim(self._owner, wanted)
             if not claimed:
@@ -112,9 +116,15 @@ class Driver:
         return self._in_flight > before
 
     def _hand_out(self) -> None:
-        while self._waiting and self._engine.room() > 0:
-            self._engine.submit(self._waiting.popleft())
-            self._in_flight += 1
+        while not self._alone and self._waiting and self._engine.room() > 0:
+            self._submit(self._waiting)
+        if self._suspects and not self._waiting and not self._in_flight:  # alone: then one that is lost is to blame
+            self._alone = True
+            self._submit(self._suspects)
+
+    def _submit(self, blocks: deque[Block]) -> None:
+        self._engine.submit(blocks.popleft())
+        self._in_flight += 1
 
     def _enqueue(self, cells: list[int]) -> None:
         """Blocks for some cells: one for all, but one for each part of a cell that is split."""
@@ -152,7 +162,8 @@ class Driver:
         self._record([self._cells.joined(cell, [found for found in parts.values() if found is not None])])
 
     def _lost(self, block: Block) -> None:
-        """A worker died: each of its cells goes alone, and is an error once it has cost too many."""
+        """A worker died of a block: each of its cells goes by itself, and is an error once it has cost too many."""
+        again = self._waiting if self._engine.blames_one else self._suspects
         for part in block:
             self._deaths[part.cell] += 1
             if len(block) == 1 and self._deaths[part.cell] >= DEATHS:
@@ -160,7 +171,7 @@ class Driver:
                 message = f"{self._deaths[part.cell]} workers died that computed this cell: out of memory, perhaps"
                 self._record([failed(part.cell, LOST, message)])
             else:
-                self._waiting.append((part,))
+                again.append((part,))
 
     def _record(self, outcomes: list[Outcome]) -> None:
         if not outcomes:

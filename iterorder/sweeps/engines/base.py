@@ -28,6 +28,10 @@ class Engine(Protocol):
     def least_seconds(self) -> float:
         """The time that a task must have, so that handing out tasks is not what everything waits for."""
 
+    @property
+    def blames_one(self) -> bool:
+        """Whether a block without outcomes is the one that the worker computed, not one that waited for it."""
+
     def room(self) -> int:
         """How many more blocks it takes now."""
 

@@ -60,14 +60,16 @@ def compute_block(name: str, block: Block) -> list[Outcome]:
 
 def _local_cluster(workers: int):
     """Processes of one thread each on loopback, with no pages for a browser."""
-    nothing: dict[str, list] = {f"distributed.{part}.http.routes": [] for part in ("scheduler", "worker")}
-    with dask.config.set(nothing):
+    settings: dict[str, Any] = {f"distributed.{part}.http.routes": [] for part in ("scheduler", "worker")}
+    settings["distributed.scheduler.allowed-failures"] = 0  # the driver asks again, and knows who is to blame
+    with dask.config.set(settings):
         return distributed.LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
             processes=True,
             host=HOST,
             dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": f"{HOST}:0"},  # any free port
             silence_logs=logging.CRITICAL,
         )
 
@@ -137,6 +139,11 @@ class Dask:
     def least_seconds(self) -> float:
         """As one scheduler and one client serve all workers."""
         return TASK_SECONDS * self._threads
+
+    @property
+    def blames_one(self) -> bool:
+        """A scheduler suspects every task that had been sent to a worker."""
+        return False
 
     def room(self) -> int:
         """A few blocks for each thread of the workers that there are now; one while there are none."""

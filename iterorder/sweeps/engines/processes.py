@@ -87,6 +87,11 @@ class Processes:
         """Any: a task costs next to nothing."""
         return 0.0
 
+    @property
+    def blames_one(self) -> bool:
+        """A worker has one block."""
+        return True
+
     def room(self) -> int:
         """One block for each worker that is ready: no cell is to blame for one that dies while it starts."""
         return len(self._ready())

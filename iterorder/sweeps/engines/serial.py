@@ -21,6 +21,11 @@ class Serial:
         """Any: a task costs next to nothing."""
         return 0.0
 
+    @property
+    def blames_one(self) -> bool:
+        """A block is never lost."""
+        return True
+
     def room(self) -> int:
         """One block."""
         return 1 - len(self._blocks)
