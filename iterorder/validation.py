@@ -172,6 +172,21 @@ def as_choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     return value
 
 
+def as_names(name: str, value: Any, choices: tuple[str, ...]) -> tuple[str, ...]:
+    """One or several of the words in `choices`.
+
+    Examples
+    --------
+    >>> as_names("only", "mean", ("mean", "cycle")), as_names("only", ["cycle", "mean"], ("mean", "cycle"))
+    (('mean',), ('cycle', 'mean'))
+    """
+    if isinstance(value, str):
+        value = (value,)
+    elif not isinstance(value, Iterable):
+        raise InvalidInputError(f"{name} is {value!r}: give names among {', '.join(map(repr, choices))}")
+    return tuple(as_choice(f"{name}[{k}]", item, choices) for k, item in enumerate(value))
+
+
 def did_you_mean(value: object, names: Collection[str]) -> str:
     """The end of a message about a word that is not known; empty where none of the `names` is near it.
 

@@ -262,3 +262,30 @@ def test_expanding_cycles_are_refused():
     assert "tend to no cycle" in found.reasons["cycle"]
     separable = LogisticRegressionSGD([[1.0], [2.0]], [1, 1], 0.1, sampling="cyclic")
     assert "separates" in theory(separable).reasons["cycle"]
+
+
+def test_fields_that_are_not_asked_for_are_not_computed(monkeypatch):
+    """Over a grid the exponent would take a second of each cell; what is asked for is as always."""
+    maps = LinearRegressionSGD([[1.0, 2.0], [0.5, -1.0], [2.0, 0.1]], [1.0, 2.0, 0.0], 0.1, ridge=0.1)
+    whole = theory(maps, seed=1)
+
+    def refused(*args, **kwargs):
+        raise AssertionError("the exponent is measured")
+
+    monkeypatch.setattr(lyapunov, "monte_carlo_spectrum", refused)
+    some = theory(maps, seed=1, only=["mean", "mean_square_radius"])
+    np.testing.assert_array_equal(some.mean, whole.mean)
+    assert some.mean_square_radius == whole.mean_square_radius
+    assert some.lyapunov_exponent is some.covariance is None
+    assert "only" in some.reasons["covariance"]
+    assert some.contraction(2) == whole.contraction(2)
+    with pytest.raises(AssertionError):  # the control
+        theory(maps, seed=1)
+    with pytest.raises(AssertionError):  # asked for by its method
+        some.lyapunov_spectrum(1)
+
+
+@pytest.mark.parametrize("only", ["variance", ["mean", "lyapunov"], 3])
+def test_only_names_fields(only):
+    with pytest.raises(InvalidInputError, match=r"^only"):
+        theory(gallery.vervaat(), only=only)

@@ -85,7 +85,8 @@ class Slopes:
         """
         if exponent is None:
             own_seed = stream(self.seed, "C2", f"theory of {system}")
-            exponent = theory(maps, seed=own_seed, effort=self.effort, backend=self.judge.backend).lyapunov_exponent
+            how: dict = {"seed": own_seed, "effort": self.effort, "backend": self.judge.backend}
+            exponent = theory(maps, only="lyapunov_exponent", **how).lyapunov_exponent
             assert exponent is not None, system
         first, last = between
         run = simulated(

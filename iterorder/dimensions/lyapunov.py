@@ -59,7 +59,7 @@ def lyapunov_dimension(maps: RandomMaps, *, seed: Seed = 0, effort: str = "quick
     """
     maps = as_maps(maps)
     entropy = entropy_of(maps)
-    spectrum = theory(maps, seed=seed, effort=effort, backend=backend).lyapunov_spectrum()
+    spectrum = theory(maps, seed=seed, effort=effort, backend=backend, only=()).lyapunov_spectrum()
     if spectrum is None:
         raise InvalidInputError("maps have no Lyapunov exponents that are known: their dimension has no such bound")
     value, low, high = (_dimension([getattr(e, end) for e in spectrum], entropy) for end in ("value", "low", "high"))

@@ -150,7 +150,7 @@ def _warn_without_contraction(maps: RandomMaps, backend: str) -> None:
     largest = maps.lipschitz_max
     if largest is not None and largest < 1.0:
         return
-    exponent = theory(maps, backend=backend).lyapunov_exponent
+    exponent = theory(maps, backend=backend, only="lyapunov_exponent").lyapunov_exponent
     if exponent is not None and exponent.high < 0.0:
         return
     sure = "no Lipschitz constant of all maps is known" if largest is None else f"one map stretches by {largest:.6g}"

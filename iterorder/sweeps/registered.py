@@ -100,7 +100,7 @@ def distance_to_theory(
         return {"wasserstein": distance, "noise_floor": float(np.mean(wasserstein_1d_to(samples, law, p)))}
     if p != 2.0:
         raise InvalidInputError(f"p is {p:g}: without an exact law only p = 2 has a formula")
-    known = theory(maps, seed=seed, backend=backend)
+    known = theory(maps, seed=seed, backend=backend, only=("mean", "covariance"))
     if known.mean is None or known.covariance is None:
         missing = "mean" if known.mean is None else "covariance"
         raise InvalidInputError(f"the maps have no stationary {missing}: {known.reasons.get(missing, '')}")
@@ -163,7 +163,7 @@ def diagnosis(
 
 def stability(maps: RandomMaps, seed: int, *, effort: str = "quick", backend: str = "cpu") -> dict[str, Any]:
     """What bounds the moments: NaN where a number does not exist or is not known."""
-    known = theory(maps, seed=seed, effort=effort, backend=backend)
+    known = theory(maps, seed=seed, effort=effort, backend=backend, only=("mean_square_radius", "lipschitz_max"))
     radius = math.nan if known.mean_square_radius is None else known.mean_square_radius.value
     lipschitz = math.nan if known.lipschitz_max is None else known.lipschitz_max.value
     return {"mean_square_radius": radius, "mean_square_stable": radius < 1.0, "lipschitz_max": lipschitz}
@@ -171,7 +171,7 @@ def stability(maps: RandomMaps, seed: int, *, effort: str = "quick", backend: st
 
 def lyapunov(maps: RandomMaps, seed: int, *, effort: str = "quick", backend: str = "cpu") -> dict[str, Any]:
     """The growth rate per step of a small difference."""
-    known = theory(maps, seed=seed, effort=effort, backend=backend)
+    known = theory(maps, seed=seed, effort=effort, backend=backend, only="lyapunov_exponent")
     if known.lyapunov_exponent is None:
         raise InvalidInputError(f"no Lyapunov exponent is known: {known.reasons.get('lyapunov_exponent', '')}")
     return {"lyapunov_exponent": known.lyapunov_exponent}

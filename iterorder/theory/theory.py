@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,10 +20,15 @@ from iterorder.theory.contraction import contraction
 from iterorder.theory.families import analyse
 from iterorder.theory.undefined import Undefined, Value, value_or_reason
 from iterorder.types import FloatArray, Seed
-from iterorder.validation import as_effort, as_int, as_seed, read_only
+from iterorder.validation import as_effort, as_int, as_names, as_seed, read_only
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+#: The fields of a `Theory` that only say what was asked, and why something is missing.
+OF_THE_CALL = ("reasons", "maps")
+NOT_ASKED = "not in only, the fields that were asked for"
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +168,7 @@ class Theory(Recorded):
         """
         dim = self.maps.dim
         k = dim if k is None else as_int("k", k, low=1, high=dim)
-        if k == 1:
+        if k == 1 and self.reasons.get("lyapunov_exponent") != NOT_ASKED:
             found, reason = self.lyapunov_exponent, self.reasons.get("lyapunov_exponent", "")
             if found is not None:
                 return (found,)
@@ -210,7 +215,14 @@ class Theory(Recorded):
             return None
 
 
-def theory(maps: RandomMaps, *, seed: Seed = 0, effort: str = "quick", backend: str = "cpu") -> Theory:
+def theory(
+    maps: RandomMaps,
+    *,
+    seed: Seed = 0,
+    effort: str = "quick",
+    backend: str = "cpu",
+    only: str | Iterable[str] | None = None,
+) -> Theory:
     """Lipschitz bounds, Lyapunov exponent, stability and stationary moments of a system.
 
     Affine families (`AffineMaps`, `QuadraticSGD`, `LinearRegressionSGD`) have exact moments by linear solves, with
@@ -231,22 +243,27 @@ def theory(maps: RandomMaps, *, seed: Seed = 0, effort: str = "quick", backend: 
         Monte Carlo within about a second, or with sixteen times the steps.
     backend : {"cpu", "cuda"}
         What simulates paths where a quantity is measured along them, as the exponents of `CustomMaps`.
+    only : str or list of str, optional
+        The fields to compute; all by default. Over a grid it saves what others take, a second for a Lyapunov exponent
+        that is measured.
 
     Returns
     -------
     Theory
-        Never an error for a valid system: what does not exist is None, with a reason.
+        Never an error for a valid system: what does not exist, or is not in `only`, is None, with a reason.
 
     Raises
     ------
     InvalidInputError
-        If maps is not a system of random maps, the seed out of range or the effort another word.
+        If maps is not a system of random maps, the seed out of range, the effort another word or `only` no field.
     BackendUnavailableError
         If the backend is not installed.
 
     Examples
     --------
     >>> from iterorder.maps import gallery
+    >>> theory(gallery.two_point_quadratic(0.5), only="mean_square_radius").mean_square_radius.value
+    0.25
     >>> fern = theory(gallery.barnsley_fern())
     >>> fern.mean.round(6), fern.covariance.round(6)
     (array([0.796833, 6.167579]), array([[1.436309, 1.297832], [1.297832, 6.249628]]))
@@ -255,10 +272,11 @@ def theory(maps: RandomMaps, *, seed: Seed = 0, effort: str = "quick", backend: 
     """
     maps = as_maps(maps)
     seed, effort, backend = as_seed(seed), as_effort(effort), as_backend(backend)
+    asked = QUANTITIES if only is None else as_names("only", only, QUANTITIES)
     reasons: dict[str, str] = {}
 
     def value_of(name: str, compute: Callable[[], Value]) -> Value | None:
-        value, reason = value_or_reason(compute)
+        value, reason = value_or_reason(compute) if name in asked else (None, NOT_ASKED)
         if value is None:
             reasons[name] = reason
         return value
@@ -280,6 +298,10 @@ def theory(maps: RandomMaps, *, seed: Seed = 0, effort: str = "quick", backend: 
         effort=effort,
         backend=backend,
     )
+
+
+#: The fields of a `Theory` that are computed.
+QUANTITIES = tuple(item.name for item in fields(Theory) if item.default is MISSING and item.name not in OF_THE_CALL)
 
 
 def _lipschitz_max(maps: RandomMaps) -> Estimate:
