@@ -499,7 +499,7 @@ def statements(depth):
 
 
 @settings(
-    max_examples=8,  # each is compiled twice, and a shorter one that fails would take minutes to find
+    max_examples=4,  # each is compiled twice, and a shorter one that fails would take minutes to find
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
