@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,14 @@ def makefile_targets() -> dict[str, str]:
     """Every named target of the Makefile with the rest of its line (prerequisites and help text)."""
     makefile = Path(__file__).resolve().parents[1] / "Makefile"
     return dict(re.findall(r"^([a-z][\w-]*):(?!=)(.*)$", makefile.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+@pytest.fixture(autouse=True)
+def _figures_are_closed():
+    """Pyplot keeps every figure, and warns from the twentieth on."""
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
 
 
 @pytest.fixture(scope="session")

@@ -22,13 +22,6 @@ from iterorder.plotting import ORDER_COLORS, order_color
 AR1 = ito.gallery.ar1(0.8, 1.0)
 
 
-@pytest.fixture(autouse=True)
-def no_figures_left():
-    pyplot.close("all")
-    yield
-    pyplot.close("all")
-
-
 def run(maps=AR1, order="forward", replicas=5, steps=20, save_steps="all", **options):
     start = np.zeros(maps.dim) + 3.0
     return ito.simulate(maps, start, steps, order=order, n_replicas=replicas, seed=1, save_steps=save_steps, **options)

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from matplotlib import pyplot
 from matplotlib.colors import to_hex
 
 import iterorder as ito
@@ -131,6 +132,11 @@ def test_diagrams_show_the_cells(tmp_path):
     assert [label.get_text() for label in axes[0].get_yticklabels()] == ["forward", "backward"]
     words = [label.get_text() for label in axes[-1].figure.axes[-1].get_yticklabels()]
     assert words == ["point", "distribution", "diverges", "inconclusive"]
+    # A notebook shows the figures of pyplot, in the style of the house, whatever the settings of the user are.
+    assert axes[0].figure.number in pyplot.get_fignums()
+    with pyplot.rc_context({"axes.labelsize": 30}):
+        assert found.plot("h", "order", color="verdict", facet="n_steps")[0].xaxis.label.get_size() < 12
+    pyplot.close("all")
 
 
 def test_cells_without_a_result_are_masked(swept, tmp_path):

@@ -99,15 +99,20 @@ def _spread(length: int, count: int) -> list[int]:
 
 
 def _picture(found: Sweep, layout: Layout, name: str) -> Picture:
+    from matplotlib import pyplot
+
     from iterorder.plotting import house_style
 
     x, y = layout.x.names[0], layout.y.names[0] if layout.y else None
-    with house_style():
-        panels = found.plot(x, y, color=name, facet=layout.facets, at=layout.at)
-        over = f"{name} over {x}" + (f" and {y}" if y else "")
-        for_each = f", for each {' and '.join(layout.facets)}" if layout.facets else ""
-        held = [f"{key} = {value}" for key, value in layout.at.items() if key not in layout.facets]
-        return drawn(panels[0].figure, over + for_each + (f", at {', '.join(held)}" if held else ""))
+    figure = found.plot(x, y, color=name, facet=layout.facets, at=layout.at)[0].figure
+    over = f"{name} over {x}" + (f" and {y}" if y else "")
+    for_each = f", for each {' and '.join(layout.facets)}" if layout.facets else ""
+    held = [f"{key} = {value}" for key, value in layout.at.items() if key not in layout.facets]
+    try:
+        with house_style():
+            return drawn(figure, over + for_each + (f", at {', '.join(held)}" if held else ""))
+    finally:
+        pyplot.close(figure)
 
 
 def _listed(axis: Axis, places: list[int]) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,7 +12,7 @@ import numpy as np
 
 from iterorder.errors import InvalidInputError
 from iterorder.plot.grids import edges_of, is_geometric
-from iterorder.plotting import COLUMN, PAGE
+from iterorder.plotting import COLUMN, PAGE, house_style
 from iterorder.sweeps.diagram import Diagram
 from iterorder.sweeps.results import Sweep
 from iterorder.sweeps.variables import TRUTH
@@ -71,20 +73,21 @@ def draw(sweep: Sweep, diagram: Diagram, ax) -> np.ndarray:
     panels = diagram.panels(sweep)
     shown = _shown(sweep, variable, [panel for _, panel in panels])
     _check_wholly_drawn(panels[0][1], variable, diagram, sweep)
-    found, colors = _axes(ax, len(panels)), shown.colors()
-    for axes, (title, panel) in zip(found, panels, strict=True):
-        x = (diagram.x, sweep.grid.axis_of(diagram.x).dim)
-        if diagram.y is None:
-            _draw_line(axes, panel, shown, x)
-        else:
-            _draw_image(axes, panel, shown, colors, x, (diagram.y, sweep.grid.axis_of(diagram.y).dim))
-        axes.set_title(title)
-    if diagram.y is not None:
-        # Of the last panel, whose image has the scale of all.
-        bar = found[-1].figure.colorbar(found[-1].collections[0], ax=list(found), label=shown.label)
-        if shown.words:
-            bar.set_ticks(range(len(shown.words)), labels=list(shown.words))
-    return found
+    colors = shown.colors()
+    with _axes(ax, len(panels)) as found:
+        for axes, (title, panel) in zip(found, panels, strict=True):
+            x = (diagram.x, sweep.grid.axis_of(diagram.x).dim)
+            if diagram.y is None:
+                _draw_line(axes, panel, shown, x)
+            else:
+                _draw_image(axes, panel, shown, colors, x, (diagram.y, sweep.grid.axis_of(diagram.y).dim))
+            axes.set_title(title)
+        if diagram.y is not None:
+            # Of the last panel, whose image has the scale of all.
+            bar = found[-1].figure.colorbar(found[-1].collections[0], ax=list(found), label=shown.label)
+            if shown.words:
+                bar.set_ticks(range(len(shown.words)), labels=list(shown.words))
+        return found
 
 
 def _variable(sweep: Sweep, color: str | None) -> str:
@@ -114,22 +117,26 @@ def _check_wholly_drawn(panel: xarray.Dataset, variable: str, diagram: Diagram, 
         raise InvalidInputError(f"{variable!r} also depends on {listed}: {advice}")
 
 
-def _axes(axes, count: int) -> np.ndarray:
+@contextmanager
+def _axes(axes, count: int) -> Iterator[np.ndarray]:
+    """Those that a user gave, as they are; or new ones by pyplot, in the style of the house."""
     if axes is None:
-        from matplotlib.figure import Figure
+        from matplotlib import pyplot
 
         rows = math.ceil(count / ACROSS)
         columns = math.ceil(count / rows)
         wide = min(PAGE, 0.9 * COLUMN * columns)
-        figure = Figure(figsize=(wide, rows * (0.8 * wide / columns + 0.4)), layout="constrained")
-        places = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
-        for unused in places[count:]:
-            unused.remove()
-        return places[:count]
+        size: dict[str, Any] = {"figsize": (wide, rows * (0.8 * wide / columns + 0.4)), "layout": "constrained"}
+        with house_style():
+            places = pyplot.subplots(rows, columns, sharey=True, squeeze=False, **size)[1].ravel()
+            for unused in places[count:]:
+                unused.remove()
+            yield places[:count]
+        return
     found = np.atleast_1d(np.asarray(axes, object)).ravel()
     if len(found) != count:
         raise InvalidInputError(f"ax has {len(found)} axes and there are {count} panels: give one for each")
-    return found
+    yield found
 
 
 def _draw_line(axes: Axes, panel: xarray.Dataset, shown: Shown, x: tuple[str, str]) -> None:
