@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from iterorder import cli
+from iterorder.errors import InvalidInputError
 from iterorder.networks import cost, data
 from iterorder.networks.cost import estimate_experiment
 from iterorder.networks.experiment import experiment
@@ -107,3 +108,8 @@ def test_a_dry_run_fetches_nothing(folder, capsys, monkeypatch):
     assert "allow the download" in capsys.readouterr().err
     with pytest.raises(AssertionError, match="was fetched"):
         preset("fashion-mlp").images()
+
+
+def test_a_folder_that_nothing_is_read_from_is_told(tmp_path):
+    with pytest.raises(InvalidInputError, match="leave out the folder"):
+        preset("digits-mlp").images(tmp_path)

@@ -61,6 +61,11 @@ class Preset:
         """The data set, from a folder or where it is found; `whole` and `download` as for `data.cifar10`."""
         if self.model.get("kind") in MODULES:
             optional.torch_model()  # what is missing is told before anything is fetched
+        if folder is not None and self.data["set"] == "digits":
+            raise InvalidInputError(
+                f"preset {self.name} takes the digits that come with scikit-learn, and reads no files: leave out the "
+                f"folder {str(folder)!r}"
+            )
         found = SETS[self.data["set"]](folder, whole, download)
         return found.few_tests(min(self.data["test"], len(found.test_labels))) if "test" in self.data else found
 

@@ -40,7 +40,7 @@ def draw(coupling: CouplingDistance, ax, *, rate: bool, theory) -> Axes:
             draw_fit(axes, fitted)
         for slope, style, label in _known(theory, coupling.p) if theory is not None else ():
             _draw_slope(axes, coupling, slope, style, label)
-        mean = r"\sup\,\|X_n-Y_n\|" if np.isinf(coupling.p) else _power(coupling.p)
+        mean = r"\sup\,\|x_n-y_n\|" if np.isinf(coupling.p) else _power(coupling.p)
         axes.set(xlabel="step $n$", ylabel=f"${mean}$")
     return axes
 
@@ -57,7 +57,7 @@ def _known(theory: Theory, p: float) -> list[tuple[float, str, str]]:
     """Slopes that theory knows, each with its line and what it is: that of p = 2 in the long run, and of a path."""
     found = []
     radius, exponent = theory.mean_square_radius, theory.lyapunov_exponent
-    # The radius is that of independent steps: (E‖X_n − Y_n‖²)^½ falls as its root.
+    # The radius is that of independent steps: (E‖x_n − y_n‖²)^½ falls as its root.
     if p == 2 and radius is not None and float(radius) > 0.0 and theory.maps.sampling_law.kind == "iid":
         found.append((0.5 * math.log(float(radius)), "-", "mean squares in the long run"))
     if exponent is not None:
@@ -79,5 +79,5 @@ def _draw_slope(ax: Axes, coupling: CouplingDistance, slope: float, style: str, 
 
 def _power(p: float) -> str:
     if p == 1:
-        return r"E\,\|X_n-Y_n\|"
-    return rf"(E\,\|X_n-Y_n\|^{{{p:g}}})^{{1/{p:g}}}"
+        return r"E\,\|x_n-y_n\|"
+    return rf"(E\,\|x_n-y_n\|^{{{p:g}}})^{{1/{p:g}}}"

@@ -77,14 +77,15 @@ class Configuration:
     ----------
     file : File
         What stands in it.
-    text : str
-        The file itself.
+    text, name : str
+        The file itself, and what messages call it.
     cells : Cells
         What the file asks for, ready to be computed.
     """
 
     file: File
     text: str
+    name: str
     cells: Cells
 
     @property
@@ -103,9 +104,8 @@ class Configuration:
         root = out.resolve()
         folder = (root / self.file.folder).resolve()
         if not self.file.folder or folder == root or not folder.is_relative_to(root):
-            raise InvalidInputError(
-                f"folder {self.file.folder!r} leaves the output folder {out}: give the name of a folder inside"
-            )
+            what = f"{self.file.folder!r} leaves the output folder {out}: give the name of a folder inside"
+            raise fault_at(self.text, self.name, ["folder"], what)
         return folder
 
 
@@ -194,7 +194,7 @@ def _checked(file: File, text: str, name: str) -> Configuration:
     assert seed is not None
     cells = Cells(partial(make_system, **_plain(file.maps)), grid, measures, seed)
     _check_values(cells, file, text, name)
-    return Configuration(file, text, cells)
+    return Configuration(file, text, name, cells)
 
 
 def _grid(file: File) -> Grid:
