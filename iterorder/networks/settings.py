@@ -63,8 +63,8 @@ class Preset:
             optional.torch_model()  # what is missing is told before anything is fetched
         if folder is not None and self.data["set"] == "digits":
             raise InvalidInputError(
-                f"preset {self.name} takes the digits that come with scikit-learn, and reads no files: leave out the "
-                f"folder {str(folder)!r}"
+                f"the digits of {self.name} come with scikit-learn, and no files are read: leave out the folder "
+                f"{str(folder)!r}"
             )
         found = SETS[self.data["set"]](folder, whole, download)
         return found.few_tests(min(self.data["test"], len(found.test_labels))) if "test" in self.data else found
