@@ -426,3 +426,50 @@ def test_differences_name_the_place():
 def test_no_sweep_in_a_folder(tmp_path):
     with pytest.raises(FileNotFoundError, match="no sweep"):
         ito.open_sweep(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ({"done": 7.0, "b": 1.0}, "'done', which is that of the cells that are done"),
+        ({"h": 7.0}, "'h', which is that of a parameter of the grid"),
+        ({"s": 2**63 + 11}, r"9223372036854775819 as 's', and whole numbers are kept up to 2⁶³ − 1"),
+        ({"s": np.array([1, 2**64 - 1], np.uint64)}, "18446744073709551615 as 's'"),
+    ],
+)
+def test_what_no_table_could_hold_is_refused(tmp_path, found, said):
+    """The first was lost, the second read by nobody, the others wrapped to negative numbers."""
+    swept = ito.sweep(two_points, {"h": [0.1]}, lambda maps, seed: found, seed=0, folder=tmp_path, **QUIET)
+    assert said in swept.failed[0].message
+    # The control: neighbours of those numbers, and other names.
+    kept = {"done_": 7.0, "s": 2**63 - 1, "t": np.array([5], np.uint64)}
+    swept = ito.sweep(two_points, {"h": [0.1]}, lambda maps, seed: kept, seed=0, folder=tmp_path / "kept", **QUIET)
+    assert swept.to_xarray().s.values.tolist() == [2**63 - 1]
+    assert swept.to_xarray().t.values.tolist() == [[5]]
+
+
+def test_an_array_that_does_not_exist_is_nan_in_every_entry(tmp_path):
+    """None, as `theory` has where a system has no covariance; where the first cell has it the shape is not known."""
+
+    def measure(maps, seed):
+        return {"covariance": None if maps.step_size == 0.2 else np.eye(2)}
+
+    found = ito.sweep(two_points, {"h": [0.1, 0.2]}, measure, seed=0, folder=tmp_path / "last", **QUIET)
+    values = found.to_xarray().covariance.values
+    assert np.array_equal(values[0], np.eye(2))
+    assert np.isnan(values[1]).all()
+    found = ito.sweep(two_points, {"h": [0.2, 0.1]}, measure, seed=0, folder=tmp_path / "first", **QUIET)
+    assert "such as None, where this one has an array" in found.failed[0].message
+
+
+@pytest.mark.parametrize("x0", [[1.0, 2.0], (1.0, 2.0)])
+def test_registered_measures_start_anywhere(tmp_path, x0):
+    def maps(h):
+        return ito.LinearRegressionSGD([[1.0, 2.0], [0.5, -1.0]], [1.0, 0.0], h)
+
+    measure = {"final_law": {"n_steps": 0, "n_replicas": 3, "x0": x0}}
+    found = ito.sweep(maps, {"h": [0.1]}, measure, seed=0, folder=tmp_path, **QUIET)
+    assert found.to_xarray()["mean"].values.tolist() == [[1.0, 2.0]]
+    measure["final_law"]["x0"] = [1.0, 2.0, 3.0]
+    found = ito.sweep(maps, {"h": [0.1]}, measure, seed=0, folder=tmp_path / "wrong", **QUIET)
+    assert "x0 has 3 numbers and the state 2" in found.failed[0].message

@@ -13,7 +13,7 @@ import iterorder as ito
 from iterorder.errors import InvalidInputError
 from iterorder.plot.grids import is_geometric
 from iterorder.sweeps import exports
-from iterorder.sweeps.drawing import MISSING_COLOR
+from iterorder.sweeps.drawing import INFINITE_COLOR, MISSING_COLOR
 from tests.sweep_systems import GRID, moments, tiny, two_points
 
 QUIET = {"progress": False}
@@ -105,11 +105,10 @@ def test_an_interrupted_export_leaves_nothing(swept, tmp_path, monkeypatch):
 
 def test_names_that_clash_and_folders_that_are_there(tmp_path):
     found = ito.sweep(
-        two_points, {"h": [0.1]}, lambda maps, seed: {"h": 1.0}, seed=0, folder=tmp_path / "sweep", **QUIET
+        two_points, {"h": [0.1]}, lambda maps, seed: {"error": 1.0}, seed=0, folder=tmp_path / "sweep", **QUIET
     )
-    for export in (found.to_zarr, found.to_parquet):
-        with pytest.raises(InvalidInputError, match="both a parameter and a variable"):
-            export(tmp_path / "x")
+    with pytest.raises(InvalidInputError, match="'error' is a column of every such table"):
+        found.to_parquet(tmp_path / "x")
     found = ito.sweep(two_points, {"h": [0.1]}, tiny, seed=0, folder=tmp_path / "other", **QUIET)
     with pytest.raises(InvalidInputError, match="is there already"):
         found.to_zarr(tmp_path)
@@ -204,3 +203,24 @@ def test_which_numbers_are_evenly_spaced_in_their_logarithms():
     assert not is_geometric(np.linspace(0.01, 1, 7))
     assert not is_geometric(np.geomspace(1, 2, 7))
     assert not is_geometric(np.array([-1.0, 1.0, 2.0]))
+
+
+def test_infinite_cells_are_not_those_without_a_result(tmp_path):
+    """One cell is infinite, one does not exist, one has failed; uneven numbers have cells of one size."""
+
+    def measure(maps, seed, size=1):
+        if size == 40 and maps.step_size == 0.2:
+            raise ValueError("no")
+        value = np.inf if size == 4 and maps.step_size == 0.1 else None if size == 1 else 2.0
+        return {"value": value}
+
+    grid = {"h": [0.1, 0.2], "size": [1, 4, 40]}
+    found = ito.sweep(two_points, grid, measure, seed=0, folder=tmp_path, **QUIET)
+    (axes,) = found.plot("h", "size", color="value")
+    drawn = axes.collections[0].get_array().reshape(3, 2)
+    assert np.ma.getmaskarray(drawn).tolist() == [[True, True], [False, False], [False, True]]
+    colors = [to_hex(axes.collections[0].to_rgba(drawn)[k, 0]) for k in (1, 2)]
+    assert colors[0] == INFINITE_COLOR != colors[1]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["1", "4", "40"]
+    assert axes.get_ylim() == (-0.5, 2.5)
+    assert axes.figure.axes[-1].get_ylabel() == "value"

@@ -8,6 +8,8 @@ from iterorder.errors import InvalidInputError
 
 #: A ratio of neighbours that hardly changes makes an axis logarithmic where the ends are this far apart.
 LOG_SPAN, EVEN = 8.0, 0.05
+#: Values that have a tick each.
+MOST_WORDS = 10
 
 
 def is_geometric(values: np.ndarray) -> bool:
@@ -16,6 +18,21 @@ def is_geometric(values: np.ndarray) -> bool:
         return False
     ratios = np.diff(np.log(values.astype(float)))
     return bool(abs(ratios.sum()) >= np.log(LOG_SPAN) and np.ptp(ratios) <= EVEN * abs(ratios).mean())
+
+
+def as_drawn(values: np.ndarray) -> np.ndarray:
+    """A few numbers in no even steps as words, which have cells of one size and a tick each; others as they are.
+
+    Examples
+    --------
+    >>> as_drawn(np.array([1, 4, 40])).tolist(), as_drawn(np.array([1, 2, 3])).tolist()
+    (['1', '4', '40'], [1, 2, 3])
+    """
+    if values.dtype.kind not in "iuf" or len(values) > MOST_WORDS or is_geometric(values):
+        return values
+    steps = np.diff(values.astype(float))
+    even = len(steps) < 2 or np.ptp(steps) <= EVEN * abs(steps).mean()
+    return values if even else np.array([f"{value:.4g}" for value in values])
 
 
 def edges_of(values: np.ndarray) -> np.ndarray:

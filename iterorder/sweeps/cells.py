@@ -25,8 +25,11 @@ from iterorder.sweeps.measures import Measure
 
 #: The parameter of a grid that stands for another seed in each of its values.
 SEED_BLOCK = "seed_block"
+#: The variable of every table of a sweep that says which cells are done.
+DONE = "done"
 #: The types that results are kept in, by the kind of a NumPy array.
 KEPT = {"b": "|b1", "i": "<i8", "u": "<i8", "f": "<f8"}
+MOST_WHOLE = np.iinfo(np.int64).max
 #: Characters of an error's message that are kept.
 MESSAGE = 2000
 
@@ -106,6 +109,8 @@ class Cells:
         try:
             maps = self.maps_of(part.cell)
             values = self._values(maps, part)
+            if not part.replicas:
+                self._check_names(values)
             layout, data = packed(values)
         except Exception as error:
             return failed_by(part.cell, error, time.perf_counter() - start)
@@ -128,10 +133,21 @@ class Cells:
             arrays = [unpacked(part.layout, part.data) for part in parts]
             whole = {name: np.concatenate([some[name] for some in arrays]) for name in arrays[0]}
             values = self.measures[0].join(self.maps_of(cell), self.seed_of(cell), self.grid.point(cell), whole)
+            self._check_names(values)
             layout, data = packed(values)
         except Exception as error:
             return failed_by(cell, error, spent)
         return Outcome(cell, spent + time.perf_counter() - start, layout, data, "", "")
+
+    def _check_names(self, values: Mapping[str, Any]) -> None:
+        """Refuse variables that a table of the sweep has other columns for."""
+        _check_table(values)
+        columns = {*self.grid.names, *(axis.dim for axis in self.grid.axes), DONE}
+        if taken := sorted(columns.intersection(values)):
+            what = "the cells that are done" if taken[0] == DONE else "a parameter of the grid"
+            raise InvalidInputError(
+                f"the measure returned the name {taken[0]!r}, which is that of {what}: give it another name"
+            )
 
     def _values(self, maps: RandomMaps, part: Part) -> dict[str, Any]:
         point, seed = self.grid.point(part.cell), self.seed_of(part.cell)
@@ -202,6 +218,11 @@ def packed(values) -> tuple[str, bytes]:
         if not isinstance(name, str) or not name.isidentifier():
             raise InvalidInputError(f"the measure returned the name {name!r}: give names without spaces and signs")
         array = np.asarray(value)
+        if array.dtype.kind == "u" and (array > MOST_WHOLE).any():
+            raise InvalidInputError(
+                f"the measure returned {array.max()} as {name!r}, and whole numbers are kept up to 2⁶³ − 1: return a "
+                "float, or two numbers"
+            )
         if array.dtype.kind not in KEPT:
             raise InvalidInputError(
                 f"the measure returned {a_kind(value)} as {name!r}: return numbers or arrays of them"
@@ -238,13 +259,18 @@ def unpacked(layout: str, data: bytes) -> dict[str, np.ndarray]:
 
 
 def fitted(outcome: Outcome, layout: str) -> Outcome:
-    """An outcome in the layout that the sweep has: whole numbers become floats there, and anything else is an error."""
+    """An outcome in the layout that the sweep has: whole numbers become floats there, and anything else is an error.
+
+    A single NaN, which None is, stands for an array of floats that does not exist.
+    """
     if outcome.error or outcome.layout == layout:
         return outcome
     arrays, wanted = unpacked(outcome.layout, outcome.data), json.loads(layout)
     data = []
     for name, kind, shape in wanted:
         array = arrays.get(name)
+        if array is not None and kind == "<f8" and array.shape == () and np.isnan(array):
+            array = np.full(shape, np.nan)
         fits = array is not None and list(array.shape) == shape and (array.dtype.str == kind or kind == "<f8")
         if array is None or not fits:
             break
@@ -252,11 +278,13 @@ def fitted(outcome: Outcome, layout: str) -> Outcome:
     else:
         if len(wanted) == len(arrays):
             return outcome._replace(layout=layout, data=b"".join(data))
+    single = any(name in arrays and not shape and arrays[name].shape for name, _, shape in wanted)
+    advice = "; the first cell has a single number, such as None, where this one has an array" if single else ""
     return failed(
         outcome.cell,
         "InvalidInputError",
         f"the measure returned {_shape_text(outcome.layout)}, and the first cell has {_shape_text(layout)}: return the "
-        "same names, types and shapes from every cell",
+        f"same names, types and shapes from every cell, np.full(shape, nan) for an array that does not exist{advice}",
         outcome.seconds,
     )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from iterorder.errors import InvalidInputError
-from iterorder.plot.grids import edges_of, is_geometric
+from iterorder.plot.grids import as_drawn, edges_of, is_geometric
 from iterorder.plotting import COLUMN, PAGE, house_style
 from iterorder.sweeps.diagram import Diagram
 from iterorder.sweeps.results import Sweep
@@ -20,6 +20,7 @@ from iterorder.sweeps.variables import TRUTH
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 #: Colours of the values of a variable that is a code: those of Okabe and Ito.
 CODE_COLORS = ("#D55E00", "#0072B2", "#000000", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#F0E442")
@@ -31,17 +32,25 @@ ACROSS = 4
 
 #: Values that span more than this are told apart by their logarithms.
 LINEAR = 1e3
-#: Letters of a line of a label.
-LINE = 32
+#: What stands for infinity.
+HUGE = 1e300
+#: The colour of cells that are infinite, or nearly.
+INFINITE_COLOR = "#7f0000"
+#: Letters of a line of a label, and of a title above one of several panels.
+LINE, TITLE = 32, 20
 
 
 class Shown(NamedTuple):
-    """What is drawn: a variable, its label, its finite values in all panels, and the words that they stand for."""
+    """What is drawn: a variable, its label, its finite values in all panels, the words that they stand for.
+
+    `beyond` says which end of the colours infinite values are at: "neither", "min", "max" or "both".
+    """
 
     name: str
     label: str
     values: np.ndarray
     words: tuple[str, ...]
+    beyond: str
 
     @property
     def smallest(self) -> float | None:
@@ -53,6 +62,7 @@ class Shown(NamedTuple):
 
     def colors(self) -> dict[str, Any]:
         """The arguments of pcolormesh, the same for all panels."""
+        from matplotlib import colormaps, rcParams
         from matplotlib.colors import BoundaryNorm, ListedColormap, LogNorm, Normalize, SymLogNorm
 
         if count := len(self.words):
@@ -61,10 +71,11 @@ class Shown(NamedTuple):
         low, high = (float(self.values.min()), float(self.values.max())) if self.values.size else (0.0, 1.0)
         if low == high:  # one value: a scale from nothing to it, or to one
             low, high = min(low, 0.0), max(high, 0.0) if high else 1.0
+        beyond = colormaps[rcParams["image.cmap"]].with_extremes(over=INFINITE_COLOR, under=INFINITE_COLOR)
         if self.smallest is None:
-            return {"norm": Normalize(low, high)}
+            return {"cmap": beyond, "norm": Normalize(low, high)}
         scale = LogNorm(low, high) if low > 0.0 else SymLogNorm(self.smallest, vmin=low, vmax=high)
-        return {"norm": scale}
+        return {"cmap": beyond, "norm": scale}
 
 
 def draw(sweep: Sweep, diagram: Diagram, ax) -> np.ndarray:
@@ -81,10 +92,12 @@ def draw(sweep: Sweep, diagram: Diagram, ax) -> np.ndarray:
                 _draw_line(axes, panel, shown, x)
             else:
                 _draw_image(axes, panel, shown, colors, x, (diagram.y, sweep.grid.axis_of(diagram.y).dim))
-            axes.set_title(title)
+            axes.set_title(fill(title, TITLE) if len(panels) > 1 else title)
         if diagram.y is not None:
             # Of the last panel, whose image has the scale of all.
-            bar = found[-1].figure.colorbar(found[-1].collections[0], ax=list(found), label=shown.label)
+            bar = found[-1].figure.colorbar(
+                found[-1].collections[0], ax=list(found), label=shown.label, extend=shown.beyond
+            )
             if shown.words:
                 bar.set_ticks(range(len(shown.words)), labels=list(shown.words))
         return found
@@ -103,7 +116,9 @@ def _shown(sweep: Sweep, name: str, panels: list[xarray.Dataset]) -> Shown:
     values = np.concatenate([panel[name].values[panel.done.values].astype(float).ravel() for panel in panels])
     finite = values[np.isfinite(values)]
     words = next((variable.words for variable in sweep.variables if variable.name == name), TRUTH)
-    return Shown(name, fill(_label(panels[0], name), LINE), finite, words)
+    ends = bool((values == -np.inf).any()), bool((values == np.inf).any())
+    beyond = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[ends]
+    return Shown(name, fill(_label(panels[0], name), LINE), finite, words, beyond)
 
 
 def _check_wholly_drawn(panel: xarray.Dataset, variable: str, diagram: Diagram, sweep: Sweep) -> None:
@@ -147,6 +162,7 @@ def _draw_line(axes: Axes, panel: xarray.Dataset, shown: Shown, x: tuple[str, st
     axes.set(xlabel=name, ylabel=shown.label)
     if is_geometric(places):
         axes.set_xscale("log")
+        _plain_minor_ticks(axes.xaxis, places)
     if shown.words:
         axes.set_yticks(range(len(shown.words)), list(shown.words))
         axes.set_ylim(-0.5, len(shown.words) - 0.5)
@@ -157,24 +173,32 @@ def _draw_line(axes: Axes, panel: xarray.Dataset, shown: Shown, x: tuple[str, st
             axes.set_yscale("symlog", linthresh=shown.smallest)
 
 
+def _plain_minor_ticks(axis: Axis, numbers: np.ndarray) -> None:
+    """Of a logarithmic axis over decades; within one they are all that there is."""
+    from matplotlib.ticker import NullFormatter
+
+    if numbers.max() >= 10.0 * numbers.min():
+        axis.set_minor_formatter(NullFormatter())
+
+
 def _draw_image(
     axes: Axes, panel: xarray.Dataset, shown: Shown, colors, x: tuple[str, str], y: tuple[str, str]
 ) -> None:
     (x_name, x_dim), (y_name, y_dim) = x, y
     values = panel[shown.name].transpose(y_dim, x_dim).values.astype(float)
-    masked = np.ma.masked_where(~panel.done.transpose(y_dim, x_dim).values | ~np.isfinite(values), values)
-    edges = [edges_of(panel[name].values) for name in (x_name, y_name)]
+    masked = np.ma.masked_where(~panel.done.transpose(y_dim, x_dim).values | np.isnan(values), values)
+    places = [as_drawn(panel[name].values) for name in (x_name, y_name)]
     axes.set_facecolor(MISSING_COLOR)
-    axes.pcolormesh(edges[0], edges[1], masked, **colors)
-    for name, set_scale, set_ticks in (
-        (x_name, axes.set_xscale, axes.set_xticks),
-        (y_name, axes.set_yscale, axes.set_yticks),
+    # Norms mask what is infinite, and give what is huge the colour of the pointed end.
+    axes.pcolormesh(*(edges_of(some) for some in places), np.clip(masked, -HUGE, HUGE), **colors)
+    for axis, numbers, set_scale in zip(
+        (axes.xaxis, axes.yaxis), places, (axes.set_xscale, axes.set_yscale), strict=True
     ):
-        numbers = panel[name].values
         if numbers.dtype.kind not in "iuf":
-            set_ticks(range(len(numbers)), [str(value) for value in numbers])
+            axis.set_ticks(range(len(numbers)), [str(value) for value in numbers])
         elif is_geometric(numbers):
             set_scale("log")
+            _plain_minor_ticks(axis, numbers)
     axes.set(xlabel=x_name, ylabel=y_name)
 
 

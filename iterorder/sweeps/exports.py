@@ -203,9 +203,11 @@ def _coordinate(zarr, group, name: str, dims: tuple[str, ...], values: np.ndarra
 
 
 def _check_names(sweep: Sweep, variables: tuple[Variable, ...], own: tuple[str, ...]) -> None:
-    names = [*own, *sweep.grid.names, *(v.name for v in variables)]
-    for k, name in enumerate(names):
-        if name in names[:k]:
+    """Of sweeps of older versions a variable may have the name of a parameter too."""
+    for name in (variable.name for variable in variables):
+        if name in own:
+            raise InvalidInputError(f"{name!r} is a column of every such table: let the measure name it otherwise")
+        if name in sweep.grid.names:
             raise InvalidInputError(f"{name!r} is both a parameter and a variable: let the measure name it otherwise")
 
 

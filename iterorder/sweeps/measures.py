@@ -176,7 +176,8 @@ def _check_signature(function: Callable[..., Any]) -> None:
     except (TypeError, ValueError) as error:
         name = getattr(function, "__qualname__", repr(function))
         raise InvalidInputError(
-            f"measure {name} cannot be called as measure(maps, seed): {error}; other arguments need defaults"
+            f"measure {name} cannot be called as measure(maps, seed): {error}; other arguments, also those that are "
+            "parameters of the grid, need defaults, such as order='forward'"
         ) from None
 
 

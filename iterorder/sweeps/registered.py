@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -23,8 +23,11 @@ from iterorder.sweeps.measures import TRAINING, ByReplicas
 from iterorder.sweeps.training import training
 from iterorder.theory import minimizer, theory
 from iterorder.trajectory import LEFT
+from iterorder.validation import as_floats
 from iterorder.wasserstein import wasserstein, wasserstein_1d_to
 
+#: A number for each coordinate, or one for all.
+Start: TypeAlias = float | Sequence[float]
 #: The verdicts of `diagnose` by their codes.
 VERDICTS = ("point", "distribution", "diverges", "inconclusive")
 #: Samples of the law itself whose mean distance from it is the noise floor.
@@ -40,11 +43,16 @@ class Registered(NamedTuple):
     notes: Mapping[str, dict[str, Any]]
 
 
-def starts_at(maps: RandomMaps, x0: float) -> np.ndarray:
-    """A state with the same number in each coordinate; velocities start at zero."""
-    if isinstance(maps, Optimizer):
-        return maps.start(np.full(maps.maps.dim, float(x0)))
-    return np.full(maps.dim, float(x0))
+def starts_at(maps: RandomMaps, x0, name: str = "x0") -> np.ndarray:
+    """A state, with the same number in each coordinate where one is given; velocities start at zero."""
+    dim = maps.maps.dim if isinstance(maps, Optimizer) else maps.dim
+    start = as_floats(name, x0, ndim=(0, 1))
+    if start.ndim and len(start) != dim:
+        raise InvalidInputError(
+            f"{name} has {len(start)} numbers and the state {dim}: give one number, or one for each"
+        )
+    start = np.broadcast_to(start, (dim,)).copy()
+    return maps.start(start) if isinstance(maps, Optimizer) else start
 
 
 def final_states(
@@ -55,7 +63,7 @@ def final_states(
     *,
     order: Order = FORWARD,
     n_steps: int = 1000,
-    x0: float = 0.0,
+    x0: Start = 0.0,
     backend: str = "cpu",
 ) -> dict[str, np.ndarray]:
     """The states of some replicas after `n_steps`, NaN where they left the finite numbers."""
@@ -127,13 +135,13 @@ def rate(
     order: Order = BACKWARD,
     n_steps: int = 400,
     n_replicas: int = 400,
-    x0: float = 0.0,
-    y0: float = 1.0,
+    x0: Start = 0.0,
+    y0: Start = 1.0,
     p: float = 1.0,
     backend: str = "cpu",
 ) -> dict[str, Any]:
     """The rate per step at which two starts approach each other."""
-    starts = starts_at(maps, x0), starts_at(maps, y0)
+    starts = starts_at(maps, x0), starts_at(maps, y0, "y0")
     how: dict[str, Any] = {"order": order, "n_replicas": n_replicas, "seed": seed}
     found = fit_rate(coupling_distance(maps, *starts, n_steps, p=p, backend=backend, **how))
     return {"rate": found.rate, "rate_low": found.low, "rate_high": found.high, "rate_curved": found.curved}
@@ -146,7 +154,7 @@ def diagnosis(
     order: Order = FORWARD,
     n_steps: int = 1000,
     n_replicas: int = 50,
-    x0: float = 0.0,
+    x0: Start = 0.0,
     backend: str = "cpu",
 ) -> dict[str, Any]:
     """Whether paths settle on a point, keep moving in a steady law, or diverge."""

@@ -251,8 +251,9 @@ class Sweep(ShownByFacts):
         Returns
         -------
         ndarray of Axes
-            A panel each. Cells without a result are grey; evenly spaced logarithms make a logarithmic axis. Codes and
-            truth values have a colour each, with their words beside it.
+            A panel each. Cells without a result are grey, infinite ones have the colour of the pointed end of the
+            scale. Evenly spaced logarithms make a logarithmic axis, a few numbers in no even steps have cells of one
+            size. Codes and truth values have a colour each, with their words beside it.
 
         Raises
         ------
