@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -330,3 +331,48 @@ def test_a_saved_continuation_comes_back(tmp_path):
     assert loaded.to_xarray().sizes["replica"] == 50
     with pytest.raises(ito.InvalidInputError, match="to_netcdf"):
         own.save(tmp_path / "own.nc")
+
+
+def logistic(x, draw, params, out):
+    out[0] = params[0] * x[0] * (1.0 - x[0])
+
+
+def logistic_maps(r):
+    return ito.CustomMaps(logistic, dim=1, params=(r,))
+
+
+def literal_exponent(r, n_steps=100_000) -> tuple[float, float]:
+    """The mean log of |r(1 − 2x)| along one long path, and five standard errors from its fifty parts."""
+    x, logs = 0.3, []
+    for step in range(-1000, n_steps):
+        if step >= 0:
+            logs.append(math.log(abs(r * (1.0 - 2.0 * x))))
+        x = r * x * (1.0 - x)
+    parts = np.array(logs).reshape(50, -1).mean(axis=1)
+    return float(parts.mean()), 5.0 * float(parts.std(ddof=1)) / math.sqrt(50)
+
+
+@pytest.mark.parametrize("r", [3.92, 3.76, 3.98])
+def test_the_exponent_of_replicas_that_are_one_path_is_that_of_the_law(r):
+    """Maps that draw nothing, from one start: some hundred steps of one path had been taken for a thousand paths."""
+    with pytest.warns(RuntimeWarning, match="1000 replicas are one path"):
+        found = ito.continuation(logistic_maps, [r], x0=[0.3], n_steps=1000, seed=0)
+    assert (found.states == found.states[:, :1]).all()  # one path
+    (exponent,), (exact, error) = found.lyapunov_exponent, literal_exponent(r)
+    assert exponent.low - error <= exact <= exponent.high + error
+    assert exponent.high - exponent.low < 0.01
+    spread = np.random.default_rng(0).uniform(size=(1000, 1))  # the control, without a warning
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        apart = ito.continuation(logistic_maps, [r], x0=spread, n_steps=1000, seed=0).lyapunov_exponent[0]
+    assert abs(apart.value - exponent.value) < 5.0 * math.hypot(apart.standard_error, exponent.standard_error)
+
+
+def test_one_path_that_has_settled_is_the_law():
+    """On a fixed point, also on one that is not stable, where paths a little apart would leave."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        stable = ito.continuation(logistic_maps, [2.5], x0=[0.3], n_steps=1000, seed=0).lyapunov_exponent[0]
+        unstable = ito.continuation(logistic_maps, [3.9], x0=[0.0], n_steps=10, seed=0).lyapunov_exponent[0]
+    assert stable.value == pytest.approx(-math.log(2.0), abs=1e-6)
+    assert unstable.value == pytest.approx(math.log(3.9), abs=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,8 @@ from iterorder.validation import MAX_STEPS, as_floats, as_int, as_level, as_seed
 PROBABILITIES = (0.05, 0.25, 0.5, 0.75, 0.95)
 #: Of a value, the share of the progress that its states take; the rest is for exponent and modes.
 SIMULATED = 0.5
+#: A point that moves by less, in units of itself, has settled.
+MOVES_ON = 1e-6
 #: Neighbours that differ by no more, in units of the largest, have met.
 ROUNDING = 64.0 * float(np.finfo(np.float64).eps)
 
@@ -147,6 +150,7 @@ def continuation(
             modes.append([_modes(values, share, rng) for values in sample.T])
             if report is not None:
                 report(SIMULATED + (1.0 - SIMULATED) * (k + 1) / len(points))
+    _warn_of_one_path(systems, points, states, backend)
     sure, least = np.moveaxis(np.array(modes, np.int64), 2, 0)
     return Continuation(
         values=read_only(points),
@@ -231,6 +235,25 @@ def _after(maps: RandomMaps, starts: np.ndarray, n_steps: int, **how: Any) -> np
 def _finite(states: np.ndarray) -> np.ndarray:
     """The states of the replicas that have not diverged."""
     return states[np.isfinite(states).all(axis=1)]
+
+
+def _warn_of_one_path(systems: list[RandomMaps], values: np.ndarray, states: np.ndarray, backend: str) -> None:
+    """Say where all replicas are one path that moves on: of the law they show one point, such as a phase of a cycle."""
+    for value, maps, found in zip(values.tolist(), systems, states, strict=True):
+        if len(found) < 2 or not np.isfinite(found[0]).all() or not (found == found[0]).all():
+            continue
+        law = maps.sampling_law
+        epoch = 1 if law.kind == "iid" else law.batches_per_epoch
+        later = _after(maps, found[:1], epoch, seed=0, backend=backend)[0]
+        if np.abs(later - found[0]).max() > MOVES_ON * np.abs(found[0]).max():
+            warnings.warn(
+                f"all {len(found)} replicas are one path at the parameter {value:.6g}, and it moves on: the maps draw "
+                "nothing that tells them apart, and of the law there is one point. Give x0 a start for each replica, "
+                "shape (n_replicas, d)",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+            return
 
 
 def _known(

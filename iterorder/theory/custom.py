@@ -61,6 +61,10 @@ SPREAD = 4.0
 #: Where differences vanish with some probability in every step, on some paths by the middle of a measurement and on no
 #: other until its end, that is an event of at most this probability.
 CHANCE = 1e-6
+#: Replicas that coincide are moved apart by so much of their size, and followed for so many steps: 10⁶ is e^(.03·500).
+APART, APART_STEPS = 1e-6, 500
+#: Growths of a step that differ by less are those of one path, followed by several vectors.
+ONE_PATH = 1e-9
 
 
 def custom_spectrum(
@@ -113,13 +117,14 @@ def custom_spectrum(
         states, kept = _settled(maps, len(replicas), seed, first, random, backend)
     else:  # evenly over the sample: starts of one kind may stand side by side
         states = states[np.arange(len(replicas)) * len(states) // len(replicas)]
+        states, first = _spread_out(maps, images, states, seed, first, random)
     here = lambda v, words: pushed_by_differences(images, states, v, words)[1]  # noqa: E731
     mean = _mean_linear_part(here, early[:, :, kept], len(states), maps.dim)
     tangent = CurvedDifferences(images, states, _frames(mean, len(states), n_vectors, maps.dim, random))
     tangent.calibrate(early[:, :, kept])
     growth = follow(tangent, words_in_blocks(maps, seed, replicas[kept], first, plan.n_steps), plan)
     _check_paths(tangent, growth, plan, k)
-    return exponents(growth, first + plan.start)[:k]
+    return exponents(growth.of(_apart(tangent.states, growth)), first + plan.start)[:k]
 
 
 def looks_affine(maps: CustomMaps, images: Images, seed: int) -> bool:
@@ -180,6 +185,27 @@ def _settled(
     return states[kept], kept
 
 
+def _spread_out(
+    maps: CustomMaps, images: Images, states: np.ndarray, seed: int, first: int, random: np.random.Generator
+) -> tuple[np.ndarray, int]:
+    """States of several paths, and their step: where replicas coincide, a little apart, after some steps.
+
+    Maps that draw nothing lead equal states along one path, whose growth over some hundred steps is not that of the
+    law, and which no spread between replicas tells of. Points that the maps fix stay where they are.
+    """
+    if len(np.unique(states, axis=0)) > len(states) // 2:
+        return states, first
+    replicas = np.arange(len(states))
+    blocks = words_in_blocks(maps, seed, replicas, first, APART_STEPS)
+    moved = states + APART * np.abs(states).max() * random.standard_normal(states.shape)
+    fixed = np.ones(len(states), bool)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for words in (words for block in blocks for words in block):
+            fixed &= (images(states[:, None], words)[:, 0] == states).all(axis=1)
+            moved = images(moved[:, None], words)[:, 0]
+    return np.where(fixed[:, None] | ~np.isfinite(moved), states, moved), first + APART_STEPS
+
+
 def _frames(mean, n_replicas: int, n_vectors: int, dim: int, random: np.random.Generator) -> np.ndarray:
     """Vectors to start from: the slowest directions of the mean linear part, where that is known."""
     if mean is None or not np.isfinite(mean).all():
@@ -194,6 +220,21 @@ def _mean_linear_part(pushed: Callable[[np.ndarray, np.ndarray], np.ndarray], bl
     units = np.broadcast_to(np.eye(dim), (n_replicas, dim, dim))
     with np.errstate(over="ignore", invalid="ignore"):
         return np.mean([pushed(units, words).mean(axis=0).T for words in block], axis=0)
+
+
+def _apart(states: np.ndarray, growth: Growth) -> np.ndarray:
+    """One of each of the paths: maps that draw nothing lead equal starts along the same one, which is seen once.
+
+    Paths that have met and still grow apart are several: at a point that all maps fix, say.
+    """
+    _, first, group = np.unique(states, axis=0, return_index=True, return_inverse=True)
+    group, mean = group.ravel(), growth.mean(0)
+    spread = np.zeros(len(first))
+    with np.errstate(invalid="ignore"):  # minus infinity from itself
+        np.maximum.at(spread, group, np.abs(mean - mean[first][group]))
+    kept = ~(spread <= ONE_PATH)[group]  # a spread that is no number keeps all
+    kept[first] = True
+    return np.flatnonzero(kept)
 
 
 def _check_paths(tangent: CurvedDifferences, growth: Growth, plan: Plan, k: int) -> None:

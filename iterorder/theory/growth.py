@@ -36,6 +36,8 @@ DRIFT_LIMIT = 4.0
 #: deviations of that difference, fluctuate about each other: a random walk gets there, two exponents that differ do
 #: not stay.
 SEPARATION = 4.0
+#: Replicas from which on Student's law is the normal one, which holds 95 % within so many standard deviations.
+MANY, NORMAL = 32, 1.959963984540054
 #: A start is forgotten when e^(−8) of a distance to it is left; before that the growth still moves towards its limit.
 FORGOTTEN = 8.0
 
@@ -74,6 +76,10 @@ class Growth:
         """On how many replicas vector k had vanished by the middle of the measurement, and on how many at its end."""
         gone = np.logical_or.accumulate(np.isneginf(self.halves[:, :, k]), axis=0).sum(axis=1)
         return int(gone[0]), int(gone[1])
+
+    def of(self, replicas: np.ndarray) -> Growth:
+        """That of some replicas."""
+        return Growth(self.halves[:, replicas], self.lengths, self.separation[replicas], self.blur[replicas])
 
     def mean(self, k: int) -> np.ndarray:
         """The mean growth per step of vector k, shape (R,)."""
@@ -145,12 +151,12 @@ def follow(tangent: Tangent, blocks: Iterable, plan: Plan) -> Growth:
 def exponents(growth: Growth, settled: int | None = None) -> tuple[Estimate, ...]:
     """The exponents of all vectors, largest first; of states that move for `settled` steps before the measurement.
 
-    The standard error is that of the mean over replicas. Three kinds of bias are added to it where they show: a drift
-    between the two halves of the measurement beyond four of its standard errors (directions that align slowly), and
-    half the distance to a neighbour from which an exponent does not separate (then the larger and the smaller of two
-    fluctuating growths are measured; all of it where they are in the wrong order), both in quadrature; and what the
-    tangent map may be off by. Where states have not forgotten their start, what a drift may still come to is added as
-    well. Minus infinity, exact, where a product of linear parts vanished.
+    The standard error is that of the mean over replicas, of few as wide as Student's law has it. Three kinds of bias
+    are added to it where they show: a drift between the two halves of the measurement beyond four of its standard
+    errors (directions that align slowly), and half the distance to a neighbour from which an exponent does not separate
+    (then the larger and the smaller of two fluctuating growths are measured; all of it where they are in the wrong
+    order), both in quadrature; and what the tangent map may be off by. Where states have not forgotten their start,
+    what a drift may still come to is added as well. Minus infinity, exact, where a product of linear parts vanished.
 
     Measured with 300 seeds each, at a tenth of the quick effort, on ten systems with known exponents (products of
     Ginibre and Cauchy matrices, random Fibonacci, Pollicott's pair, least squares on the line, the logistic and the
@@ -169,7 +175,7 @@ def exponents(growth: Growth, settled: int | None = None) -> tuple[Estimate, ...
     found = []
     for k in np.flatnonzero(~vanished).tolist():
         mean, drift = growth.mean(k), growth.drift(k)
-        error = _standard_error(mean)
+        error = _error_of_mean(mean, drift)
         if abs(drift.mean()) > DRIFT_LIMIT * _standard_error(drift):
             error = math.hypot(error, float(drift.mean()))
         if settled is not None:
@@ -200,8 +206,20 @@ def _not_separated(apart: np.ndarray) -> float:
     mean = float(apart.mean())
     if mean < -DRIFT_LIMIT * _standard_error(apart):
         return -mean  # the one behind grows faster: the first has not found its direction
-    return 0.5 * mean if SEPARATION**2 < mean < SEPARATION * apart.std(ddof=1) else 0.0
+    fluctuates = len(apart) > 1 and SEPARATION**2 < mean < SEPARATION * apart.std(ddof=1)
+    return 0.5 * mean if fluctuates else 0.0
+
+
+def _error_of_mean(mean: np.ndarray, drift: np.ndarray) -> float:
+    """Of few replicas so that 1.96 of it hold the mean in 95 % of the runs, of one from the halves of its path."""
+    if (count := len(mean)) >= MANY:
+        return _standard_error(mean)
+    from scipy.special import stdtrit
+
+    error = _standard_error(mean) if count > 1 else 0.5 * abs(float(drift[0]))
+    return error * float(stdtrit(max(count - 1, 1), 0.975)) / NORMAL
 
 
 def _standard_error(values: np.ndarray) -> float:
-    return float(values.std(ddof=1)) / math.sqrt(len(values))
+    """NaN of a single value, which no comparison holds for."""
+    return float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else math.nan
