@@ -119,8 +119,8 @@ class Trajectory(ShownByFacts):
         -------
         xarray.Dataset
             With ``states``; ``diverged_at`` where a replica did, and ``error_bound`` where there is one. Attributes say
-            how it was made: order, seed, noise, first_step, and of the maps family, digest and repr, with step_size,
-            ridge, batch_size and sampling where they have them.
+            how it was made: order, seed, noise, first_step, x0 where there is one start, and of the maps family, digest
+            and repr, with step_size, ridge, batch_size and sampling where they have them.
 
         Raises
         ------
@@ -229,11 +229,13 @@ class Trajectory(ShownByFacts):
     @property
     def _attributes(self) -> dict[str, Any]:
         """How the run was made. The seed is text: files of NetCDF hold integers of 63 bits."""
+        start = {} if self.x0 is None or self.x0.ndim > 1 else {"x0": to_numpy(self.x0)}
         return {
             "order": str(self.order),
             "seed": str(self.seed),
             "noise": self.noise,
             "first_step": self.first_step,
+            **start,
             **attributes_of(self.maps),
         }
 

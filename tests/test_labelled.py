@@ -285,3 +285,20 @@ def test_an_index_counts_wherever_two_tables_meet():
         ito.wasserstein_1d_to(points, ito.gallery.two_point_quadratic(0.5).law, u_weights=weights.iloc[::-1])
     with pytest.raises(ito.InvalidInputError, match="index of v_weights is not that of v"):
         ito.wasserstein_1d([0.0], points, v_weights=weights.iloc[::-1])
+
+
+def test_the_start_is_told_where_there_is_one(tmp_path):
+    """Runs of equal maps and noise from other starts were told apart by nothing in a file."""
+    maps = ito.gallery.sierpinski()
+    one = ito.simulate(maps, [0.5, 0.25], 3, n_replicas=2, seed=0).to_xarray()
+    assert one.attrs["x0"].tolist() == [0.5, 0.25]
+    other = ito.simulate(maps, [0.0, 0.25], 3, n_replicas=2, seed=0).to_xarray()
+    assert not one.drop_vars("states").identical(other.drop_vars("states"))
+    assert "x0" not in ito.simulate(maps, np.eye(2), 3, n_replicas=2, seed=0).to_xarray().attrs
+    xarray = pytest.importorskip("xarray")
+    for engine in ("scipy", "h5netcdf", "netcdf4"):
+        try:
+            one.to_netcdf(tmp_path / "run.nc", engine=engine)
+        except (ValueError, ImportError):
+            continue
+        assert xarray.open_dataset(tmp_path / "run.nc", engine=engine).attrs["x0"].tolist() == [0.5, 0.25]

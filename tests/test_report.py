@@ -15,6 +15,7 @@ import pytest
 
 import iterorder as ito
 from iterorder import cli
+from iterorder.errors import InvalidInputError
 from iterorder.networks import MLP, TrainingRun, train
 from iterorder.plotting import save_figure
 from iterorder.report import training as report_of_training
@@ -348,3 +349,15 @@ def test_pictures_take_less_room_and_keep_their_lines(tmp_path):
     before, after = (np.asarray(Image.open(BytesIO(png)).convert("RGB"), int) for png in (file.getvalue(), small))
     assert (np.abs(after - before).max(axis=2) > 32).mean() < 1e-3
     assert len(smaller(small)) <= len(small)
+
+
+def test_a_folder_above_that_of_the_runs_is_told(tmp_path):
+    """As `iterorder train NAME --out net` leaves it: the runs lie two folders below."""
+    for folder in (tmp_path / "net" / "digits" / "forward", tmp_path / "net" / "another"):
+        folder.mkdir(parents=True)
+    with pytest.raises(InvalidInputError) as nothing:
+        write_report(tmp_path / "net")
+    assert "did you mean" not in str(nothing.value)
+    (tmp_path / "net" / "digits" / "forward" / "result.npz").touch()
+    with pytest.raises(InvalidInputError, match=r"did you mean .*digits\?$"):
+        write_report(tmp_path / "net")

@@ -17,6 +17,8 @@ from iterorder.types import PathLike
 
 #: The name of the page in its folder.
 PAGE = "report.html"
+#: Files that one of them reads.
+FILES = ("sweep.sqlite", "*.npz", "check.json")
 #: What looks at a folder, and the sections that each finds there.
 READERS = (claims, sweep, training, saved_results, figures)
 
@@ -64,6 +66,11 @@ def write_document(page: Document, out: Path) -> None:
         file.write(page.html().encode())
 
 
+def _may_tell(folder: Path) -> bool:
+    """Whether a folder, or one just below, has files that a report reads."""
+    return any(True for name in FILES for level in ("", "*/") for _ in folder.glob(level + name))
+
+
 def document(folder: Path) -> Document:
     """What `write_report` writes."""
     if folder.is_file():
@@ -72,9 +79,12 @@ def document(folder: Path) -> Document:
         raise FileNotFoundError(f"no such folder: {folder}")
     sections: list[Section] = [section for reader in READERS for section in reader(folder)]
     if not sections:
+        below = next((place for place in sorted(folder.iterdir()) if place.is_dir() and _may_tell(place)), None)
+        advice = f"; did you mean {below}?" if below else ""
         raise InvalidInputError(
             f"folder {folder} holds nothing that a report can tell: give that of a sweep (sweep.sqlite), of training "
             "(result.npz), of trajectories or samples (.npz of their save), or that of make reproduce (check.json)"
+            f"{advice}"
         )
     when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return Document(folder.resolve().name, f"iterorder {__version__}, report of {when}", sections)

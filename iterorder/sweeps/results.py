@@ -56,7 +56,8 @@ class Sweep(ShownByFacts):
     seed : int
         The integer that was used.
     provenance : dict of str to str
-        Versions, processor, commit, when the sweep was begun, and the digest of its configuration.
+        Versions, processor, the commit of the folder that the sweep was started in, when it was begun, and the digest
+        of its configuration.
     """
 
     folder: Path
