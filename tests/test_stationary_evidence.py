@@ -184,3 +184,15 @@ def test_separable_data_have_no_law_and_advice_fits():
         assert "larger tol" not in str(caught.value)
     with pytest.raises(ito.NotContractiveError, match="a smaller step size or a ridge"):
         ito.stationary_sample(NEVER["least squares"], 4, seed=0)
+
+
+def test_a_start_that_all_maps_keep_is_named():
+    """The origin, which is the default, is an unstable fixed point of r·x(1 − x): it is the start that is to blame."""
+
+    def logistic(x, draw, params, out):
+        out[0] = (1.5 + draw[0]) * x[0] * (1.0 - x[0])
+
+    maps = ito.CustomMaps(logistic, dim=1)
+    with pytest.raises(ito.NotContractiveError, match=r"x0 = \[0\.\] is kept by all maps.*give an x0 away from it"):
+        ito.stationary_sample(maps, 100, seed=0)
+    assert ito.stationary_sample(maps, 100, seed=0, x0=[0.3]).points.min() > 0.1  # the control

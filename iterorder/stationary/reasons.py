@@ -179,7 +179,8 @@ def why_not(
     if known is None and round(exponent, DIGITS) == 0.0:
         advice = f"nothing contracts at a geometric rate; {_advice(maps)}"
     elif known is None and exponent > 0.0:
-        advice = _unstable(found, tol) or f"close paths move apart; {_advice(maps)}"
+        moving = f"close paths move apart; {_advice(maps)}"
+        advice = _unstable(found, tol) or _kept_start(maps, x0, seed, backend) or moving
     start = f"not every sample is certified to {tol:g} within max_steps={max_steps}"
     if isinstance(found, NeverMetError):
         if found.early:
@@ -201,6 +202,15 @@ def _unstable(found: Exception, tol: float) -> str:
         f"the law depends on x0, from which close paths move apart: it ends at {places[0]}, and every other start that "
         f"was tried at {places[1]}; give an x0 away from what all maps keep fixed"
     )
+
+
+def _kept_start(maps: RandomMaps, x0: np.ndarray, seed: int, backend: str) -> str:
+    """What it means that close paths move apart from a point that all maps keep; empty of another start."""
+    states = simulated(maps, x0, SETTLE, n_replicas=REPLICAS, seed=seed, backend=backend).states
+    if not (states == x0).all():
+        return ""
+    place = np.array2string(x0[:3], precision=3, separator=", ")
+    return f"x0 = {place} is kept by all maps, and paths beside it move away; give an x0 away from it"
 
 
 def _advice(maps: RandomMaps) -> str:
