@@ -37,6 +37,7 @@ def as_floats(
     if ndim is not None and array.ndim not in ndim:
         wanted = " or ".join(str(k) for k in ndim)
         column = f", such as its one column, {name}.squeeze()" if ndim == (1,) and array.shape[1:] == (1,) else ""
+        column = f", such as a single column, {name}[:, None]" if ndim == (2,) and array.ndim == 1 else column
         axes = "axis" if wanted == "1" else "axes"
         described = shape or f"an array with {wanted} {axes}{column}"
         raise InvalidInputError(f"{name} has shape {array.shape}: give {described}")

@@ -77,6 +77,10 @@ def asserts(x, draw, params, out):
     out[0] = x[0]
 
 
+def forgets_the_index(x, draw, params, out):
+    out[0] = 0.5 * x + draw[0]
+
+
 def wrong_shape(x, draw, params, out):
     out[:] = np.ones(3)
 
@@ -172,6 +176,7 @@ def wraps_around(x, draw, params, out):
         (raises, 1, "raises an exception"),
         (asserts, 1, "raises an exception"),
         (wrong_shape, 1, "fails in plain Python: ValueError"),
+        (forgets_the_index, 2, r"fails in plain Python: ValueError(.|\n)*hint: .*write x\[0\]"),
         (beyond_the_end, 1, "IndexError"),
         (misspelt, 1, "NameError: name 'unknown_name'"),
         (draws_itself, 1, "draws random numbers itself"),

@@ -186,3 +186,9 @@ def test_batches_have_the_entropy_of_their_number():
 def test_what_has_no_such_bound_is_told(maps, message):
     with pytest.raises(ito.InvalidInputError, match=message):
         ito.lyapunov_dimension(maps)
+
+
+@pytest.mark.parametrize("kind", ["correlation", "box"])
+def test_a_point_has_no_scales(kind):
+    with pytest.raises(ito.InvalidInputError, match="the law is a point, of dimension zero"):
+        ito.dimension(np.zeros(1000), kind=kind)

@@ -339,3 +339,8 @@ def test_what_is_no_seed_is_told_what_is(seed):
 def test_a_draw_is_a_function_so_no_generator(maps):
     with pytest.raises(ito.InvalidInputError, match="seed is a Generator, which gives another seed at each call"):
         maps.draw(np.random.default_rng(1), 0, 0)
+
+
+def test_one_axis_too_few_says_how_to_add_it():
+    with pytest.raises(ito.InvalidInputError, match=r"features has shape \(3,\): .*features\[:, None\]"):
+        as_floats("features", np.ones(3), ndim=(2,))

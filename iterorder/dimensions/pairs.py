@@ -42,6 +42,8 @@ def correlation_dimension(points: np.ndarray, resolution: float, rng: np.random.
     tree = cKDTree(points)
     size = float(np.sqrt(((points - points.mean(axis=0)) ** 2).sum(axis=1).mean()))
     low, high = max(_smallest(tree, points, chosen), BOUNDS * resolution), LARGEST * size
+    if size == 0.0:
+        return "all points are equal: the law is a point, of dimension zero"
     if not 0.0 < 4.0 * low < high:
         return f"the {count} points see scales from {low:.3g}, and the law is {size:.3g} wide: give more points" + (
             ", or a sample with a smaller tol" if BOUNDS * resolution >= low > 0.0 else ""

@@ -177,6 +177,8 @@ def _of_trial(step: Callable, error: Exception, n_params: int) -> MapCompilation
         return MapCompilationError.of(step, f"calls a function that cannot be compiled: {reason}", hint, line)
     names = ", ".join(inspect.signature(step).parameters)
     hint = f"run it by hand: {_name_of(step)}({names}) with NumPy arrays of the sizes given"
+    if "with a sequence" in message:
+        hint = "x, draw and params are arrays: write x[0] for the first coordinate, and out[k] for each"
     if isinstance(error, IndexError):
         hint = "out and x have dim entries, draw has noise_dim (one more with 'index+normal'), params what you gave: "
         hint += f"{n_params} numbers" if n_params else "nothing, so give params="
