@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import json
 import re
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,6 +21,7 @@ from iterorder.networks import train
 from iterorder.sweeps import MEASURES
 from iterorder.sweeps.cells import block_seed, fitted, packed, unpacked
 from iterorder.sweeps.identity import described_function, differences
+from iterorder.sweeps.measures import ByReplicas
 from iterorder.sweeps.training import network
 from tests.sweep_systems import GRID, SPLIT, counted, moments, naive_sweep, tiny, two_points
 
@@ -473,3 +476,35 @@ def test_registered_measures_start_anywhere(tmp_path, x0):
     measure["final_law"]["x0"] = [1.0, 2.0, 3.0]
     found = ito.sweep(maps, {"h": [0.1]}, measure, seed=0, folder=tmp_path / "wrong", **QUIET)
     assert "x0 has 3 numbers and the state 2" in found.failed[0].message
+
+
+def test_the_table_of_measures_is_that_of_the_library():
+    """Names, options with their defaults, and variables, as docs/scaling.md has them."""
+    text = (Path(__file__).parents[1] / "docs" / "scaling.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in text.splitlines() if re.match(r"\| `\w+` \| `", line)]
+    told = {re.findall(r"`(\w+)`", name)[0]: (options, variables) for name, options, variables in rows}
+    assert set(MEASURES) - set(told) == set(OF_NEIGHBOURS)
+    assert all(f"`{name}`" in text for name in MEASURES)
+    for name, (options, variables) in told.items():
+        function, notes = MEASURES[name]
+        defaults = {}
+        for part in (function.part, function.join) if isinstance(function, ByReplicas) else (function,):
+            keywords = [p for p in inspect.signature(part).parameters.values() if p.kind is p.KEYWORD_ONLY]
+            defaults |= {keyword.name: keyword.default for keyword in keywords}
+        if isinstance(function, ByReplicas):
+            defaults["n_replicas"] = function.n_replicas
+        listed = {f"{key}={value!r}".replace("'", '"') for key, value in defaults.items()}
+        assert listed == set(re.findall(r"`(.+?)`", options)), name
+        assert set(notes) <= set(re.findall(r"`(\w+)`", variables)), name
+
+
+def test_unstable_cells_of_registered_measures_warn_of_nothing(tmp_path):
+    """NumPy's warnings named no cell; a measure of one's own keeps them."""
+    grid, measures = {"h": [0.1, 40.0]}, {"risk": {"n_steps": 80}, "final_law": {"n_steps": 80}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = ito.sweep(ito.gallery.two_point_quadratic, grid, measures, seed=0, folder=tmp_path / "a", **QUIET)
+    assert found.done.all()
+    squares = {"x": lambda maps, seed: {"x": np.square(np.float64(1e200))}}
+    with pytest.warns(RuntimeWarning, match="overflow"):
+        ito.sweep(ito.gallery.two_point_quadratic, grid, squares["x"], seed=0, folder=tmp_path / "b", **QUIET)

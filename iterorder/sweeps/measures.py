@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeAlias
+
+import numpy as np
 
 from iterorder.errors import InvalidInputError
 from iterorder.maps.base import RandomMaps
@@ -91,7 +94,12 @@ class Measure:
             raise InvalidInputError(f"measure {self.name!r} is of random maps, and a network has measure {TRAINING!r}")
         if isinstance(self.function, ByReplicas):
             return self.join(maps, seed, point, self.part(maps, seed, point, 0, self.replicas(point)))
-        return self.function(maps, seed, **self.given(point))
+        with self._told():
+            return self.function(maps, seed, **self.given(point))
+
+    def _told(self) -> AbstractContextManager[Any]:
+        """Registered measures say of an unstable cell that it is one; NumPy would warn of it without naming it."""
+        return np.errstate(over="ignore", invalid="ignore") if self.registered else nullcontext()
 
     def replicas(self, point: Mapping[str, Any]) -> int:
         """How many replicas can be computed in parts; 0 where they cannot."""
@@ -101,11 +109,13 @@ class Measure:
 
     def part(self, maps: RandomMaps, seed: int, point: Mapping[str, Any], first: int, count: int) -> dict[str, Any]:
         """Arrays of some replicas."""
-        return self.function.part(maps, seed, first, count, **_taken_by(self.function.part, self.given(point)))
+        with self._told():
+            return self.function.part(maps, seed, first, count, **_taken_by(self.function.part, self.given(point)))
 
     def join(self, maps: RandomMaps, seed: int, point: Mapping[str, Any], arrays: dict[str, Any]) -> dict[str, Any]:
         """What is measured, from the arrays of all replicas."""
-        return self.function.join(maps, seed, arrays, **_taken_by(self.function.join, self.given(point)))
+        with self._told():
+            return self.function.join(maps, seed, arrays, **_taken_by(self.function.join, self.given(point)))
 
     def description(self) -> dict[str, Any]:
         """What a file keeps of it."""
