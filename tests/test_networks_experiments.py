@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +15,7 @@ import pytest
 
 import iterorder as ito
 from iterorder.networks import MLP, linear_decay, lyapunov_exponent, tail_average, train
+from iterorder.networks.baselines import baselines_in
 from iterorder.networks.experiment import experiment, orders_of, planned_steps, saves_of
 from iterorder.networks.settings import FOLDER, preset, preset_names
 from iterorder.sampling import Sampling
@@ -358,3 +361,40 @@ def test_the_grid_is_made_of_exponents():
     values = figure_network_contraction.SYSTEMS
     assert set(values) == {"network", "control"}
     assert values["control"] == ()
+
+
+def test_baselines_are_kept_beside_the_runs_and_told_in_the_report(small, tmp_path, monkeypatch):
+    from iterorder.report.written import document
+
+    settings, literal = small
+    folder = tmp_path / "net"
+    experiment(settings, folder=folder)
+    kept = dict(baselines_in(folder))
+    assert list(kept) == ["tail average", "linear decay"]
+    for name, found in kept.items():
+        exact = literal.baselines[name]
+        np.testing.assert_array_equal(found.save_steps, exact.save_steps)
+        np.testing.assert_array_equal(found.gradients, exact.gradients)
+        for observable, values in exact.observables.items():
+            np.testing.assert_array_equal(found.observables[observable], values)
+    page = document(folder).html()
+    for name, found in kept.items():
+        row = re.search(rf"{name}, a baseline.*?</tr>", page, re.DOTALL)[0]
+        numbers = [float(number.replace(",", "")) for number in re.findall(r"number\">([\d.,]+)<", row)]
+        assert numbers[:2] == [found.save_steps[-1], found.gradients[-1]]
+        assert numbers[2] == pytest.approx(found.late().mean, rel=1e-3)
+    # The same call again computes none of them; another stride does, and a damaged file is told.
+    code = importlib.import_module("iterorder.networks.experiment")
+
+    def refused(*args, **kwargs):
+        raise AssertionError("computed anew")
+
+    monkeypatch.setattr(code, "tail_average", refused)
+    monkeypatch.setattr(code, "linear_decay", refused)
+    assert set(experiment(settings, folder=folder).baselines) == set(kept)
+    other = dataclasses.replace(settings, baselines={"stride": 30})
+    with pytest.raises(AssertionError, match="computed anew"):
+        experiment(other, folder=folder)
+    (folder / "tail-average" / "baseline.npz").write_bytes(b"PK nothing")
+    with pytest.raises(ito.InvalidInputError, match="is cut or no result"):
+        experiment(settings, folder=folder)

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from iterorder.archive import loaded, write_result
 from iterorder.errors import InvalidInputError
+from iterorder.files import as_path
 from iterorder.networks.batches import Batches
 from iterorder.networks.blas import one_blas_thread
+from iterorder.networks.folder import prefixed, without_prefix
 from iterorder.networks.late import LateTraining, late_training
 from iterorder.networks.model import State, StepModel, advancing, as_model, sampling_of
 from iterorder.networks.plan import rows_for
 from iterorder.progress import Progress, as_progress, reported
 from iterorder.request import as_save_steps
 from iterorder.shown import a_kind
-from iterorder.types import FloatArray, IntArray, SaveSteps, Seed
+from iterorder.types import FloatArray, IntArray, PathLike, SaveSteps, Seed
 from iterorder.validation import as_choice, as_int, as_seed
+
+#: What a file of a baseline says that it is, and its name in the folder of the baseline.
+SCHEMA, FILE = "iterorder.baseline/1", "baseline.npz"
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +45,42 @@ class Baseline:
     observables: dict[str, FloatArray]
     gradients: IntArray
 
+    def save(self, path: PathLike) -> None:
+        """Write everything to one .npz file (no pickle): first under a temporary name, then renamed."""
+        arrays = {"save_steps": self.save_steps, "gradients": self.gradients}
+        write_result(path, {"schema": SCHEMA}, arrays | prefixed("observable", self.observables), shown="run.gradients")
+
+    @classmethod
+    def load(cls, path: PathLike) -> Baseline:
+        """Read a baseline that `save` wrote.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        InvalidInputError
+            If the file is cut or holds something else.
+        """
+        return loaded(as_path(path), {SCHEMA: cls._of_parts})
+
+    @classmethod
+    def _of_parts(cls, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Baseline:
+        observables, saves = without_prefix("observable", arrays), arrays["save_steps"]
+        for name, array in {"gradients": arrays["gradients"], **observables}.items():
+            if array.shape != saves.shape or saves.ndim != 1:
+                raise ValueError(f"{name} has shape {array.shape} beside {len(saves)} saved steps")
+        return cls(saves, observables, arrays["gradients"])
+
     def late(self, observable: str = "loss") -> LateTraining:
         """As `TrainingRun.late`: of one start and one sequence, without moves."""
         values = self.observables[as_choice("observable", observable, tuple(self.observables))]
         return late_training(self.save_steps, values[None, None])
+
+
+def baselines_in(folder: Path) -> list[tuple[str, Baseline]]:
+    """The baselines that `experiment` has left in the folders one below, by their names."""
+    files = sorted(folder.glob(f"[!.]*/{FILE}"), reverse=True)  # the tail average first
+    return [(path.parent.name.replace("-", " "), Baseline.load(path)) for path in files]
 
 
 def tail_average(

@@ -13,7 +13,7 @@ import numpy as np
 
 from iterorder.errors import InvalidInputError
 from iterorder.files import make_folder
-from iterorder.networks.baselines import Baseline, linear_decay, tail_average
+from iterorder.networks.baselines import FILE, Baseline, linear_decay, tail_average
 from iterorder.networks.data import ImageData
 from iterorder.networks.late import late_saves
 from iterorder.networks.model import StepModel
@@ -188,7 +188,8 @@ def experiment(
 
     stages: list[Callable[[], None]] = [partial(run, planned) for planned in planned_runs(preset, model, images, order)]
     if order is None and preset.baselines:
-        stages += _baselines(preset, result, {**common, "progress": until(clock.deadline)})
+        kept = None if folder is None else Path(folder)
+        stages += _baselines(preset, result, kept, {**common, "progress": until(clock.deadline)})
     for done, stage in enumerate(stages):
         stage()
         if report is not None:
@@ -215,8 +216,10 @@ def planned_runs(preset: Preset, model: StepModel, images: ImageData, order: str
     return runs
 
 
-def _baselines(preset: Preset, result: Experiment, common: dict[str, Any]) -> list[Callable[[], None]]:
-    """Those at equal gradients."""
+def _baselines(
+    preset: Preset, result: Experiment, folder: Path | None, common: dict[str, Any]
+) -> list[Callable[[], None]]:
+    """Those at equal gradients; kept beside the runs, which have refused a folder of other settings before."""
     stride, n_steps = preset.baselines["stride"], preset.run["n_steps"]
     each = {
         "tail average": (tail_average, saves_of(preset)[1:]),
@@ -225,10 +228,20 @@ def _baselines(preset: Preset, result: Experiment, common: dict[str, Any]) -> li
 
     def stage(name: str) -> None:
         compute, saves = each[name]
+        where = None if folder is None else folder / name.replace(" ", "-")
+        if where is not None and (where / FILE).is_file():
+            found = Baseline.load(where / FILE)
+            if np.array_equal(found.save_steps, saves):
+                result.baselines[name] = found
+                return
         try:
-            result.baselines[name] = compute(result.model, save_steps=saves, **common)
+            found = result.baselines[name] = compute(result.model, save_steps=saves, **common)
         except OutOfTime:
             result.missed.append(name)
+            return
+        if where is not None:
+            make_folder(where)
+            found.save(where / FILE)
 
     return [partial(stage, name) for name in each]
 

@@ -12,6 +12,7 @@ from iterorder.networks.late import late_training
 from iterorder.report.document import Code, Part, Picture, Section, Table, Text, drawn, known
 
 if TYPE_CHECKING:
+    from iterorder.networks.baselines import Baseline
     from iterorder.networks.run import TrainingRun
 
 HEADS = (
@@ -32,15 +33,18 @@ CAUTION = (
 
 def training(folder: Path) -> Iterator[Section]:
     """The runs in a folder, or in folders one below."""
+    from iterorder.networks.baselines import baselines_in
     from iterorder.networks.run import runs_in
 
     runs = dict(sorted(runs_in(folder), key=lambda named: _place(named[0])))
     if not runs:
         return
     parts: list[Part] = [Text(CAUTION)]
+    baselines = dict(baselines_in(folder))
     if alone := {name: run for name, run in runs.items() if "loss" in run.observables and run.moves.shape[1] == 1}:
-        parts.append(_picture(alone))
-    parts.append(Table(HEADS, [_row(name, run) for name, run in runs.items()]))
+        parts.append(_picture(alone, baselines))
+    rows = [_row(name, run) for name, run in runs.items()]
+    parts.append(Table(HEADS, rows + [_row_beside(name, found) for name, found in baselines.items()]))
     parts += [Text(f"{name}, forecast: {run.forecast}.") for name, run in runs.items() if run.forecast]
     again = _again(folder, next(iter(runs.values())))
     yield Section("Training", [*parts, *([Code(again)] if again else [])], "run of training", len(runs))
@@ -51,10 +55,10 @@ def _place(name: str) -> tuple[bool, int, str]:
     return "-" in name, ("forward" not in name) + ("anchored" in name), name
 
 
-def _picture(runs: dict[str, TrainingRun]) -> Picture:
+def _picture(runs: dict[str, TrainingRun], baselines: dict[str, Baseline]) -> Picture:
     from matplotlib.figure import Figure
 
-    from iterorder.plotting import PAGE, house_style
+    from iterorder.plotting import ORDER_COLORS, PAGE, house_style
 
     panels = {"loss": runs}
     if neighbours := {name: run for name, run in runs.items() if run.has_neighbours}:
@@ -67,6 +71,9 @@ def _picture(runs: dict[str, TrainingRun]) -> Picture:
                 first = len(axes.lines)
                 run.plot(axes, observable=observable)
                 axes.lines[first].set_label(", ".join(filter(None, (name, run.reached))))
+            for name, found in baselines.items() if observable == "loss" else ():
+                color = ORDER_COLORS["average" if "average" in name else "decay"]
+                axes.plot(found.save_steps, found.observables["loss"], "--", color=color, linewidth=0.9, label=name)
             axes.legend()
             if observable == "move":
                 axes.set_yscale("log")
@@ -80,6 +87,13 @@ def _row(name: str, run: TrainingRun) -> list[object]:
     unseen = np.full(run.moves.shape, np.nan)
     late = run.late() if "loss" in run.observables else late_training(run.save_steps, unseen, run.moves)
     return [*facts, *map(known, (late.mean, late.mean_within, late.between, late.move))]
+
+
+def _row_beside(name: str, found: Baseline) -> list[object]:
+    """Of a baseline, which has one sequence and no neighbours."""
+    late = found.late()
+    facts: list[object] = [f"{name}, a baseline", int(found.save_steps[-1]), int(found.gradients[-1]), "100%"]
+    return [*facts, *map(known, (late.mean, late.mean_within, np.nan, np.nan))]
 
 
 def _again(folder: Path, run: TrainingRun) -> str:
