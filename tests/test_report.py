@@ -259,8 +259,10 @@ def test_legends_tell_how_far_an_unfinished_training_is(tmp_path):
     assert [run.reached for run in runs.values()] == ["", "to n = 12", "52% done"]
     legends: list[list[str]] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("matplotlib.axes.Axes.legend", lambda axes: legends.append(axes.get_legend_handles_labels()[1]))
-        report_of_training._picture(runs)
+        patch.setattr(
+            "matplotlib.axes.Axes.legend", lambda axes, **_: legends.append(axes.get_legend_handles_labels()[1])
+        )
+        report_of_training._picture(runs, {})
     assert legends == 2 * [["forward", "cut, to n = 12", "coarse, 52% done"]]
     assert cut(np.zeros(1, bool)).reached == "0% done"
 

@@ -71,10 +71,12 @@ def _picture(runs: dict[str, TrainingRun], baselines: dict[str, Baseline]) -> Pi
                 first = len(axes.lines)
                 run.plot(axes, observable=observable)
                 axes.lines[first].set_label(", ".join(filter(None, (name, run.reached))))
+                for line in axes.lines[first:] if "-" in name else ():  # the control, in the same colours
+                    line.set_linestyle(":")
             for name, found in baselines.items() if observable == "loss" else ():
                 color = ORDER_COLORS["average" if "average" in name else "decay"]
                 axes.plot(found.save_steps, found.observables["loss"], "--", color=color, linewidth=0.9, label=name)
-            axes.legend()
+            axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, fontsize="x-small")
             if observable == "move":
                 axes.set_yscale("log")
     seen = "The loss and the distance between neighbouring iterates" if neighbours else "The loss"
