@@ -98,7 +98,8 @@ def continuation(
     `n_steps` decides what is seen. A law that the replicas leave within so many steps is not followed, and one that
     they leave more rarely is followed although it is not stationary: two branches that differ going up and down say
     that paths remember where they came from for `n_steps`, no more. Give other numbers of steps to see which of the two
-    it is. A replica that diverges has no state to be followed, and begins the next value from its `x0`.
+    it is. A replica that diverges has no state to be followed, and begins the next value from its `x0`. Where all
+    replicas are one path that moves on, as of maps that draw nothing, a RuntimeWarning says so.
 
     Two numbers of modes are told. `sure_modes` is a lower bound with confidence for every law [2]_, where replicas are
     draws of one: where `x0` is one start. `Continuation.phenomenological` looks at it. With the same confidence it
