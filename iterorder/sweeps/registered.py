@@ -45,14 +45,14 @@ class Registered(NamedTuple):
 
 def starts_at(maps: RandomMaps, x0, name: str = "x0") -> np.ndarray:
     """A state, with the same number in each coordinate where one is given; velocities start at zero."""
-    dim = maps.maps.dim if isinstance(maps, Optimizer) else maps.dim
+    if isinstance(maps, Optimizer):
+        return maps.start(starts_at(maps.maps, x0, name))
     start = as_floats(name, x0, ndim=(0, 1))
-    if start.ndim and len(start) != dim:
+    if start.ndim and len(start) != maps.dim:
         raise InvalidInputError(
-            f"{name} has {len(start)} numbers and the state {dim}: give one number, or one for each"
+            f"{name} has {len(start)} numbers and the state {maps.dim}: give one number, or one for each"
         )
-    start = np.broadcast_to(start, (dim,)).copy()
-    return maps.start(start) if isinstance(maps, Optimizer) else start
+    return np.broadcast_to(start, (maps.dim,)).copy()
 
 
 def final_states(
