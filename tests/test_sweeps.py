@@ -16,6 +16,7 @@ import pytest
 
 import iterorder as ito
 from iterorder.errors import InvalidInputError
+from iterorder.estimate import Estimate
 from iterorder.neighbours import MEASURES as OF_NEIGHBOURS
 from iterorder.networks import train
 from iterorder.sweeps import MEASURES
@@ -508,3 +509,13 @@ def test_unstable_cells_of_registered_measures_warn_of_nothing(tmp_path):
     squares = {"x": lambda maps, seed: {"x": np.square(np.float64(1e200))}}
     with pytest.warns(RuntimeWarning, match="overflow"):
         ito.sweep(ito.gallery.two_point_quadratic, grid, squares["x"], seed=0, folder=tmp_path / "b", **QUIET)
+
+
+def test_the_error_of_an_estimate_has_a_name_too(tmp_path):
+    """An `Estimate` is two variables, and the second may be that of a parameter."""
+
+    def measure(maps, seed, x_error=0.0):
+        return {"x": Estimate.of(1.0)}
+
+    found = ito.sweep(two_points, {"h": [0.1], "x_error": [1.0]}, measure, seed=0, folder=tmp_path, **QUIET)
+    assert "'x_error', which is that of a parameter of the grid" in found.failed[0].message

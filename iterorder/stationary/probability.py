@@ -64,7 +64,8 @@ def second_moment_flow(maps: RandomMaps, x0: np.ndarray) -> Flow:
     items = affine_items(maps)
     if items is None:
         raise Undefined("the maps are not affine")
-    law = step_law(maps.sampling_law, items) if epoch_of(maps) == 1 else epoch_law(maps.sampling_law, items)
+    one_step = step_law(maps.sampling_law, items)
+    law = one_step if epoch_of(maps) == 1 else epoch_law(maps.sampling_law, items)
     moments = SecondMoments(law)
     if moments.stable is not True:
         raise Undefined("the system is not mean-square stable")
@@ -74,7 +75,7 @@ def second_moment_flow(maps: RandomMaps, x0: np.ndarray) -> Flow:
     decay, work = math.sqrt(1.0 + moments.excess), items.n_items * items.entries_per_item * maps.dim
     flow = _flow(lambda c: c + moments.apply_often(c), covariance, (mean - x0).rounded, decay, work)
     states = np.abs(x0) + np.sqrt(np.diag(flow.start))
-    terms = step_terms(step_law(maps.sampling_law, items), states)
+    terms = step_terms(one_step, states)
     return flow._replace(growth=mean_square_growth(moments, terms) / float(euclidean_norm(states)))
 
 

@@ -109,9 +109,9 @@ class Cells:
         try:
             maps = self.maps_of(part.cell)
             values = self._values(maps, part)
-            if not part.replicas:
-                self._check_names(values)
             layout, data = packed(values)
+            if not part.replicas:
+                self._check_names(layout)
         except Exception as error:
             return failed_by(part.cell, error, time.perf_counter() - start)
         return Outcome(part.cell, time.perf_counter() - start, layout, data, "", "")
@@ -133,17 +133,16 @@ class Cells:
             arrays = [unpacked(part.layout, part.data) for part in parts]
             whole = {name: np.concatenate([some[name] for some in arrays]) for name in arrays[0]}
             values = self.measures[0].join(self.maps_of(cell), self.seed_of(cell), self.grid.point(cell), whole)
-            self._check_names(values)
             layout, data = packed(values)
+            self._check_names(layout)
         except Exception as error:
             return failed_by(cell, error, spent)
         return Outcome(cell, spent + time.perf_counter() - start, layout, data, "", "")
 
-    def _check_names(self, values: Mapping[str, Any]) -> None:
+    def _check_names(self, layout: str) -> None:
         """Refuse variables that a table of the sweep has other columns for."""
-        _check_table(values)
         columns = {*self.grid.names, *(axis.dim for axis in self.grid.axes), DONE}
-        if taken := sorted(columns.intersection(values)):
+        if taken := sorted(columns.intersection(name for name, *_ in json.loads(layout))):
             what = "the cells that are done" if taken[0] == DONE else "a parameter of the grid"
             raise InvalidInputError(
                 f"the measure returned the name {taken[0]!r}, which is that of {what}: give it another name"

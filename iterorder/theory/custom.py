@@ -203,7 +203,8 @@ def _spread_out(
         for words in (words for block in blocks for words in block):
             fixed &= (images(states[:, None], words)[:, 0] == states).all(axis=1)
             moved = images(moved[:, None], words)[:, 0]
-    return np.where(fixed[:, None] | ~np.isfinite(moved), states, moved), first + APART_STEPS
+    stays = fixed | ~np.isfinite(moved).all(axis=1)
+    return np.where(stays[:, None], states, moved), first + APART_STEPS
 
 
 def _frames(mean, n_replicas: int, n_vectors: int, dim: int, random: np.random.Generator) -> np.ndarray:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import MISSING, dataclass, field, fields
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from iterorder.request import as_maps
 from iterorder.shown import shown
 from iterorder.theory.contraction import contraction
 from iterorder.theory.families import analyse
-from iterorder.theory.undefined import Undefined, Value, value_or_reason
+from iterorder.theory.undefined import Undefined, value_or_reason
 from iterorder.types import FloatArray, Seed
 from iterorder.validation import as_effort, as_int, as_names, as_seed, read_only
 
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-#: The fields of a `Theory` that only say what was asked, and why something is missing.
-OF_THE_CALL = ("reasons", "maps")
+#: The reason of a field that was not asked for.
 NOT_ASKED = "not in only, the fields that were asked for"
 
 
@@ -272,36 +271,28 @@ def theory(
     """
     maps = as_maps(maps)
     seed, effort, backend = as_seed(seed), as_effort(effort), as_backend(backend)
-    asked = QUANTITIES if only is None else as_names("only", only, QUANTITIES)
-    reasons: dict[str, str] = {}
-
-    def value_of(name: str, compute: Callable[[], Value]) -> Value | None:
-        value, reason = value_or_reason(compute) if name in asked else (None, NOT_ASKED)
-        if value is None:
-            reasons[name] = reason
-        return value
-
     system = analyse(maps, seed=seed, effort=effort, backend=backend)
+    quantities: dict[str, Callable[[], Any]] = {
+        "lipschitz_max": lambda: _lipschitz_max(maps),
+        "lyapunov_exponent": system.lyapunov_exponent,
+        "mean_square_radius": system.mean_square_radius,
+        "mean_square_stable": system.mean_square_stable,
+        "mean": lambda: read_only(system.mean()),
+        "covariance": lambda: read_only(system.covariance()),
+        "tail_index": system.tail_index,
+        "common_fixed_point": lambda: read_only(system.common_fixed_point()),
+        "cycle": lambda: read_only(system.cycle()),
+    }
+    asked = tuple(quantities) if only is None else as_names("only", only, tuple(quantities))
+    found = {name: value_or_reason(quantities[name]) if name in asked else (None, NOT_ASKED) for name in quantities}
     return Theory(
-        lipschitz_max=value_of("lipschitz_max", lambda: _lipschitz_max(maps)),
-        lyapunov_exponent=value_of("lyapunov_exponent", system.lyapunov_exponent),
-        mean_square_radius=value_of("mean_square_radius", system.mean_square_radius),
-        mean_square_stable=value_of("mean_square_stable", system.mean_square_stable),
-        mean=value_of("mean", lambda: read_only(system.mean())),
-        covariance=value_of("covariance", lambda: read_only(system.covariance())),
-        tail_index=value_of("tail_index", system.tail_index),
-        common_fixed_point=value_of("common_fixed_point", lambda: read_only(system.common_fixed_point())),
-        cycle=value_of("cycle", lambda: read_only(system.cycle())),
-        reasons=reasons,
+        **{name: value for name, (value, _) in found.items()},
+        reasons={name: reason for name, (value, reason) in found.items() if value is None},
         maps=maps,
         seed=seed,
         effort=effort,
         backend=backend,
     )
-
-
-#: The fields of a `Theory` that are computed.
-QUANTITIES = tuple(item.name for item in fields(Theory) if item.default is MISSING and item.name not in OF_THE_CALL)
 
 
 def _lipschitz_max(maps: RandomMaps) -> Estimate:
