@@ -18,6 +18,7 @@ from iterorder.maps import RandomMaps
 from iterorder.orders import BACKWARD, FORWARD
 from iterorder.progress import Progress, Report, as_progress, part, reported
 from iterorder.simulate import simulated
+from iterorder.stationary.products import epoch_of
 from iterorder.theory import Theory, theory
 
 #: Statistical tests of one system.
@@ -104,8 +105,7 @@ def _judged(
     entry, known: Theory, steps: int, level: float, seed: int, count: int, backend: str, report
 ) -> list[ClaimRow]:
     maps, x0, name = entry.maps, entry.x0, entry.name
-    law = maps.sampling_law
-    epoch = 1 if law.kind == "iid" else law.batches_per_epoch
+    epoch = epoch_of(maps)
     # Epoch ends: with reshuffling the laws agree there only.
     short, long = -(-SHORT // epoch) * epoch, -(-steps // epoch) * epoch
     parts = [stream(seed, f"C{k}", name) for k in (1, 2, 3, 4, 5)]

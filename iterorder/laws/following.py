@@ -20,6 +20,7 @@ from iterorder.noise import MAX_REPLICAS
 from iterorder.progress import Progress, Report, as_progress, part, reported
 from iterorder.request import as_starts, as_system, check_maker, check_memory, made_maps
 from iterorder.simulate import simulated
+from iterorder.stationary.products import epoch_of
 from iterorder.theory.families import analyse
 from iterorder.theory.undefined import value_or_reason
 from iterorder.types import ArrayLike, Seed
@@ -243,9 +244,7 @@ def _warn_of_one_path(systems: list[RandomMaps], values: np.ndarray, states: np.
     for value, maps, found in zip(values.tolist(), systems, states, strict=True):
         if len(found) < 2 or not np.isfinite(found[0]).all() or not (found == found[0]).all():
             continue
-        law = maps.sampling_law
-        epoch = 1 if law.kind == "iid" else law.batches_per_epoch
-        later = _after(maps, found[:1], epoch, seed=0, backend=backend)[0]
+        later = _after(maps, found[:1], epoch_of(maps), seed=0, backend=backend)[0]
         if np.abs(later - found[0]).max() > MOVES_ON * np.abs(found[0]).max():
             warnings.warn(
                 f"all {len(found)} replicas are one path at the parameter {value:.6g}, and it moves on: the maps draw "
