@@ -9,6 +9,9 @@ from iterorder.arrays import own_array
 from iterorder.records import Recorded
 from iterorder.types import DTypeLike, FloatArray
 
+#: Standard errors of an interval of 95 %.
+QUANTILE = 1.959963984540054
+
 
 @dataclass(frozen=True)
 class Estimate(Recorded):
@@ -51,7 +54,7 @@ class Estimate(Recorded):
         return cls(value, 0.0, value, value, True)
 
     @classmethod
-    def from_mean(cls, value: float, standard_error: float, quantile: float = 1.959963984540054) -> Estimate:
+    def from_mean(cls, value: float, standard_error: float, quantile: float = QUANTILE) -> Estimate:
         """A Monte Carlo mean with the normal interval of `quantile` standard errors (1.96: 95 %)."""
         value, spread = float(value), float(standard_error)
         return cls(value, spread, value - quantile * spread, value + quantile * spread, False)

@@ -12,7 +12,7 @@ from iterorder.dimensions.boxes import box_dimension
 from iterorder.dimensions.pairs import correlation_dimension
 from iterorder.drawn import drawn_by
 from iterorder.errors import InvalidInputError
-from iterorder.estimate import Estimate
+from iterorder.estimate import QUANTILE, Estimate
 from iterorder.maps import RandomMaps
 from iterorder.shown import a_kind
 from iterorder.types import ArrayLike, FloatArray, Seed
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from iterorder.trajectory import Trajectory
 
 KINDS = {"correlation": correlation_dimension, "box": box_dimension}
-#: Standard errors of an interval of 95 %.
-QUANTILE = 1.959963984540054
 #: Fewer points see no scales.
 FEWEST = 100
 

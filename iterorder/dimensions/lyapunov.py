@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from iterorder.errors import InvalidInputError
-from iterorder.estimate import Estimate
+from iterorder.estimate import QUANTILE, Estimate
 from iterorder.maps import RandomMaps
 from iterorder.request import as_maps
 from iterorder.sampling import Sampling
@@ -69,7 +69,7 @@ def lyapunov_dimension(maps: RandomMaps, *, seed: Seed = 0, effort: str = "quick
             "be no stationary law"
         )
     exact = all(exponent.exact for exponent in spectrum)
-    return Estimate(value, 0.0 if exact else 0.5 * (high - low) / 1.959963984540054, low, high, exact)
+    return Estimate(value, 0.0 if exact else 0.5 * (high - low) / QUANTILE, low, high, exact)
 
 
 def entropy_of(maps: RandomMaps) -> float:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from iterorder.errors import InvalidInputError
-from iterorder.estimate import Estimate
+from iterorder.estimate import QUANTILE, Estimate
 from iterorder.theory.tangent import Tangent
 from iterorder.theory.undefined import NoLawReachedError, Undefined
 
@@ -36,8 +36,8 @@ DRIFT_LIMIT = 4.0
 #: deviations of that difference, fluctuate about each other: a random walk gets there, two exponents that differ do
 #: not stay.
 SEPARATION = 4.0
-#: Replicas from which on Student's law is the normal one, which holds 95 % within so many standard deviations.
-MANY, NORMAL = 32, 1.959963984540054
+#: Replicas from which on Student's law is the normal one.
+MANY = 32
 #: A start is forgotten when e^(−8) of a distance to it is left; before that the growth still moves towards its limit.
 FORGOTTEN = 8.0
 
@@ -217,7 +217,7 @@ def _error_of_mean(mean: np.ndarray, drift: np.ndarray) -> float:
     from scipy.special import stdtrit
 
     error = _standard_error(mean) if count > 1 else 0.5 * abs(float(drift[0]))
-    return error * float(stdtrit(max(count - 1, 1), 0.975)) / NORMAL
+    return error * float(stdtrit(max(count - 1, 1), 0.975)) / QUANTILE
 
 
 def _standard_error(values: np.ndarray) -> float:
