@@ -232,8 +232,9 @@ class SecondMoments:
         X ⪰ 0 and −G(X) = X − E[A X Aᵀ] positive definite are sufficient; the second holds if the residual of the
         equation and the rounding of its evaluation add up to less than the smallest eigenvalue of I.
         """
-        dim = self.law.dim
-        identity = np.eye(dim)
+        if not self.dense and self._mean_is_too_slow:
+            return False
+        identity = np.eye(self.law.dim)
         try:
             solution = self.solve(identity)
         except Undefined:
@@ -242,10 +243,27 @@ class SecondMoments:
         if not np.isfinite(size) or np.linalg.eigvalsh(solution)[0] <= 0.0:
             return False
         residual = float(np.linalg.norm(self.apply(solution) + identity))
-        # An application sums at most n + 2d products for each entry; n enters below its square root by cancellation
-        # of signs, but the bound takes it in full.
-        rounding = (self.law.items.n_items + 2 * dim) * EPS * self.scale * size
-        return residual + rounding < 1.0
+        return residual + self._rounding_of_application * size < 1.0
+
+    @property
+    def _rounding_of_application(self) -> float:
+        """Of G(X), relative to ‖X‖: an application sums at most n + 2d products for each entry.
+
+        n enters below its square root by cancellation of signs, but the bound takes it in full.
+        """
+        return (self.law.items.n_items + 2 * self.law.dim) * EPS * self.scale
+
+    @property
+    def _mean_is_too_slow(self) -> bool:
+        """Whether E A alone makes the certificate fail, as where fewer points than dimensions leave directions alone.
+
+        With 1 − δ the spectral radius of E A, X ⪰ Σ_k (E A)^k (E A)^kᵀ has a norm of at least 1/(1 − (1 − δ)²), above
+        1/2δ. An iterative solver would use all its applications to find that out.
+        """
+        increments = self.law.mean_increment
+        values = np.linalg.eigvalsh(increments) if self.law.items.symmetric else np.linalg.eigvals(increments)
+        slowest = float((-(2.0 * values.real + abs(values) ** 2) / (1.0 + abs(1.0 + values))).min())  # 1 − |1 + λ|
+        return slowest <= 0.5 * self._rounding_of_application
 
     @cached_property
     def stable(self) -> bool | None:
