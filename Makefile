@@ -7,7 +7,8 @@ EFFORT = quick
 ARGS =
 
 BIN = $(VENV)/bin
-PIP_INSTALL = $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check
+# Python keeps the byte code of what it imports: to compile all of it takes as long as to install it.
+PIP_INSTALL = $(BIN)/python -m pip install -qq --no-input --no-compile --disable-pip-version-check
 
 # Figures are written to files: no target may depend on a display.
 export MPLBACKEND = Agg

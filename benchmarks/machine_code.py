@@ -1,6 +1,7 @@
 """Every kernel for GPUs as machine code, made without a GPU: registers, stack, spills and instructions.
 
     python benchmarks/machine_code.py             compares with benchmarks/machine_code.txt
+    python benchmarks/machine_code.py --kernel forward    those kernels alone, a third of them
     python benchmarks/machine_code.py --write     writes that file, which reviews compare
 
 numba-cuda compiles to PTX as for a launch, and nvJitLink to machine code. The exit status is 1 where a kernel in up to
@@ -132,12 +133,12 @@ class Line(NamedTuple):
         return ""
 
 
-def _share(number: int, of: int) -> list[Line]:
-    """Every `of`-th system, as its kernels call the same functions."""
+def _share(number: int, of: int, only: str | None) -> list[Line]:
+    """Every `of`-th system, as its kernels call the same functions; only kernels of one name, where that is given."""
     from device_kernels import CAPABILITIES, every_kernel, without_device
 
     without_device()
-    kernels = every_kernel()
+    kernels = [kernel for kernel in every_kernel() if only in (None, kernel.dispatcher.py_func.__name__)]
     gc.disable()  # nothing of what compilers keep can go, and looking for it takes longer than compiling
     systems = list(dict.fromkeys((kernel.system, kernel.dtype) for kernel in kernels))
     own, found = set(systems[number::of]), []
@@ -149,10 +150,10 @@ def _share(number: int, of: int) -> list[Line]:
     return found
 
 
-def every_code(processes: int) -> list[Line]:
-    """All kernels, in the order of the list."""
+def every_code(processes: int, only: str | None = None) -> list[Line]:
+    """All kernels, or those of a name, in the order of the list."""
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        shares = pool.map(_share, range(processes), [processes] * processes)
+        shares = pool.map(_share, range(processes), [processes] * processes, [only] * processes)
         return sorted(line for share in shares for line in share)
 
 
@@ -181,14 +182,18 @@ def text_of(found: list[Line], missing: dict[str, str]) -> Iterator[str]:
 def main(argv=None) -> int:
     """The exit status."""
     parser = argparse.ArgumentParser(description="Machine code of the kernels for GPUs, without a GPU.")
-    parser.add_argument("--write", action="store_true", help=f"write {FILE.name}")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--write", action="store_true", help=f"write {FILE.name}")
+    what.add_argument("--kernel", help="compile those of one name alone, such as forward")
     parser.add_argument("--processes", type=int, default=min(4, os.cpu_count() or 1))
     arguments = parser.parse_args(argv)
     from device_kernels import every_kernel
 
     missing: dict[str, str] = {}
     every_kernel(missing)
-    found = every_code(arguments.processes)
+    found = every_code(arguments.processes, arguments.kernel)
+    if not found:
+        parser.error(f"no kernel has the name {arguments.kernel!r}")
     text = "".join(f"{line}\n" for line in text_of(found, missing))
     print(text, end="")
     wrong = [f"{line.name}: {line.wrong}" for line in found if line.wrong]
@@ -196,15 +201,17 @@ def main(argv=None) -> int:
         print(message, file=sys.stderr)
     if arguments.write:
         FILE.write_text(text, encoding="utf-8")
-    return 1 if wrong or _differs(text) else 0
+    return 1 if wrong or _differs(text, {line.name for line in found}) else 0
 
 
-def _differs(text: str) -> bool:
-    """Whether the file says something else of the same versions; the differences are shown."""
+def _differs(text: str, names: set[str]) -> bool:
+    """Whether the file says something else of these kernels, of the same versions; the differences are shown."""
     import difflib
 
     known = FILE.read_text(encoding="utf-8") if FILE.exists() else ""
-    changes = list(difflib.unified_diff(known.splitlines(), text.splitlines(), FILE.name, "found", lineterm="", n=0))
+    told = [line for line in known.splitlines() if line.startswith("#") or line.partition(" |")[0].rstrip() in names]
+    lines = ([" ".join(line.split()) for line in some] for some in (told, text.splitlines()))  # columns may be narrower
+    changes = list(difflib.unified_diff(*lines, FILE.name, "found", lineterm="", n=0))
     print("\n".join(changes[:60]), file=sys.stderr)
     same = f"# {versions()}" in known or not known
     if changes and same:

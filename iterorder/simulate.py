@@ -7,15 +7,17 @@ from typing import Any
 import numpy as np
 
 from iterorder.bound_trials import check_bounds
-from iterorder.certificates import fewer_steps, sure_certificate
+from iterorder.certificates import SureCertificate, fewer_steps, sure_certificate
 from iterorder.device_arrays import along_steps, to_numpy
-from iterorder.errors import DivergenceError
+from iterorder.errors import DivergenceError, InvalidInputError
 from iterorder.kernels.backends import Backend, backend_named
 from iterorder.kernels.problem import Out, Place, Problem
+from iterorder.lengths import euclidean_norm
 from iterorder.maps import RandomMaps
 from iterorder.orders import BACKWARD, FORWARD, Order, Window
 from iterorder.progress import Progress, Report, part, reported
 from iterorder.request import Request, checked_request
+from iterorder.rounding import TRUNCATION, RoundingError, geometric_growth, rounding_of
 from iterorder.trajectory import Trajectory, kept_start
 from iterorder.types import ArrayLike, DTypeLike, PathLike, SaveSteps, Seed
 
@@ -72,8 +74,9 @@ def simulate(
     dtype : {"float64", "float32"}
         Of the states, and of the arithmetic.
     tol : float ≥ 0
-        Euclidean error that a sure certificate may use to cut backward work; zero is exact. Other orders ignore it. A
-        Lipschitz bound that the user gave is tried first, on pairs of states where the iterates are.
+        Euclidean error that a sure certificate may use to cut backward work, rounding included; zero cuts nothing.
+        Other orders ignore it. A Lipschitz bound that the user gave is tried first, on pairs of states where the
+        iterates are.
     chunk : int ≥ 1, optional
         Replicas that a GPU works on at a time; as many as fit unless it is given. Results do not depend on it.
     progress : bool or function
@@ -93,7 +96,8 @@ def simulate(
     Raises
     ------
     InvalidInputError
-        If an argument is not as described; the message shows it. If tol > 0 and a given Lipschitz bound is exceeded.
+        If an argument is not as described; the message shows it. If tol > 0 is below the rounding of the iterates, or
+        a given Lipschitz bound is exceeded.
     DivergenceError
         If every replica left the finite numbers; carries the trajectory.
     NotContractiveError
@@ -203,13 +207,23 @@ def _backward(request: Request, backend: Backend, problem: Problem, report: Repo
     starts = to_numpy(request.x0)
     certificate = sure_certificate(request.maps, starts)
     check_bounds(request.maps, starts, request.seed, request.backend)
-    depth = certificate.depth(request.tol)
+    depth = certificate.depth(TRUNCATION * request.tol)
+    cut = certificate.bound(depth) + _rounding(request, certificate, starts)
     kept, source = np.unique(np.minimum(saves, depth), return_inverse=True)
     states, diverged = backend.backward(problem.saving(kept), report)
     gone = diverged >= 0  # noted at a step that was kept, told of the next saved one
     diverged[gone] = saves[np.searchsorted(saves, diverged[gone])]
-    bounds = np.where(saves > depth, certificate.bound(depth), 0.0)[None, :]
-    return Out(along_steps(states, source), diverged), bounds
+    return Out(along_steps(states, source), diverged), np.where(saves > depth, cut, 0.0)[None, :]
+
+
+def _rounding(request: Request, certificate: SureCertificate, starts: np.ndarray) -> float:
+    """Of an iterate in the type of its states, which never leave the ball around x0 in which the limit lies."""
+    size = float(euclidean_norm(starts.astype(np.float64)).max()) + certificate.distance
+    growth, eps = geometric_growth(certificate.contraction), float(np.finfo(request.x0.dtype).eps)
+    try:
+        return float(rounding_of(request.maps, size, growth, request.tol, eps=eps))
+    except RoundingError as error:
+        raise InvalidInputError(f"{error}, dtype='float64', or tol=0, which cuts nothing") from None
 
 
 def _windowed(order: Order, backend: Backend, problem: Problem, report: Report | None) -> Out:

@@ -95,7 +95,16 @@ def halve(x, draw, params, out):
     out[0] = 0.5 * (x[0] + draw[0])
 
 
-def test_a_sample_by_coalescence_is_the_processors():
+def test_a_sample_by_coalescence_is_the_processors(monkeypatch):
+    """With short searches for what speaks against it: the simulator takes a millisecond for a step."""
+    for place, value in (
+        ("coalescence.PROBE_STEPS", 32),
+        ("coalescence.PROBE_REPLICAS", 4),
+        ("reasons.SETTLE", 32),
+        ("reasons.REPLICAS", 4),
+        ("far_laws.EARLIEST", 64),
+    ):
+        monkeypatch.setattr(f"iterorder.stationary.{place}", value)
     maps = ito.CustomMaps(halve, dim=1)
     samples = [ito.stationary_sample(maps, 2, seed=2, tol=1e-3, backend=name) for name in ("cpu", "cuda")]
     np.testing.assert_array_equal(samples[0].points, samples[1].points)

@@ -9,7 +9,9 @@ import pytest
 from scipy import optimize
 
 import iterorder as ito
+from iterorder.theory.lyapunov import lyapunov_exponent
 from iterorder.theory.small_step import mean_hessian, minimizer, small_step_bias, small_step_covariance
+from iterorder.theory.undefined import Undefined
 from tests.naive_losses import COUNTS, KINKED
 from tests.naive_losses import LOSSES as NAIVE
 from tests.systems import BENT
@@ -115,17 +117,68 @@ def test_the_bias_of_small_steps_is_that_of_the_mean(name):
     assert abs(once + bias) > allowed
 
 
+def cauchy(z, target, params):
+    u = z - target
+    return u / (1.0 + u * u)
+
+
+def cauchy_curvature(z, target, params):
+    u = (z - target) ** 2
+    return (1.0 - u) / (1.0 + u) ** 2
+
+
+def sine(z, target, params):
+    return math.sin(3.0 * (z - target))
+
+
+def sine_curvature(z, target, params):
+    return 3.0 * math.cos(3.0 * (z - target))
+
+
+SINE = ito.Loss(sine, curvature=sine_curvature, curvature_range=(-3.0, 3.0))
+CAUCHY = ito.Loss(cauchy, curvature=cauchy_curvature, curvature_range=(-0.125, 1.0))
+
+
 def test_a_mean_loss_that_may_have_several_minimisers_has_no_such_theory():
     """Cauchy's loss with few outliers has two; a ridge makes it convex, and then there is one."""
-
-    def cauchy(z, target, params):
-        u = z - target
-        return u / (1.0 + u * u)
-
-    loss = ito.Loss(cauchy, curvature_range=(-0.125, 1.0))
     features, targets = np.ones((10, 1)), np.array([1.0] * 3 + [60.0] * 7)
     with pytest.raises(ito.InvalidInputError, match=r"several minimisers.*ridge of at least 0\.125"):
-        minimizer(ito.LinearModelSGD(features, targets, 0.1, loss=loss, ridge=1e-5))
+        minimizer(ito.LinearModelSGD(features, targets, 0.1, loss=CAUCHY, ridge=1e-5))
+
+
+def test_the_exponent_of_a_loss_that_is_not_convex_is_that_of_its_one_law():
+    """Against the mean of log|1 − hℓ″| along paths in NumPy; not that at the minimiser, where nothing moves."""
+    targets, h = np.array([-0.4, 0.0, 1.0]), 0.8
+    found = lyapunov_exponent(ito.LinearModelSGD(np.ones((3, 1)), targets, h, loss=CAUCHY), seed=3)
+    rng, x = np.random.default_rng(5), np.zeros(4000)
+    logs = np.zeros(4000)
+    for step in range(600):
+        drawn = targets[rng.integers(3, size=4000)]
+        if step >= 100:
+            logs += np.log(np.abs(1.0 - h * cauchy_curvature(x, drawn, ())))
+        x = x - h * cauchy(x, drawn, ())
+    exponent, error = logs.mean() / 500, logs.std() / 500 / math.sqrt(4000)
+    allowed = 4.0 * math.hypot(error, found.standard_error)  # once in 16,000 seeds
+    assert abs(found.value - exponent) <= allowed
+    centre = minimizer(ito.LinearModelSGD(np.ones((3, 1)), targets, h, loss=CAUCHY, ridge=0.2))[0]
+    assert abs(np.log(np.abs(1.0 - h * cauchy_curvature(centre, targets, ()))).mean() - exponent) > allowed
+
+
+@pytest.mark.parametrize("sampling", ["iid", "cyclic", "full batch"])
+@pytest.mark.parametrize("momentum", [None, 0.05])  # a large one makes |λ|² the momentum, in every well
+def test_wells_of_a_loss_have_no_one_exponent(momentum, sampling):
+    """Nor one cycle; a ridge that makes the loss convex leaves one well, and one exponent."""
+    options = {"batch_size": 2} if sampling == "full batch" else {"sampling": sampling}
+    for ridge, many in ((0.05, True), (3.1, False)):
+        maps = ito.LinearModelSGD([[1.0], [1.0]], [0.0, 0.3], 0.1, loss=SINE, ridge=ridge, **options)
+        if sampling == "cyclic" and momentum is None:
+            assert ("several cycles" in ito.theory(maps).reasons.get("cycle", "")) is many
+        maps = maps if momentum is None else ito.Optimizer(maps, momentum=momentum)
+        if many:
+            with pytest.raises(Undefined, match="paths from different starts grow at different rates"):
+                lyapunov_exponent(maps, seed=1)
+        else:
+            assert lyapunov_exponent(maps, seed=1).value < 0.0
 
 
 def test_no_infinite_ridge_is_advised():

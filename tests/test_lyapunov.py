@@ -10,6 +10,7 @@ import math
 import numpy as np
 import pytest
 
+import iterorder as ito
 from iterorder.estimate import Estimate
 from iterorder.maps import AffineMaps, LinearRegressionSGD, LogisticRegressionSGD, QuadraticSGD, gallery
 from iterorder.sampling import Sampling
@@ -339,3 +340,13 @@ def test_orthonormalise_is_a_qr_decomposition():
     np.testing.assert_allclose(
         frames @ np.swapaxes(frames, 1, 2), np.broadcast_to(np.eye(2), (5, 2, 2)), atol=100 * EPS
     )
+
+
+@pytest.mark.parametrize("ridge", [0.0, 1e-20])
+def test_a_direction_without_data_has_an_exponent_of_zero(ridge):
+    """Rows along one line: beside it only the ridge moves anything, and no rounding of the basis."""
+    features = np.outer([1.0, -2.0, 3.0], [1.0, 2.0]) / 5.0
+    maps = ito.LinearRegressionSGD(features, [1.0, 0.0, 2.0], 0.1, ridge=ridge)
+    assert lyapunov_exponent(maps).value == pytest.approx(-0.1 * ridge, rel=1e-15, abs=0.0)
+    with pytest.raises(ito.NotContractiveError, match="the Lyapunov exponent is (0|-1e-21, zero to rounding):"):
+        ito.stationary_sample(maps, 3, seed=0)

@@ -45,6 +45,17 @@ def test_power_against_a_start_far_away(kind, monkeypatch):
     assert sum(test.rejected for test in tests) >= 18
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("left_over", [1, 31, 63])
+def test_the_beginning_counts_whatever_is_left_over(kind, left_over):
+    """A transient of thirteen steps, and some states that fill no block: those of the end are left out."""
+    path = paths(300.0, 1)[0][: 3840 - 64 + left_over]
+    test = ito.stationarity_test(path, kind=kind, maps=AR1)
+    assert test.rejected
+    # Of independent blocks the test sees all states but those that are over.
+    np.testing.assert_array_equal(test.parts, ito.stationarity_test(path[:-left_over], kind=kind, maps=AR1).parts)
+
+
 def test_power_of_the_relation_against_another_step_size():
     """A path of one noise under the maps of another: E‖x‖² is not what the maps keep."""
     other = ito.gallery.ar1(0.5, 1.2)

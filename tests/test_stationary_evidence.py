@@ -10,6 +10,7 @@ import pytest
 import iterorder as ito
 from iterorder.stationary.coalescence import distant_starts
 from iterorder.stationary.iterates import iterates_to
+from tests.test_loss_theory import SINE
 
 gallery = ito.gallery
 
@@ -96,6 +97,21 @@ def test_a_basin_far_beyond_the_starts_is_an_error(wall):
     """Forward runs from 0 stay below 0.2, and the starts that meet within two units of it."""
     with pytest.raises(ito.NotContractiveError, match=r"the law depends on x0: .* another law"):
         ito.stationary_sample(ito.CustomMaps(two_basins, dim=1, params=(wall, 0.0)), 5, seed=1)
+
+
+def wells(ridge):
+    """A well at about every 2π/3, as far out as the ridge lets there be one."""
+    return ito.LinearModelSGD([[1.0], [1.0]], [0.0, 0.3], 0.1, loss=SINE, ridge=ridge)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_wells_of_a_loss_of_known_curvature_are_several_laws(seed):
+    """That the exponent of one of them is known says nothing of the others; a ridge that makes it convex leaves one."""
+    with pytest.raises(ito.NotContractiveError, match=r"the law depends on x0: .* another law"):
+        ito.stationary_sample(wells(0.05), 20, seed=seed, tol=1e-6)
+    with pytest.raises(ito.NotContractiveError, match="close paths meet and distant ones do not"):
+        ito.stationary_sample(wells(0.05), 20, seed=seed, tol=1e-6, x0=[2.2])
+    assert ito.stationary_sample(wells(3.1), 20, seed=seed, tol=1e-6).certificate == "sure"
 
 
 def test_far_paths_that_come_back_are_no_other_law():

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iterorder.maps import AffineMaps, LinearRegressionSGD, LogisticRegressionSGD, QuadraticSGD, gallery
+from iterorder.maps import (
+    AffineMaps,
+    LinearModelSGD,
+    LinearRegressionSGD,
+    LogisticRegressionSGD,
+    Loss,
+    QuadraticSGD,
+    gallery,
+)
 from iterorder.theory.families import analyse
 from iterorder.theory.tail_index import tail_index
 from iterorder.theory.undefined import Undefined
@@ -19,6 +27,10 @@ from tests.systems import SYSTEMS
 
 EPS = np.finfo(np.float64).eps
 RNG = np.random.default_rng(15)
+
+
+def _tanh(z, target, params):
+    return math.tanh(z - target)
 
 
 def known(maps):
@@ -56,9 +68,18 @@ def test_tail_index_of_any_law(pairs):
         (gallery.two_point_quadratic(0.3), "no linear part exceeds one"),
         (QuadraticSGD([1.0, 30.0], [0.0, 1.0], 0.5), "E log|a| is not negative"),
         (QuadraticSGD([1.0, 3.0], [2.0, 2.0], 0.9), "common fixed point"),
-        (gallery.sierpinski(), "one dimension only"),
+        (gallery.sierpinski(), "bounded: each of finitely many maps multiplies distances by at most 0.5"),
+        (AffineMaps([[[0.5, 0.0], [0.0, 1.5]], np.zeros((2, 2))], np.eye(2)), "one dimension only"),
         (SYSTEMS["linear d=4 cyclic batch"], "a fixed order has no stationary law"),
         (LogisticRegressionSGD([[1.0], [2.0], [-1.0]], [1, -1, 1], 0.1, ridge=0.1), "gradient of the logistic loss"),
+        (
+            LinearModelSGD([[1.0], [2.0]], [0.0, 1.0], 0.1, loss=Loss(_tanh)),
+            "no bound of the gradient of the custom loss",
+        ),
+        (
+            LinearModelSGD([[1.0], [2.0]], [0.0, 1.0], 0.1, loss=Loss(_tanh, curvature_range=(0.0, 1.0)), ridge=0.1),
+            "bounded: each of finitely many maps",
+        ),
         (SYSTEMS["linear d=2 large batch"], "one dimension only"),
         (LinearRegressionSGD(RNG.normal(size=(60, 1)), np.ones(60), 3.0, batch_size=20), "too many to list"),
     ],

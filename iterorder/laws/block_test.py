@@ -60,7 +60,8 @@ class Tested(NamedTuple):
 def block_order_test(path: np.ndarray, length: int, seed: int, level: float) -> Tested:
     """The largest √(n·share·(1−share))·W₁ between a first part of a path and the rest, and its p-value.
 
-    First parts are of 1 … BLOCKS/2 blocks. The p-value is the share of random orders of the blocks, the actual one
+    First parts are of 1 … BLOCKS/2 blocks; of the path its beginning counts, and fewer than BLOCKS states are left over
+    at its end. The p-value is the share of random orders of the blocks, the actual one
     included, with a statistic at least as large: exact for blocks that are exchangeable.
 
     Parameters
@@ -68,7 +69,7 @@ def block_order_test(path: np.ndarray, length: int, seed: int, level: float) -> 
     path : ndarray, shape (n, d)
         In more than one dimension the sum of the distances of the coordinates, each in its standard deviations.
     """
-    functions, widths = _distribution_functions(path[-BLOCKS * length :], length)
+    functions, widths = _distribution_functions(path[: BLOCKS * length], length)
     rng = np.random.default_rng(seed)
     parts = _of_first_parts(functions, widths, np.arange(BLOCKS), length)
     actual = float(parts.max())

@@ -38,7 +38,7 @@ def drift_test(drifts: np.ndarray, length: int, level: float) -> Tested:
     """
     from scipy.special import stdtr, stdtrit
 
-    means = drifts[-BLOCKS * length :].reshape(BLOCKS, length).mean(axis=1)
+    means = drifts[: BLOCKS * length].reshape(BLOCKS, length).mean(axis=1)
     freedom, error = BLOCKS // 2 - 1, drift_error(means)
     critical = float(stdtrit(freedom, 1.0 - 0.5 * level))
     if error == 0.0:

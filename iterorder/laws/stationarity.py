@@ -128,13 +128,13 @@ def stationarity_test(
 
     Notes
     -----
-    The path is cut into 64 blocks. Under contraction in the mean the empirical process of a path has a central limit
-    theorem, so that √n·W₁ of its parts is tight, with a limit that depends on all autocovariances. Blocks that are long
-    beside the correlation time are nearly independent and so exchangeable under stationarity: the distance between the
-    first k ≤ 32 blocks and the rest, the largest over k, is compared with that under 1999 random orders. The least
-    p-value of a path that differs in its first block only is about 1/64, so give a level above that. For the relation
-    the means of the blocks are taken as independent and
-    normal, with the spread of those of the second half.
+    The path is cut into 64 blocks of one length, from its first state on: up to 63 states at its end are left over.
+    Under contraction in the mean the empirical process of a path has a central limit theorem, so that √n·W₁ of its
+    parts is tight, with a limit that depends on all autocovariances. Blocks that are long beside the correlation time
+    are nearly independent and so exchangeable under stationarity: the distance between the first k ≤ 32 blocks and the
+    rest, the largest over k, is compared with that under 1999 random orders. The least p-value of a path that differs
+    in its first block only is about 1/64, so give a level above that. For the relation the means of the blocks are
+    taken as independent and normal, with the spread of those of the second half.
 
     A path that has seen one well of two looks stationary: no test of one path knows what it has not visited.
 

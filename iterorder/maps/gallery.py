@@ -176,7 +176,7 @@ def ar1(a: float, sigma: float) -> CustomMaps:
     a, sigma = as_float("a", a), as_float("sigma", sigma, low=0.0)
     maps = CustomMaps(_ar1, dim=1, noise="normal", params=(a, sigma), lipschitz=abs(a))
 
-    if abs(a) >= 1.0:
+    if abs(a) >= 1.0 or sigma == 0.0:  # no law, or a point, which has no density
         return maps
     return _with_law(maps, partial(_from_scipy, "norm", 0.0, sigma / math.sqrt(1.0 - a * a)))
 

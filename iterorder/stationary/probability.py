@@ -19,9 +19,10 @@ from iterorder.lengths import euclidean_norm, scale_of
 from iterorder.maps import CustomMaps, GaussianRegressionSGD, RandomMaps
 from iterorder.noise import MAX_REPLICAS
 from iterorder.progress import Report
+from iterorder.rounding import geometric_growth
 from iterorder.sampling import FreshNoise
+from iterorder.stationary.mean_square_growth import mean_square_growth, step_terms
 from iterorder.stationary.products import epoch_of
-from iterorder.stationary.rounding import geometric_growth, mean_square_growth, step_terms
 from iterorder.theory.affine.epochs import epoch_law
 from iterorder.theory.affine.items import affine_items
 from iterorder.theory.affine.law import step_law

@@ -166,7 +166,8 @@ def why_not(
     """
     exponent = measured_exponent(maps, x0, seed, backend) if known is None else known.value
     if known is not None:
-        told = f"the Lyapunov exponent is {known}"
+        vanishes = known.value != 0.0 and abs(known.value) <= ROUNDED * maps.dim * EPS
+        told = f"the Lyapunov exponent is {known}{', zero to rounding' if vanishes else ''}"
     elif math.isnan(exponent):
         told = "the Lyapunov exponent cannot be measured, for paths leave the finite numbers"
     else:
@@ -185,7 +186,9 @@ def why_not(
     if isinstance(found, NeverMetError):
         if found.early:
             start = f"no sample can be certified to {tol:g} within max_steps={max_steps}, {_pace(found)}"
-        if known is None and exponent * found.n_steps < -CLEARLY * math.log1p(found.distance / tol):
+        # Affine maps with a negative exponent have one law.
+        one_law = known is not None and maps.form().is_affine
+        if not one_law and exponent * found.n_steps < -CLEARLY * math.log1p(found.distance / tol):
             advice = f"{_laws(found.ends)}; give a larger max_steps if paths change over rarely, or another system"
     return NotContractiveError(f"{start}; {told}: {advice}")
 

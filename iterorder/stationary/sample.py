@@ -20,6 +20,7 @@ from iterorder.maps import RandomMaps
 from iterorder.noise import MAX_REPLICAS
 from iterorder.progress import Progress, Report, as_progress, part, reported
 from iterorder.request import as_system, check_memory
+from iterorder.rounding import TRUNCATION, RoundingError, geometric_growth, rounding_of
 from iterorder.sampling import FreshNoise
 from iterorder.stationary.coalescence import meet
 from iterorder.stationary.far_laws import refuse_far_laws
@@ -35,7 +36,6 @@ from iterorder.stationary.probability import (
 from iterorder.stationary.products import NotReachedError, epoch_of, share_of_products, steps_to
 from iterorder.stationary.reasons import known_exponent, never_meets, refuse_expanding, why_not
 from iterorder.stationary.result import StationarySample
-from iterorder.stationary.rounding import TRUNCATION, RoundingError, geometric_growth, rounding_of
 from iterorder.theory.undefined import Undefined
 from iterorder.types import ArrayLike, FloatArray, IntArray, Seed
 from iterorder.validation import MAX_STEPS, as_float, as_floats, as_int, as_seed
@@ -228,7 +228,7 @@ def _finished(asked: _Request, plan: _Plan, report: Report | None) -> Stationary
     maps, seed = asked.maps, asked.seed
     points = iterates_to(maps, asked.start, plan.n_steps, seed, report, asked.backend)
     sizes = plan.size if plan.certificate == "sure" else plan.size + to_numpy(euclidean_norm(points))
-    bounds = plan.bounds + rounding_of(maps, sizes, plan.growth, asked.tol)
+    bounds = plan.bounds + rounding_of(maps, sizes, plan.growth, asked.tol, steps=epoch_of(maps))
     spread = np.full(len(points), np.nan)
     return StationarySample(points, bounds, plan.n_steps, plan.certificate, spread, plan.rests_on, seed, maps)
 
@@ -327,15 +327,15 @@ def _coalesced(asked: _Request, known: Estimate | None, report: Report | None) -
         slowest=slowest,
         report=report,
     )
+    run: dict[str, Any] = {"seed": asked.seed, "backend": asked.backend}
     if known is None:
-        run: dict[str, Any] = {"seed": asked.seed, "backend": asked.backend}
         refuse_expanding(maps, starts, tol, **run)
+    if not maps.form().is_affine:  # of which the exponent, where it is known, is that of one law
         refuse_far_laws(maps, starts, int(n_steps[0]), tol, max_steps=asked.max_steps, **run)
     sizes = euclidean_norm(points)
     # Starts a spread apart were within the tolerance after so many steps.
     shrink = (TRUNCATION * tol / max(float(sizes.max()), tol)) ** (1.0 / int(np.median(n_steps)))
-    rounding_of(
-        maps, sizes, geometric_growth(min(shrink, 1.0 - EPS)), tol
-    )  # refuses a tolerance that rounding alone exceeds
+    growth = geometric_growth(min(shrink, 1.0 - EPS) ** epoch_of(maps))
+    rounding_of(maps, sizes, growth, tol, steps=epoch_of(maps))  # refuses a tolerance that rounding alone exceeds
     nothing = np.full(len(points), np.nan)
     return StationarySample(points, nothing, n_steps, "coalescence", distances, "starts that met", asked.seed, maps)

@@ -10,7 +10,7 @@ import numpy as np
 from iterorder.estimate import Estimate
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.custom import CustomMaps
-from iterorder.sampling import Sampling
+from iterorder.sampling import FreshNoise, Sampling
 from iterorder.theory.affine import fixed_points
 from iterorder.theory.affine.epochs import epoch_law
 from iterorder.theory.affine.items import DenseItems, Items
@@ -99,6 +99,21 @@ class Analysis:
         """The states of the forward cycle."""
         self._refuse_random_order()
         raise Undefined(NOT_KNOWN)
+
+    def _refuse_many_dimensions(self) -> None:
+        if self.maps.dim > 1:
+            self._refuse_bounded_law()
+            raise Undefined("the tail index is computed in one dimension only")
+
+    def _refuse_bounded_law(self) -> None:
+        """Of finitely many maps that all contract: they keep a ball, whatever is drawn."""
+        bound = self.maps.lipschitz_max
+        finite = not isinstance(self.sampling, FreshNoise)
+        if finite and bound is not None and bound < 1.0:
+            raise Undefined(
+                "the stationary law has no power tail, as it is bounded: each of finitely many maps multiplies "
+                f"distances by at most {bound:.6g}"
+            )
 
     def _refuse_random_order(self) -> None:
         if self.sampling.kind != "cyclic":
@@ -200,8 +215,7 @@ class AffineAnalysis(Analysis):
     def tail_index(self) -> Estimate:
         """The root of E|a|^κ = 1 in one dimension."""
         self._refuse_cyclic()
-        if self.maps.dim > 1:
-            raise Undefined("the tail index is computed in one dimension only")
+        self._refuse_many_dimensions()
         if self.shared_point[0] is not None:
             raise Undefined("the maps have a common fixed point: a stationary law that is a point has no tail")
         law = self.law
@@ -292,4 +306,5 @@ class CustomAnalysis(Analysis):
 
     def tail_index(self) -> Estimate:
         """The root of E|a|^κ = 1 in one dimension, where the maps look affine."""
+        self._refuse_many_dimensions()
         return custom_tail_index(self.maps, seed=self.seed, effort=self.effort)

@@ -7,12 +7,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from iterorder.errors import DivergenceError
 from iterorder.estimate import Estimate
 from iterorder.maps.custom import CustomMaps
-from iterorder.simulate import simulated
 from iterorder.theory.differences import (
-    EPS,
     AffineDifferences,
     CurvedDifferences,
     Images,
@@ -35,6 +32,7 @@ from iterorder.theory.growth import (
     planned,
     replica_cost,
 )
+from iterorder.theory.settled_paths import refuse_several_growths, settled, steps_to_settle
 from iterorder.theory.step_draws import BLOCK_ENTRIES
 from iterorder.theory.tangent import generator, slowest_directions
 from iterorder.theory.undefined import NoLawReachedError, Undefined
@@ -45,19 +43,10 @@ MOST_SECONDS = 3.0
 COMPILED_DRAW_COST = 8.0
 #: Steps and replicas on which a map is tried for being affine: fewer in many dimensions, or with long draws.
 TRIED_STEPS, MOST_TRIED, FEWEST_TRIED = 64, 256, 16
-#: Starts near the origin and at distance one of it, and the steps in which they reach an attractor.
-START_SIZES, SETTLING = (2.0**-8, 1.0), {"brief": 2**14, "quick": 2**16, "full": 2**20}
-#: Of the work of a run, the share that those steps may take: fewer of maps that take long.
-SHARE_OF_SETTLING, FEWEST_SETTLING = 0.25, 1024
-#: Paths that must be left, for a standard error known to a tenth.
-FEWEST_PATHS = 32
 #: Up to this dimension the mean linear part is written out, to start from its slowest directions.
 MAX_WRITTEN_OUT, STEPS_OF_MEAN = 64, 8
 #: At most this share of the lengths may have an error of their own size.
 MAY_BE_UNRESOLVED = 2.0**-10
-#: Variances of the means of paths, and within a path, agree where all paths have one law: with 32 paths their ratio
-#: exceeds four with probability 10⁻⁴, with 100 or more with 10⁻¹¹.
-SPREAD = 4.0
 #: Where differences vanish with some probability in every step, on some paths by the middle of a measurement and on no
 #: other until its end, that is an event of at most this probability.
 CHANCE = 1e-6
@@ -112,9 +101,8 @@ def custom_spectrum(
     kept = np.ones(len(replicas), bool)
     if states is None:
         moved = _image_cost(maps) + COMPILED_DRAW_COST * maps.noise_dim
-        affordable = SHARE_OF_SETTLING * WORK[effort] / (len(replicas) * moved)
-        first = int(np.clip(affordable, FEWEST_SETTLING, SETTLING[effort]))
-        states, kept = _settled(maps, len(replicas), seed, first, random, backend)
+        first = steps_to_settle(len(replicas), moved, effort)
+        states, kept = settled(maps, len(replicas), seed, first, random, backend)
     else:  # evenly over the sample: starts of one kind may stand side by side
         states = states[np.arange(len(replicas)) * len(states) // len(replicas)]
         states, first = _spread_out(maps, images, states, seed, first, random)
@@ -162,27 +150,6 @@ def words_in_blocks(
     length = max(1, BLOCK_ENTRIES // (len(replicas) * (maps.noise_dim + 1)))
     for start in range(0, n_steps, length):
         yield words_of(maps.sampling_law, seed, replicas, first + start, min(length, n_steps - start))
-
-
-def _settled(
-    maps: CustomMaps, n_replicas: int, seed: int, n_steps: int, random: np.random.Generator, backend: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """The states after some steps that are finite, and which they are."""
-    sizes = np.resize(START_SIZES, n_replicas)[:, None]
-    starts = sizes * random.standard_normal((n_replicas, maps.dim))
-    try:
-        states = simulated(maps, starts, n_steps, n_replicas=n_replicas, seed=seed, backend=backend).states[:, 0]
-    except DivergenceError as error:
-        if error.trajectory is None:
-            raise
-        states = error.trajectory.states[:, 0]
-    kept = np.atleast_1d(np.isfinite(states).all(axis=1))
-    if kept.sum() < FEWEST_PATHS:
-        raise NoLawReachedError(
-            f"no stationary law is reached: {len(states) - kept.sum()} of {len(states)} paths from starts about the "
-            f"origin leave the finite numbers within {n_steps} steps"
-        )
-    return states[kept], kept
 
 
 def _spread_out(
@@ -257,18 +224,7 @@ def _check_paths(tangent: CurvedDifferences, growth: Growth, plan: Plan, k: int)
             "(as where they collapse onto a superattracting point), or the maps are rough at every scale"
         )
     _refuse_some_flat(growth.vanished(0), tangent.n_replicas, plan)
-    for vector in range(k):
-        mean, blur = growth.mean(vector), growth.blur[:, vector].mean()
-        if not np.isfinite(mean).all():
-            continue
-        between, within = mean.std(ddof=1), 0.5 * growth.drift(vector).std(ddof=1)
-        rounding = EPS * np.abs(mean).max() + blur / growth.lengths.sum()
-        if between**2 > SPREAD * (within**2 + rounding**2):
-            raise Undefined(
-                "paths from different starts grow at different rates, from "
-                f"{mean.min():.4g} to {mean.max():.4g} a step: there are several stationary laws, or one that is "
-                "reached too slowly to see"
-            )
+    refuse_several_growths(growth, k)
 
 
 def _refuse_some_flat(vanished: tuple[int, int], n_replicas: int, plan: Plan) -> None:

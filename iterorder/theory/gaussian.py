@@ -79,8 +79,7 @@ class GaussianAnalysis(Analysis):
 
     def tail_index(self) -> Estimate:
         """The root of E|1 − hλg²|^κ = 1 in one dimension."""
-        if self.maps.dim > 1:
-            raise Undefined("the tail index is computed in one dimension only")
+        self._refuse_many_dimensions()
         if self.maps.noise_std == 0.0:
             raise Undefined("the stationary law is a point: the targets have no noise")
         if self.exponent.value >= 0.0:

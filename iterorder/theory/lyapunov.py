@@ -26,11 +26,21 @@ from iterorder.theory.affine.items import DenseItems, Items, affine_items
 from iterorder.theory.affine.law import step_law
 from iterorder.theory.affine.moments import SecondMoments
 from iterorder.theory.custom import custom_spectrum
-from iterorder.theory.growth import STEP_COST, WORK, exponents, follow, n_replicas_for, planned, replica_cost
+from iterorder.theory.growth import STEP_COST, WORK, Growth, exponents, follow, n_replicas_for, planned, replica_cost
 from iterorder.theory.row_cycle import row_cycle
+from iterorder.theory.settled_paths import refuse_several_growths, settled, steps_to_settle
+from iterorder.theory.small_step import may_have_several_minimizers
 from iterorder.theory.spectrum import exact_affine_spectrum, triangular_spectrum
 from iterorder.theory.step_draws import draw_blocks
-from iterorder.theory.tangent import Tangent, affine_tangent, optimizer_tangent, row_tangent
+from iterorder.theory.tangent import (
+    OptimizerTangent,
+    RowTangent,
+    Tangent,
+    affine_tangent,
+    generator,
+    optimizer_tangent,
+    row_tangent,
+)
 from iterorder.theory.undefined import NoLawReachedError, NoMinimizerError, Undefined
 
 #: Squares of numbers between this and its inverse are numbers, and so are sums of them.
@@ -87,9 +97,14 @@ def monte_carlo_spectrum(
     Undefined
         If linear parts exceed the finite numbers, or an epoch has more than a quarter of the steps.
     """
+    return exponents(grown(tangent, sampling, cost, seed=seed, effort=effort))
+
+
+def grown(tangent: Tangent, sampling: Sampling, cost: float, *, seed: int, effort: str) -> Growth:
+    """The log growths of which that is the mean."""
     epoch = sampling.batches_per_epoch if sampling.kind == "reshuffle" else 1
     plan = planned(epoch, STEP_COST + tangent.n_replicas * cost, WORK[effort])
-    return exponents(follow(tangent, draw_blocks(sampling, seed, tangent.n_replicas, plan.n_steps), plan))
+    return follow(tangent, draw_blocks(sampling, seed, tangent.n_replicas, plan.n_steps), plan)
 
 
 def lyapunov_exponent(maps: RandomMaps, *, seed: int = 0, effort: str = "quick", backend: str = "cpu") -> Estimate:
@@ -240,6 +255,8 @@ def _(maps: RowMaps, k: int, seed: int, effort: str, backend: str) -> tuple[Esti
         raise NoLawReachedError(
             f"no stationary law is reached: far out every map multiplies by 1 − h·ridge = {shrink:.6g}"
         )
+    if may_have_several_minimizers(maps):
+        return _along_settled_paths(partial(RowTangent, maps), maps, maps.dim, k, seed, effort, backend)
     if law.kind == "cyclic" or law.batch_size == law.n_items:
         with contextlib.suppress(Undefined):  # a chain without randomness that does not settle is still a chain
             cycle = row_cycle(maps)
@@ -260,6 +277,8 @@ def _(maps: Optimizer, k: int, seed: int, effort: str, backend: str) -> tuple[Es
         raise NoLawReachedError(
             f"no stationary law is reached: far out every map multiplies by a factor of {radius:.6g}"
         )
+    if may_have_several_minimizers(losses):
+        return _along_settled_paths(partial(OptimizerTangent, maps), maps, losses.dim, k, seed, effort, backend)
     return _along_chain(partial(optimizer_tangent, maps), maps, losses.dim, k, seed, effort)
 
 
@@ -280,3 +299,25 @@ def _along_chain(
     except InvalidInputError as error:
         raise NoMinimizerError(f"no stationary law is known: {error}") from None
     return monte_carlo_spectrum(tangent, maps.sampling_law, cost, seed=seed, effort=effort)[:k]
+
+
+def _along_settled_paths(
+    tangent_at: Callable[[np.ndarray, np.ndarray], Tangent],
+    maps: RandomMaps,
+    entries: int,
+    k: int,
+    seed: int,
+    effort: str,
+    backend: str,
+) -> tuple[Estimate, ...]:
+    """By Monte Carlo, where the mean loss may have several minimisers: from several starts, which must agree."""
+    n_vectors = min(k + 1, maps.dim)
+    cost = replica_cost(maps.dim, entries, maps.sampling_law.batch_size, n_vectors)
+    replicas, random = n_replicas_for(cost, n_vectors), generator(seed)
+    steps = steps_to_settle(replicas, cost, effort)
+    before = (seed + 1) % 2**64  # other draws than those of the measurement, of which the states must be independent
+    states, _ = settled(maps, replicas, before, steps, random, backend)
+    tangent = tangent_at(states, random.standard_normal((len(states), n_vectors, maps.dim)))
+    growth = grown(tangent, maps.sampling_law, cost, seed=seed, effort=effort)
+    refuse_several_growths(growth, k)
+    return exponents(growth, steps)[:k]

@@ -13,7 +13,7 @@ from iterorder.lengths import euclidean_norm
 from iterorder.maps.rows import RowMaps
 from iterorder.theory.analysis import NOT_AFFINE, Analysis
 from iterorder.theory.row_cycle import RowCycle, row_cycle
-from iterorder.theory.small_step import minimizer
+from iterorder.theory.small_step import may_have_several_minimizers, minimizer
 from iterorder.theory.undefined import Undefined
 
 EPS = float(np.finfo(np.float64).eps)
@@ -40,11 +40,14 @@ class RowAnalysis(Analysis):
         return np.zeros((len(point), len(point)))
 
     def tail_index(self) -> Estimate:
-        """None: the gradient of the loss without ridge is bounded, or nothing is known."""
-        name = self.maps.loss.name
-        if not self.maps.loss.bounded:
-            raise Undefined(f"the tail is not known: the gradient of the {name} loss has no bound")
-        raise Undefined(f"the stationary law has no power tail: the gradient of the {name} loss is bounded")
+        """None: the law, or the gradient of the loss without ridge, is bounded, or nothing is known."""
+        loss = self.maps.loss
+        if loss.bounded:
+            raise Undefined(f"the stationary law has no power tail: the gradient of the {loss.name} loss is bounded")
+        self._refuse_bounded_law()
+        gradient = f"the gradient of the {loss.name} loss"
+        why = f"no bound of {gradient} is known" if self.maps.holds_functions else f"{gradient} has no bound"
+        raise Undefined(f"the tail is not known: {why}")
 
     def common_fixed_point(self) -> np.ndarray:
         """The minimiser of the mean loss, if it minimises the loss of every step."""
@@ -87,6 +90,11 @@ class RowAnalysis(Analysis):
 
     @cached_property
     def _cycle(self) -> RowCycle:
+        if may_have_several_minimizers(self.maps):
+            raise Undefined(
+                "the forward iterates may have several cycles: nothing that is known of the curvature makes the mean "
+                "loss convex"
+            )
         return row_cycle(self.maps)
 
     def _point_or(self, alternative: str) -> np.ndarray:

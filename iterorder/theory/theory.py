@@ -86,12 +86,18 @@ class Theory(Recorded):
     effort: str = "quick"
     backend: str = "cpu"
 
+    @property
+    def _by_epochs(self) -> bool:
+        """Whether what acts independently is an epoch, of which second moments are; exponents are of a step."""
+        return self.maps.sampling_law.kind != "iid"
+
     def _facts(self) -> dict[str, str]:
         facts: dict[str, str] = {}
         for item in fields(self):
             value = getattr(self, item.name)
             if isinstance(value, Estimate):
-                facts[item.name] = str(value)
+                epochs = item.name == "mean_square_radius" and self._by_epochs
+                facts[item.name] = f"{value}{' (of an epoch)' if epochs else ''}"
             elif isinstance(value, (np.ndarray, bool)):
                 facts[item.name] = shown(value)
         return facts

@@ -140,11 +140,15 @@ def _in_basis(basis, matrices, increments) -> Diagonals | None:
 
 
 def _of_rank_one(items: RankOneItems, basis) -> Diagonals | None:
-    """Rows along the axes of the basis: the entry below the diagonal is the product of two coordinates."""
+    """Rows along the axes of the basis: the entry below the diagonal is the product of two coordinates.
+
+    Rows that are accepted have one coordinate: along the others nothing moves, whatever rounding leaves there.
+    """
     turned = items.features @ basis
     if items.dim > 1:
         modulus = np.partition(np.abs(turned), items.dim - 2, axis=1)
         if (modulus[:, -1] * modulus[:, -2] > _tolerance(items.dim) * modulus[:, -1] ** 2).any():
             return None
-    increments = -items.step_size * (turned**2 + items.ridge)
+    along = np.arange(items.dim) == np.abs(turned).argmax(axis=1)[:, None]
+    increments = -items.step_size * (np.where(along, turned**2, 0.0) + items.ridge)
     return Diagonals(1.0 + increments, increments, _tolerance(items.dim) if items.dim > 1 else 0.0)

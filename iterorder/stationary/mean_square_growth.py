@@ -1,4 +1,4 @@
-"""What rounding may do to a sample: that of each step, and what the maps after it leave of it."""
+"""What maps that contract in the mean square leave of the rounding of each step."""
 
 from __future__ import annotations
 
@@ -6,43 +6,13 @@ import math
 
 import numpy as np
 
-from iterorder.stationary.products import epoch_of
+from iterorder.rounding import EPS, geometric_growth
 from iterorder.theory.affine.half_vectorisation import from_half, to_half
 from iterorder.theory.affine.law import AffineLaw
 from iterorder.theory.affine.moments import SecondMoments
 
-EPS = float(np.finfo(np.float64).eps)
-#: Share of the tolerance that the truncation may use; the rest is for rounding.
-TRUNCATION = 0.5
 #: The weights in the series of `mean_square_growth` fall at least by this factor: their sum is a few units.
 STEEPEST = 0.5
-
-
-class RoundingError(Exception):
-    """Rounding alone may exceed the tolerance; the message is for the user."""
-
-
-def rounding_of(maps, sizes, growth: float, tol: float):
-    """Rounding of the steps of an epoch, each of about d + batch operations, and what later maps leave of it.
-
-    `growth` is the sum, over the epochs that follow, of the factors by which they change an error, 1/(1−c) of maps that
-    all contract by c, times the terms of a step in units of the states; `sizes` are those of the states. Of maps that a
-    user wrote it is an estimate: their operations are not known.
-    """
-    law = maps.sampling_law
-    total = 4.0 * epoch_of(maps) * (maps.dim + law.batch_size + 8) * EPS * growth * sizes
-    worst = float(np.max(total))
-    if worst > (1.0 - TRUNCATION) * tol:
-        raise RoundingError(
-            f"tol is {tol:g}, but rounding alone can move a sample of size {float(np.max(sizes)):.3g} by {worst:.2g}: "
-            f"give tol of at least {2.0 * worst:.1g}"
-        )
-    return total
-
-
-def geometric_growth(contraction: float) -> float:
-    """The sum of the powers of a contraction of lengths."""
-    return 1.0 / (1.0 - contraction) if contraction < 1.0 else math.inf
 
 
 def step_terms(law: AffineLaw, states: np.ndarray) -> np.ndarray:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import iterorder as ito
-from iterorder.stationary import rounding
+from iterorder.rounding import geometric_growth, rounding_of
+from iterorder.stationary import mean_square_growth as growth
 from iterorder.stationary.probability import second_moment_flow
 from iterorder.theory.affine.items import DenseItems
 from iterorder.theory.affine.law import AffineLaw
@@ -60,9 +61,9 @@ def test_the_rounding_of_maps_that_are_not_symmetric_is_bounded():
         exact = exact_sample(linear, offsets, 1, replica, int(sample.n_steps[replica]))
         errors.append(math.hypot(*(float(Fraction(a) - b) for a, b in zip(point, exact, strict=True))))
     flow, sizes = second_moment_flow(maps, np.zeros(2)), float(np.linalg.norm(sample.points, axis=1).max())
-    assert max(errors) <= rounding.rounding_of(maps, sizes, flow.growth, 1e-9)
+    assert max(errors) <= rounding_of(maps, sizes, flow.growth, 1e-9)
     # The control: the spectral radius alone, 1/(1 − ½), as if no product of maps ever grew.
-    assert max(errors) > rounding.rounding_of(maps, sizes, rounding.geometric_growth(flow.decay), 1e-9)
+    assert max(errors) > rounding_of(maps, sizes, geometric_growth(flow.decay), 1e-9)
 
 
 matrices = st.lists(st.lists(st.floats(-1, 1), min_size=4, max_size=4), min_size=1, max_size=3)
@@ -79,7 +80,7 @@ def test_the_growth_is_above_the_series(entries, contraction, unit, dense):
     moments, terms = SecondMoments(law), np.array([1.0, 0.3])
     moments.dense = dense
     try:
-        found = rounding.mean_square_growth(moments, terms)
+        found = growth.mean_square_growth(moments, terms)
     except Undefined:  # the iterative solver, of coordinates in very different units: no bound
         assert not dense
         return
@@ -92,7 +93,7 @@ def test_the_growth_of_equal_contractions_is_that_of_lengths(contraction):
     for linear in (np.eye(2), turn):
         moments, terms = SecondMoments(law_of([contraction * linear])), np.array([3.0, 3.0])
         exact = math.sqrt(18.0) / (1.0 - contraction)
-        assert rounding.mean_square_growth(moments, terms) == pytest.approx(exact, rel=1e-9)
+        assert growth.mean_square_growth(moments, terms) == pytest.approx(exact, rel=1e-9)
         assert literal_growth(law_of([contraction * linear]), terms) == pytest.approx(exact, rel=1e-9)
 
 
@@ -111,7 +112,7 @@ def test_the_terms_of_a_step_are_those_of_the_definition(maps):
     from iterorder.theory.affine.law import step_law
 
     law, sizes = step_law(maps.sampling_law, affine_items(maps)), np.arange(1.0, maps.dim + 1)
-    found = rounding.step_terms(law, sizes)
+    found = growth.step_terms(law, sizes)
     rng, dim = np.random.default_rng(0), maps.dim
     states = sizes * rng.choice([-1.0, 1.0], size=(1000, dim))
     images, origin = np.array([maps.images(x) for x in np.vstack([np.eye(dim), np.zeros(dim)])]), -1
