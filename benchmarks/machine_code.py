@@ -210,8 +210,8 @@ def _differs(text: str, names: set[str]) -> bool:
 
     known = FILE.read_text(encoding="utf-8") if FILE.exists() else ""
     told = [line for line in known.splitlines() if line.startswith("#") or line.partition(" |")[0].rstrip() in names]
-    lines = ([" ".join(line.split()) for line in some] for some in (told, text.splitlines()))  # columns may be narrower
-    changes = list(difflib.unified_diff(*lines, FILE.name, "found", lineterm="", n=0))
+    before, now = ([" ".join(line.split()) for line in some] for some in (told, text.splitlines()))  # of any width
+    changes = list(difflib.unified_diff(before, now, FILE.name, "found", lineterm="", n=0))
     print("\n".join(changes[:60]), file=sys.stderr)
     same = f"# {versions()}" in known or not known
     if changes and same:

@@ -348,5 +348,5 @@ def test_a_direction_without_data_has_an_exponent_of_zero(ridge):
     features = np.outer([1.0, -2.0, 3.0], [1.0, 2.0]) / 5.0
     maps = ito.LinearRegressionSGD(features, [1.0, 0.0, 2.0], 0.1, ridge=ridge)
     assert lyapunov_exponent(maps).value == pytest.approx(-0.1 * ridge, rel=1e-15, abs=0.0)
-    with pytest.raises(ito.NotContractiveError, match="the Lyapunov exponent is (0|-1e-21, zero to rounding):"):
+    with pytest.raises(ito.NotContractiveError, match=r"the Lyapunov exponent is (0|-1e-21, zero to rounding):"):
         ito.stationary_sample(maps, 3, seed=0)
