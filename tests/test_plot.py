@@ -255,6 +255,24 @@ def test_a_sample_is_drawn_with_its_law_or_its_ellipse():
     assert sample.plot(kind="density", coordinates=1).get_xlabel() == "$x$, coordinate 1"
 
 
+def test_a_heavy_tail_leaves_its_bars_to_be_seen():
+    """κ = 1.2: one point in a hundred is left out, and told; a normal law keeps all, and bins that are given too."""
+    maps = ito.AffineMaps([[[1.6]], [[0.5]], [[0.3]]], [[1.0], [-1.0], [2.0]])
+    sample = ito.stationary_sample(maps, 5000, seed=1, tol=1e-3)
+    (bars,) = sample.plot().patches
+    heights, edges, _ = bars.get_data()
+    inside = (sample.points >= edges[0]) & (sample.points <= edges[-1])
+    assert 0.985 < inside.mean() < 0.995
+    assert heights @ np.diff(edges) == pytest.approx(inside.mean())
+    assert "1.0% of them outside" in bars.get_label()
+    assert edges[-1] - edges[0] < 0.2 * np.ptp(sample.points)
+    normal, given = ito.stationary_sample(AR1, 5000, seed=1).plot().patches[0], sample.plot(bins=50).patches[0]
+    for whole in (normal, given):
+        assert "outside" not in whole.get_label()
+        heights, edges, _ = whole.get_data()
+        assert heights @ np.diff(edges) == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize("order", ["forward", "backward"])
 def test_a_diagnosis_shows_the_ratio_inside_its_zone(order):
     diagnosis = ito.diagnose(AR1, [0.0], 60, order=order, n_replicas=60, seed=0)
@@ -425,6 +443,14 @@ def test_a_law_that_is_about_to_diverge_leaves_room_for_the_others():
         assert -2.0 < low < 0.0
         assert 1.0 < high < 3.0
     assert wild.plot(limits=(-1e9, 1e9)).get_ylim() == (-1e9, 1e9)
+    # Beyond h = 0.6 the second moment is infinite, and a few states carry the mean; more than half of the laws are so.
+    heavy = ito.continuation(
+        lambda h: ito.GaussianRegressionSGD([1.0], 1.0, h), np.linspace(0.1, 3.0, 16), x0=[0.3], n_steps=500, seed=0
+    ).plot()
+    assert max(np.abs(heavy.get_ylim())) < 100.0
+    mean, low, high = (line.get_ydata() for line in heavy.lines)
+    assert np.isnan(mean).any()
+    assert ((low <= mean) & (mean <= high))[np.isfinite(mean)].all()
 
 
 @pytest.mark.parametrize(

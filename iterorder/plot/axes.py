@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SIZE, SQUARE = (4.8, 3.3), (4.0, 4.0)
 #: Standard deviations that a band of errors and an ellipse of a covariance show.
 DEVIATIONS = 2.0
+#: The share of the values at either side that a histogram leaves out, where they reach so many times as far.
+OUTSIDE, FAR = 0.005, 5.0
 
 
 @contextmanager
@@ -101,14 +103,23 @@ def component(symbol: str, coordinate: int, dim: int, maps: RandomMaps | None = 
 
 
 def draw_histogram(ax: Axes, values: np.ndarray, bins, color: str, label: str) -> np.ndarray:
-    """A density by bars, of the finite values; their edges."""
+    """A density by bars, of the finite values; their edges. Of a heavy tail the label says how much lies outside."""
     values = values[np.isfinite(values)]
     if values.size == 0:
         raise InvalidInputError("there is no finite value to draw: every replica has diverged")
-    edges = np.histogram_bin_edges(values, "auto" if bins is None else bins)
-    heights, _ = np.histogram(values, edges, density=True)
-    ax.stairs(heights, edges, fill=True, color=color, alpha=0.45, label=label)
+    shown = values if bins is not None else _without_far_tails(values)
+    edges = np.histogram_bin_edges(shown, "auto" if bins is None else bins)
+    counts, _ = np.histogram(values, edges)
+    outside = "" if len(shown) == len(values) else f", {1.0 - len(shown) / len(values):.1%} of them outside"
+    ax.stairs(counts / (len(values) * np.diff(edges)), edges, fill=True, color=color, alpha=0.45, label=label + outside)
     return edges
+
+
+def _without_far_tails(values: np.ndarray) -> np.ndarray:
+    """All values, or those between two quantiles where the others reach so far that no bar could be seen."""
+    low, high = np.quantile(values, [OUTSIDE, 1.0 - OUTSIDE])
+    inside = values[(low <= values) & (values <= high)]
+    return inside if high > low and np.ptp(values) > FAR * (high - low) else values
 
 
 def draw_exact(ax: Axes, law: Any, edges: np.ndarray) -> np.ndarray | None:

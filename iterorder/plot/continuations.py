@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 #: Most cells of the density unless they are given: as many as twice the root of the number of replicas.
 CELLS = 120
-#: The share of the states at either side that no axis makes room for, and how many times as wide as at half of the
+#: The share of the states at either side that no axis makes room for, and how many times as wide as at a quarter of the
 #: values a law is that leaves no room for the others: one that is about to diverge, say.
 OUTSIDE, WIDE = 0.005, 10.0
 #: The room above and below what is shown, as a share of it.
@@ -82,7 +82,7 @@ def _limits(states: np.ndarray) -> tuple[float, float]:
         raise InvalidInputError("there is no finite state to draw: every replica has diverged at every value")
     lows, highs = np.array(seen).T
     widths = highs - lows
-    usual = widths <= (WIDE * float(np.median(widths)) or np.inf)
+    usual = widths <= (WIDE * float(np.quantile(widths, 0.25)) or np.inf)
     low, high = float(lows[usual].min()), float(highs[usual].max())
     room = MARGIN * (high - low) or max(1.0, abs(low)) * MARGIN
     return low - room, high + room
@@ -106,10 +106,16 @@ def _draw_density(ax: Axes, values: np.ndarray, states: np.ndarray, edges: np.nd
 
 
 def _draw_quantiles(ax: Axes, found: Continuation, visits: np.ndarray, coordinate: int, color: str, label: str) -> None:
-    """The mean, which does not jump between modes as the median does, and the outermost quantiles."""
-    values = found.values[visits]
-    ax.plot(values, found.mean[visits, coordinate], color=color, linewidth=1.2, label=f"{label}: mean")
+    """The mean, which does not jump between modes as the median does, and the outermost quantiles.
+
+    Not a mean beyond them, which a few states carry: that of a law without a second moment, say.
+    """
+    values, mean = found.values[visits], found.mean[visits, coordinate]
     ends = sorted({int(found.probabilities.argmin()), int(found.probabilities.argmax())})
+    if len(ends) == 2:
+        low, high = (found.quantiles[visits, k, coordinate] for k in ends)
+        mean = np.where((low <= mean) & (mean <= high), mean, np.nan)
+    ax.plot(values, mean, color=color, linewidth=1.2, label=f"{label}: mean")
     for k in ends:
         style: dict = {"color": color, "linewidth": 0.7, "linestyle": "--"}
         if k == ends[0]:
