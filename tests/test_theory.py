@@ -49,6 +49,14 @@ def test_every_field_has_a_value_or_a_reason(name):
     assert ("cycle" in found.reasons) is (maps.sampling_law.kind != "cyclic")
 
 
+def test_the_radius_of_an_epoch_is_named_so():
+    """Beside the exponent of a step; of independent steps there is nothing to say."""
+    for sampling, named in (("reshuffle", True), ("iid", False)):
+        found = theory(QuadraticSGD([1.0, 3.0, 2.0], [0.0, 1.0, 0.0], 0.1, sampling=sampling), seed=1)
+        for text in (repr(found), found._repr_html_()):
+            assert ("(of an epoch)" in text) is named
+
+
 def test_theory_is_frozen_and_repeatable():
     maps = gallery.barnsley_fern()
     first, again = theory(maps, seed=5), theory(maps, seed=5)

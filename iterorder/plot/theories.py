@@ -39,7 +39,8 @@ def draw(theory: Theory, ax) -> Axes:
             axes.axhline(math.exp(float(exponent)), label=r"$\exp(\gamma)$, $\gamma$ the Lyapunov exponent", **style)
         if radius is not None and theory.maps.sampling_law.kind == "iid":
             place = [2.0], [math.sqrt(float(radius))]
-            axes.plot(*place, "o", color=ORDER_COLORS["backward"], label="growth of mean squares")
+            label = r"$\sqrt{\rho}$, $\rho$ the growth of mean squares"
+            axes.plot(*place, "o", color=ORDER_COLORS["backward"], label=label)
         if largest is not None:
             style = {"color": ORDER_COLORS["anchored"], "linewidth": 0.9, "linestyle": "--"}
             axes.axhline(float(largest), label="largest Lipschitz constant", **style)

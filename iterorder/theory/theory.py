@@ -124,8 +124,8 @@ class Theory(Recorded):
         -------
         matplotlib Axes
             Below 1 the p-th moments of differences shrink. A line is exp of the Lyapunov exponent, the growth of a
-            typical difference; a dashed one the largest Lipschitz constant, that of a sure bound; a dot the growth of
-            mean squares; a dotted line the tail index, beyond which moments are infinite.
+            typical difference; a dashed one the largest Lipschitz constant, that of a sure bound; a dot the root of
+            the growth of mean squares; a dotted line the tail index, beyond which moments are infinite.
 
         Raises
         ------
