@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,7 @@ LAYERS = (
         "archive",
         "labelled",
         "certificates",
+        "rounding",
         "bound_trials",
         "datasets",
         "checkpoint",
@@ -60,6 +62,7 @@ LAYERS = (
 )
 
 
+@cache
 def modules() -> dict[str, ast.Module]:
     """The parsed files of the package by their dotted names."""
     found = {}
@@ -85,6 +88,7 @@ def imported(tree: ast.AST, known: set[str], *, lazily: bool) -> Iterator[str]:
         yield from imported(node, known, lazily=lazily)
 
 
+@cache
 def graph(*, lazily: bool) -> dict[str, set[str]]:
     trees = modules()
     return {
