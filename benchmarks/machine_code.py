@@ -192,7 +192,7 @@ def main(argv=None) -> int:
     missing: dict[str, str] = {}
     every_kernel(missing)
     found = every_code(arguments.processes, arguments.kernel)
-    if not found:
+    if not found and arguments.kernel:
         parser.error(f"no kernel has the name {arguments.kernel!r}")
     text = "".join(f"{line}\n" for line in text_of(found, missing))
     print(text, end="")
@@ -201,15 +201,17 @@ def main(argv=None) -> int:
         print(message, file=sys.stderr)
     if arguments.write:
         FILE.write_text(text, encoding="utf-8")
-    return 1 if wrong or _differs(text, {line.name for line in found}) else 0
+    return 1 if wrong or _differs(text, None if arguments.kernel is None else {line.name for line in found}) else 0
 
 
-def _differs(text: str, names: set[str]) -> bool:
+def _differs(text: str, names: set[str] | None) -> bool:
     """Whether the file says something else of these kernels, of the same versions; the differences are shown."""
     import difflib
 
     known = FILE.read_text(encoding="utf-8") if FILE.exists() else ""
-    told = [line for line in known.splitlines() if line.startswith("#") or line.partition(" |")[0].rstrip() in names]
+    told = known.splitlines()
+    if names is not None:
+        told = [line for line in told if line.startswith("#") or line.partition(" |")[0].rstrip() in names]
     before, now = ([" ".join(line.split()) for line in some] for some in (told, text.splitlines()))  # of any width
     changes = list(difflib.unified_diff(before, now, FILE.name, "found", lineterm="", n=0))
     print("\n".join(changes[:60]), file=sys.stderr)

@@ -1,5 +1,6 @@
 """Kernels for GPUs compiled by numba-cuda-mlir, the successor of numba-cuda: how many it takes.
 
+    pip install "numba-cuda-mlir[cu13]>=0.6,<0.7"    in an environment of its own
     python benchmarks/successor.py
 
 Nothing is run, and nothing may be: its version 0.6.0 exchanges float64 between threads as float32. It stands in for

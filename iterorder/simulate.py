@@ -207,8 +207,9 @@ def _backward(request: Request, backend: Backend, problem: Problem, report: Repo
     starts = to_numpy(request.x0)
     certificate = sure_certificate(request.maps, starts)
     check_bounds(request.maps, starts, request.seed, request.backend)
+    rounding = _rounding(request, certificate, starts)  # first, as it refuses a tolerance that is next to nothing
     depth = certificate.depth(TRUNCATION * request.tol)
-    cut = certificate.bound(depth) + _rounding(request, certificate, starts)
+    cut = certificate.bound(depth) + rounding
     kept, source = np.unique(np.minimum(saves, depth), return_inverse=True)
     states, diverged = backend.backward(problem.saving(kept), report)
     gone = diverged >= 0  # noted at a step that was kept, told of the next saved one
@@ -223,7 +224,8 @@ def _rounding(request: Request, certificate: SureCertificate, starts: np.ndarray
     try:
         return float(rounding_of(request.maps, size, growth, request.tol, eps=eps))
     except RoundingError as error:
-        raise InvalidInputError(f"{error}, dtype='float64', or tol=0, which cuts nothing") from None
+        better = ", dtype='float64'" if request.x0.dtype == np.float32 else ""
+        raise InvalidInputError(f"{error}{better}, or tol=0, which cuts nothing") from None
 
 
 def _windowed(order: Order, backend: Backend, problem: Problem, report: Report | None) -> Out:

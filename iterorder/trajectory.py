@@ -49,8 +49,9 @@ class Trajectory(ShownByFacts):
     diverged_at : ndarray of int64, shape (n_replicas,)
         −1 where finite. Forward: the first step of this run with a non-finite state; other orders: the first saved one.
     error_bound : ndarray, shape (n_replicas, n_saved)
-        Bound of the Euclidean error of what `tol` has cut, rounding included. Zero of what was not cut, which is exact
-        but for rounding: the Notes of `simulate` have its formula for affine maps.
+        Bound of the Euclidean error of what `tol` has cut, rounding included (of maps and losses that a user wrote an
+        estimate of it). Zero of what was not cut, which is exact but for rounding: the Notes of `simulate` have its
+        formula for affine maps.
     order : "forward", "backward" or Window
         The order in which the maps were composed.
     seed : int

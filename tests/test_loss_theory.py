@@ -181,6 +181,65 @@ def test_wells_of_a_loss_have_no_one_exponent(momentum, sampling):
             assert lyapunov_exponent(maps, seed=1).value < 0.0
 
 
+def tanh(z, target, params):
+    return math.tanh(z - target)
+
+
+def tanh_curvature(z, target, params):
+    return 1.0 - math.tanh(z - target) ** 2
+
+
+@pytest.mark.parametrize("sampling", ["full batch", "cyclic"])
+def test_long_steps_of_a_convex_loss_may_have_several_laws(sampling):
+    """At h = 8 zero attracts with log|1 − 8·(1 − tanh² 2)| = −0.833, and so does the way round it, ±3.9."""
+    loss = ito.Loss(tanh, curvature=tanh_curvature, curvature_range=(0.0, 1.0))
+    targets, options = [2.0, -2.0], {"batch_size": 2}
+    if sampling == "cyclic":
+        targets, options = [2.0, -2.0, 2.0, -2.0], {"batch_size": 2, "sampling": "cyclic"}
+    rows = np.ones((len(targets), 1))
+    long, short = (ito.LinearModelSGD(rows, targets, h, loss=loss, **options) for h in (8.0, 1.0))
+    path = ito.simulate(long, [5.0], 1000, seed=0, save_steps=[998, 999, 1000]).states[0, :, 0]
+    assert abs(path[0] - path[2]) < 1e-9 < 7.0 < abs(path[0] - path[1])
+    with pytest.raises(Undefined, match="paths from different starts grow at different rates"):
+        lyapunov_exponent(long, seed=1)
+    assert lyapunov_exponent(short, seed=1).value == pytest.approx(math.log(math.tanh(2.0) ** 2), rel=1e-12)
+    if sampling == "cyclic":
+        assert "several cycles" in ito.theory(long).reasons["cycle"]
+        np.testing.assert_allclose(ito.theory(short).cycle, 0.0, atol=1e-15)
+
+
+def test_a_well_far_from_the_origin_is_seen_from_the_data():
+    """Paths from within a unit of the origin, or a thousand, settle at one; the well at sixty is where targets are."""
+    targets = np.array([1.0] * 3 + [60.0] * 7)
+    for sampling in ("iid", "cyclic"):
+        maps = ito.LinearModelSGD(np.ones((10, 1)), targets, 0.1, loss=CAUCHY, ridge=1e-5, sampling=sampling)
+        with pytest.raises(Undefined, match="paths from different starts grow at different rates"):
+            lyapunov_exponent(maps, seed=1)
+    with pytest.raises(ito.NotContractiveError, match=r"several stationary laws|another law"):
+        ito.stationary_sample(ito.LinearModelSGD(np.ones((10, 1)), targets, 0.1, loss=CAUCHY, ridge=1e-5), 20, seed=1)
+
+
+@pytest.mark.parametrize("batch_size", [2, 6])
+def test_one_cycle_is_exact_where_nothing_is_known_of_the_curvature(batch_size):
+    """A user's own logistic loss, without a range: its cycle is that of the package's."""
+
+    def logistic(z, target, params):
+        return -target / (1.0 + math.exp(target * z))
+
+    def curvature(z, target, params):
+        return target**2 / (2.0 + 2.0 * math.cosh(target * z))
+
+    rng = np.random.default_rng(4)
+    features, labels = rng.normal(size=(6, 4)), np.array([1.0, -1.0, 1.0, 1.0, -1.0, -1.0])
+    options = {"ridge": 0.05, "batch_size": batch_size, "sampling": "cyclic"}
+    own = ito.LinearModelSGD(features, labels, 0.3, loss=ito.Loss(logistic, curvature=curvature), **options)
+    known = ito.LogisticRegressionSGD(features, labels, 0.3, **options)
+    found, expected = lyapunov_exponent(own, seed=0), lyapunov_exponent(known, seed=0)
+    assert found.exact
+    assert found.value == pytest.approx(expected.value, rel=1e-9)
+    np.testing.assert_allclose(ito.theory(own).cycle, ito.theory(known).cycle, atol=1e-9)
+
+
 def test_no_infinite_ridge_is_advised():
     """Where nothing bounds the curvature from below; Gamma's deviance is convex on its targets, and has a minimiser."""
     unknown = ito.Loss(gamma, curvature_range=(-math.inf, math.inf))

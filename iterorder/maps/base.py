@@ -95,6 +95,11 @@ class RandomMaps(ABC):
         return ""
 
     @property
+    def item_places(self) -> FloatArray:
+        """States at which single items of the data would be met, shape (k, dim), from which other laws may be seen."""
+        return np.empty((0, self.dim))
+
+    @property
     def other_nans(self) -> str:
         """What makes states NaN beside growth, and how to see it; empty where nothing does."""
         return ""

@@ -187,6 +187,11 @@ class Optimizer(RandomMaps):
         return self.maps.smaller_steps
 
     @property
+    def item_places(self) -> FloatArray:
+        """Those of the losses, at rest."""
+        return self.start(self.maps.item_places)
+
+    @property
     def holds_functions(self) -> bool:
         """Whether the losses are of a user's code."""
         return self.maps.holds_functions

@@ -20,6 +20,9 @@ from iterorder.tables import check_same_rows, names_of_columns
 from iterorder.types import ArrayLike, FloatArray, IntArray
 from iterorder.validation import as_float, as_floats, read_only
 
+#: Rows whose places are starts of searches for other laws.
+MOST_PLACES = 16
+
 
 class RowMaps(SGDMaps):
     """Steps x → x − h·(mean over the batch of ℓ′(aᵀx, b)·a + ridge·x) along the rows (a, b) of a data set.
@@ -111,6 +114,17 @@ class RowMaps(SGDMaps):
     def holds_functions(self) -> bool:
         """Whether the loss is a user's own."""
         return self.loss.parameters is None
+
+    @property
+    def item_places(self) -> FloatArray:
+        """The points nearest to the origin at which aᵀx is the target, for rows from all targets; none for labels."""
+        lengths = (self.features**2).sum(axis=1)
+        used = np.flatnonzero(lengths > 0.0)
+        if self.loss.kind == SIGNED or len(used) == 0:
+            return np.empty((0, self.dim))
+        by_target = used[np.argsort(self.outcomes[used], kind="stable")]
+        rows = by_target[np.unique(np.linspace(0, len(by_target) - 1, MOST_PLACES).astype(int))]
+        return self.features[rows] * (self.outcomes[rows] / lengths[rows])[:, None]
 
     @property
     def bound_argument(self) -> str:

@@ -110,7 +110,8 @@ def draw_histogram(ax: Axes, values: np.ndarray, bins, color: str, label: str) -
     shown = values if bins is not None else _without_far_tails(values)
     edges = np.histogram_bin_edges(shown, "auto" if bins is None else bins)
     counts, _ = np.histogram(values, edges)
-    outside = "" if len(shown) == len(values) else f", {1.0 - len(shown) / len(values):.1%} of them outside"
+    beyond = 1.0 - counts.sum() / len(values)
+    outside = f", {beyond:.1%} of them outside" if beyond > 0.0 else ""
     ax.stairs(counts / (len(values) * np.diff(edges)), edges, fill=True, color=color, alpha=0.45, label=label + outside)
     return edges
 

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 #: Most cells of the density unless they are given: as many as twice the root of the number of replicas.
 CELLS = 120
-#: The share of the states at either side that no axis makes room for, and how many times as wide as at a quarter of the
-#: values a law is that leaves no room for the others: one that is about to diverge, say.
+#: The share of the states at either side that no axis makes room for, and how many times as wide as a quarter of those
+#: that are no points a law is that leaves no room for the others: one that is about to diverge, say.
 OUTSIDE, WIDE = 0.005, 10.0
+#: A law that is narrower than this share of its states is a point, and no measure of what is wide.
+POINT = 1e-9
 #: The room above and below what is shown, as a share of it.
 MARGIN = 0.05
 #: Colours of values that rise and of those that fall.
@@ -82,7 +84,9 @@ def _limits(states: np.ndarray) -> tuple[float, float]:
         raise InvalidInputError("there is no finite state to draw: every replica has diverged at every value")
     lows, highs = np.array(seen).T
     widths = highs - lows
-    usual = widths <= (WIDE * float(np.quantile(widths, 0.25)) or np.inf)
+    sizes = np.abs(seen).max(axis=1)
+    wide = widths[widths > POINT * np.maximum(sizes, np.median(sizes))]
+    usual = widths <= (WIDE * float(np.quantile(wide, 0.25)) if len(wide) else np.inf)
     low, high = float(lows[usual].min()), float(highs[usual].max())
     room = MARGIN * (high - low) or max(1.0, abs(low)) * MARGIN
     return low - room, high + room

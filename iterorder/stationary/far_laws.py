@@ -22,7 +22,8 @@ def refuse_far_laws(
 ) -> None:
     """Refuse a sample where a start far away leads to another limit.
 
-    Only the maps of the first sample are tried, on all starts side by side. A start counts where its iterates have
+    Only the maps of the first sample are tried, on all starts side by side: in the directions of those that have met,
+    and where items of the data would be met. A start counts where its iterates have
     come to a limit of their own, which twice the steps leave where it is. One that is still on its way, or leaves the
     finite numbers, is neither for nor against a single law.
 
@@ -31,7 +32,7 @@ def refuse_far_laws(
     NotContractiveError
         If the law depends on x0.
     """
-    far = _far_starts(maps, starts, seed, backend)
+    far = np.concatenate([_far_starts(maps, starts, seed, backend), maps.item_places])
     epoch = epoch_of(maps)
     steps = min(max(LATER * n_steps, EARLIEST), max_steps // 2) // epoch * epoch
     if len(far) == 0 or steps == 0:

@@ -186,9 +186,8 @@ def why_not(
     if isinstance(found, NeverMetError):
         if found.early:
             start = f"no sample can be certified to {tol:g} within max_steps={max_steps}, {_pace(found)}"
-        # Affine maps with a negative exponent have one law.
-        one_law = known is not None and maps.form().is_affine
-        if not one_law and exponent * found.n_steps < -CLEARLY * math.log1p(found.distance / tol):
+        # Affine maps whose close paths meet have one law.
+        if not maps.form().is_affine and exponent * found.n_steps < -CLEARLY * math.log1p(found.distance / tol):
             advice = f"{_laws(found.ends)}; give a larger max_steps if paths change over rarely, or another system"
     return NotContractiveError(f"{start}; {told}: {advice}")
 

@@ -330,7 +330,7 @@ def _coalesced(asked: _Request, known: Estimate | None, report: Report | None) -
     run: dict[str, Any] = {"seed": asked.seed, "backend": asked.backend}
     if known is None:
         refuse_expanding(maps, starts, tol, **run)
-    if not maps.form().is_affine:  # of which the exponent, where it is known, is that of one law
+    if not maps.form().is_affine:  # affine maps whose paths meet from somewhere have one law
         refuse_far_laws(maps, starts, int(n_steps[0]), tol, max_steps=asked.max_steps, **run)
     sizes = euclidean_norm(points)
     # Starts a spread apart were within the tolerance after so many steps.

@@ -100,7 +100,8 @@ class Analysis:
         self._refuse_random_order()
         raise Undefined(NOT_KNOWN)
 
-    def _refuse_many_dimensions(self) -> None:
+    def _refuse_beyond_the_line(self) -> None:
+        """In more dimensions there is no number; where there is no tail either, that is said."""
         if self.maps.dim > 1:
             self._refuse_bounded_law()
             raise Undefined("the tail index is computed in one dimension only")
@@ -215,7 +216,7 @@ class AffineAnalysis(Analysis):
     def tail_index(self) -> Estimate:
         """The root of E|a|^κ = 1 in one dimension."""
         self._refuse_cyclic()
-        self._refuse_many_dimensions()
+        self._refuse_beyond_the_line()
         if self.shared_point[0] is not None:
             raise Undefined("the maps have a common fixed point: a stationary law that is a point has no tail")
         law = self.law
@@ -306,5 +307,5 @@ class CustomAnalysis(Analysis):
 
     def tail_index(self) -> Estimate:
         """The root of E|a|^κ = 1 in one dimension, where the maps look affine."""
-        self._refuse_many_dimensions()
+        self._refuse_beyond_the_line()
         return custom_tail_index(self.maps, seed=self.seed, effort=self.effort)

@@ -79,7 +79,7 @@ class GaussianAnalysis(Analysis):
 
     def tail_index(self) -> Estimate:
         """The root of E|1 − hλg²|^κ = 1 in one dimension."""
-        self._refuse_many_dimensions()
+        self._refuse_beyond_the_line()
         if self.maps.noise_std == 0.0:
             raise Undefined("the stationary law is a point: the targets have no noise")
         if self.exponent.value >= 0.0:

@@ -27,9 +27,8 @@ from iterorder.theory.affine.law import step_law
 from iterorder.theory.affine.moments import SecondMoments
 from iterorder.theory.custom import custom_spectrum
 from iterorder.theory.growth import STEP_COST, WORK, Growth, exponents, follow, n_replicas_for, planned, replica_cost
-from iterorder.theory.row_cycle import row_cycle
-from iterorder.theory.settled_paths import refuse_several_growths, settled, steps_to_settle
-from iterorder.theory.small_step import may_have_several_minimizers
+from iterorder.theory.row_cycle import only_cycle
+from iterorder.theory.settled_paths import may_have_several_laws, refuse_several_growths, settled, steps_to_settle
 from iterorder.theory.spectrum import exact_affine_spectrum, triangular_spectrum
 from iterorder.theory.step_draws import draw_blocks
 from iterorder.theory.tangent import (
@@ -102,7 +101,7 @@ def monte_carlo_spectrum(
 
 def grown(tangent: Tangent, sampling: Sampling, cost: float, *, seed: int, effort: str) -> Growth:
     """The log growths of which that is the mean."""
-    epoch = sampling.batches_per_epoch if sampling.kind == "reshuffle" else 1
+    epoch = 1 if sampling.kind == "iid" else sampling.batches_per_epoch
     plan = planned(epoch, STEP_COST + tangent.n_replicas * cost, WORK[effort])
     return follow(tangent, draw_blocks(sampling, seed, tangent.n_replicas, plan.n_steps), plan)
 
@@ -255,12 +254,12 @@ def _(maps: RowMaps, k: int, seed: int, effort: str, backend: str) -> tuple[Esti
         raise NoLawReachedError(
             f"no stationary law is reached: far out every map multiplies by 1 − h·ridge = {shrink:.6g}"
         )
-    if may_have_several_minimizers(maps):
-        return _along_settled_paths(partial(RowTangent, maps), maps, maps.dim, k, seed, effort, backend)
     if law.kind == "cyclic" or law.batch_size == law.n_items:
         with contextlib.suppress(Undefined):  # a chain without randomness that does not settle is still a chain
-            cycle = row_cycle(maps)
+            cycle = only_cycle(maps, seed=seed, backend=backend)
             return tuple(Estimate.of(value) for value in (cycle.exponent, *cycle.spectrum[1:])[:k])
+    if may_have_several_laws(maps, maps.step_size):
+        return _along_settled_paths(partial(RowTangent, maps), maps, maps.dim, k, seed, effort, backend)
     return _along_chain(partial(row_tangent, maps), maps, maps.dim, k, seed, effort)
 
 
@@ -277,7 +276,7 @@ def _(maps: Optimizer, k: int, seed: int, effort: str, backend: str) -> tuple[Es
         raise NoLawReachedError(
             f"no stationary law is reached: far out every map multiplies by a factor of {radius:.6g}"
         )
-    if may_have_several_minimizers(losses):
+    if may_have_several_laws(losses, h):
         return _along_settled_paths(partial(OptimizerTangent, maps), maps, losses.dim, k, seed, effort, backend)
     return _along_chain(partial(optimizer_tangent, maps), maps, losses.dim, k, seed, effort)
 
@@ -310,11 +309,12 @@ def _along_settled_paths(
     effort: str,
     backend: str,
 ) -> tuple[Estimate, ...]:
-    """By Monte Carlo, where the mean loss may have several minimisers: from several starts, which must agree."""
+    """By Monte Carlo, where there may be several laws: from several starts, which must agree."""
     n_vectors = min(k + 1, maps.dim)
     cost = replica_cost(maps.dim, entries, maps.sampling_law.batch_size, n_vectors)
     replicas, random = n_replicas_for(cost, n_vectors), generator(seed)
-    steps = steps_to_settle(replicas, cost, effort)
+    epoch = 1 if maps.sampling_law.kind == "iid" else maps.sampling_law.batches_per_epoch
+    steps = -(-steps_to_settle(replicas, cost, effort) // epoch) * epoch
     before = (seed + 1) % 2**64  # other draws than those of the measurement, of which the states must be independent
     states, _ = settled(maps, replicas, before, steps, random, backend)
     tangent = tangent_at(states, random.standard_normal((len(states), n_vectors, maps.dim)))

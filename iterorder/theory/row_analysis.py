@@ -12,8 +12,8 @@ from iterorder.estimate import Estimate
 from iterorder.lengths import euclidean_norm
 from iterorder.maps.rows import RowMaps
 from iterorder.theory.analysis import NOT_AFFINE, Analysis
-from iterorder.theory.row_cycle import RowCycle, row_cycle
-from iterorder.theory.small_step import may_have_several_minimizers, minimizer
+from iterorder.theory.row_cycle import RowCycle, only_cycle
+from iterorder.theory.small_step import minimizer
 from iterorder.theory.undefined import Undefined
 
 EPS = float(np.finfo(np.float64).eps)
@@ -90,12 +90,7 @@ class RowAnalysis(Analysis):
 
     @cached_property
     def _cycle(self) -> RowCycle:
-        if may_have_several_minimizers(self.maps):
-            raise Undefined(
-                "the forward iterates may have several cycles: nothing that is known of the curvature makes the mean "
-                "loss convex"
-            )
-        return row_cycle(self.maps)
+        return only_cycle(self.maps, seed=self.seed, backend=self.backend)
 
     def _point_or(self, alternative: str) -> np.ndarray:
         bound = self.maps.lipschitz_max

@@ -13,12 +13,16 @@ from iterorder.maps.rows import RowMaps
 from iterorder.sampling import Sampling
 from iterorder.theory.affine.epochs import log_radius_of_cycle
 from iterorder.theory.affine.items import DenseItems
+from iterorder.theory.settled_paths import SETTLING, may_have_several_laws, settled
 from iterorder.theory.small_step import near_minimizer
 from iterorder.theory.spectrum import cycle_spectrum
+from iterorder.theory.tangent import generator
 from iterorder.theory.undefined import Undefined
 
 EPS = float(np.finfo(np.float64).eps)
 MAX_NEWTON_STEPS = 50
+#: Paths that are followed to where they settle, and how near to each other they are on one cycle, per unit of size.
+PATHS, CLOSE = 64, 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,11 +56,39 @@ class RowCycle:
         return Sampling(len(self.states), kind="cyclic"), DenseItems(self.increments, np.zeros_like(self.states))
 
 
-def row_cycle(maps: RowMaps) -> RowCycle:
-    """The attracting cycle of the forward iterates in a fixed order (C13).
+def only_cycle(maps: RowMaps, *, seed: int, backend: str) -> RowCycle:
+    """`row_cycle`, where different starts lead to no other one.
 
-    Newton's method on T_{N−1} ∘ … ∘ T_0, from the minimiser, until a step no longer makes the move of an epoch
-    smaller. A batch of all items has a cycle of one point in any sampling.
+    Maps that do not expand have no other; of others paths from several starts are followed until they have settled.
+
+    Raises
+    ------
+    Undefined
+        As `row_cycle`, or if the paths have not come to one cycle.
+    """
+    if not may_have_several_laws(maps, maps.step_size):
+        return row_cycle(maps)
+    epoch = maps.sampling_law.batches_per_epoch
+    steps = -(-SETTLING["quick"] // epoch) * epoch
+    ends, _ = settled(maps, PATHS, seed, steps, generator(seed), backend)
+    near = CLOSE * float(np.abs(ends).max())
+    apart = float(np.ptp(ends, axis=0).max())
+    if apart > near:
+        raise Undefined(
+            "the forward iterates have several cycles, or come to one too slowly to see: from different starts they "
+            f"are {apart:.3g} apart after {steps} steps"
+        )
+    cycle = row_cycle(maps, ends[0])
+    if np.abs(cycle.states[-1] - ends[0]).max() > near:
+        raise Undefined("no cycle was found: Newton's method leads away from where the forward iterates end")
+    return cycle
+
+
+def row_cycle(maps: RowMaps, start: np.ndarray | None = None) -> RowCycle:
+    """An attracting cycle of the forward iterates in a fixed order (C13).
+
+    Newton's method on T_{N−1} ∘ … ∘ T_0, from a start or else the minimiser, until a step no longer makes the move of
+    an epoch smaller. A batch of all items has a cycle of one point in any sampling.
 
     Raises
     ------
@@ -72,7 +104,7 @@ def row_cycle(maps: RowMaps) -> RowCycle:
     (True, True)
     """
     try:
-        end = near_minimizer(maps)
+        end = near_minimizer(maps) if start is None else start
     except InvalidInputError as error:
         raise Undefined(f"no cycle was found: {error}") from None
     cycle, total = _follow(maps, end)

@@ -6,6 +6,7 @@ import numpy as np
 
 from iterorder.errors import DivergenceError
 from iterorder.maps import RandomMaps
+from iterorder.maps.rows import RowMaps
 from iterorder.simulate import simulated
 from iterorder.theory.growth import WORK, Growth
 from iterorder.theory.undefined import NoLawReachedError, Undefined
@@ -22,6 +23,15 @@ FEWEST_PATHS = 32
 SPREAD = 4.0
 
 
+def may_have_several_laws(maps: RowMaps, step_size: float) -> bool:
+    """Whether some step may expand: only of maps that do not it is known that there is no other attractor.
+
+    A convex mean loss is not enough: a long step leaps over its minimum, and may go round it for ever.
+    """
+    low, high = maps.curvature_range()
+    return not (low >= 0.0 and step_size * high <= 2.0)
+
+
 def steps_to_settle(n_replicas: int, cost: float, effort: str) -> int:
     """How many, where a step of one replica takes `cost` nanoseconds."""
     return int(np.clip(SHARE_OF_SETTLING * WORK[effort] / (n_replicas * cost), FEWEST_SETTLING, SETTLING[effort]))
@@ -32,6 +42,9 @@ def settled(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The states after some steps that are finite, and which they are.
 
+    Paths start near the origin, at distance one of it, and a third of them where items of the data would be met, if the
+    maps know: there may be other laws. Those that leave the finite numbers say nothing of a law, and are left out.
+
     Raises
     ------
     NoLawReachedError
@@ -39,6 +52,8 @@ def settled(
     """
     sizes = np.resize(START_SIZES, n_replicas)[:, None]
     starts = sizes * random.standard_normal((n_replicas, maps.dim))
+    if len(places := maps.item_places):
+        starts[::3] += np.resize(places, starts[::3].shape)
     try:
         states = simulated(maps, starts, n_steps, n_replicas=n_replicas, seed=seed, backend=backend).states[:, 0]
     except DivergenceError as error:
@@ -71,6 +86,6 @@ def refuse_several_growths(growth: Growth, k: int) -> None:
         if between**2 > SPREAD * (within**2 + rounding**2):
             raise Undefined(
                 "paths from different starts grow at different rates, from "
-                f"{mean.min():.4g} to {mean.max():.4g} a step: there are several stationary laws, or one that is "
+                f"{mean.min():.6g} to {mean.max():.6g} a step: there are several stationary laws, or one that is "
                 "reached too slowly to see"
             )

@@ -217,20 +217,10 @@ def _minimizer_along_rows(maps: RowMaps) -> np.ndarray:
     return x
 
 
-def may_have_several_minimizers(maps: RowMaps) -> bool:
-    """Whether nothing that is known of the curvature makes the mean loss convex."""
-    return maps.loss.curvature_range is None or _ridge_for_convexity(maps) > maps.ridge
-
-
-def _ridge_for_convexity(maps: RowMaps) -> float:
-    """The ridge from which on the mean loss is known to be convex, where a range of the curvature is."""
-    low = (maps.loss.curvature_range or (0.0, 0.0))[0]
-    return -low * float(np.linalg.norm(maps.features, 2)) ** 2 / len(maps.features) if low < 0.0 else 0.0
-
-
 def _check_one_minimum(maps: RowMaps) -> None:
     """Refuse a mean loss that may have several: where nothing is known of the curvature a minimum is trusted."""
-    low, needed = (maps.loss.curvature_range or (0.0, 0.0))[0], _ridge_for_convexity(maps)
+    low = (maps.loss.curvature_range or (0.0, 0.0))[0]
+    needed = -low * float(np.linalg.norm(maps.features, 2)) ** 2 / len(maps.features) if low < 0.0 else 0.0
     if needed > maps.ridge:
         advice = f"give a ridge of at least {needed:.3g}, or a convex loss"
         if not math.isfinite(needed):  # which no ridge makes up for
