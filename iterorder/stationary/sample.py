@@ -131,11 +131,11 @@ def stationary_sample(
     Coalescence doubles the steps until distant starts in general position have met. That is evidence: `error_bound` is
     NaN, and `spread` the largest distance of the starts that were tried. Of `gallery.reflected_walk`, which folds,
     about half of the samples are farther from the limit than their spread. Where the starts have met but close paths
-    move apart, or a start up to a thousand times as far leads to another limit, the sample is refused. It gives up
-    early: at once with a Lyapunov exponent that is known not to be negative, or to be too small for `max_steps`; else
-    when no sample has met in 5·`max_steps` steps of all samples together and the distances shrink too slowly. Systems
-    that contract, but slower than geometrically, work on: starts of `gallery.reflected_walk` approach each other like
-    1/n, which takes 1/`tol` steps, so that it needs a larger `tol`.
+    move apart, or a start up to a thousand times as far, or where a row of the data would be met, leads to another
+    limit, the sample is refused. It gives up early: at once with a Lyapunov exponent that is known not to be negative,
+    or to be too small for `max_steps`; else when no sample has met in 5·`max_steps` steps of all samples together and
+    the distances shrink too slowly. Systems that contract, but slower than geometrically, work on: starts of
+    `gallery.reflected_walk` approach each other like 1/n, which takes 1/`tol` steps, so that it needs a larger `tol`.
 
     References
     ----------

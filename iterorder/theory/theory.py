@@ -42,7 +42,8 @@ class Theory(Recorded):
         Upper bound of the Lipschitz constants of all maps; for losses that are not quadratic from the range of ℓ″.
     lyapunov_exponent : Estimate or None
         Growth rate per step of a small difference; −inf where products of linear parts vanish. Of `CustomMaps` by
-        differences along paths that start about the origin.
+        differences along paths that start about the origin. Of these, and of losses whose steps may expand, along paths
+        from several starts (for losses also where rows of the data would be met); None where they differ.
     mean_square_radius : Estimate or None
         Spectral radius of C → E[A C Aᵀ], A the linear part of the map of one step; of one *epoch* for
         ``sampling="reshuffle"`` and ``"cyclic"``. Right to rounding of one.
