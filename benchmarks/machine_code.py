@@ -1,7 +1,7 @@
 """Every kernel for GPUs as machine code, made without a GPU: registers, stack, spills and instructions.
 
     python benchmarks/machine_code.py             compares with benchmarks/machine_code.txt
-    python benchmarks/machine_code.py --kernel forward    those kernels alone, a third of them
+    python benchmarks/machine_code.py --every 4   the kernels of every fourth system
     python benchmarks/machine_code.py --write     writes that file, which reviews compare
 
 numba-cuda compiles to PTX as for a launch, and nvJitLink to machine code. The exit status is 1 where a kernel in up to
@@ -133,15 +133,15 @@ class Line(NamedTuple):
         return ""
 
 
-def _share(number: int, of: int, only: str | None) -> list[Line]:
-    """Every `of`-th system, as its kernels call the same functions; only kernels of one name, where that is given."""
+def _share(number: int, of: int, every: int) -> list[Line]:
+    """Every `of`-th of every `every`-th system, as the kernels of one call the same functions."""
     from device_kernels import CAPABILITIES, every_kernel, without_device
 
     without_device()
-    kernels = [kernel for kernel in every_kernel() if only in (None, kernel.dispatcher.py_func.__name__)]
+    kernels = every_kernel()
     gc.disable()  # nothing of what compilers keep can go, and looking for it takes longer than compiling
     systems = list(dict.fromkeys((kernel.system, kernel.dtype) for kernel in kernels))
-    own, found = set(systems[number::of]), []
+    own, found = set(systems[::every][number::of]), []
     for place, kernel in enumerate(kernels):
         if (kernel.system, kernel.dtype) in own:
             ptx = ptx_of(kernel)
@@ -150,10 +150,10 @@ def _share(number: int, of: int, only: str | None) -> list[Line]:
     return found
 
 
-def every_code(processes: int, only: str | None = None) -> list[Line]:
-    """All kernels, or those of a name, in the order of the list."""
+def every_code(processes: int, every: int = 1) -> list[Line]:
+    """All kernels, or those of every so many systems, in the order of the list."""
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        shares = pool.map(_share, range(processes), [processes] * processes, [only] * processes)
+        shares = pool.map(_share, range(processes), [processes] * processes, [every] * processes)
         return sorted(line for share in shares for line in share)
 
 
@@ -184,16 +184,14 @@ def main(argv=None) -> int:
     parser = argparse.ArgumentParser(description="Machine code of the kernels for GPUs, without a GPU.")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--write", action="store_true", help=f"write {FILE.name}")
-    what.add_argument("--kernel", help="compile those of one name alone, such as forward")
+    what.add_argument("--every", type=int, default=1, metavar="N", help="compile those of every N-th system alone")
     parser.add_argument("--processes", type=int, default=min(4, os.cpu_count() or 1))
     arguments = parser.parse_args(argv)
     from device_kernels import every_kernel
 
     missing: dict[str, str] = {}
     every_kernel(missing)
-    found = every_code(arguments.processes, arguments.kernel)
-    if not found and arguments.kernel:
-        parser.error(f"no kernel has the name {arguments.kernel!r}")
+    found = every_code(arguments.processes, arguments.every)
     text = "".join(f"{line}\n" for line in text_of(found, missing))
     print(text, end="")
     wrong = [f"{line.name}: {line.wrong}" for line in found if line.wrong]
@@ -201,7 +199,7 @@ def main(argv=None) -> int:
         print(message, file=sys.stderr)
     if arguments.write:
         FILE.write_text(text, encoding="utf-8")
-    return 1 if wrong or _differs(text, None if arguments.kernel is None else {line.name for line in found}) else 0
+    return 1 if wrong or _differs(text, None if arguments.every == 1 else {line.name for line in found}) else 0
 
 
 def _differs(text: str, names: set[str] | None) -> bool:
