@@ -7,6 +7,7 @@ EFFORT = quick
 ARGS =
 
 BIN = $(VENV)/bin
+COMMA = ,
 # Python keeps the byte code of what it imports: to compile all of it takes as long as to install it.
 PIP_INSTALL = $(BIN)/python -m pip install -qq --no-input --no-compile --disable-pip-version-check
 
@@ -95,10 +96,10 @@ $(VENV)/made.stamp:
 	fi
 	@touch $@
 
-# The version counts as well: the installed metadata carry it.
+# The version counts as well: the installed metadata carry it. Several extras are one installation: installed-dev,docs.stamp.
 $(VENV)/installed-%.stamp: pyproject.toml iterorder/_version.py | $(VENV)/made.stamp
 	@echo "Installing iterorder[$*] into $(VENV)"
 	@rm -f $(VENV)/made.stamp
 	@# By its path, not by a finder: else a script beside the clone would take the clone's folder for the package.
 	@$(PIP_INSTALL) -e ".[$*]" --config-settings editable_mode=compat
-	@touch $(VENV)/made.stamp $@
+	@touch $(VENV)/made.stamp $@ $(foreach extra,$(subst $(COMMA), ,$*),$(VENV)/installed-$(extra).stamp)

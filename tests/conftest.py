@@ -44,7 +44,7 @@ def makefile_targets() -> dict[str, str]:
 def pytest_collection_finish() -> None:
     """What is imported and collected stays: to look for garbage among it takes a tenth of the time of compiling."""
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(50_000, 50, 100)
 
 
 @pytest.fixture(autouse=True)

@@ -186,9 +186,8 @@ def test_shorter_linear_rows_are_the_same_to_the_bit(states, ridge, kind, dim, d
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("dim", [9, 10, 16])
+@pytest.mark.parametrize(("dim", "ridge"), [(9, 0.1), (10, 0.0), (16, 0.1)])
 @pytest.mark.parametrize("kind", RUNS)
-@pytest.mark.parametrize("ridge", [0.0, 0.1])
 def test_states_in_lanes_pass_through_registers_without_a_change(states, ridge, kind, dim, dtype):
     maps = regression(dim, ridge=ridge)
     wide, narrow = (states(chosen, maps, dtype, **RUNS[kind]) for chosen in PROFILES)
