@@ -98,11 +98,12 @@ def steep_beyond(x, draw, params, out):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_a_bound_is_tried_about_every_start(dtype):
     maps = ito.CustomMaps(steep_beyond, dim=1, noise="index", n_maps=2, lipschitz=0.5)
-    run = {"order": "backward", "seed": 4, "tol": 1e-6, "dtype": dtype, "n_replicas": 200}
+    tol = 1e-6 if dtype == "float64" else 1e-3
+    run = {"order": "backward", "seed": 4, "tol": tol, "dtype": dtype, "n_replicas": 200}
     near = ito.simulate(maps, np.linspace(-1.0, 1.0, 200)[:, None], 100, **run)
     exact = ito.simulate(maps, np.linspace(-1.0, 1.0, 200)[:, None], 100, **(run | {"tol": 0.0}))
-    assert 0.0 < near.error_bound.max() <= 1e-6
-    np.testing.assert_allclose(near.states, exact.states, rtol=0, atol=1e-6 + 64 * np.finfo(dtype).eps)
+    assert 0.0 < near.error_bound.max() <= tol
+    np.testing.assert_allclose(near.states, exact.states, rtol=0, atol=tol + 64 * np.finfo(dtype).eps)
     starts = np.zeros((200, 1))
     starts[117] = 41.0
     with pytest.raises(ito.InvalidInputError, match=r"lipschitz gives 0\.5 .* grows by 0\.9"):

@@ -33,6 +33,8 @@ def custom_tail_index(maps: CustomMaps, *, seed: int, effort: str) -> Estimate:
     Undefined
         If the maps are not affine in the state, no law or no tail is seen, or a few draws carry E|a|^κ or its variance.
     """
+    if maps.dim > 1:
+        raise Undefined("the tail index is computed in one dimension only")
     if maps.noise_dim > LONGEST_DRAW:
         raise Undefined(f"the tail index is computed from many draws: one of {maps.noise_dim} numbers is too long")
     from iterorder.kernels.cpu.images import images_of

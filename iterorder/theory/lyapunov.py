@@ -28,7 +28,13 @@ from iterorder.theory.affine.moments import SecondMoments
 from iterorder.theory.custom import custom_spectrum
 from iterorder.theory.growth import STEP_COST, WORK, Growth, exponents, follow, n_replicas_for, planned, replica_cost
 from iterorder.theory.row_cycle import only_cycle
-from iterorder.theory.settled_paths import may_have_several_laws, refuse_several_growths, settled, steps_to_settle
+from iterorder.theory.settled_paths import (
+    SeveralGrowthsError,
+    may_have_several_laws,
+    refuse_several_growths,
+    settled,
+    steps_to_settle,
+)
 from iterorder.theory.spectrum import exact_affine_spectrum, triangular_spectrum
 from iterorder.theory.step_draws import draw_blocks
 from iterorder.theory.tangent import (
@@ -42,6 +48,8 @@ from iterorder.theory.tangent import (
 )
 from iterorder.theory.undefined import NoLawReachedError, NoMinimizerError, Undefined
 
+#: A run that tells slow paths of one law from several laws is so many times as long.
+LONGER = 4
 #: Squares of numbers between this and its inverse are numbers, and so are sums of them.
 SQUARED = 2.0**-400
 
@@ -96,13 +104,13 @@ def monte_carlo_spectrum(
     Undefined
         If linear parts exceed the finite numbers, or an epoch has more than a quarter of the steps.
     """
-    return exponents(grown(tangent, sampling, cost, seed=seed, effort=effort))
+    return exponents(grown(tangent, sampling, cost, seed=seed, work=WORK[effort]))
 
 
-def grown(tangent: Tangent, sampling: Sampling, cost: float, *, seed: int, effort: str) -> Growth:
-    """The log growths of which that is the mean."""
+def grown(tangent: Tangent, sampling: Sampling, cost: float, *, seed: int, work: float) -> Growth:
+    """The log growths of which that is the mean, for about so many nanoseconds."""
     epoch = 1 if sampling.kind == "iid" else sampling.batches_per_epoch
-    plan = planned(epoch, STEP_COST + tangent.n_replicas * cost, WORK[effort])
+    plan = planned(epoch, STEP_COST + tangent.n_replicas * cost, work)
     return follow(tangent, draw_blocks(sampling, seed, tangent.n_replicas, plan.n_steps), plan)
 
 
@@ -317,7 +325,11 @@ def _along_settled_paths(
     steps = -(-steps_to_settle(replicas, cost, effort) // epoch) * epoch
     before = (seed + 1) % 2**64  # other draws than those of the measurement, of which the states must be independent
     states, _ = settled(maps, replicas, before, steps, random, backend)
-    tangent = tangent_at(states, random.standard_normal((len(states), n_vectors, maps.dim)))
-    growth = grown(tangent, maps.sampling_law, cost, seed=seed, effort=effort)
-    refuse_several_growths(growth, k)
+    frames = random.standard_normal((len(states), n_vectors, maps.dim))
+    try:
+        growth = grown(tangent_at(states, frames), maps.sampling_law, cost, seed=seed, work=WORK[effort])
+        refuse_several_growths(growth, k)
+    except SeveralGrowthsError:  # or paths that remember for longer than half of the run: a longer one tells
+        growth = grown(tangent_at(states, frames), maps.sampling_law, cost, seed=seed, work=LONGER * WORK[effort])
+        refuse_several_growths(growth, k)
     return exponents(growth, steps)[:k]

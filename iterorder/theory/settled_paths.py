@@ -11,7 +11,6 @@ from iterorder.simulate import simulated
 from iterorder.theory.growth import WORK, Growth
 from iterorder.theory.undefined import NoLawReachedError, Undefined
 
-EPS = float(np.finfo(np.float64).eps)
 #: Starts near the origin and at distance one of it, and the steps in which they reach an attractor.
 START_SIZES, SETTLING = (2.0**-8, 1.0), {"brief": 2**14, "quick": 2**16, "full": 2**20}
 #: Of the work of a run, the share that those steps may take: fewer of maps that take long.
@@ -21,6 +20,12 @@ FEWEST_PATHS = 32
 #: Variances of the means of paths, and within a path, agree where all paths have one law: with 32 paths their ratio
 #: exceeds four with probability 10⁻⁴, with 100 or more with 10⁻¹¹.
 SPREAD = 4.0
+#: Rates that agree to so many digits are one number: of paths that draw nothing the last ones are of the start.
+ALIKE = 1e-6
+
+
+class SeveralGrowthsError(Undefined):
+    """Paths grow at rates that differ by more than along them."""
 
 
 def may_have_several_laws(maps: RowMaps, step_size: float) -> bool:
@@ -74,7 +79,7 @@ def refuse_several_growths(growth: Growth, k: int) -> None:
 
     Raises
     ------
-    Undefined
+    SeveralGrowthsError
         If there is no one number.
     """
     for vector in range(k):
@@ -82,9 +87,9 @@ def refuse_several_growths(growth: Growth, k: int) -> None:
         if not np.isfinite(mean).all():
             continue
         between, within = mean.std(ddof=1), 0.5 * growth.drift(vector).std(ddof=1)
-        rounding = EPS * np.abs(mean).max() + blur / growth.lengths.sum()
+        rounding = ALIKE * np.abs(mean).max() + blur / growth.lengths.sum()
         if between**2 > SPREAD * (within**2 + rounding**2):
-            raise Undefined(
+            raise SeveralGrowthsError(
                 "paths from different starts grow at different rates, from "
                 f"{mean.min():.6g} to {mean.max():.6g} a step: there are several stationary laws, or one that is "
                 "reached too slowly to see"

@@ -212,7 +212,7 @@ class Dask:
         ) from error
 
     def _check_alive(self) -> None:
-        if self._client.status != "running":
+        if self._client is None or self._client.status != "running":
             raise EngineError(f"{self._address} has gone: what was finished is kept; start the sweep again to go on")
 
     def salvage(self) -> list[Outcome]:
