@@ -107,10 +107,14 @@ def monte_carlo_spectrum(
     return exponents(grown(tangent, sampling, cost, seed=seed, work=WORK[effort]))
 
 
+def _steps_of_a_block(sampling: Sampling) -> int:
+    """Those that a run is cut at: of an epoch, unless steps are independent."""
+    return 1 if sampling.kind == "iid" else sampling.batches_per_epoch
+
+
 def grown(tangent: Tangent, sampling: Sampling, cost: float, *, seed: int, work: float) -> Growth:
     """The log growths of which that is the mean, for about so many nanoseconds."""
-    epoch = 1 if sampling.kind == "iid" else sampling.batches_per_epoch
-    plan = planned(epoch, STEP_COST + tangent.n_replicas * cost, work)
+    plan = planned(_steps_of_a_block(sampling), STEP_COST + tangent.n_replicas * cost, work)
     return follow(tangent, draw_blocks(sampling, seed, tangent.n_replicas, plan.n_steps), plan)
 
 
@@ -321,7 +325,7 @@ def _along_settled_paths(
     n_vectors = min(k + 1, maps.dim)
     cost = replica_cost(maps.dim, entries, maps.sampling_law.batch_size, n_vectors)
     replicas, random = n_replicas_for(cost, n_vectors), generator(seed)
-    epoch = 1 if maps.sampling_law.kind == "iid" else maps.sampling_law.batches_per_epoch
+    epoch = _steps_of_a_block(maps.sampling_law)
     steps = -(-steps_to_settle(replicas, cost, effort) // epoch) * epoch
     before = (seed + 1) % 2**64  # other draws than those of the measurement, of which the states must be independent
     states, _ = settled(maps, replicas, before, steps, random, backend)
