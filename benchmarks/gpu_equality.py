@@ -88,7 +88,7 @@ def units_of_a_step(maps: ito.RandomMaps) -> int:
 
 def allowed_difference(units: int, growth: float, steps: int) -> float:
     """The sum of what the steps add, each multiplied by the Lipschitz constant of all later ones."""
-    return units * sum(growth**k for k in range(steps))
+    return units * sum(growth**k for k in range(steps)) if units else 0.0  # where maps expand, a power may overflow
 
 
 def function_of(form: forms.Form) -> Callable | None:
