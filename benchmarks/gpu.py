@@ -3,11 +3,11 @@
     make test-gpu              every system of the tests, in every order, bit by bit
     make benchmark-gpu         some of them, then speed; into benchmarks/gpu.json
 
-Nothing is built, installed or fetched, and each takes less than ten minutes: what does not fit into the time is said to
-be left out. The file is written anew after each row, so that a run that is cut off leaves what it had. The exit
-status is 0 where all went well, 1 where bits differ or were not compared or a row failed, and 3, after one line, where
-there is no GPU to be used. With NUMBA_ENABLE_CUDASIM=1 everything runs at toy sizes in the simulator, whose times say
-nothing.
+Nothing is built, installed or fetched, and each takes less than ten minutes on a machine with a few cores, as compiling
+the kernels is most of it: what does not fit into the time is said to be left out. The file is written anew after each
+row, so that a run that is cut off leaves what it had. The exit status is 0 where all went well, 1 where bits differ or
+were not compared or a row failed, and 3, after one line, where there is no GPU to be used. With NUMBA_ENABLE_CUDASIM=1
+everything runs at toy sizes in the simulator, whose times say nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,8 @@ from iterorder.kernels.device import availability  # noqa: E402
 OK, FAILED, NO_GPU = 0, 1, 3
 #: Seconds after which nothing new is begun, of the ten minutes of one command.
 LIMIT = 500.0
+#: At most so many compare bits at once: each has a context on the GPU, and its memory.
+PROCESSES = 8
 
 
 class Report:
@@ -45,19 +49,20 @@ class Report:
         self.content: dict[str, Any] = {"machine": machine(), "equality": [], "speed": [], "failed": [], "left out": []}
 
     def row(self, section: str, name: str, make: Callable[[], dict]) -> None:
-        """One row; what goes wrong with it is written down, and the next may still work."""
-        if time.monotonic() > self.end:
+        """One row, if there is time."""
+        self.take(section, name, outcome(make, self.end))
+
+    def take(self, section: str, name: str, found: dict | str | None) -> None:
+        """What `outcome` found; where that went wrong it is written down, and the next may still work."""
+        if found is None:
             self.content["left out"].append(name)
             return
-        start = time.perf_counter()
-        try:
-            row = {"work": name, **make(), "took": round(time.perf_counter() - start, 3)}
-        except Exception as error:  # whatever a driver, a compiler or JAX raises
-            self.content["failed"].append({"work": name, "error": f"{type(error).__name__}: {error}"[:2000]})
-            print(f"{name}: {type(error).__name__}: {error}", flush=True)
+        if isinstance(found, str):
+            self.content["failed"].append({"work": name, "error": found[:2000]})
+            print(f"{name}: {found}", flush=True)
         else:
-            self.content[section].append(row)
-            print(f"{name}: {shown(row)}", flush=True)
+            self.content[section].append({"work": name, **found})
+            print(f"{name}: {shown(found)}", flush=True)
         self.write()
 
     def write(self) -> None:
@@ -81,6 +86,36 @@ def shown(row: dict) -> str:
     return f"{', '.join(speeds)} {row['unit']}"
 
 
+def outcome(make: Callable[[], dict], end: float) -> dict | str | None:
+    """A row, or what went wrong; None where there is no time left."""
+    if time.monotonic() > end:
+        return None
+    start = time.perf_counter()
+    try:
+        return {**make(), "took": round(time.perf_counter() - start, 3)}
+    except Exception as error:  # whatever a driver, a compiler or JAX raises
+        return f"{type(error).__name__}: {error}"
+
+
+def outcomes(makes: list[Callable[[], dict]], end: float) -> list[dict | str | None]:
+    """Those of the works of one system."""
+    return [outcome(make, end) for make in makes]
+
+
+def compare_in_processes(report: Report, works: dict[str, Callable[[], dict]], processes: int, threads: int) -> None:
+    """Rows of equality, those of a system and a type of float in one process, as their kernels have most in common."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for work in works:
+        groups.setdefault((work.split(", ")[0], work.split(", ")[-1]), []).append(work)
+    os.environ["NUMBA_NUM_THREADS"] = str(max(1, threads // processes))  # as the processes find it
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        asked = [(group, pool.submit(outcomes, [works[w] for w in group], report.end)) for group in groups.values()]
+        for group, done in asked:
+            for work, found in zip(group, done.result(), strict=True):
+                report.take("equality", work, found)
+    del os.environ["NUMBA_NUM_THREADS"]
+
+
 def main(argv=None) -> int:
     """The exit status."""
     parser = argparse.ArgumentParser(description="Bits and speed of the kernels for GPUs, on a GPU.")
@@ -97,6 +132,8 @@ def main(argv=None) -> int:
     import gpu_equality
     import gpu_speed
 
+    from iterorder import resources
+
     name = "gpu-equality.json" if arguments.equality else "gpu.json"
     # Only a run on a GPU is a result to keep.
     default = ROOT / ("reports" if simulated or arguments.equality else "benchmarks") / name
@@ -104,12 +141,12 @@ def main(argv=None) -> int:
     file.parent.mkdir(exist_ok=True)
     report = Report(file, arguments.seconds)
     report.write()
-    rows = [("equality", *row) for row in gpu_equality.rows(everything=arguments.equality, toy=simulated)]
-    if not arguments.equality:
-        rows += [("speed", *row) for row in gpu_speed.rows(toy=simulated)]
-    for section, work, make in rows:
+    rows = dict(row for row in gpu_equality.rows(arguments.equality, toy=simulated) if arguments.only in row[0])
+    threads = resources.threads()
+    compare_in_processes(report, rows, 1 if simulated else max(1, min(PROCESSES, threads // 2)), threads)
+    for work, make in () if arguments.equality else gpu_speed.rows(toy=simulated):
         if arguments.only in work:
-            report.row(section, work, make)
+            report.row("speed", work, make)
     if report.content["left out"]:
         print(f"left out for want of time: {', '.join(report.content['left out'])}")
     print(f"{'all is well' if report.is_well else 'NOT WELL'}: {file}")

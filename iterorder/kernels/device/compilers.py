@@ -34,6 +34,8 @@ def _row_stack() -> Iterator[None]:
             del np.row_stack  # noqa: NPY201
 
 
+#: Bytes that a thread reads at once.
+VECTOR_BYTES = 16
 SIMULATED = bool(config.ENABLE_CUDASIM)
 
 with _row_stack():
@@ -227,6 +229,63 @@ def comparisons(dtype: np.dtype) -> SimpleNamespace:
     """Python's min, max and abs for numbers of one type of float."""
     inline = lambda body: device_function(of_constants(body, dtype))  # noqa: E731
     return SimpleNamespace(**load_bodies(inline, _primitives, (plain_comparisons,)))  # type: ignore[arg-type]
+
+
+def _has_bit() -> Callable:
+    if SIMULATED:
+        return lambda word, bit: bool(word >> bit & np.uint64(1))
+    from llvmlite import ir
+
+    compiler = vocabulary()
+    text = "{.reg .b32 t; .reg .pred p; and.b32 t, $1, $2; setp.ne.b32 p, t, 0; selp.b32 $0, 1, 0, p;}"
+
+    @compiler.intrinsic
+    def has_bit(context, word, bit):
+        def lower(context, builder, signature, arguments):
+            short = ir.IntType(32)
+            low, place = (builder.trunc(argument, short) for argument in arguments)
+            mask = builder.shl(ir.Constant(short, 1), place)
+            told = builder.asm(ir.FunctionType(short, [short, short]), text, "=r,r,r", [low, mask], False)
+            return builder.icmp_unsigned("!=", told, ir.Constant(short, 0))
+
+        return compiler.signature(compiler.types.boolean, word, bit), lower
+
+    return has_bit
+
+
+#: Whether a word of 32 bits has one of them. Written as machine code, as LLVM would make three instructions of the one.
+has_bit = _has_bit()
+
+
+def _vector_at() -> Callable:
+    if SIMULATED:
+        return lambda table, row, column: table[row, column : column + np.uint64(VECTOR_BYTES // table.itemsize)]
+    from llvmlite import ir
+    from numba.cuda import cgutils
+
+    compiler = vocabulary()
+
+    @compiler.intrinsic
+    def vector_at(context, table, row, column):
+        result = compiler.types.UniTuple(table.dtype, VECTOR_BYTES * 8 // table.dtype.bitwidth)
+
+        def lower(context, builder, signature, arguments):
+            array, *place = arguments
+            view = context.make_array(table)(context, builder, array)
+            pointer = cgutils.get_item_pointer(context, builder, table, view, place)
+            number = context.get_value_type(table.dtype)
+            whole = builder.bitcast(pointer, ir.VectorType(number, result.count).as_pointer())
+            vector = builder.load(whole, align=VECTOR_BYTES)
+            numbers = [builder.extract_element(vector, ir.Constant(ir.IntType(32), k)) for k in range(result.count)]
+            return context.make_tuple(builder, result, numbers)
+
+        return compiler.signature(result, table, row, column), lower
+
+    return vector_at
+
+
+#: ``(table, row, column)``: as many numbers as a thread reads at once; the column is a multiple of their count.
+vector_at = _vector_at()
 
 
 # ----------------------------------------------------------------------------------------------- teams of eight threads

@@ -16,9 +16,9 @@ from iterorder.kernels.device.compilers import device_function, memory
 from iterorder.kernels.device.long_states import LongStates, is_long, long_states
 from iterorder.kernels.device.memory_states import MemoryStates, memory_states
 from iterorder.kernels.device.own_functions import attempted
-from iterorder.kernels.device.packing import in_threads
+from iterorder.kernels.device.packing import differing, in_threads
 from iterorder.kernels.device.slopes import slope_of
-from iterorder.kernels.device.states import ThreadStates, thread_states
+from iterorder.kernels.device.states import Columns, ThreadStates, thread_states
 from iterorder.kernels.device.team_states import TeamStates, halves_first, neighbours_first, team_states
 from iterorder.kernels.optimizer_numbers import ITEM_WEIGHT, MOMENTUM, RIDGE, STEP_SIZES, WEIGHT_DECAY
 
@@ -53,13 +53,14 @@ def image_of(form: Form, dtype: np.dtype) -> Image:
 @image_of.register
 def _(form: Affine, dtype: np.dtype) -> Image:
     if in_threads(form):
-        return affine_image(form.dim, form.batch_size == 1, dtype)
+        return affine_image(form.dim, form.batch_size == 1, differing(form, dtype), dtype)
     return matrix_image(form.dim, dtype)
 
 
 @image_of.register
 def _(form: Rows, dtype: np.dtype) -> Image:
-    return rows_image(_states_of(form, dtype), slope_of(form.slope, dtype), bool(dtype.type(form.shrink) != 1.0))
+    states, slope = _states_of(form, dtype), slope_of(form.slope, dtype)
+    return rows_image(states, slope, bool(dtype.type(form.shrink) != 1.0), differing(form, dtype))
 
 
 def _states_of(form: Rows, dtype: np.dtype) -> ThreadStates | LongStates:
@@ -85,15 +86,16 @@ def _(form: Stateful, dtype: np.dtype) -> Image:
     if not isinstance(gradient, (Affine, Rows)):
         raise TypeError(f"no kernel for an optimiser of {type(gradient).__name__}")
     slope = slope_of(gradient.slope, dtype) if isinstance(gradient, Rows) else None
-    make = optimizer_image if in_threads(form) else team_optimizer_image
-    return make(gradient.dim, slope, momentum, dtype)
+    if in_threads(form):
+        return optimizer_image(gradient.dim, slope, momentum, differing(gradient, dtype), dtype)
+    return team_optimizer_image(gradient.dim, slope, momentum, dtype)
 
 
 @cache
-def affine_image(dim: int, single: bool, dtype: np.dtype) -> Image:
+def affine_image(dim: int, single: bool, columns: Columns | None, dtype: np.dtype) -> Image:
     """x → the mean over a batch of A x + b."""
     states = thread_states(dim, dtype)
-    image, plus, multiple, row = states.affine_image, states.plus, states.multiple, states.row(dim * (dim + 1))
+    image, plus, multiple, row = states.affine_image, states.plus, states.multiple, states.row(dim * (dim + 1), columns)
 
     @device_function
     def first(x, item, maps):
@@ -133,9 +135,9 @@ def matrix_image(dim: int, dtype: np.dtype) -> Image:
 
 
 @cache
-def rows_image(states: ThreadStates | LongStates, slope: Slope, ridge: bool) -> Image:
+def rows_image(states: ThreadStates | LongStates, slope: Slope, ridge: bool, columns: Columns | None) -> Image:
     """x → shrink·x − scale·Σ φ(aᵀx + c)·a over the rows of a batch."""
-    added, multiple, row = row_added(states, states.dim, slope), states.multiple, states.row(states.dim + 1)
+    added, multiple, row = row_added(states, states.dim, slope), states.multiple, states.row(states.dim + 1, columns)
     settled = states.settled
 
     @device_function
@@ -154,11 +156,11 @@ def rows_image(states: ThreadStates | LongStates, slope: Slope, ridge: bool) -> 
 
 
 @cache
-def optimizer_image(dim: int, slope: Slope | None, momentum: bool, dtype: np.dtype) -> Image:
+def optimizer_image(dim: int, slope: Slope | None, momentum: bool, columns: Columns | None, dtype: np.dtype) -> Image:
     """v → momentum·v + g(x), x → (1 − h·decay)·x − h·v; no slope: affine gradients."""
     parts, states = thread_states(dim, dtype), thread_states(2 * dim if momentum else dim, dtype)
     begun, moved = velocity_begun(parts, momentum), parts.moved
-    with_gradient, halves, joined = _gradient_added(parts, slope), parts.halves, parts.joined
+    with_gradient, halves, joined = _gradient_added(parts, slope, columns), parts.halves, parts.joined
 
     @device_function
     def first(z, item, maps):
@@ -231,13 +233,13 @@ def step_size(step, maps):
     return maps.optimizer[min(FIRST_STEP_SIZE + step, np.uint64(maps.optimizer.size) - ONE)]
 
 
-def _gradient_added(states: ThreadStates | LongStates, slope: Slope | None):
+def _gradient_added(states: ThreadStates | LongStates, slope: Slope | None, columns: Columns | None = None):
     """The total with the gradient of one item, times its weight in the mean."""
     if slope is not None:
-        return _row_gradient(states, slope)
+        return _row_gradient(states, slope, columns)
     if isinstance(states, (TeamStates, LongStates)):
         return _matrix_gradient(states)
-    affine, numbers = affine_added(states), states.row(states.dim * (states.dim + 1))
+    affine, numbers = affine_added(states), states.row(states.dim * (states.dim + 1), columns)
 
     @device_function
     def with_gradient(total, x, item, maps):
@@ -246,8 +248,8 @@ def _gradient_added(states: ThreadStates | LongStates, slope: Slope | None):
     return with_gradient
 
 
-def _row_gradient(states: ThreadStates | LongStates, slope: Slope):
-    added, row = row_added(states, states.dim, slope), states.row(states.dim + 1)
+def _row_gradient(states: ThreadStates | LongStates, slope: Slope, columns: Columns | None):
+    added, row = row_added(states, states.dim, slope), states.row(states.dim + 1, columns)
 
     @device_function
     def with_gradient(total, x, item, maps):

@@ -60,7 +60,7 @@ def launch(kernel, n_threads: int, team: int, *arguments) -> None:
         return
     stream = cuda.external_stream(arrays.current_stream())
     with warnings.catch_warnings():  # that so few replicas leave a GPU idle
-        warnings.filterwarnings("ignore", message="Grid size")
+        warnings.filterwarnings("ignore", message=".*Grid size")  # it may begin with a colour
         kernel[-(-n_threads // THREADS), THREADS, stream](*arguments)
 
 

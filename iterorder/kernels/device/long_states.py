@@ -169,7 +169,7 @@ class LongStates:
 
     # ---------------------------------------------------------------------------------------------------------- memory
 
-    def row(self, width: int):
+    def row(self, width: int, differing: None = None):
         """``(maps, item)``: a row of data, and behind it its constant."""
 
         @device_function

@@ -10,19 +10,22 @@ import numpy as np
 from iterorder.forms import Affine, Body, Form, Rows, Stateful
 from iterorder.kernels.cpu.packing import padded
 from iterorder.kernels.cpu.profile import AVX512
+from iterorder.kernels.device.compilers import VECTOR_BYTES
+from iterorder.kernels.device.states import Columns
 from iterorder.kernels.optimizer_numbers import optimizer_numbers
 
 
 class Maps(NamedTuple):
     """A form of maps as arrays and numbers of one type of float.
 
-    For states of a thread each ``table[i]`` holds the rows of (A | b), or (a, c). For those of a team it holds a, or
-    ``table[i·dim + k]`` row k of A, padded to whole vectors, and ``constants[i]`` holds c or b. `scale` and `factor`
-    are the weight of an item in a step and its negative; `given` the parameters of a slope or a body; `optimizer`
-    what `optimizer_numbers` says.
+    For states of a thread each ``table[i]`` holds the rows of (A | b), or (a, c), and `pair` the numbers of two short
+    rows. For those of a team the table holds a, or ``table[i·dim + k]`` row k of A, padded to whole vectors, and
+    ``constants[i]`` holds c or b. `scale` and `factor` are the weight of an item in a step and its negative; `given`
+    the parameters of a slope or a body; `optimizer` what `optimizer_numbers` says.
     """
 
     table: Any
+    pair: tuple
     constants: Any
     shrink: np.floating
     scale: np.floating
@@ -45,12 +48,42 @@ def in_threads(form: Form) -> bool:
     return inner.dim <= (AVX512.max_lane_dim_affine if isinstance(inner, Affine) else AVX512.max_lane_dim_rows)
 
 
+def _width(form: Affine | Rows) -> int:
+    """Numbers of a row of a thread's table."""
+    return form.dim + 1 if isinstance(form, Rows) else form.dim * (form.dim + 1)
+
+
+#: Numbers of two rows that are few enough to be arguments of a kernel, which stay where its instructions find them.
+FEW_NUMBERS = 24
+
+
+def differing(form: Affine | Rows, dtype) -> Columns | None:
+    """Of two short rows, which are arguments of a kernel: whether they differ, by column; None of every other table."""
+    maps, width = pack(form, dtype), _width(form)
+    if len(maps.pair) != 2 * width:
+        return None
+    first, second = np.array(maps.pair).view(f"u{maps.table.itemsize}").reshape(2, width)  # bits: zeros have signs
+    return tuple((first != second).tolist())
+
+
 def _maps(table, constants, shrink: float, scale: float, dtype, given: tuple = ()) -> Maps:
     number = np.dtype(dtype).type
     rows, behind = (np.ascontiguousarray(array, dtype) for array in (table, constants))
     numbers = number(shrink), number(scale), number(-scale), number(0.0), number(1.0)
     # An empty tuple is no argument of a kernel.
-    return Maps(rows, behind, *numbers, given or (0,), np.zeros(1, dtype))
+    return Maps(rows, (0,), behind, *numbers, given or (0,), np.zeros(1, dtype))
+
+
+def _thread_maps(table, shrink: float, scale: float, dtype, given: tuple = ()) -> Maps:
+    """Rows that a thread reads a vector at once.
+
+    An odd number of vectors from one to the next, so that the same part of different rows is in all banks of a cache.
+    """
+    maps = _maps(table, np.zeros((1, 1)), shrink, scale, dtype, given)
+    rows, vector = maps.table, VECTOR_BYTES // maps.table.itemsize
+    pair = tuple(rows.ravel()) if len(rows) == 2 and rows.size <= FEW_NUMBERS else maps.pair
+    behind = (-(-rows.shape[1] // vector) | 1) * vector - rows.shape[1]
+    return maps._replace(table=np.pad(rows, [(0, 0), (0, behind)]), pair=pair)
 
 
 def _padded(array: np.ndarray, dtype) -> np.ndarray:
@@ -64,7 +97,7 @@ def _(form: Affine, dtype) -> Maps:
     m, d = form.offsets.shape
     if in_threads(form):
         augmented = np.concatenate([form.matrices, form.offsets[:, :, None]], axis=2).reshape(m, -1)
-        return _maps(augmented, np.zeros((1, 1)), 1.0, 1.0 / form.batch_size, dtype)
+        return _thread_maps(augmented, 1.0, 1.0 / form.batch_size, dtype)
     rows = _padded(form.matrices.reshape(m * d, d), dtype)
     return _maps(rows, form.offsets, 1.0, 1.0 / form.batch_size, dtype)
 
@@ -75,10 +108,9 @@ def _(form: Rows, dtype) -> Maps:
     if form.slope.exact and np.dtype(dtype) == np.float32:  # operations of that type alone
         given = tuple(np.float32(value) if isinstance(value, float) else value for value in given)
     if in_threads(form):
-        table, constants = np.column_stack([form.rows, form.constants]), np.zeros((1, 1))
-    else:
-        table, constants = _padded(form.rows, dtype), form.constants[:, None]
-    return _maps(table, constants, form.shrink, form.scale, dtype, given)
+        table = np.column_stack([form.rows, form.constants])
+        return _thread_maps(table, form.shrink, form.scale, dtype, given)
+    return _maps(_padded(form.rows, dtype), form.constants[:, None], form.shrink, form.scale, dtype, given)
 
 
 @pack.register

@@ -15,7 +15,10 @@ import numpy as np
 from iterorder.kernels.bodies import sums
 from iterorder.kernels.bodies.steps import position_moved
 from iterorder.kernels.device import compilers
-from iterorder.kernels.device.compilers import device_function
+from iterorder.kernels.device.compilers import VECTOR_BYTES, device_function, vector_at
+
+#: Of a table of two rows: whether they differ, for each column.
+Columns = tuple[bool, ...]
 
 
 class Text(NamedTuple):
@@ -71,7 +74,7 @@ class ThreadStates:
     team, spare, columns_first = 1, 0, False
 
     def __init__(self, dim: int, dtype: np.dtype) -> None:
-        self.dim, self.inline = dim, device_function
+        self.dim, self.inline, self.dtype = dim, device_function, dtype
         self.madd = compilers.madd if dtype == np.float64 else compilers.madd_single
 
     def _function(self, name: str, arguments: str, result: str | Sequence[str]) -> Callable:
@@ -106,10 +109,21 @@ class ThreadStates:
         value = sums.affine_image(WRITE, of("a", self.dim * (self.dim + 1)), of("x", self.dim))
         return self._function("affine_image", "a, x", value)
 
-    def row(self, width: int):
-        """``(maps, item)``: the first numbers of a row of the table."""
-        value = [f"maps.table[item, np.uint64({k})]" for k in range(width)]
-        return written(f"row_{width}", "maps, item", [f"return {tuple_of(value)}"])
+    def row(self, width: int, differing: Columns | None = None):
+        """``(maps, item)``: the first numbers of a row of the table, a vector at once.
+
+        Of two rows that are arguments of the kernel, `differing` tells in which columns one of them is to be taken.
+        """
+        if differing is not None:
+            both = [(f"maps.pair[{k}]", f"maps.pair[{width + k}]") for k in range(width)]
+            value = [f"({b} if second else {a})" if c else a for (a, b), c in zip(both, differing, strict=True)]
+            lines = ["second = item != zero", f"return {tuple_of(value)}"]
+            return written(f"row_{width}_of_two", "maps, item", lines, zero=np.uint64(0))
+        vector = VECTOR_BYTES // self.dtype.itemsize
+        vectors = range(-(-width // vector))
+        lines = [f"v{k} = vector_at(maps.table, item, np.uint64({vector * k}))" for k in vectors]
+        lines.append(f"return {tuple_of([f'v{k // vector}[{k % vector}]' for k in range(width)])}")
+        return written(f"row_{width}", "maps, item", lines, vector_at=vector_at)
 
     @cached_property
     def load(self):

@@ -76,7 +76,7 @@ class TeamStates(ThreadStates):
         """``(x)``: zeros like the numbers of a state."""
         return written("zeros", "x", [f"return {tuple_of(['zero'] * self.dim)}"], zero=self.zero)
 
-    def row(self, width: int):
+    def row(self, width: int, differing: None = None):
         """``(maps, item)``: a thread's numbers of a row of data, and behind them its constant."""
         value = [f"maps.table[item, np.uint64({TEAM * k}) + lane]" for k in range(self.dim)]
         lines = [

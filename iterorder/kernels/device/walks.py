@@ -19,6 +19,7 @@ from iterorder.kernels.device.compilers import (
     below,
     device_function,
     feistel_round,
+    has_bit,
     philox,
     place_in_team,
     wait_for_team,
@@ -146,13 +147,13 @@ def _word_walk(apply, item_of, descending: bool):
 def _bit_walk(apply, descending: bool):
     """Two equally likely maps: a block of noise serves 128 steps, the first with the top bit of word 0."""
     later, first_bit, top = _plus(descending), BLOCK_BITS - ONE if descending else ZERO, LAST_BIT
-
-    @device_function
-    def whole_word(x, word, step, maps):
-        for k in range(32):
-            bit = (word >> np.uint64(k if descending else 31 - k)) & ONE
-            x = apply(x, bit, later(step, np.uint64(k)), maps)
-        return x
+    lines = ["for _ in range(4):"]  # a byte of the word at a time, the next in its place
+    for k in range(8):
+        bit = f"ONE if has_bit(word, np.uint64({k if descending else 31 - k})) else ZERO"
+        lines.append(f"    x = apply(x, {bit}, later(step, np.uint64({k})), maps)")
+    lines.append(f"    word, step = word {'>>' if descending else '<<'} EIGHT, later(step, EIGHT)")
+    known: dict = {"apply": apply, "later": later, "has_bit": has_bit, "ZERO": ZERO, "ONE": ONE, "EIGHT": np.uint64(8)}
+    whole_word = written("whole_word", "x, word, step, maps", [*lines, "return x"], **known)
 
     @device_function
     def walk(x, begin, end, row, replica, draws, maps):
@@ -162,9 +163,11 @@ def _bit_walk(apply, descending: bool):
             w0, w1, w2, w3 = philox(step >> SEVEN, replica, ZERO, draws.key_low, draws.key_high)
             place = step & (BLOCK_BITS - ONE)
             if place == first_bit and left >= BLOCK_BITS:
+                if descending:
+                    w0, w1, w2, w3 = w3, w2, w1, w0
                 for k in range(4):
-                    quarter = np.uint64(3 - k if descending else k)
-                    x = whole_word(x, word_at(quarter, w0, w1, w2, w3), later(step, np.uint64(32 * k)), maps)
+                    x = whole_word(x, w0, later(step, np.uint64(32 * k)), maps)
+                    w0, w1, w2 = w1, w2, w3
                 left -= BLOCK_BITS
             else:
                 word = word_at(place >> FIVE, w0, w1, w2, w3)
