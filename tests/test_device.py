@@ -8,7 +8,9 @@ from __future__ import annotations
 import ast
 import os
 import re
+import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -29,6 +31,7 @@ from iterorder.kernels.device import arrays, compilers, launches, long_states, w
 from iterorder.kernels.device.backend import Cuda
 from iterorder.kernels.device.images import image_of
 from iterorder.kernels.device.increments import increment_of
+from iterorder.kernels.device.packing import differing
 from iterorder.kernels.device.states import thread_states
 from iterorder.kernels.device.team_states import halves_first, team_states
 
@@ -45,6 +48,34 @@ CASES = [*((name, "float64") for name in KNOWN), *((name, "float32") for name in
 def problem(maps, dtype="float64", saves=SAVES, replicas=2, place=PLACE):
     starts = np.linspace(-1.0, 1.0, replicas * maps.dim).reshape(replicas, maps.dim).astype(dtype)
     return Problem(maps.form(), maps.sampling_law, SEED, place, starts, np.asarray(saves, np.int64))
+
+
+def test_of_two_short_rows_the_numbers_that_differ_in_a_bit_are_chosen():
+    """Others are read once, and a zero is not its negative."""
+    form = ito.AffineMaps([[[0.5]], [[0.5]]], [[0.0], [-0.0]]).form()
+    assert differing(form, "float64") == (False, True)
+    assert differing(quadratic(3, m=2).form(), "float64") is not None
+    assert differing(quadratic(3, m=3).form(), "float64") is None  # not two
+    assert differing(quadratic(4, m=2).form(), "float64") is None  # not short
+
+
+def test_that_few_replicas_leave_a_gpu_idle_is_no_matter_for_a_warning(monkeypatch):
+    """Numba-cuda says so of each launch, in bold where colours can be had; other warnings of a launch are heard."""
+
+    class Kernel:
+        def __getitem__(self, configuration):
+            warnings.warn("\x1b[1mGrid size 2 will likely result in GPU under-utilization.\x1b[0m", stacklevel=1)
+            warnings.warn("another", stacklevel=1)
+            return launched.append
+
+    launched: list = []
+    monkeypatch.setattr(launches, "SIMULATED", False)
+    monkeypatch.setattr(launches.arrays, "current_stream", int)
+    monkeypatch.setattr(launches, "cuda", SimpleNamespace(external_stream=lambda stream: stream))
+    with pytest.warns(UserWarning, match="another") as told:
+        launches.launch(Kernel(), 2, 1, "argument")
+    assert launched == ["argument"]
+    assert [str(warning.message) for warning in told] == ["another"]
 
 
 @pytest.fixture(autouse=True)

@@ -579,6 +579,7 @@ def no_gpu(monkeypatch):
     """A machine without one, whatever this is."""
     nothing = availability.Obstacle("no-driver", "there is none here", "nvidia-smi")
     monkeypatch.setattr(availability, "obstacle", lambda: nothing)
+    availability._require.cache_clear()  # a machine that has one is asked once
 
 
 @pytest.mark.usefixtures("no_gpu")
