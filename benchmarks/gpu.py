@@ -1,7 +1,7 @@
 """On a machine with a GPU: bits beside the processor's, then speed beside JAX and the processor. One command.
 
-    make test-gpu              every system of the tests, in every order, bit by bit
-    make benchmark-gpu         some of them, then speed; into benchmarks/gpu.json
+    make test-gpu              every system of the tests, in every order, bit by bit: benchmarks/gpu_equality.json
+    make benchmark-gpu         some of them, then speed: benchmarks/gpu.json
 
 Nothing is built, installed or fetched, and each takes less than ten minutes on a machine with a few cores, as compiling
 the kernels is most of it: what does not fit into the time is said to be left out. The file is written anew after each
@@ -130,23 +130,27 @@ def main(argv=None) -> int:
     simulated = availability.is_simulated()
     os.environ.setdefault("JAX_PLATFORMS", "cpu" if simulated else "cuda")
     import gpu_equality
+    import gpu_networks
     import gpu_speed
 
     from iterorder import resources
 
-    name = "gpu-equality.json" if arguments.equality else "gpu.json"
-    # Only a run on a GPU is a result to keep.
-    default = ROOT / ("reports" if simulated or arguments.equality else "benchmarks") / name
+    name = "gpu_equality.json" if arguments.equality else "gpu.json"
+    default = ROOT / ("reports" if simulated else "benchmarks") / name  # only a run on a GPU is a result to keep
     file = arguments.out or default
     file.parent.mkdir(exist_ok=True)
     report = Report(file, arguments.seconds)
     report.write()
-    rows = dict(row for row in gpu_equality.rows(arguments.equality, toy=simulated) if arguments.only in row[0])
+    chosen = lambda rows: {work: make for work, make in rows if arguments.only in work}  # noqa: E731
+    equality, speed = chosen(gpu_equality.rows(arguments.equality, simulated)), {}
+    if not simulated:
+        equality |= chosen(gpu_networks.equality_rows())  # the simulator has no CuPy
+    if not arguments.equality:
+        speed = chosen(gpu_speed.rows(simulated)) | ({} if simulated else chosen(gpu_networks.speed_rows()))
     threads = resources.threads()
-    compare_in_processes(report, rows, 1 if simulated else max(1, min(PROCESSES, threads // 2)), threads)
-    for work, make in () if arguments.equality else gpu_speed.rows(toy=simulated):
-        if arguments.only in work:
-            report.row("speed", work, make)
+    compare_in_processes(report, equality, 1 if simulated else max(1, min(PROCESSES, threads // 2)), threads)
+    for work, make in speed.items():
+        report.row("speed", work, make)
     if report.content["left out"]:
         print(f"left out for want of time: {', '.join(report.content['left out'])}")
     print(f"{'all is well' if report.is_well else 'NOT WELL'}: {file}")

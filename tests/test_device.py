@@ -50,6 +50,22 @@ def problem(maps, dtype="float64", saves=SAVES, replicas=2, place=PLACE):
     return Problem(maps.form(), maps.sampling_law, SEED, place, starts, np.asarray(saves, np.int64))
 
 
+def test_launches_grow_until_they_take_their_time(monkeypatch):
+    """A clock that stands still but for what a launch takes: a microsecond a step, and the first ten seconds more."""
+    now = [0.0]
+    monkeypatch.setattr(launches, "SIMULATED", False)
+    monkeypatch.setattr(launches, "WORK_OF_LAUNCH", 1)
+    monkeypatch.setattr(launches, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    pace, taken = launches.Pace(3, 11), []
+    for piece in launches.pieces(np.array([0, 100, 10**6]), pace):
+        with pace.launching(piece.end - piece.begin):
+            now[0] += 1e-6 * (piece.end - piece.begin) + (10.0 if not taken else 0.0)
+        taken.append(piece.end - piece.begin)
+    # The first at the guess of 64 steps, which may be wrong by eight at a time; the last is what is left.
+    assert taken[:6] == [0, 64, 36, 64 * 8**2, 64 * 8**3, 250_000]
+    assert sum(taken) == 10**6
+
+
 def test_of_two_short_rows_the_numbers_that_differ_in_a_bit_are_chosen():
     """Others are read once, and a zero is not its negative."""
     form = ito.AffineMaps([[[0.5]], [[0.5]]], [[0.0], [-0.0]]).form()
@@ -143,7 +159,7 @@ def test_shared_noise_and_pieces_change_nothing(monkeypatch):
     whole = {order: run(Cpu(), given) for order, run in RUNS.items() if order != "backward_to"}
     monkeypatch.setattr(launches, "WORK_OF_LAUNCH", 1)  # 64 steps a launch
     monkeypatch.setattr(arrays, "free_bytes", lambda: 1)  # one replica at a time
-    assert [piece.end for piece in launches.pieces(given.saves, 3, 11)] == [0, 64, 90, 154, 200]
+    assert [piece.end for piece in launches.pieces(given.saves, launches.Pace(3, 11))] == [0, 64, 90, 154, 200]
     for order, expected in whole.items():
         np.testing.assert_array_equal(RUNS[order](Cuda(), given), expected, err_msg=order)
 

@@ -324,6 +324,10 @@ def test_blocks_depend_on_the_model_and_on_nothing_else():
     assert plans.rows_for(2**17) == 64
     assert plans.rows_for(2**18) == 32
     assert plans.rows_for(2**30) == 8
+    assert plans.rows_for(100, in_thousands=True) == 4096
+    assert plans.rows_for(2**20, in_thousands=True) == 1024
+    assert plans.rows_for(2**30, in_thousands=True) == 8
+    assert planned("backward", np.arange(5000), 1, 100, in_thousands=True)[0].last == 4096
 
 
 # ------------------------------------------------------------------------------------------------- interrupted runs
@@ -790,7 +794,7 @@ def test_what_does_not_fit_is_refused_before_it_is_planned(monkeypatch):
     monkeypatch.setattr(
         importlib.import_module("iterorder.networks.training_request"),
         "planned",
-        lambda order, saves, n_runs, each: planned_runs.append(n_runs) or whole(order, saves, n_runs, each),
+        lambda order, saves, n_runs, *size: planned_runs.append(n_runs) or whole(order, saves, n_runs, *size),
     )
     with pytest.raises(ito.InvalidInputError, match=r"needs .* of memory.*n_sequences"):
         run(model(), "backward", memory=2**20, n_sequences=100_000)

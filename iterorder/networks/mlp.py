@@ -133,7 +133,7 @@ class MLP(ArrayPasses, ArrayStates):
         self.backend = as_choice("backend", backend, ("cpu", "cuda"))
         self.xp = np if self.backend == "cpu" else _cupy()
         self.stacked = bool(stacked)
-        self.side_by_side = self.backend == "cpu"
+        self.side_by_side, self.in_thousands = self.backend == "cpu", self.backend == "cuda"
         self.shapes: dict[str, tuple[int, ...]] = {}
         for layer, (inputs, outputs) in enumerate(zip(self.sizes, self.sizes[1:], strict=False)):
             self.shapes[f"weight{layer}"], self.shapes[f"bias{layer}"] = (outputs, inputs), (outputs,)

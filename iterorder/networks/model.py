@@ -42,7 +42,9 @@ class StepModel(Protocol):
     ``hessian_products``, for curvatures (`MLP.hessian_products`). An attribute ``side_by_side``, true where steps may
     run in several threads at once, one ``device``, its name, and one ``step_sizes``, the step size of each step, are
     looked for too: a model whose step sizes differ is one with a schedule. Where an attribute ``draws_noise`` is true,
-    `step` and ``advance`` get one argument more, ``step_noise``: a `StepNoise`, the place of random numbers.
+    `step` and ``advance`` get one argument more, ``step_noise``: a `StepNoise`, the place of random numbers. Where one
+    ``in_thousands`` is true, a step of thousands of replicas takes hardly longer than one of a few, as on a GPU, and so
+    many iterates are carried side by side.
     """
 
     n_items: int
@@ -81,6 +83,11 @@ class StepModel(Protocol):
     def bytes_per_replica(self) -> int:
         """Bytes of one replica while it is stepped: its state, and what a step of it needs beside."""
         ...
+
+
+def size_of(model: StepModel) -> tuple[int, bool]:
+    """What decides how many iterates go side by side: bytes of a replica, and whether thousands cost as few do."""
+    return model.bytes_per_replica(), bool(getattr(model, "in_thousands", False))
 
 
 class ArrayStates:

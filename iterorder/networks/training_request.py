@@ -12,7 +12,7 @@ from iterorder import resources
 from iterorder.device_arrays import shown_bytes
 from iterorder.errors import InvalidInputError
 from iterorder.log import say
-from iterorder.networks.model import StepModel, as_model, sampling_of
+from iterorder.networks.model import StepModel, as_model, sampling_of, size_of
 from iterorder.networks.plan import Unit, anchor_of, planned, rows_for, steps_of, width_of
 from iterorder.noise import MAX_REPLICAS
 from iterorder.orders import FORWARD, Order, Window, as_order
@@ -45,7 +45,7 @@ class Request:
 
     def units(self) -> list[Unit]:
         """The pieces of the run."""
-        return planned(self.order, self.saves, self.n_runs, self.model.bytes_per_replica())
+        return planned(self.order, self.saves, self.n_runs, *size_of(self.model))
 
     def description(self) -> dict:
         """What the folder says of its run."""
@@ -61,7 +61,7 @@ class Request:
             "n_sequences": self.n_sequences,
             "seed": self.seed,
             "keep_states": self.keep_states,
-            "rows": rows_for(self.model.bytes_per_replica()),
+            "rows": rows_for(*size_of(self.model)),
         }
 
     @property
@@ -123,7 +123,7 @@ def demand_of(request: Request) -> Demand:
     units = dataclasses.replace(request, n_starts=1, n_sequences=1).units()
     steps = count * sum(steps_of(unit, request.order, request.saves) for unit in units)
     if request.order == FORWARD:  # here runs go side by side
-        rows = min(rows_for(each), count)
+        rows = min(rows_for(*size_of(request.model)), count)
         pieces = -(-count // rows)
     else:
         rows = max(unit.last - unit.first + unit.extra if unit.kind != "forward" else 1 for unit in units)

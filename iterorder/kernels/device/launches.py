@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +17,11 @@ from iterorder.progress import Report
 
 #: Threads of a block; in the simulator, where each is a thread of Python, those of one team.
 THREADS = 128
-#: Numbers moved by a launch: they keep a full GPU busy for about a second, after which Ctrl-C and progress are heard.
-WORK_OF_LAUNCH = 2**36
+#: Numbers moved by a first launch. Later ones take as many steps as keep the GPU busy for so many seconds, after which
+#: Ctrl-C and progress are heard: a launch takes a millisecond of the host, in which the GPU rests.
+WORK_OF_LAUNCH, SECONDS_OF_LAUNCH = 2**36, 0.25
+#: How much longer than the last launch one may be.
+GROWTH = 8
 #: Rows that a GPU works on at the same time: fewer are not faster.
 FULL_GPU = 2**17
 
@@ -34,16 +38,30 @@ class Piece(NamedTuple):
     saved: int
 
 
-def steps_at_once(rows: int, numbers: int) -> int:
-    """Steps of a launch of so many rows, in which a step of one reads so many numbers."""
-    return max(64, WORK_OF_LAUNCH // (max(rows, FULL_GPU) * numbers))
+class Pace:
+    """How many steps a launch takes, of so many rows in which a step of one reads so many numbers."""
+
+    def __init__(self, rows: int, numbers: int) -> None:
+        self.steps = max(64, WORK_OF_LAUNCH // (max(rows, FULL_GPU) * numbers))
+
+    @contextmanager
+    def launching(self, steps: int) -> Iterator[None]:
+        """What is launched, and waited for, takes so many steps: if that was quick, the next ones are more.
+
+        Never fewer: what was compiled first took longer. The simulator keeps its pace.
+        """
+        start = time.perf_counter()
+        yield
+        seconds = (time.perf_counter() - start) * self.steps / max(1, steps)
+        if not SIMULATED and seconds < SECONDS_OF_LAUNCH:
+            self.steps = round(self.steps * min(GROWTH, SECONDS_OF_LAUNCH / seconds))
 
 
-def pieces(saves: np.ndarray, rows: int, numbers: int) -> Iterator[Piece]:
+def pieces(saves: np.ndarray, pace: Pace) -> Iterator[Piece]:
     """The pieces of a forward run."""
-    most, reached, saved, steps = steps_at_once(rows, numbers), 0, 0, saves.tolist()
+    reached, saved, steps = 0, 0, saves.tolist()
     while saved < len(steps):
-        last = saved
+        last, most = saved, pace.steps
         while last < len(steps) and steps[last] <= reached + most:
             last += 1
         targets = steps[saved:last]

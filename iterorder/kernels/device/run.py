@@ -54,13 +54,15 @@ class Run:
         """Fill the states after these steps, and the steps at which replicas left."""
         diverged[:] = -1
         current, draws = self._room(self.starts), self._draws_for(self.n)
-        for piece in launches.pieces(saves, self.n, self.packed.numbers):
-            before = self._room(current)
-            left = self._through(piece, self.image, current, draws, states)
-            newly = left & (diverged < 0)
-            if bool(newly.any()):
-                self._locate(before, newly, piece.begin, piece.end, diverged)
-            launches.tell(report, piece.end / max(1, int(saves[-1])))
+        pace = launches.Pace(self.n, self.packed.numbers)
+        for piece in launches.pieces(saves, pace):
+            with pace.launching(piece.end - piece.begin):
+                before = self._room(current)
+                left = self._through(piece, self.image, current, draws, states)
+                newly = left & (diverged < 0)
+                if bool(newly.any()):
+                    self._locate(before, newly, piece.begin, piece.end, diverged)
+                launches.tell(report, piece.end / max(1, int(saves[-1])))
         _forget(states, diverged, saves)
 
     def _through(self, piece: launches.Piece, image: Image, current, draws: Draws, states, share: int = 1):
@@ -99,9 +101,11 @@ class Run:
         current, draws = xp.zeros((rows, self.dim + 1), self.packed.dtype), self._draws_for(rows)
         each = xp.arange(rows)
         current[each, each % self.dim] = 1
-        for piece in launches.pieces(self.saves, rows, self.packed.numbers):
-            self._through(piece, image, current, draws, self.states, self.dim)
-            launches.tell(report, piece.end / max(1, int(self.saves[-1])))
+        pace = launches.Pace(rows, self.packed.numbers)
+        for piece in launches.pieces(self.saves, pace):
+            with pace.launching(piece.end - piece.begin):
+                self._through(piece, image, current, draws, self.states, self.dim)
+                launches.tell(report, piece.end / max(1, int(self.saves[-1])))
         self._mark()
 
     def backward_to(self, lengths: np.ndarray, report: Report | None = None) -> None:
@@ -131,13 +135,14 @@ class Run:
     def _compose(self, current, lengths, draws: Draws, share: int, begin: int, end: int, report: Report | None) -> None:
         """Maps end − 1, …, begin, each row from its own length on, `share` rows for each replica."""
         kernel, rows = backward_kernel(self.image, self._walk(self.image, descending=True)), len(current)
-        lengths, total = argument(lengths), end - begin
+        lengths, total, pace = argument(lengths), end - begin, launches.Pace(rows, self.packed.numbers)
         while end > begin:
-            low = max(begin, end - launches.steps_at_once(rows, self.packed.numbers))
-            parts = (argument(current), lengths, np.uint64(low), np.uint64(end))
-            self._launch(kernel, self.image, rows, self._rows(share), draws, *parts)
+            low = max(begin, end - pace.steps)
+            with pace.launching(end - low):
+                parts = (argument(current), lengths, np.uint64(low), np.uint64(end))
+                self._launch(kernel, self.image, rows, self._rows(share), draws, *parts)
+                launches.tell(report, 1 - (low - begin) / total)
             end = low
-            launches.tell(report, 1 - (end - begin) / total)
 
     # --------------------------------------------------------------------------------------------------------- shared
 
