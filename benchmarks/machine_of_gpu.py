@@ -20,7 +20,7 @@ def machine() -> dict:
         "simulated": info["cuda"]["simulated"],
         "nvidia-smi": _told(["nvidia-smi", f"--query-gpu={QUERY}", "--format=csv,noheader"]),
         "commit": _told(["git", "rev-parse", "HEAD"]),
-        "tree": _told(["git", "rev-parse", "HEAD^{tree}"]),  # the same in every copy of a commit
+        "changed": len((_told(["git", "status", "--porcelain"]) or "").splitlines()),  # files, since that commit
         "jax": _version("jax"),
         **info,
     }

@@ -1,7 +1,7 @@
 """Write the tables of verified claims and of speeds into README.md, from the last reports.
 
-`iterorder check --json reports/check.json` and `make benchmark` make the reports; a table without a report stays as it
-is. The figure of the speeds, figures/benchmark.png, is drawn beside its table.
+`iterorder check --json reports/check.json` and `make benchmark` make the reports, `make benchmark-gpu` the one of a GPU
+that is committed; a table without a report stays as it is. The figure of the speeds, figures/benchmark.png, is drawn beside its table.
 `make benchmark ARGS="forward --without-avx512 --json reports/benchmark-avx2.json"` makes one more report.
 """
 
@@ -85,9 +85,38 @@ def _ratio(ratio: dict | None) -> str:
     return "" if ratio is None else f"{ratio['median']:.3g} ({ratio['low']:.2g}–{ratio['high']:.2g})"
 
 
+def gpu_block(report: dict) -> str:
+    """Speeds of each work on the GPU, and their ratios to those of the peers."""
+    machine = report["machine"]
+    device, driver = machine["nvidia-smi"].split(", ")[:2]
+    versions = ", ".join(f"{name} {machine['packages'][name]}" for name in ("numba-cuda", "cupy", "numba"))
+    threads = machine["threads"]
+    peers = {"JAX tuned": "JAX tuned", f"{threads} threads": f"cpu, {threads} threads", "2 threads": "cpu, 2 threads"}
+    lines = [
+        f"{machine['date'][:10]}, {device} (driver {driver}), {versions}, jax {machine['jax']}; JAX on the same GPU, "
+        f"threads of the processor beside it ({machine['processor']['name']}); medians of five calls, networks once.",
+        "",
+        f"| on a GPU | iterorder | {' | '.join(f'÷ {peer}' for peer in peers)} |",
+        "|---" * (len(peers) + 2) + "|",
+    ]
+    for row in report["speed"]:
+        ratios = {**row["ratios"], f"cpu, {threads} threads": _of_all_threads(row["ratios"], threads)}
+        cells = [_short(ratios.get(peer), 3).replace("–", "") for peer in peers.values()]
+        speed = row["speeds"]["cuda"]["median"]
+        shown = f"{speed:,.0f}" if speed >= 1000 else f"{speed:.3g}"
+        lines.append(f"| {row['work']} | {shown} {row['unit']} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _of_all_threads(ratios: dict, threads: int) -> float | None:
+    return ratios.get(f"cpu, {threads} threads", ratios.get("cpu, all threads"))
+
+
+#: The table of each name: its reports, in the folder of reports or by their path, and what it says.
 BLOCKS: dict[str, tuple[tuple[str, ...], Callable[..., str]]] = {
     "claims": (("check.json",), claims_block),
     "speeds": (("benchmark.json", "benchmark-avx2.json"), benchmark_block),
+    "speeds on a GPU": (("benchmarks/gpu.json",), gpu_block),
 }
 
 
@@ -100,12 +129,12 @@ def main(folder: str = "reports") -> int:
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
     for name, (reports, block_of) in BLOCKS.items():
-        path = ROOT / folder / reports[0]
-        if not path.exists():
-            print(f"{path.relative_to(ROOT)} is not there: the table of {name} stays as it is", file=sys.stderr)
+        paths = [ROOT / (report if "/" in report else f"{folder}/{report}") for report in reports]
+        if not paths[0].exists():
+            print(f"{paths[0].relative_to(ROOT)} is not there: the table of {name} stays as it is", file=sys.stderr)
             continue
         begin, end = f"<!-- {name}: written by scripts/update_readme.py -->", f"<!-- end of {name} -->"
-        block = f"{begin}\n{block_of(*(_report(path.with_name(file)) for file in reports))}\n{end}"
+        block = f"{begin}\n{block_of(*map(_report, paths))}\n{end}"
         parts = re.split(f"{re.escape(begin)}.*?{re.escape(end)}", text, flags=re.DOTALL)
         if len(parts) != 2:
             print(f"README.md has {len(parts) - 1} tables of {name} between markers: expected one", file=sys.stderr)

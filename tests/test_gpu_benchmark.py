@@ -59,6 +59,29 @@ def test_every_row_works_at_toy_sizes(tmp_path):
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_the_committed_numbers_are_of_a_gpu_and_the_readme_shows_them(monkeypatch):
+    """Bits of systems in every order, and no row that failed or was left out. A system may be newer than the file."""
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    import update_readme
+
+    files = [ROOT / "benchmarks" / name for name in ("gpu.json", "gpu_equality.json")]
+    speed, equality = (json.loads(file.read_text(encoding="utf-8")) for file in files)
+    for content in (speed, equality):
+        assert content["machine"]["cuda"]["usable"]
+        assert not content["machine"]["simulated"]
+        assert content["failed"] == content["left out"] == []
+        assert all(row["as expected"] for row in content["equality"])
+    runs = {row["work"]: row["identical"] for row in equality["equality"] if not row["work"].startswith("MLP")}
+    assert {work.split(", ")[0] for work in runs} <= set(systems.EVERY)
+    assert {work.split(", ")[0] for work, identical in runs.items() if not identical} == {
+        name for name in systems.EVERY if "bent" in name
+    }
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert update_readme.gpu_block(speed) in readme
+    count = sum(runs.values())
+    assert f"of {len(runs)} runs, {count} have the bits of the processor; {len(runs) - count}," in readme
+
+
 def test_what_there_is_no_time_for_is_said(tmp_path):
     """Where no bit was compared, all is not well."""
     file = tmp_path / "gpu.json"
