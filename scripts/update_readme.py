@@ -1,7 +1,8 @@
 """Write the tables of verified claims and of speeds into README.md, from the last reports.
 
 `iterorder check --json reports/check.json` and `make benchmark` make the reports, `make benchmark-gpu` the one of a GPU
-that is committed; a table without a report stays as it is. The figure of the speeds, figures/benchmark.png, is drawn beside its table.
+that is committed; a table without a report stays as it is. The figure of the speeds, figures/benchmark.png, is drawn
+beside its table.
 `make benchmark ARGS="forward --without-avx512 --json reports/benchmark-avx2.json"` makes one more report.
 """
 
