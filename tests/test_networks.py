@@ -201,8 +201,43 @@ def test_batches_are_read_in_any_order(monkeypatch):
 # ------------------------------------------------------------------------------------------------------------- orders
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("hidden", [(), (6,), (9, 17)])
+@pytest.mark.parametrize("own", [False, True])
+def test_several_steps_at_once_are_the_steps_one_by_one(dtype, hidden, own):
+    """Of one batch for all replicas, and of batches of their own; the wrong target: another step size at the last."""
+    of = model(dtype=dtype, hidden=hidden, weight_decay=0.03, step_size=[0.2, 0.1, 0.3, 0.15])
+    start, items = of.start(5, seed=2, start=1), RNG.integers(0, of.n_items, (7, 5, 3) if own else (7, 3))
+    steps = np.arange(7)[::-1]
+    single = {name: array.copy() for name, array in start.items()}
+    for k, batch in zip(steps.tolist(), items, strict=True):
+        single = of.advance(single, batch, k)
+    together = of.advance_on({name: array.copy() for name, array in start.items()}, items, steps)
+    other = of.advance_on({name: array.copy() for name, array in start.items()}, items, np.append(steps[:-1], 1))
+    assert all(np.array_equal(together[name], single[name]) for name in single)
+    assert not all(np.array_equal(other[name], single[name]) for name in single)
+    assert together["bias0"].dtype == dtype
+
+
+def test_steps_at_once_are_none_where_each_needs_more():
+    assert model().steps_at_once(64, 16) > 1
+    for options in ({"momentum": 0.5}, {"dropout": 0.1}, {"stacked": False}):
+        assert model(**options).steps_at_once(64, 16) == 1
+    assert model().steps_at_once(2**20, 2**10) == 1  # nor where one takes long
+
+
 @pytest.mark.parametrize("order", ORDERS, ids=str)
-@pytest.mark.parametrize("options", [{}, {"momentum": 0.9, "weight_decay": 0.01}, {"step_size": [0.3, 0.2, 0.1, 0.05]}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"momentum": 0.9, "weight_decay": 0.01},
+        {"step_size": [0.3, 0.2, 0.1, 0.05]},
+        {"hidden": (5, 4), "activation": "tanh", "weight_decay": 0.01},
+        {"hidden": (), "weight_decay": 0.01},
+    ],
+    ids=["plain", "momentum", "schedule", "deep", "flat"],
+)
 def test_every_iterate_is_the_naive_one_to_the_bit(order, options, monkeypatch):
     monkeypatch.setattr(plans, "MOST_ROWS", 5)
     monkeypatch.setattr(plans, "LEAST_ROWS", 1)
@@ -338,12 +373,12 @@ class Interrupt(Exception):
 
 
 class Limited:
-    """A model that stops after so many steps, as if the process were killed."""
+    """A model that stops after so many steps, as if the process were killed; some of them may be taken at once."""
 
     error: type[BaseException] = Interrupt
 
-    def __init__(self, of, steps):
-        self.of, self.left, self.side_by_side = of, steps, False
+    def __init__(self, of, steps, at_once=1):
+        self.of, self.left, self.at_once, self.side_by_side = of, steps, at_once, False
 
     def __getattr__(self, name):
         return getattr(self.of, name)
@@ -354,6 +389,15 @@ class Limited:
         self.left -= 1
         return self.of.advance(state, items, k)
 
+    def steps_at_once(self, n_replicas, batch_size):
+        return self.at_once
+
+    def advance_on(self, state, items, steps):
+        if self.left < len(steps):
+            raise self.error
+        self.left -= len(steps)
+        return self.of.advance_on(state, items, steps)
+
 
 def same(first: TrainingRun, second: TrainingRun) -> bool:
     pairs = [(first.observables[name], second.observables[name]) for name in first.observables]
@@ -362,20 +406,20 @@ def same(first: TrainingRun, second: TrainingRun) -> bool:
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=str)
-@pytest.mark.parametrize("often", [False, True])
-def test_a_run_that_was_killed_goes_on_with_the_same_bits(order, often, tmp_path, monkeypatch):
-    """With half a unit on disk after every step, and with finished units alone."""
+@pytest.mark.parametrize(("often", "at_once"), [(False, 1), (True, 1), (False, 3), (True, 3)])
+def test_a_run_that_was_killed_goes_on_with_the_same_bits(order, often, at_once, tmp_path, monkeypatch):
+    """With half a unit on disk after every step, or after every few, and with finished units alone."""
     monkeypatch.setattr(plans, "MOST_ROWS", 4)
     monkeypatch.setattr(plans, "LEAST_ROWS", 1)
     if often:
         monkeypatch.setattr("iterorder.networks.walk.CHECKPOINT_SECONDS", 0.0)
-    of, options = model(momentum=0.5), {"n_sequences": 2}
+    of, options = model(momentum=0.5 if at_once == 1 else 0.0), {"n_sequences": 2}
     whole = run(of, order, **options)
     tries = 0
     while True:
         tries += 1
         try:
-            found = run(Limited(of, 60), order, folder=tmp_path, **options)
+            found = run(Limited(of, 60, at_once), order, folder=tmp_path, **options)
             break
         except Interrupt:
             assert tries < 60
@@ -636,7 +680,7 @@ class Ticking:
     """A model whose steps take a second each, on a clock of its own."""
 
     def __init__(self, of):
-        self.of, self.now, self.side_by_side = of, 0.0, False
+        self.of, self.now, self.side_by_side, self.advance_on = of, 0.0, False, None
 
     def __getattr__(self, name):
         return getattr(self.of, name)

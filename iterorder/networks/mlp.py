@@ -214,6 +214,21 @@ class MLP(ArrayPasses, ArrayStates):
                 self._compiled_move(self, state, items, h, step_noise)
         return state
 
+    def steps_at_once(self, n_replicas: int, batch_size: int) -> int:
+        """How many steps one call of `advance_on` should take; 1 where there is no faster way than `advance`."""
+        if self._compiled_move is None:
+            return 1
+        from iterorder.networks.mlp_compiled import steps_at_once
+
+        return steps_at_once(self, n_replicas, batch_size)
+
+    def advance_on(self, state: State, items: IntArray, steps: IntArray) -> State:
+        """`advance` for several steps (S,), one after the other: items (S, B) of all replicas, or (S, R, B)."""
+        from iterorder.networks.mlp_compiled import move_on
+
+        move_on(self, state, items, self.step_sizes[np.minimum(steps, len(self.step_sizes) - 1)])
+        return state
+
     def position(self, state: State) -> FloatArray:
         """The parameters of each replica, layer by layer, weights before biases, shape (R, P)."""
         rows = [state[name].reshape(n_replicas_of(state), -1) for name in self.shapes]

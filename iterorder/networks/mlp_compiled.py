@@ -1,4 +1,4 @@
-"""The step of a multilayer perceptron on the CPU, by the compiled kernels of its layers."""
+"""The steps of a multilayer perceptron on the CPU, by the compiled kernels of its layers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iterorder.kernels.cpu import dense_layers as dense
+from iterorder.kernels.cpu import dense_steps
 from iterorder.kernels.cpu.packing import padded
 from iterorder.kernels.targets import check_compiler
 from iterorder.networks.model import State, n_replicas_of
@@ -42,6 +43,46 @@ def move(model: MLP, state: State, items: np.ndarray, h, step_noise: StepNoise |
         slopes = below
     if model.momentum:
         _descend(model, state, h)
+
+
+#: Multiply-adds of a call of `move_on`: about a tenth of a second, after which the time and Ctrl-C are heard.
+WORK_OF_CALL = 2**30
+
+
+def steps_at_once(model: MLP, replicas: int, n_slots: int) -> int:
+    """How many steps `move_on` takes in one call; 1 where it cannot: momentum and noise are of single steps."""
+    if model.momentum or model.draws_noise:
+        return 1
+    return max(1, WORK_OF_CALL // (3 * replicas * n_slots * model.n_parameters))
+
+
+def move_on(model: MLP, state: State, items: np.ndarray, h: np.ndarray) -> None:
+    """`move` for several steps, with the same bits: items (S, B) of all replicas, or (S, R, B), and h of each step."""
+    check_compiler()
+    replicas, n_slots = n_replicas_of(state), items.shape[-1]
+    batches = items.reshape(len(items), -1, n_slots)
+    sizes = np.array(model.sizes)
+    widths = np.array([padded(width, model.dtype) for width in (*model.sizes, n_slots)])
+    work = dense_steps.work_of(sizes, widths, batches.shape[1], n_slots, replicas)
+    scale, keep = np.empty((2, len(items), replicas), model.dtype)
+    scale[:], keep[:] = (-h / n_slots)[:, None], (1.0 - h * model.weight_decay)[:, None]
+    parameters = np.concatenate([state[name].reshape(-1) for name in model.shapes])
+    dense_steps.descend(
+        parameters,
+        sizes,
+        widths,
+        model._rows,
+        batches,
+        model._classes[batches],
+        scale,
+        keep,
+        bool(model.weight_decay),
+        ACTIVATIONS[model.activation],
+        np.zeros(work, model.dtype),
+    )
+    ends = np.cumsum([state[name].size for name in model.shapes])[:-1]
+    for name, part in zip(model.shapes, np.split(parameters, ends), strict=True):
+        state[name] = part.reshape(state[name].shape)
 
 
 def _tables(model: MLP, state: State, prefix: str) -> list[tuple[np.ndarray, np.ndarray]]:

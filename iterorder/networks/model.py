@@ -44,7 +44,8 @@ class StepModel(Protocol):
     looked for too: a model whose step sizes differ is one with a schedule. Where an attribute ``draws_noise`` is true,
     `step` and ``advance`` get one argument more, ``step_noise``: a `StepNoise`, the place of random numbers. Where one
     ``in_thousands`` is true, a step of thousands of replicas takes hardly longer than one of a few, as on a GPU, and so
-    many iterates are carried side by side.
+    many iterates are carried side by side. Where one has ``advance_on(state, items, steps)``, which takes several steps
+    of shape (S,) one after the other, ``steps_at_once(n_replicas, batch_size)`` says how many it should be given.
     """
 
     n_items: int
@@ -149,6 +150,14 @@ def advancing(model: StepModel, seed: int) -> Callable[..., State]:
             state, items, k, *more, step_noise=StepNoise(seed, sequence, k)
         )
     return lambda state, items, k, sequence, *more: method(state, items, k, *more)
+
+
+def advancing_on(model: StepModel, batch_size: int) -> tuple[Callable[..., State] | None, Callable[[int], int]]:
+    """The method for several steps at once, where the model has one, and how many it should be given for R replicas."""
+    method, count = getattr(model, "advance_on", None), getattr(model, "steps_at_once", None)
+    if method is None or count is None:
+        return None, lambda n_replicas: 1
+    return method, lambda n_replicas: count(n_replicas, batch_size)
 
 
 def on_host(array: Any) -> np.ndarray:

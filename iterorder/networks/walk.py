@@ -13,7 +13,7 @@ import numpy as np
 from iterorder.lengths import euclidean_norm
 from iterorder.networks.batches import Batches
 from iterorder.networks.folder import Folder, prefixed, without_prefix
-from iterorder.networks.model import State, StepModel, advancing, n_replicas_of, on_host
+from iterorder.networks.model import State, StepModel, advancing, advancing_on, n_replicas_of, on_host
 from iterorder.networks.pace import CHECKPOINT_SECONDS, OutOfTime, Pace
 from iterorder.networks.plan import Unit
 
@@ -94,6 +94,19 @@ class Walk:
         place = getattr(self.model, "placed", None)
         return dict(arrays) if place is None else place(arrays)
 
+    def _advanced(self, state: State, k: int, end: int, met: int | np.ndarray) -> tuple[State, int]:
+        """A state after steps from k on towards `end`, which is not taken, and how many: those of one call.
+
+        `met` are the sequences whose batches the replicas meet, one for all or one for each.
+        """
+        advance_on, at_once = advancing_on(self.model, self.batches.law.batch_size)
+        count = min(abs(end - k), at_once(n_replicas_of(state)))
+        if advance_on is None or count <= 1:
+            return advancing(self.model, self.seed)(state, self.batches.at(k)[met], k, met), 1
+        steps = k + np.sign(end - k) * np.arange(count)
+        items = np.stack([self.batches.at(step)[met] for step in steps.tolist()])
+        return advance_on(state, items, steps), count
+
     def _tick(self, steps: int, keep: _Kept | None = None, half_done: Callable[[], dict] | None = None) -> None:
         """After a step of so many replicas: count it, tell it, and stop or keep what is half done if it is time."""
         self.pace.add(steps)
@@ -132,7 +145,7 @@ class Walk:
 
         The replicas stand in falling order of n, so that the new one comes last.
         """
-        run, low, advance = unit.runs[0], self.anchor, advancing(self.model, self.seed)
+        run, low = unit.runs[0], self.anchor
         sequence = self._start_and_sequence(run)[1]
         todo = self.saves[unit.rows][::-1].tolist()
         origin = self._origin(run, low)
@@ -147,9 +160,9 @@ class Walk:
                 state = origin_copy(self.model, origin) if state is None else self.model.join(state, origin)
                 live += 1
             assert state is not None
-            state = advance(state, self.batches.at(k)[sequence], k, sequence)
-            k -= 1
-            self._tick(live, keep, partial(_half_done, state, k))
+            state, count = self._advanced(state, k, todo[live] - 1 if live < len(todo) else low - 1, sequence)
+            k -= count
+            self._tick(live * count, keep, partial(_half_done, state, k))
         while live < len(todo):  # of no step at all
             state = origin_copy(self.model, origin) if state is None else self.model.join(state, origin)
             live += 1
@@ -158,7 +171,7 @@ class Walk:
 
     def _forward(self, unit: Unit) -> Found:
         """All runs of the unit side by side; what is saved is observed on the way."""
-        advance, saved = advancing(self.model, self.seed), set(self.saves[unit.rows].tolist())
+        saved = self.saves[unit.rows].tolist()
         sequences = np.array([self._start_and_sequence(run)[1] for run in unit.runs])
         met = sequences[0] if len(set(sequences.tolist())) == 1 else sequences
         keep, log = _Kept(self.folder, unit), _Log(self, unit)
@@ -169,31 +182,30 @@ class Walk:
             self.pace.add(k * len(unit.runs))
         elif 0 in saved:
             log.record(state, 0)
-        last = int(self.saves[unit.rows][-1])
-        while k < last:
-            items = self.batches.at(k)
-            state = advance(state, items[met], k, met)
-            k += 1
-            if k in saved:
-                log.record(state, k)
-            self._tick(len(unit.runs), keep, partial(_half_done, state, k, log))
+        for n in saved:
+            while k < n:
+                state, count = self._advanced(state, k, n, met)
+                k += count
+                if k == n:
+                    log.record(state, n)
+                self._tick(len(unit.runs) * count, keep, partial(_half_done, state, k, log))
         return log.found()
 
     def _sliding(self, unit: Unit) -> Found:
         """Forward to n − width for each n, then the last maps of all of them backward side by side."""
-        run, model, advance = unit.runs[0], self.model, advancing(self.model, self.seed)
+        run, model = unit.runs[0], self.model
         sequence = self._start_and_sequence(run)[1]
         rows = self.saves[unit.rows]
         bases = np.maximum(rows - self.width, 0)
         single, state, k = self._origin(run, int(bases[0])), None, int(bases[0])
         for base in bases.tolist():
             while k < base:
-                single = advance(single, self.batches.at(k)[sequence], k, sequence)
-                k += 1
-                self._tick(1)
+                single, count = self._advanced(single, k, base, sequence)
+                k += count
+                self._tick(count)
             state = origin_copy(model, single) if state is None else model.join(single, state)
         assert state is not None
-        falling, done = rows[::-1], None
+        falling, done, advance = rows[::-1], None, advancing(model, self.seed)
         for back in range(1, self.width + 1):
             active = int((falling >= back).sum())
             if active < n_replicas_of(state):  # those of fewer steps than the window is wide have met all
@@ -217,7 +229,7 @@ class Walk:
     def lay_borders(self, wanted: dict[int, list[int]]) -> None:
         """The forward iterates from which blocks begin, for each run the wanted steps in rising order."""
         for run, steps in wanted.items():
-            sequence, advance = self._start_and_sequence(run)[1], advancing(self.model, self.seed)
+            sequence = self._start_and_sequence(run)[1]
             there = [n for n in steps if self.folder is not None and self.folder.read(border_name(run, n)) is not None]
             missing = [n for n in steps if n not in there and n > 0]
             if not missing:
@@ -226,9 +238,9 @@ class Walk:
             state = self._origin(run, k)
             for n in missing:
                 while k < n:
-                    state = advance(state, self.batches.at(k)[sequence], k, sequence)
-                    k += 1
-                    self._tick(1)
+                    state, count = self._advanced(state, k, n, sequence)
+                    k += count
+                    self._tick(count)
                 if self.folder is None:
                     self.borders[run, n] = self.model.take(state, [0])
                 else:
