@@ -29,7 +29,7 @@ from iterorder.sampling import Sampling
 N_STEPS, BATCH, STEP, SEED = 2000, 16, 0.1, 1
 REPORT = Path(__file__).resolve().parents[1] / "reports" / "networks.json"
 #: What is asked, on one core.
-ASKED = {"sweep seconds": 25.0, "sweep": 12.0, "÷ one at a time": 8.0, "÷ loop of modules": 30.0}
+ASKED = {"sweep seconds": 25.0, "sweep": 12.0, "÷ loop of modules": 30.0}
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
