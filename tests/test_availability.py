@@ -238,8 +238,12 @@ def test_a_machine_that_can_be_used_is_asked_once_and_one_that_cannot_each_time(
 
 
 def test_the_simulator_needs_nothing_else(monkeypatch):
-    on(monkeypatch, variables=ASKED, missing=("cupy", "numba_cuda", "nvvm"), numpy=(3, 0), driver=0)
+    bare: dict = {"missing": ("cupy", "numba_cuda", "nvvm"), "numpy": (3, 0), "driver": 0}
+    on(monkeypatch, variables=ASKED, **bare)
     require()
+    on(monkeypatch, **bare)
+    with pytest.raises(BackendUnavailableError, match="no NVIDIA driver"):
+        require()
 
 
 def test_this_machine_is_told_apart_without_a_compiler():

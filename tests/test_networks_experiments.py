@@ -275,7 +275,10 @@ def test_the_script_runs_goes_on_and_says_its_steps(tmp_path, capsys):
     file.write_text(SMALL.format(stride=1))
     command = [str(file), "--folder", str(tmp_path / "runs"), "--figures", str(tmp_path / "figures")]
     assert train_networks.main([*command, "--max-seconds", "0"]) == 0
-    assert "the time was over" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "no iterate is finished: give more --max-seconds" in told
+    assert "test loss" not in told  # a table without rows
+    assert "the time was over" in told
     assert not (tmp_path / "figures").exists()  # nothing is there to be drawn
     assert train_networks.main([*command, "--order", "forward"]) == 0
     assert train_networks.main(command) == 0

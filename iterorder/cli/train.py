@@ -173,5 +173,8 @@ def print_numbers(found: Experiment) -> None:
     for name, *numbers, move in _rows(found):
         cells = ["" if value is None else f"{value:.4f}" for value in numbers]
         table.add_row(name, *cells, "" if move is None else f"{move:.3g}")
-    output.console().print(table)
+    if table.row_count:
+        output.console().print(table)
+    else:
+        print("no iterate is finished: give more --max-seconds, or the same command again, which goes on")
     print(f"{found.seconds:.0f} s")

@@ -155,7 +155,8 @@ def check_memory(request: Request, memory, progress: Progress) -> None:
             f"the run needs {total} of memory ({parts}), and there are {shown_bytes(there)}: {advice}, or raise memory"
         )
     if progress is True:
-        say(f"{request.order} order: {demand.steps:,} gradient steps in {demand.pieces:,} pieces, {total} of memory")
+        pieces = "1 piece" if demand.pieces == 1 else f"{demand.pieces:,} pieces"
+        say(f"{request.order} order: {demand.steps:,} gradient steps in {pieces}, {total} of memory")
 
 
 def borders_of(request: Request, units: list[Unit]) -> dict[int, list[int]]:
