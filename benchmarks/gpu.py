@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,13 @@ def outcome(make: Callable[[], dict], end: float) -> dict | str | None:
         return f"{type(error).__name__}: {error}"
 
 
+def use_threads(count: int) -> None:
+    """So many in this process."""
+    import numba
+
+    numba.set_num_threads(count)
+
+
 def outcomes(makes: list[Callable[[], dict]], end: float) -> list[dict | str | None]:
     """Those of the works of one system."""
     return [outcome(make, end) for make in makes]
@@ -107,13 +115,17 @@ def compare_in_processes(report: Report, works: dict[str, Callable[[], dict]], p
     groups: dict[tuple[str, str], list[str]] = {}
     for work in works:
         groups.setdefault((work.split(", ")[0], work.split(", ")[-1]), []).append(work)
-    os.environ["NUMBA_NUM_THREADS"] = str(max(1, threads // processes))  # as the processes find it
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        processes, get_context("spawn"), initializer=use_threads, initargs=(max(1, threads // processes),)
+    ) as pool:
         asked = [(group, pool.submit(outcomes, [works[w] for w in group], report.end)) for group in groups.values()]
         for group, done in asked:
-            for work, found in zip(group, done.result(), strict=True):
-                report.take("equality", work, found)
-    del os.environ["NUMBA_NUM_THREADS"]
+            try:
+                found = done.result()
+            except BrokenProcessPool as error:  # one that died takes all that wait with it
+                found = [f"{type(error).__name__}: {error}"] * len(group)
+            for work, row in zip(group, found, strict=True):
+                report.take("equality", work, row)
 
 
 def main(argv=None) -> int:

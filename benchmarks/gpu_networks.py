@@ -44,12 +44,12 @@ def model(width: int, backend: str, **options) -> MLP:
     return MLP(features, labels, test=test, step_size=0.02, backend=backend, **options)
 
 
-def compared(setting: str, order: str, dtype: str) -> dict:
+def compared(setting: str, order: str, dtype: str, backend: str = "cuda") -> dict:
     """A row: the largest difference of the parameters, beside that of the processor's two ways to add up."""
     options = {"dtype": dtype, **SETTINGS[setting]}
     other = {**options, "stacked": not options.get("stacked", True)}
     how: dict = {"batch_size": BATCH, "n_steps": 40, "save_steps": [1, 20, 39, 40], "seed": SEED, "keep_states": True}
-    models = model(64, "cpu", **options), model(64, "cuda", **options), model(64, "cpu", **other)
+    models = model(64, "cpu", **options), model(64, backend, **options), model(64, "cpu", **other)
     states = [np.asarray(train(one, order=ORDERS[order], **how).states, np.float64) for one in models]
     difference, own = (float(np.abs(states[0] - found).max()) for found in states[1:])
     return {
@@ -66,15 +66,15 @@ def speed_rows() -> Iterator[tuple[str, Callable[[], dict]]]:
         yield f"{name}, all backward", partial(measured, width)
 
 
-def measured(width: int) -> dict:
+def measured(width: int, backend: str = "cuda", n_steps: int = N_STEPS) -> dict:
     """A row: gradient steps a second of all backward iterates, on the GPU and on all processors."""
     how: dict = {"batch_size": BATCH, "order": "backward", "seed": SEED, "save_steps": "all"}
-    amount, speeds, seconds = N_STEPS * (N_STEPS + 1) / 2e6, {}, {}
-    for name, backend in (("cuda", "cuda"), ("cpu, all threads", "cpu")):
-        one = model(width, backend)
+    amount, speeds, seconds = n_steps * (n_steps + 1) / 2e6, {}, {}
+    for name, where in (("cuda", backend), ("cpu, all threads", "cpu")):
+        one = model(width, where)
         train(one, n_steps=20, **how)  # compiles
         start = time.perf_counter()
-        train(one, n_steps=N_STEPS, **how)
+        train(one, n_steps=n_steps, **how)
         seconds[name] = time.perf_counter() - start
         speeds[name] = amount / seconds[name]
     return {

@@ -64,12 +64,29 @@ def test_launches_grow_until_they_take_their_time(monkeypatch):
     # The first at the guess of 64 steps, which may be wrong by eight at a time; the last is what is left.
     assert taken[:6] == [0, 64, 36, 64 * 8**2, 64 * 8**3, 250_000]
     assert sum(taken) == 10**6
+    # As in a backward run, whose rows begin one after the other: a step of 10⁻⁸ seconds becomes one of 10⁻⁵.
+    pace, done, longest = launches.Pace(3, 11), 0, 0.0
+    while done < 10**6:
+        count = min(pace.steps, 10**6 - done)
+        took = 1e-8 * count if done < 500_000 else 1e-5 * count
+        with pace.launching(count):
+            now[0] += took
+        done, longest = done + count, max(longest, took if done > 800_000 else 0.0)
+    assert longest <= 1.01 * launches.SECONDS_OF_LAUNCH
 
 
 def test_of_two_short_rows_the_numbers_that_differ_in_a_bit_are_chosen():
     """Others are read once, and a zero is not its negative."""
     form = ito.AffineMaps([[[0.5]], [[0.5]]], [[0.0], [-0.0]]).form()
     assert differing(form, "float64") == (False, True)
+    found = [
+        ito.simulate(
+            ito.AffineMaps([[[0.5]], [[-0.5]]], [[0.0], [-0.0]]), [-0.0], 150, n_replicas=3, seed=SEED, backend=backend
+        ).states.view(np.uint64)
+        for backend in ("cpu", "cuda")
+    ]
+    np.testing.assert_array_equal(found[1], found[0])
+    assert len(np.unique(found[0])) == 2
     assert differing(quadratic(3, m=2).form(), "float64") is not None
     assert differing(quadratic(3, m=3).form(), "float64") is None  # not two
     assert differing(quadratic(4, m=2).form(), "float64") is None  # not short

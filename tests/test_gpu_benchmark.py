@@ -59,6 +59,32 @@ def test_every_row_works_at_toy_sizes(tmp_path):
     assert list(tmp_path.iterdir()) == [file]
 
 
+@pytest.mark.parametrize("setting", ["", " momentum", " dropout", " together"])
+def test_rows_of_networks_work_and_refuse_what_is_more_than_rounding(setting, monkeypatch):
+    """With the processor in the place of the GPU; the wrong target: single precision beside double."""
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    import gpu_networks
+
+    found = gpu_networks.compared(setting, "backward", "float64", backend="cpu")
+    assert found["as expected"]
+    assert 0.0 == found["largest difference"] < found["allowed difference"]
+    plain = gpu_networks.model
+
+    def single(width, backend, **how):
+        return plain(width, "cpu", **how | ({"dtype": "float32"} if backend == "cuda" else {}))
+
+    monkeypatch.setattr(gpu_networks, "model", single)
+    assert not gpu_networks.compared(setting, "forward", "float64")["as expected"]
+
+
+def test_speed_of_networks_is_that_of_all_steps(monkeypatch):
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    import gpu_networks
+
+    row = gpu_networks.measured(64, backend="cpu", n_steps=30)
+    assert row["speeds"]["cuda"]["median"] == pytest.approx(30 * 31 / 2e6 / row["speeds"]["cuda"]["seconds"][0])
+
+
 def test_the_committed_numbers_are_of_a_gpu_and_the_readme_shows_them(monkeypatch):
     """Bits of systems in every order, and no row that failed or was left out. A system may be newer than the file."""
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))

@@ -19,7 +19,7 @@ from iterorder.networks import MLP, StepModel, TrainingRun, coupled_starts, trai
 from iterorder.networks import plan as plans
 from iterorder.networks.batches import Batches
 from iterorder.networks.plan import coarse_to_fine, gradients_of, planned, steps_of
-from iterorder.networks.training_request import borders_of, checked, demand_of
+from iterorder.networks.training_request import borders_of, checked, demand_of, effort_of
 from iterorder.sampling import Sampling
 from tests import naive_networks
 
@@ -212,8 +212,8 @@ def test_several_steps_at_once_are_the_steps_one_by_one(dtype, hidden, own):
     single = {name: array.copy() for name, array in start.items()}
     for k, batch in zip(steps.tolist(), items, strict=True):
         single = of.advance(single, batch, k)
-    together = of.advance_on({name: array.copy() for name, array in start.items()}, items, steps)
-    other = of.advance_on({name: array.copy() for name, array in start.items()}, items, np.append(steps[:-1], 1))
+    together = of.advance_many({name: array.copy() for name, array in start.items()}, items, steps)
+    other = of.advance_many({name: array.copy() for name, array in start.items()}, items, np.append(steps[:-1], 1))
     assert all(np.array_equal(together[name], single[name]) for name in single)
     assert not all(np.array_equal(other[name], single[name]) for name in single)
     assert together["bias0"].dtype == dtype
@@ -306,6 +306,89 @@ def test_what_is_saved_does_not_change_the_iterates(order, saves, sequences, pai
     assert (np.isfinite(found.moves[0, 0]) == known).all()
 
 
+@pytest.mark.parametrize("order", ORDERS, ids=str)
+@pytest.mark.parametrize("many", [False, True])
+def test_what_the_time_goes_with_is_counted(order, many, monkeypatch):
+    """Calls where a step of many takes as long as one of few, gradient steps elsewhere: of a model that counts."""
+
+    class Counting(MLP):
+        calls = steps = 0
+
+        def advance(self, state, items, k, factor=None, step_noise=None):
+            type(self).calls += 1
+            type(self).steps += len(state["bias0"])
+            return super().advance(state, items, k, factor, step_noise)
+
+    monkeypatch.setattr(plans, "MOST_ROWS", 5)
+    monkeypatch.setattr(plans, "MANY_ROWS", 8)
+    monkeypatch.setattr(plans, "LEAST_ROWS", 1)
+    of = Counting(FEATURES, LABELS, hidden=(6,), step_size=0.2)
+    of.many_side_by_side = many
+    run(of, order, n_sequences=3)
+    request = checked(
+        model=of, batch_size=3, sampling="iid", n_steps=20, order=order, save_steps="all", pairs=False, n_starts=1,
+        n_sequences=3, seed=SEED, keep_states=False,
+    )  # fmt: skip
+    borders = sum(max(steps, default=0) for steps in borders_of(request, request.units()).values())
+    assert effort_of(request) + borders == (Counting.calls if many else Counting.steps)
+
+
+@pytest.mark.parametrize("order", ["forward", "backward"])
+def test_small_networks_hear_the_time_and_tell_how_far_they_are(order):
+    """However fast a step is, a call has a bounded number of them."""
+    of, told = model(hidden=()), []
+    run(of, order, n_steps=5000, save_steps=[5000], batch_size=1, progress=told.append)
+    assert len(told) >= 5
+    assert of.steps_at_once(1, 1) <= 1024
+    start = time.perf_counter()
+    run(of, order, n_steps=10**7, save_steps=[10**7], batch_size=1, max_seconds=0.1)
+    assert time.perf_counter() - start < 10.0  # of 10⁷ steps, which take minutes
+
+
+def test_a_batch_that_does_not_fit_is_told(monkeypatch):
+    of = model(stacked=False)
+
+    def full(*_):
+        raise MemoryError("Out of memory allocating 2,400,024,000,000 bytes")
+
+    monkeypatch.setattr(of, "_move", full)
+    with pytest.raises(ito.InvalidInputError, match="batch_size of 3 for 1 networks side by side does not fit"):
+        run(of, "backward", pairs=True)
+
+
+def test_who_changes_the_step_is_asked_for_every_one():
+    """By a subclass and by a wrapper; the network itself does one by one what it cannot at once."""
+
+    class Clipped(MLP):
+        def advance(self, state, items, k, factor=None, step_noise=None):
+            state = super().advance(state, items, k, factor, step_noise)
+            return {name: array.clip(-0.05, 0.05) for name, array in state.items()}
+
+    class Wrapper:
+        def __init__(self, of):
+            self.of = of
+
+        def __getattr__(self, name):
+            return getattr(self.of, name)
+
+        def advance(self, state, items, k):
+            state = self.of.advance(state, items, k)
+            return {name: array.clip(-0.05, 0.05) for name, array in state.items()}
+
+    clipped = Clipped(FEATURES, LABELS, hidden=(6,), step_size=0.2)
+    for of in (clipped, Wrapper(model())):
+        assert np.abs(run(of, "backward").states[..., 1:, :]).max() <= 0.05
+    items, steps = RNG.integers(0, 10, (4, 3)), np.arange(4)
+    for options in ({"momentum": 0.9}, {"stacked": False}, {"dtype": "float32"}):
+        of = model(**options)
+        single = together = of.start(2, seed=1, start=0)
+        for k, batch in enumerate(items):
+            single = of.step(single, batch, k)
+        together = of.advance_many({name: array.copy() for name, array in together.items()}, items, steps)
+        assert all(np.array_equal(single[name], together[name]) for name in single)
+    assert of.advance_many(together, items[:0], steps[:0])["bias0"].shape == (2, 6)
+
+
 def test_gradients_count_the_steps():
     saves = np.arange(21)
     totals = {}
@@ -359,10 +442,10 @@ def test_blocks_depend_on_the_model_and_on_nothing_else():
     assert plans.rows_for(2**17) == 64
     assert plans.rows_for(2**18) == 32
     assert plans.rows_for(2**30) == 8
-    assert plans.rows_for(100, in_thousands=True) == 4096
-    assert plans.rows_for(2**20, in_thousands=True) == 1024
-    assert plans.rows_for(2**30, in_thousands=True) == 8
-    assert planned("backward", np.arange(5000), 1, 100, in_thousands=True)[0].last == 4096
+    assert plans.rows_for(100, many_side_by_side=True) == 4096
+    assert plans.rows_for(2**20, many_side_by_side=True) == 1024
+    assert plans.rows_for(2**30, many_side_by_side=True) == 8
+    assert planned("backward", np.arange(5000), 1, 100, many_side_by_side=True)[0].last == 4096
 
 
 # ------------------------------------------------------------------------------------------------- interrupted runs
@@ -392,11 +475,11 @@ class Limited:
     def steps_at_once(self, n_replicas, batch_size):
         return self.at_once
 
-    def advance_on(self, state, items, steps):
+    def advance_many(self, state, items, steps):
         if self.left < len(steps):
             raise self.error
         self.left -= len(steps)
-        return self.of.advance_on(state, items, steps)
+        return self.of.advance_many(state, items, steps)
 
 
 def same(first: TrainingRun, second: TrainingRun) -> bool:
@@ -680,7 +763,7 @@ class Ticking:
     """A model whose steps take a second each, on a clock of its own."""
 
     def __init__(self, of):
-        self.of, self.now, self.side_by_side, self.advance_on = of, 0.0, False, None
+        self.of, self.now, self.side_by_side, self.advance_many = of, 0.0, False, None
 
     def __getattr__(self, name):
         return getattr(self.of, name)

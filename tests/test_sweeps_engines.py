@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import subprocess
 import sys
 import textwrap
@@ -10,9 +11,10 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from types import SimpleNamespace
 
 import dask
-import distributed  # noqa: F401  its defaults come before the settings of a test
+import distributed  # its defaults come before the settings of a test
 import numpy as np
 import pytest
 
@@ -238,6 +240,30 @@ def test_a_local_cluster_that_lost_its_workers_is_started_anew(monkeypatch):
         assert found[0].outcomes[0].error == ""
     finally:
         engine.close()
+
+
+@pytest.mark.parametrize("error", [distributed.comm.CommClosedError("reset by peer"), TimeoutError("no answer")])
+def test_a_scheduler_that_goes_while_it_is_asked_is_told(error):
+    """Between the look whether it is there and its answer; leaving it then is no error."""
+    from iterorder.sweeps.engines import dask as module
+
+    def asked(*_, **__):
+        raise error
+
+    engine = object.__new__(module.Dask)
+    client = SimpleNamespace(status="running", nthreads=asked, submit=asked, cancel=asked, close=lambda timeout: None)
+    parts = {"_client": client, "_cluster": None, "_address": "tcp://HOST:8786", "_name": "cells", "_futures": {}}
+    vars(engine).update(parts, _looked=-math.inf, _threads=0, _alive=0.0)
+    with pytest.raises(EngineError, match="tcp://HOST:8786 has gone: what was finished is kept"):
+        engine.room()
+    with pytest.raises(EngineError, match="has gone"):
+        engine.submit((Part(0),))
+    error_of = SimpleNamespace(status="error", exception=asked)
+    with pytest.raises(EngineError, match="has gone"):
+        engine._result(error_of, (Part(0),))
+    engine.close()
+    with pytest.raises(EngineError, match="has gone"):
+        engine.submit((Part(0),))
 
 
 def test_workers_share_the_cores(monkeypatch):

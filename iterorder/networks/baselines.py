@@ -15,7 +15,7 @@ from iterorder.networks.batches import Batches
 from iterorder.networks.blas import one_blas_thread
 from iterorder.networks.folder import prefixed, without_prefix
 from iterorder.networks.late import LateTraining, late_training
-from iterorder.networks.model import State, StepModel, advancing, as_model, sampling_of, size_of
+from iterorder.networks.model import State, StepModel, advancing, as_model, load_of, sampling_of
 from iterorder.networks.plan import rows_for
 from iterorder.progress import Progress, as_progress, reported
 from iterorder.request import as_save_steps
@@ -179,7 +179,7 @@ def linear_decay(
         raise InvalidInputError(f"model is {a_kind(model)} whose advance takes no factor: its step size cannot decay")
     seen: list[dict[str, float]] = []
     advance = advancing(model, how.seed)
-    size, total = rows_for(*size_of(model)), max(1, int(how.saves.sum()))
+    size, total = rows_for(*load_of(model)), max(1, int(how.saves.sum()))
     with one_blas_thread(model), reported(how.progress, "linear decay") as report:
         done = 0
         for first in range(0, len(how.saves), size):

@@ -11,10 +11,11 @@ import numpy as np
 from iterorder.log import QUIET, speaking
 from iterorder.networks.data import ImageData
 from iterorder.networks.experiment import planned_runs
-from iterorder.networks.model import StepModel
+from iterorder.networks.model import StepModel, load_of
+from iterorder.networks.plan import rows_for
 from iterorder.networks.settings import Preset
 from iterorder.networks.train import train
-from iterorder.networks.training_request import checked, demand_of
+from iterorder.networks.training_request import checked, demand_of, effort_of
 from iterorder.orders import BACKWARD, FORWARD, Order, Window
 from iterorder.progress import Progress, reported
 
@@ -47,8 +48,8 @@ def estimate_experiment(
     """The stages of `experiment` with the same arguments, and the bytes of the largest of them.
 
     Runs of fewer steps are timed, those of the model in every order and those of the control; the rest is taken in
-    proportion to the gradient steps. Short runs have fewer pieces to share between the cores, so that the truth is
-    often less.
+    proportion to the gradient steps, or to the calls where a GPU takes many at the price of few. Short runs have fewer
+    pieces to share between the cores, so that the truth is often less.
 
     Parameters
     ----------
@@ -71,19 +72,20 @@ def estimate_experiment(
             of, which = planned.model, planned.order
             request = _request(of, which, {**common, **planned.options})
             demand = demand_of(request)
-            steps = demand.steps
             key = (id(of), isinstance(which, Window) or which)
             if key not in rates:
                 rates[key] = _seconds_each(of, which, preset.run)
-            stages.append(Stage(planned.title, steps, steps * rates[key]))
+            stages.append(Stage(planned.title, demand.steps, effort_of(request) * rates[key]))
             largest = max(largest, demand.total)
             if report is not None:
                 report(done / len(runs))
     if order is None and preset.baselines:
         each, stride, n_steps = rates[id(model), FORWARD], preset.baselines["stride"], preset.run["n_steps"]
-        decays = int(np.arange(stride, n_steps + 1, stride).sum())
+        ends, (size, many) = np.arange(stride, n_steps + 1, stride), load_of(model)
+        decays, rows = int(ends.sum()), rows_for(size, many)
+        effort = int(ends[rows - 1 :: rows].sum() + ends[-1]) if many else decays
         stages.append(Stage("tail average", n_steps, n_steps * each))
-        stages.append(Stage("linear decay", decays, decays * rates[id(model), BACKWARD]))
+        stages.append(Stage("linear decay", decays, effort * rates[id(model), BACKWARD]))
     return stages, largest
 
 
@@ -93,7 +95,7 @@ def _request(model: StepModel, order: Order, options: dict[str, Any]):
 
 
 def _seconds_each(model: StepModel, order: Order, run: dict[str, Any]) -> float:
-    """Of a gradient step, from runs that grow until one takes long enough, or is the whole one."""
+    """Of a unit of `effort_of`, from runs that grow until one takes long enough, or is the whole one."""
     n_steps, whole, warm = FIRST, run["n_steps"], False
     with speaking(QUIET):
         while True:
@@ -106,8 +108,8 @@ def _seconds_each(model: StepModel, order: Order, run: dict[str, Any]) -> float:
             options["pairs"] = run["stride"] > 1
             options["save_steps"] = np.arange(0, n_steps + 1, stride)
             start = time.perf_counter()
-            found = train(model, order=shorter, **options)
+            train(model, order=shorter, **options)
             spent = time.perf_counter() - start
             if warm and (spent >= SAMPLE_SECONDS or n_steps == whole):
-                return spent / max(1, int(found.gradients[-1]))
+                return spent / max(1, effort_of(_request(model, shorter, options)))
             n_steps, warm = (2 * n_steps if warm else n_steps), True  # the first one imports, and fills caches

@@ -16,7 +16,7 @@ from iterorder.files import make_folder
 from iterorder.networks.baselines import FILE, Baseline, linear_decay, tail_average
 from iterorder.networks.data import ImageData
 from iterorder.networks.late import late_saves
-from iterorder.networks.model import StepModel, size_of
+from iterorder.networks.model import StepModel, load_of
 from iterorder.networks.pace import OutOfTime, until
 from iterorder.networks.plan import planned, steps_of
 from iterorder.networks.run import TrainingRun
@@ -127,7 +127,7 @@ def planned_steps(preset: Preset, model: StepModel) -> dict[str, int]:
     if preset.run["stride"] > 1:
         saves = np.union1d(saves, saves[:-1] + 1)
     return {
-        name: sum(steps_of(unit, order, saves) for unit in planned(order, saves, 1, *size_of(model)))
+        name: sum(steps_of(unit, order, saves) for unit in planned(order, saves, 1, *load_of(model)))
         for name, order in orders_of(preset).items()
     }
 

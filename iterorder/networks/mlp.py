@@ -133,7 +133,7 @@ class MLP(ArrayPasses, ArrayStates):
         self.backend = as_choice("backend", backend, ("cpu", "cuda"))
         self.xp = np if self.backend == "cpu" else _cupy()
         self.stacked = bool(stacked)
-        self.side_by_side, self.in_thousands = self.backend == "cpu", self.backend == "cuda"
+        self.side_by_side, self.many_side_by_side = self.backend == "cpu", self.backend == "cuda"
         self.shapes: dict[str, tuple[int, ...]] = {}
         for layer, (inputs, outputs) in enumerate(zip(self.sizes, self.sizes[1:], strict=False)):
             self.shapes[f"weight{layer}"], self.shapes[f"bias{layer}"] = (outputs, inputs), (outputs,)
@@ -209,24 +209,35 @@ class MLP(ArrayPasses, ArrayStates):
         h = self.step_sizes[np.minimum(k, len(self.step_sizes) - 1)] * (1.0 if factor is None else np.asarray(factor))
         with np.errstate(over="ignore", invalid="ignore"):  # a replica that diverges is data
             if self._compiled_move is None:
-                self._move(state, self.xp.asarray(items), h, step_noise)
+                try:
+                    self._move(state, self.xp.asarray(items), h, step_noise)
+                except MemoryError as error:  # CuPy's is one
+                    raise InvalidInputError(
+                        f"batch_size of {items.shape[-1]} for {n_replicas_of(state)} networks side by side does not "
+                        f"fit into the memory of {self.device}: give a smaller one"
+                    ) from error
             else:
                 self._compiled_move(self, state, items, h, step_noise)
         return state
 
     def steps_at_once(self, n_replicas: int, batch_size: int) -> int:
-        """How many steps one call of `advance_on` should take; 1 where there is no faster way than `advance`."""
-        if self._compiled_move is None:
+        """How many steps one call of `advance_many` should take; 1 where there is no faster way than `advance`."""
+        if self._compiled_move is None or type(self).advance is not MLP.advance:
             return 1
         from iterorder.networks.mlp_compiled import steps_at_once
 
         return steps_at_once(self, n_replicas, batch_size)
 
-    def advance_on(self, state: State, items: IntArray, steps: IntArray) -> State:
+    def advance_many(self, state: State, items: IntArray, steps: IntArray) -> State:
         """`advance` for several steps (S,), one after the other: items (S, B) of all replicas, or (S, R, B)."""
-        from iterorder.networks.mlp_compiled import move_on
+        if self.steps_at_once(n_replicas_of(state), items.shape[-1]) == 1:
+            for batch, k in zip(items, steps.tolist(), strict=True):
+                state = self.advance(state, batch, k)
+            return state
+        from iterorder.networks.mlp_compiled import move_many
 
-        move_on(self, state, items, self.step_sizes[np.minimum(steps, len(self.step_sizes) - 1)])
+        with np.errstate(over="ignore", invalid="ignore"):  # a replica that diverges is data
+            move_many(self, state, items, self.step_sizes[np.minimum(steps, len(self.step_sizes) - 1)])
         return state
 
     def position(self, state: State) -> FloatArray:

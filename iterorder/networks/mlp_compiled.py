@@ -45,28 +45,30 @@ def move(model: MLP, state: State, items: np.ndarray, h, step_noise: StepNoise |
         _descend(model, state, h)
 
 
-#: Multiply-adds of a call of `move_on`: about a tenth of a second, after which the time and Ctrl-C are heard.
-WORK_OF_CALL = 2**30
+#: Multiply-adds of a call of `move_many`, and those whose time a step takes beside them: a call is some hundredths of a
+#: second, after which the time and Ctrl-C are heard, and has so many steps at most.
+WORK_OF_CALL, WORK_OF_STEP, MOST_STEPS = 2**30, 2**18, 1024
 
 
 def steps_at_once(model: MLP, replicas: int, n_slots: int) -> int:
-    """How many steps `move_on` takes in one call; 1 where it cannot: momentum and noise are of single steps."""
+    """How many steps `move_many` takes in one call; 1 where it cannot: momentum and noise are of single steps."""
     if model.momentum or model.draws_noise:
         return 1
-    return max(1, WORK_OF_CALL // (3 * replicas * n_slots * model.n_parameters))
+    work = 3 * replicas * n_slots * model.n_parameters + WORK_OF_STEP
+    return max(1, min(MOST_STEPS, WORK_OF_CALL // work))
 
 
-def move_on(model: MLP, state: State, items: np.ndarray, h: np.ndarray) -> None:
+def move_many(model: MLP, state: State, items: np.ndarray, h: np.ndarray) -> None:
     """`move` for several steps, with the same bits: items (S, B) of all replicas, or (S, R, B), and h of each step."""
     check_compiler()
     replicas, n_slots = n_replicas_of(state), items.shape[-1]
-    batches = items.reshape(len(items), -1, n_slots)
+    batches = items if items.ndim == 3 else items[:, None]
     sizes = np.array(model.sizes)
     widths = np.array([padded(width, model.dtype) for width in (*model.sizes, n_slots)])
     work = dense_steps.work_of(sizes, widths, batches.shape[1], n_slots, replicas)
     scale, keep = np.empty((2, len(items), replicas), model.dtype)
     scale[:], keep[:] = (-h / n_slots)[:, None], (1.0 - h * model.weight_decay)[:, None]
-    parameters = np.concatenate([state[name].reshape(-1) for name in model.shapes])
+    parameters = np.concatenate([state[name].reshape(-1) for name in model.shapes], dtype=model.dtype)
     dense_steps.descend(
         parameters,
         sizes,

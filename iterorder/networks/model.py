@@ -43,9 +43,10 @@ class StepModel(Protocol):
     run in several threads at once, one ``device``, its name, and one ``step_sizes``, the step size of each step, are
     looked for too: a model whose step sizes differ is one with a schedule. Where an attribute ``draws_noise`` is true,
     `step` and ``advance`` get one argument more, ``step_noise``: a `StepNoise`, the place of random numbers. Where one
-    ``in_thousands`` is true, a step of thousands of replicas takes hardly longer than one of a few, as on a GPU, and so
-    many iterates are carried side by side. Where one has ``advance_on(state, items, steps)``, which takes several steps
-    of shape (S,) one after the other, ``steps_at_once(n_replicas, batch_size)`` says how many it should be given.
+    ``many_side_by_side`` is true, a step of thousands of replicas takes hardly longer than one of a few, as on a GPU,
+    and so many iterates are carried side by side. Where a class has ``advance_many(state, items, steps)``, which takes
+    several steps of shape (S,) one after the other, ``steps_at_once(n_replicas, batch_size)`` says how many it should
+    be given: a subclass that changes ``advance`` answers 1.
     """
 
     n_items: int
@@ -86,9 +87,9 @@ class StepModel(Protocol):
         ...
 
 
-def size_of(model: StepModel) -> tuple[int, bool]:
+def load_of(model: StepModel) -> tuple[int, bool]:
     """What decides how many iterates go side by side: bytes of a replica, and whether thousands cost as few do."""
-    return model.bytes_per_replica(), bool(getattr(model, "in_thousands", False))
+    return model.bytes_per_replica(), bool(getattr(model, "many_side_by_side", False))
 
 
 class ArrayStates:
@@ -152,12 +153,14 @@ def advancing(model: StepModel, seed: int) -> Callable[..., State]:
     return lambda state, items, k, sequence, *more: method(state, items, k, *more)
 
 
-def advancing_on(model: StepModel, batch_size: int) -> tuple[Callable[..., State] | None, Callable[[int], int]]:
-    """The method for several steps at once, where the model has one, and how many it should be given for R replicas."""
-    method, count = getattr(model, "advance_on", None), getattr(model, "steps_at_once", None)
-    if method is None or count is None:
-        return None, lambda n_replicas: 1
-    return method, lambda n_replicas: count(n_replicas, batch_size)
+def steps_at_once(model: StepModel, n_replicas: int, batch_size: int) -> int:
+    """How many steps ``advance_many`` of a model should be given; 1 where it has none.
+
+    Its class must have it: what wraps a model, and hands on what it does not know, means its own ``advance``.
+    """
+    if not (hasattr(type(model), "advance_many") and hasattr(type(model), "steps_at_once")):
+        return 1
+    return model.steps_at_once(n_replicas, batch_size)  # type: ignore[attr-defined]
 
 
 def on_host(array: Any) -> np.ndarray:

@@ -61,23 +61,23 @@ def width_of(order: Order) -> int:
     return order.width if isinstance(order, Window) and order.width is not None else 0
 
 
-def rows_for(bytes_per_replica: int, in_thousands: bool = False) -> int:
+def rows_for(bytes_per_replica: int, many_side_by_side: bool = False) -> int:
     """Iterates that are carried side by side: a function of the model alone, as bits may depend on it."""
-    most, room = (MANY_ROWS, MANY_BYTES) if in_thousands else (MOST_ROWS, BLOCK_BYTES)
+    most, room = (MANY_ROWS, MANY_BYTES) if many_side_by_side else (MOST_ROWS, BLOCK_BYTES)
     return max(LEAST_ROWS, min(most, room // max(1, bytes_per_replica)))
 
 
-def is_large(bytes_per_replica: int, in_thousands: bool = False) -> bool:
+def is_large(bytes_per_replica: int, many_side_by_side: bool = False) -> bool:
     """Whether saved steps that are not neighbours are better taken one at a time, from coarse to fine."""
-    return LEAST_ROWS * bytes_per_replica > (MANY_BYTES if in_thousands else BLOCK_BYTES)
+    return LEAST_ROWS * bytes_per_replica > (MANY_BYTES if many_side_by_side else BLOCK_BYTES)
 
 
 def planned(
-    order: Order, saves: np.ndarray, n_runs: int, bytes_per_replica: int, in_thousands: bool = False
+    order: Order, saves: np.ndarray, n_runs: int, bytes_per_replica: int, many_side_by_side: bool = False
 ) -> list[Unit]:
     """All units of a run, in the order of their numbers."""
     units: list[Unit] = []
-    size = rows_for(bytes_per_replica, in_thousands)
+    size = rows_for(bytes_per_replica, many_side_by_side)
     if order == FORWARD:
         for first in range(0, n_runs, size):
             runs = tuple(range(first, min(first + size, n_runs)))
@@ -88,7 +88,7 @@ def planned(
     for run in range(n_runs):
         if split:
             units.append(Unit(len(units), "forward", (run,), 0, split, _is_followed(saves, split)))
-        for first, last in _blocks(saves, split, size, is_large(bytes_per_replica, in_thousands)):
+        for first, last in _blocks(saves, split, size, is_large(bytes_per_replica, many_side_by_side)):
             units.append(Unit(len(units), kind, (run,), first, last, _is_followed(saves, last)))
     return units
 
@@ -129,6 +129,17 @@ def steps_of(unit: Unit, order: Order, saves: np.ndarray) -> int:
         walked = int(max(rows[-1] - width, 0) - max(rows[0] - width, 0))
         return walked + int(np.minimum(rows, width).sum())
     return int((rows - anchor_of(order)).sum())
+
+
+def calls_of(unit: Unit, order: Order, saves: np.ndarray) -> int:
+    """Steps of a unit that are taken one after the other, each with all iterates that it has then."""
+    rows = saves[unit.rows]
+    if unit.kind == "forward":
+        return int(rows[-1])
+    if unit.kind == "sliding":
+        width = width_of(order)
+        return int(max(rows[-1] - width, 0) - max(rows[0] - width, 0) + np.minimum(rows, width).max())
+    return int(rows[-1] - anchor_of(order))
 
 
 def gradients_of(order: Order, saves: np.ndarray) -> np.ndarray:

@@ -87,9 +87,9 @@ def train(
     max_seconds : float, optional
         Stop after so long, the forecast included, and return what there is (`TrainingRun.done`); with 0 nothing is
         computed, and what the folder holds comes back. Pieces are taken from coarse to fine, and one that is not
-        finished gives nothing: of a small network it holds up to 64 neighbours in `save_steps` and takes as long as
-        its last n, so that a short time may give the first piece alone, the smallest n. A forecast that would take more
-        than a quarter of the time is left out.
+        finished gives nothing: of a small network it holds up to 64 neighbours in `save_steps`, on a GPU 4096, and
+        takes as long as its last n, so that a short time may give the first piece alone, the smallest n. A forecast
+        that would take more than a quarter of the time is left out.
     progress : bool or function
         As in `iterorder.simulate`.
 

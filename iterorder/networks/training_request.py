@@ -12,8 +12,8 @@ from iterorder import resources
 from iterorder.device_arrays import shown_bytes
 from iterorder.errors import InvalidInputError
 from iterorder.log import say
-from iterorder.networks.model import StepModel, as_model, sampling_of, size_of
-from iterorder.networks.plan import Unit, anchor_of, planned, rows_for, steps_of, width_of
+from iterorder.networks.model import StepModel, as_model, load_of, sampling_of
+from iterorder.networks.plan import Unit, anchor_of, calls_of, planned, rows_for, steps_of, width_of
 from iterorder.noise import MAX_REPLICAS
 from iterorder.orders import FORWARD, Order, Window, as_order
 from iterorder.progress import Progress
@@ -45,7 +45,7 @@ class Request:
 
     def units(self) -> list[Unit]:
         """The pieces of the run."""
-        return planned(self.order, self.saves, self.n_runs, *size_of(self.model))
+        return planned(self.order, self.saves, self.n_runs, *load_of(self.model))
 
     def description(self) -> dict:
         """What the folder says of its run."""
@@ -61,7 +61,7 @@ class Request:
             "n_sequences": self.n_sequences,
             "seed": self.seed,
             "keep_states": self.keep_states,
-            "rows": rows_for(*size_of(self.model)),
+            "rows": rows_for(*load_of(self.model)),
         }
 
     @property
@@ -117,13 +117,24 @@ class Demand:
         return self.states + self.results + self.borders
 
 
+def effort_of(request: Request) -> int:
+    """What the time goes with: gradient steps, or calls where a model carries many iterates at the price of few."""
+    each, many = load_of(request.model)
+    if not many:
+        return demand_of(request).steps
+    if request.order == FORWARD:
+        return -(-request.n_runs // rows_for(each, many)) * int(request.saves[-1])
+    single = dataclasses.replace(request, n_starts=1, n_sequences=1)
+    return request.n_runs * sum(calls_of(unit, request.order, request.saves) for unit in single.units())
+
+
 def demand_of(request: Request) -> Demand:
     """What the run takes, from the pieces of a single one: all starts and sequences have such pieces."""
     each, count = request.model.bytes_per_replica(), request.n_runs
     units = dataclasses.replace(request, n_starts=1, n_sequences=1).units()
     steps = count * sum(steps_of(unit, request.order, request.saves) for unit in units)
     if request.order == FORWARD:  # here runs go side by side
-        rows = min(rows_for(*size_of(request.model)), count)
+        rows = min(rows_for(*load_of(request.model)), count)
         pieces = -(-count // rows)
     else:
         rows = max(unit.last - unit.first + unit.extra if unit.kind != "forward" else 1 for unit in units)

@@ -13,9 +13,9 @@ import numpy as np
 from iterorder.lengths import euclidean_norm
 from iterorder.networks.batches import Batches
 from iterorder.networks.folder import Folder, prefixed, without_prefix
-from iterorder.networks.model import State, StepModel, advancing, advancing_on, n_replicas_of, on_host
+from iterorder.networks.model import State, StepModel, advancing, n_replicas_of, on_host, steps_at_once
 from iterorder.networks.pace import CHECKPOINT_SECONDS, OutOfTime, Pace
-from iterorder.networks.plan import Unit
+from iterorder.networks.plan import MOST_ROWS, Unit
 
 
 class Found(NamedTuple):
@@ -58,6 +58,9 @@ class Walk:
     report: Callable[[float], object] | None = None
     borders: dict[tuple[int, int], State] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.advance = advancing(self.model, self.seed)
+
     def found(self, unit: Unit) -> Found:
         """The iterates that a unit owns."""
         way = {"forward": self._forward, "backward": self._backward, "sliding": self._sliding}
@@ -99,13 +102,14 @@ class Walk:
 
         `met` are the sequences whose batches the replicas meet, one for all or one for each.
         """
-        advance_on, at_once = advancing_on(self.model, self.batches.law.batch_size)
-        count = min(abs(end - k), at_once(n_replicas_of(state)))
-        if advance_on is None or count <= 1:
-            return advancing(self.model, self.seed)(state, self.batches.at(k)[met], k, met), 1
+        count = min(abs(end - k), steps_at_once(self.model, n_replicas_of(state), self.batches.law.batch_size))
+        if count <= 1:
+            return self.advance(state, self.batches.at(k)[met], k, met), 1
         steps = k + np.sign(end - k) * np.arange(count)
-        items = np.stack([self.batches.at(step)[met] for step in steps.tolist()])
-        return advance_on(state, items, steps), count
+        items = np.empty((count, *self.batches.at(k)[met].shape), np.int64)
+        for row, step in zip(items, steps.tolist(), strict=True):
+            row[...] = self.batches.at(step)[met]  # a copy: what is held keeps no table of batches
+        return self.model.advance_many(state, items, steps), count  # type: ignore[attr-defined]
 
     def _tick(self, steps: int, keep: _Kept | None = None, half_done: Callable[[], dict] | None = None) -> None:
         """After a step of so many replicas: count it, tell it, and stop or keep what is half done if it is time."""
@@ -133,7 +137,9 @@ class Walk:
         if positions is not None:
             n = self.saves[unit.rows]
             next_to = np.flatnonzero(np.diff(n) == 1)
-            moves[0, next_to] = distance(positions[next_to + 1], positions[next_to])
+            for first in range(0, len(next_to), MOST_ROWS):  # in float64: some at a time, of what may be thousands
+                some = next_to[first : first + MOST_ROWS]
+                moves[0, some] = distance(positions[some + 1], positions[some])
         return Found(
             observables, moves, positions[None, :owned] if self.keep_states and positions is not None else None
         )
@@ -205,7 +211,7 @@ class Walk:
                 self._tick(count)
             state = origin_copy(model, single) if state is None else model.join(single, state)
         assert state is not None
-        falling, done, advance = rows[::-1], None, advancing(model, self.seed)
+        falling, done = rows[::-1], None
         for back in range(1, self.width + 1):
             active = int((falling >= back).sum())
             if active < n_replicas_of(state):  # those of fewer steps than the window is wide have met all
@@ -217,7 +223,7 @@ class Walk:
                 state = model.take(state, np.arange(active))
             steps = falling[:active] - back
             items = self.batches.of(sequence, steps)
-            state = advance(state, items, steps, sequence)
+            state = self.advance(state, items, steps, sequence)
             self._tick(active)
         if state is None:
             state = done

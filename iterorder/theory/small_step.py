@@ -169,6 +169,16 @@ def small_step_bias(maps: SGDMaps) -> FloatArray:
     return -0.5 * np.linalg.solve(mean_hessian(maps, centre), (thirds * along) @ maps.features / len(thirds))
 
 
+def _check_rows_span(features: FloatArray) -> None:
+    """Along what no row sees the loss is flat: where a search would end there is up to rounding."""
+    values = np.linalg.svd(features / np.abs(features).max(), compute_uv=False)
+    if len(values) < features.shape[1] or values[-1] ** 2 <= len(values) * EPS * values[0] ** 2:
+        raise InvalidInputError(
+            "the rows of maps do not span all directions, and along the others the mean loss is flat: it has no single "
+            "minimiser (give ridge > 0, or more points than dimensions)"
+        )
+
+
 def _check_convex(hessian: FloatArray) -> None:
     values = np.linalg.eigvalsh(hessian)
     if values[0] <= len(values) * EPS * max(abs(values[0]), values[-1]):
@@ -183,8 +193,8 @@ def _minimizer_along_rows(maps: RowMaps) -> np.ndarray:
     from scipy import optimize
 
     _check_has_minimizer(maps)
-    if not maps.ridge:  # along what no row sees the loss is flat, and where a search ends there is up to rounding
-        _check_convex(maps.features.T @ maps.features / len(maps.features))
+    if not maps.ridge:
+        _check_rows_span(maps.features)
 
     def gradient(x: FloatArray) -> FloatArray:
         return maps.gradients(x).mean(axis=0)

@@ -23,7 +23,7 @@ def descend(parameters, sizes, widths, data, items, labels, scale, keep, keeps, 
         Of each layer the weights of all replicas, (R·outputs, inputs), and behind them the biases, (R, outputs).
     sizes : ndarray of int, shape (L + 1,)
         Units of each layer, the inputs first.
-    widths : ndarray of int, shape (L + 1,)
+    widths : ndarray of int, shape (L + 2,)
         The same and the items of a batch, in the last place, as columns that fill whole registers.
     data : ndarray, shape (n, widths[0])
         The inputs of all items.

@@ -18,7 +18,7 @@ from iterorder.kernels.device.memory_states import MemoryStates, memory_states
 from iterorder.kernels.device.own_functions import attempted
 from iterorder.kernels.device.packing import differing, in_threads
 from iterorder.kernels.device.slopes import slope_of
-from iterorder.kernels.device.states import Columns, ThreadStates, thread_states
+from iterorder.kernels.device.states import Differing, ThreadStates, thread_states
 from iterorder.kernels.device.team_states import TeamStates, halves_first, neighbours_first, team_states
 from iterorder.kernels.optimizer_numbers import ITEM_WEIGHT, MOMENTUM, RIDGE, STEP_SIZES, WEIGHT_DECAY
 
@@ -92,7 +92,7 @@ def _(form: Stateful, dtype: np.dtype) -> Image:
 
 
 @cache
-def affine_image(dim: int, single: bool, columns: Columns | None, dtype: np.dtype) -> Image:
+def affine_image(dim: int, single: bool, columns: Differing | None, dtype: np.dtype) -> Image:
     """x → the mean over a batch of A x + b."""
     states = thread_states(dim, dtype)
     image, plus, multiple, row = states.affine_image, states.plus, states.multiple, states.row(dim * (dim + 1), columns)
@@ -135,7 +135,7 @@ def matrix_image(dim: int, dtype: np.dtype) -> Image:
 
 
 @cache
-def rows_image(states: ThreadStates | LongStates, slope: Slope, ridge: bool, columns: Columns | None) -> Image:
+def rows_image(states: ThreadStates | LongStates, slope: Slope, ridge: bool, columns: Differing | None) -> Image:
     """x → shrink·x − scale·Σ φ(aᵀx + c)·a over the rows of a batch."""
     added, multiple, row = row_added(states, states.dim, slope), states.multiple, states.row(states.dim + 1, columns)
     settled = states.settled
@@ -156,7 +156,7 @@ def rows_image(states: ThreadStates | LongStates, slope: Slope, ridge: bool, col
 
 
 @cache
-def optimizer_image(dim: int, slope: Slope | None, momentum: bool, columns: Columns | None, dtype: np.dtype) -> Image:
+def optimizer_image(dim: int, slope: Slope | None, momentum: bool, columns: Differing | None, dtype: np.dtype) -> Image:
     """v → momentum·v + g(x), x → (1 − h·decay)·x − h·v; no slope: affine gradients."""
     parts, states = thread_states(dim, dtype), thread_states(2 * dim if momentum else dim, dtype)
     begun, moved = velocity_begun(parts, momentum), parts.moved
@@ -233,7 +233,7 @@ def step_size(step, maps):
     return maps.optimizer[min(FIRST_STEP_SIZE + step, np.uint64(maps.optimizer.size) - ONE)]
 
 
-def _gradient_added(states: ThreadStates | LongStates, slope: Slope | None, columns: Columns | None = None):
+def _gradient_added(states: ThreadStates | LongStates, slope: Slope | None, columns: Differing | None = None):
     """The total with the gradient of one item, times its weight in the mean."""
     if slope is not None:
         return _row_gradient(states, slope, columns)
@@ -248,7 +248,7 @@ def _gradient_added(states: ThreadStates | LongStates, slope: Slope | None, colu
     return with_gradient
 
 
-def _row_gradient(states: ThreadStates | LongStates, slope: Slope, columns: Columns | None):
+def _row_gradient(states: ThreadStates | LongStates, slope: Slope, columns: Differing | None):
     added, row = row_added(states, states.dim, slope), states.row(states.dim + 1, columns)
 
     @device_function

@@ -42,19 +42,19 @@ class Pace:
     """How many steps a launch takes, of so many rows in which a step of one reads so many numbers."""
 
     def __init__(self, rows: int, numbers: int) -> None:
-        self.steps = max(64, WORK_OF_LAUNCH // (max(rows, FULL_GPU) * numbers))
+        self.least = self.steps = max(64, WORK_OF_LAUNCH // (max(rows, FULL_GPU) * numbers))
 
     @contextmanager
     def launching(self, steps: int) -> Iterator[None]:
-        """What is launched, and waited for, takes so many steps: if that was quick, the next ones are more.
+        """What is launched, and waited for, takes so many steps: the next ones are as many as by its time they may be.
 
-        Never fewer: what was compiled first took longer. The simulator keeps its pace.
+        Never fewer than at first, when what is compiled takes longer. The simulator keeps its pace.
         """
         start = time.perf_counter()
         yield
         seconds = (time.perf_counter() - start) * self.steps / max(1, steps)
-        if not SIMULATED and seconds < SECONDS_OF_LAUNCH:
-            self.steps = round(self.steps * min(GROWTH, SECONDS_OF_LAUNCH / seconds))
+        if not SIMULATED:
+            self.steps = max(self.least, round(self.steps * min(GROWTH, SECONDS_OF_LAUNCH / max(seconds, 1e-9))))
 
 
 def pieces(saves: np.ndarray, pace: Pace) -> Iterator[Piece]:

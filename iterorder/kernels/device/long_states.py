@@ -17,7 +17,7 @@ from iterorder.kernels.bodies.steps import position_moved
 from iterorder.kernels.cpu.packing import lanes_of, padded
 from iterorder.kernels.device import compilers
 from iterorder.kernels.device.compilers import device_function, isfinite, place_in_team
-from iterorder.kernels.device.states import WRITE, Columns, thread_states, written
+from iterorder.kernels.device.states import WRITE, Differing, thread_states, written
 from iterorder.kernels.device.team_states import TEAM, neighbours_first
 
 #: Numbers of a thread from which they stand in memory: the text of as many would not be compiled.
@@ -169,7 +169,7 @@ class LongStates:
 
     # ---------------------------------------------------------------------------------------------------------- memory
 
-    def row(self, width: int, differing: Columns | None = None):
+    def row(self, width: int, differing: Differing | None = None):
         """``(maps, item)``: a row of data, and behind it its constant. No row is short here."""
 
         @device_function

@@ -11,7 +11,7 @@ from iterorder.forms import Affine, Body, Form, Rows, Stateful
 from iterorder.kernels.cpu.packing import padded
 from iterorder.kernels.cpu.profile import AVX512
 from iterorder.kernels.device.compilers import VECTOR_BYTES
-from iterorder.kernels.device.states import Columns
+from iterorder.kernels.device.states import Differing
 from iterorder.kernels.optimizer_numbers import optimizer_numbers
 
 
@@ -53,16 +53,24 @@ def _width(form: Affine | Rows) -> int:
     return form.dim + 1 if isinstance(form, Rows) else form.dim * (form.dim + 1)
 
 
+def _n_rows(form: Affine | Rows) -> int:
+    return len(form.constants) if isinstance(form, Rows) else len(form.offsets)
+
+
 #: Numbers of two rows that are few enough to be arguments of a kernel, which stay where its instructions find them.
 FEW_NUMBERS = 24
 
 
-def differing(form: Affine | Rows, dtype) -> Columns | None:
+def _is_pair(n_rows: int, width: int) -> bool:
+    return n_rows == 2 and 2 * width <= FEW_NUMBERS
+
+
+def differing(form: Affine | Rows, dtype) -> Differing | None:
     """Of two short rows, which are arguments of a kernel: whether they differ, by column; None of every other table."""
-    maps, width = pack(form, dtype), _width(form)
-    if len(maps.pair) != 2 * width:
+    if not (in_threads(form) and _is_pair(_n_rows(form), _width(form))):
         return None
-    first, second = np.array(maps.pair).view(f"u{maps.table.itemsize}").reshape(2, width)  # bits: zeros have signs
+    pair = np.array(pack(form, dtype).pair)
+    first, second = pair.view(f"u{pair.itemsize}").reshape(2, -1)  # bits: zeros have signs
     return tuple((first != second).tolist())
 
 
@@ -81,7 +89,7 @@ def _thread_maps(table, shrink: float, scale: float, dtype, given: tuple = ()) -
     """
     maps = _maps(table, np.zeros((1, 1)), shrink, scale, dtype, given)
     rows, vector = maps.table, VECTOR_BYTES // maps.table.itemsize
-    pair = tuple(rows.ravel()) if len(rows) == 2 and rows.size <= FEW_NUMBERS else maps.pair
+    pair = tuple(rows.ravel()) if _is_pair(*rows.shape) else maps.pair
     behind = (-(-rows.shape[1] // vector) | 1) * vector - rows.shape[1]
     return maps._replace(table=np.pad(rows, [(0, 0), (0, behind)]), pair=pair)
 

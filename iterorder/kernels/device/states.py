@@ -18,7 +18,7 @@ from iterorder.kernels.device import compilers
 from iterorder.kernels.device.compilers import VECTOR_BYTES, device_function, vector_at
 
 #: Of a table of two rows: whether they differ, for each column.
-Columns = tuple[bool, ...]
+Differing = tuple[bool, ...]
 
 
 class Text(NamedTuple):
@@ -109,7 +109,7 @@ class ThreadStates:
         value = sums.affine_image(WRITE, of("a", self.dim * (self.dim + 1)), of("x", self.dim))
         return self._function("affine_image", "a, x", value)
 
-    def row(self, width: int, differing: Columns | None = None):
+    def row(self, width: int, differing: Differing | None = None):
         """``(maps, item)``: the first numbers of a row of the table, a vector at once.
 
         Of two rows that are arguments of the kernel, `differing` tells in which columns one of them is to be taken.

@@ -13,7 +13,7 @@ import numpy as np
 from iterorder.kernels.bodies import sums
 from iterorder.kernels.cpu.packing import lanes_of, padded
 from iterorder.kernels.device.compilers import device_function, exchanged, place_in_team
-from iterorder.kernels.device.states import WRITE, Columns, ThreadStates, tuple_of, written
+from iterorder.kernels.device.states import WRITE, Differing, ThreadStates, tuple_of, written
 
 TEAM = 8
 
@@ -76,7 +76,7 @@ class TeamStates(ThreadStates):
         """``(x)``: zeros like the numbers of a state."""
         return written("zeros", "x", [f"return {tuple_of(['zero'] * self.dim)}"], zero=self.zero)
 
-    def row(self, width: int, differing: Columns | None = None):
+    def row(self, width: int, differing: Differing | None = None):
         """``(maps, item)``: a thread's numbers of a row of data, and behind them its constant. No row is short here."""
         value = [f"maps.table[item, np.uint64({TEAM * k}) + lane]" for k in range(self.dim)]
         lines = [

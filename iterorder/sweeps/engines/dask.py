@@ -6,7 +6,8 @@ import logging
 import pickle
 import time
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -156,8 +157,8 @@ class Dask:
         if now - self._looked <= LOOK:
             return
         self._looked = now
-        self._check_alive()
-        self._threads = sum(self._client.nthreads().values())
+        with self._answering():
+            self._threads = sum(self._client.nthreads().values())
         if self._threads:
             self._alive = now
 
@@ -177,7 +178,8 @@ class Dask:
     def submit(self, block: Block) -> None:
         """Send a block; Dask gives it to another worker where one dies."""
         key = f"{self._name}-{uuid.uuid4().hex}"
-        future = self._client.submit(compute_block, self._name, block, key=key, pure=False)
+        with self._answering():
+            future = self._client.submit(compute_block, self._name, block, key=key, pure=False)
         self._futures[key] = future, block
         future.add_done_callback(lambda done: self._events.put(done.key))
 
@@ -203,7 +205,8 @@ class Dask:
         self._check_alive()
         if future.status != "error":
             raise EngineError(f"{self._address} has dropped a block ({future.status}): start the sweep again")
-        error = future.exception()
+        with self._answering():
+            error = future.exception()
         if isinstance(error, distributed.scheduler.KilledWorker):
             return Finished(block, None)
         raise EngineError(
@@ -213,7 +216,19 @@ class Dask:
 
     def _check_alive(self) -> None:
         if self._client is None or self._client.status != "running":
-            raise EngineError(f"{self._address} has gone: what was finished is kept; start the sweep again to go on")
+            raise self._gone()
+
+    def _gone(self) -> EngineError:
+        return EngineError(f"{self._address} has gone: what was finished is kept; start the sweep again to go on")
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """What is asked of the scheduler meanwhile; it may die before the question, or between it and the answer."""
+        self._check_alive()
+        try:
+            yield
+        except (OSError, TimeoutError, distributed.client.FutureCancelledError) as error:  # a closed connection is one
+            raise self._gone() from error
 
     def salvage(self) -> list[Outcome]:
         """What has ended already; nothing where the scheduler has gone."""
@@ -233,10 +248,11 @@ class Dask:
         """Drop the tasks and leave the scheduler; a local cluster ends."""
         client, self._client = self._client, None
         if client is not None:
-            if client.status == "running":
-                client.cancel([future for future, _ in self._futures.values()], force=True)
-                if self._cluster is None:
-                    client.unregister_worker_plugin(self._name)
+            with suppress(OSError, TimeoutError):  # it may go meanwhile
+                if client.status == "running":
+                    client.cancel([future for future, _ in self._futures.values()], force=True)
+                    if self._cluster is None:
+                        client.unregister_worker_plugin(self._name)
             client.close(timeout=5)
         if self._cluster is not None:
             self._cluster.close(timeout=10)
