@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 from iterorder.arrays import own_array
 from iterorder.records import Recorded
+from iterorder.shown import ShownByFacts, interval_shown
 from iterorder.types import DTypeLike, FloatArray
 
 #: Standard errors of an interval of 95 %.
 QUANTILE = 1.959963984540054
 
 
-@dataclass(frozen=True)
-class Estimate(Recorded):
+@dataclass(frozen=True, repr=False)
+class Estimate(ShownByFacts, Recorded):
     """A value with its standard error and an interval.
 
     Attributes
@@ -30,8 +31,8 @@ class Estimate(Recorded):
 
     Examples
     --------
-    >>> float(Estimate.of(0.25))
-    0.25
+    >>> Estimate.of(0.25), float(Estimate.from_mean(0.25, 0.01))
+    (Estimate(value=0.25, exact=True), 0.25)
     """
 
     value: float
@@ -58,6 +59,11 @@ class Estimate(Recorded):
         """A Monte Carlo mean with the normal interval of `quantile` standard errors (1.96: 95 %)."""
         value, spread = float(value), float(standard_error)
         return cls(value, spread, value - quantile * spread, value + quantile * spread, False)
+
+    def _facts(self) -> dict[str, str]:
+        if self.exact:
+            return {"value": str(self), "exact": "True"}
+        return {"value": str(self), "interval": interval_shown(self.low, self.high)}
 
     def __str__(self) -> str:
         if self.exact or math.isnan(self.standard_error):

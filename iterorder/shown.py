@@ -87,6 +87,17 @@ class ShownByFacts:
         return facts_html(type(self).__name__, self._facts())
 
 
+def interval_shown(low: float, high: float) -> str:
+    """The ends of an interval, to four digits.
+
+    Examples
+    --------
+    >>> interval_shown(-0.0390955, float("inf"))
+    '[-0.0391, inf]'
+    """
+    return f"[{low:.4g}, {high:.4g}]"
+
+
 def span(values: np.ndarray) -> str:
     """The smallest and the largest number, or the one that all are; "nothing" where none is finite.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 from html.parser import HTMLParser
 
@@ -257,3 +258,24 @@ def test_custom_maps_show_their_parameters_and_their_bound():
     shown = repr(ito.CustomMaps(half, dim=1, params=(0.5, np.ones(9)), lipschitz=0.5))
     assert shown.endswith("half, dim=1, noise='uniform', params=(0.5, <shape 9>), lipschitz=0.5)")
     assert "lipschitz" not in repr(ito.CustomMaps(half, dim=1, params=(0.5,)))
+
+
+def test_numbers_with_an_uncertainty_are_read_at_a_glance():
+    """Their value as it would be written, and the interval; what is usual is left out."""
+    steps = np.arange(30)
+    assert repr(ito.Estimate.of(0.5)) == "Estimate(value=0.5, exact=True)"
+    assert repr(ito.Estimate.from_mean(0.25, 0.01)) == "Estimate(value=0.25 ± 0.01, interval=[0.2304, 0.2696])"
+    assert repr(ito.Estimate(0.9, np.nan, 0.9, np.inf, False)) == "Estimate(value=0.9, interval=[0.9, inf])"
+    rate = ito.fit_rate(steps, 5.0 * 0.5**steps)
+    assert repr(rate).startswith("Rate(rate=-0.693147 ± ")
+    assert repr(rate).endswith(", interval=[-0.6931, -0.6931] of residuals, steps=15…29, stopped_by='end')")
+    assert repr(dataclasses.replace(rate, curved=True)).endswith("curved=True)")
+    assert "stopped_by" in rate._repr_html_()
+    path = np.random.default_rng(1).normal(size=20_000)
+    told = repr(ito.stationarity_test(path))
+    assert told.startswith("StationarityTest(kind='wasserstein', statistic=")
+    assert "rejected=False at level 0.05" in told
+    distance = repr(ito.wasserstein_estimate(path[:500], path[500:1000], seed=1))
+    assert distance.startswith("DistanceEstimate(value=")
+    assert ", noise_floor=" in distance
+    assert "kind='correlation', value=" in repr(ito.dimension(path))

@@ -17,6 +17,7 @@ from iterorder.convergence.resampling import resampled_error, slope_weights
 from iterorder.drawn import drawn_by
 from iterorder.errors import InvalidInputError
 from iterorder.records import Recorded
+from iterorder.shown import ShownByFacts, interval_shown
 from iterorder.types import ArrayLike, DTypeLike, FloatArray, IntArray
 from iterorder.validation import as_float, read_only
 
@@ -29,8 +30,8 @@ LAST_STEP = int(np.iinfo(np.int64).max)
 RANDOM_WALK_REJECTED = 29.5
 
 
-@dataclass(frozen=True)
-class Rate(Recorded):
+@dataclass(frozen=True, repr=False)
+class Rate(ShownByFacts, Recorded):
     """Exponential rate of a distance: distance ~ exp(rate·n).
 
     Attributes
@@ -66,6 +67,15 @@ class Rate(Recorded):
     curved: bool = False
     steps: IntArray = field(default_factory=lambda: np.empty(0, np.int64), repr=False, compare=False)
     distance: FloatArray = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
+
+    def _facts(self) -> dict[str, str]:
+        found = {
+            "rate": f"{self.rate:.6g} ± {self.standard_error:.2g}",
+            "interval": f"{interval_shown(self.low, self.high)} of {self.interval}",
+            "steps": f"{self.first}…{self.last}",
+            "stopped_by": repr(self.stopped_by),
+        }
+        return found | ({"curved": "True"} if self.curved else {})
 
     def __float__(self) -> float:
         return self.rate

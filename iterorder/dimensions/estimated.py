@@ -29,7 +29,7 @@ KINDS = {"correlation": correlation_dimension, "box": box_dimension}
 FEWEST = 100
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DimensionEstimate(Estimate):
     """A dimension with its interval, and the curve that it is the slope of.
 
@@ -51,6 +51,9 @@ class DimensionEstimate(Estimate):
     measured: FloatArray = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
     finest: float = math.nan
     coarsest: float = math.nan
+
+    def _facts(self) -> dict[str, str]:
+        return {"kind": repr(self.kind), **super()._facts(), "scales": f"{self.finest:.3g}…{self.coarsest:.3g}"}
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the curve whose slope the dimension is, on two logarithmic axes.

@@ -16,6 +16,7 @@ from iterorder.maps import RandomMaps
 from iterorder.orders import Window
 from iterorder.records import Recorded
 from iterorder.request import as_system
+from iterorder.shown import ShownByFacts, shown
 from iterorder.trajectory import Trajectory
 from iterorder.types import ArrayLike, FloatArray, Seed
 from iterorder.validation import as_choice, as_floats, as_level, as_seed, read_only
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-@dataclass(frozen=True)
-class StationarityTest(Recorded):
+@dataclass(frozen=True, repr=False)
+class StationarityTest(ShownByFacts, Recorded):
     """The result of `stationarity_test`.
 
     Attributes
@@ -61,6 +62,16 @@ class StationarityTest(Recorded):
     block_length: int
     critical: float
     parts: FloatArray = field(repr=False, compare=False)
+
+    def _facts(self) -> dict[str, str]:
+        return {
+            "kind": repr(self.kind),
+            "statistic": shown(self.statistic),
+            "critical": shown(self.critical),
+            "p_value": f"{self.p_value:.3g}",
+            "rejected": f"{self.rejected} at level {self.level:.3g}",
+            "correlation_time": f"{self.correlation_time:.3g}",
+        }
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw where along the path it departs from a stationary one.

@@ -11,6 +11,7 @@ import numpy as np
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import Estimate
 from iterorder.progress import Progress, as_progress, reported
+from iterorder.shown import interval_shown
 from iterorder.types import ArrayLike, Seed
 from iterorder.validation import as_choice, as_float, as_int, as_power, as_seed
 from iterorder.wasserstein.replicates import Distance, line_replicates, row_replicates
@@ -31,7 +32,7 @@ PILOT_SIZE, PILOTS = 512, 3
 PATIENCE = 3600.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DistanceEstimate(Estimate):
     """A distance between two samples with its uncertainty.
 
@@ -47,6 +48,10 @@ class DistanceEstimate(Estimate):
 
     noise_floor: float = math.nan
     below_floor: bool = False
+
+    def _facts(self) -> dict[str, str]:
+        facts = {"value": f"{self.value:.6g}", "interval": interval_shown(self.low, self.high)}
+        return facts | {"noise_floor": f"{self.noise_floor:.4g}", "below_floor": str(self.below_floor)}
 
     def __str__(self) -> str:
         text = f"{self.value:.6g} in [{self.low:.4g}, {self.high:.4g}], noise floor {self.noise_floor:.4g}"
