@@ -166,7 +166,10 @@ if not TYPE_CHECKING:  # a checker knows the names above, and is to tell those t
         if name in _LATER.values():
             return import_module(f"iterorder.{name}")
         if name not in _LATER:
-            raise AttributeError(f"module 'iterorder' has no attribute {name!r}")
+            from iterorder.validation import did_you_mean
+
+            hint = "" if name.startswith("_") else did_you_mean(name, __all__)
+            raise AttributeError(f"module 'iterorder' has no attribute {name!r}{hint}", name=name)
         value = globals()[name] = getattr(import_module(f"iterorder.{_LATER[name]}"), name)
         return value
 

@@ -60,6 +60,10 @@ class Estimate(ShownByFacts, Recorded):
         value, spread = float(value), float(standard_error)
         return cls(value, spread, value - quantile * spread, value + quantile * spread, False)
 
+    def __format__(self, spec: str) -> str:
+        """The value by a format for numbers; without one as `str`."""
+        return format(self.value, spec) if spec else str(self)
+
     def _facts(self) -> dict[str, str]:
         if self.exact:
             return {"value": str(self), "exact": "True"}

@@ -193,6 +193,7 @@ def as_starts(name: str, value: Any, n_replicas: int, maps: RandomMaps, backend:
     if array.shape not in ((dim,), (n_replicas, dim)):
         raise InvalidInputError(
             f"{name} has shape {array.shape}: give ({dim},) for one start or ({n_replicas}, {dim}) for one a replica"
+            + (f", or n_replicas={array.shape[0]}" if array.ndim == 2 and array.shape[1] == dim else "")
         )
     check_coordinates(name, value, maps.coordinate_names)
     return namespace_of(array).broadcast_to(array, (n_replicas, dim))

@@ -6,11 +6,24 @@ import math
 
 import numpy as np
 
+from iterorder.estimate import Estimate
 from iterorder.maps import RandomMaps
 
 EPS = float(np.finfo(np.float64).eps)
 #: Share of the tolerance that the truncation may use; the rest is for rounding.
 TRUNCATION = 0.5
+#: Roundings per coordinate in a Lyapunov exponent that is exactly zero.
+OF_EXPONENT = 64.0
+
+
+def exponent_rounding(dim: int) -> float:
+    """How far from zero a measured Lyapunov exponent may be that is zero."""
+    return OF_EXPONENT * dim * EPS
+
+
+def surely_negative(exponent: Estimate, dim: int) -> bool:
+    """Whether an exponent is below zero by more than its interval and rounding; one in closed form is what it is."""
+    return exponent.high < (0.0 if exponent.exact else -exponent_rounding(dim))
 
 
 class RoundingError(Exception):

@@ -95,7 +95,8 @@ def gpu_block(report: dict) -> str:
     peers = {"JAX tuned": "JAX tuned", f"{threads} threads": f"cpu, {threads} threads", "2 threads": "cpu, 2 threads"}
     lines = [
         f"{machine['date'][:10]}, {device} (driver {driver}), {versions}, jax {machine['jax']}; JAX on the same GPU, "
-        f"threads of the processor beside it ({machine['processor']['name']}); medians of five calls, networks once.",
+        f"threads of the processor beside it ({machine['processor']['name']}); medians of five calls, networks once, "
+        "whose steps take as long for few iterates, or small layers, as for many.",
         "",
         f"| on a GPU | iterorder | {' | '.join(f'÷ {peer}' for peer in peers)} |",
         "|---" * (len(peers) + 2) + "|",
@@ -106,7 +107,8 @@ def gpu_block(report: dict) -> str:
         cells = [_short(ratios.get(peer), 3).replace("–", "") for peer in peers.values()]
         speed = row["speeds"]["cuda"]["median"]
         shown = f"{speed:,.0f}" if speed >= 1000 else f"{speed:.3g}"
-        lines.append(f"| {row['work']} | {shown} {row['unit']} | {' | '.join(cells)} |")
+        name = f"{row['work']} to n = 2000" if row["work"].startswith("MLP") else row["work"]
+        lines.append(f"| {name} | {shown} {row['unit']} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import iterorder as ito
+from iterorder.cli.train import print_numbers
 from iterorder.networks import MLP, linear_decay, lyapunov_exponent, tail_average, train
 from iterorder.networks.baselines import baselines_in
 from iterorder.networks.experiment import experiment, orders_of, planned_steps, saves_of
@@ -289,6 +290,18 @@ def test_the_script_runs_goes_on_and_says_its_steps(tmp_path, capsys):
     assert sidecar["parameters"]["device"] == "cpu"
     assert train_networks.main(["nothing"]) == 2
     assert "digits-mlp" in capsys.readouterr().err
+
+
+def test_a_table_tells_how_much_of_a_run_it_is_of(small, capsys):
+    """Late numbers of a part of the iterates are those of the part."""
+    found = small[1]
+    run = found.runs["backward"]
+    done = np.broadcast_to(run.save_steps <= run.save_steps[-1] // 2, run.done.shape)
+    cut = dataclasses.replace(run, done=done, moves=np.where(done, run.moves, np.nan))
+    print_numbers(dataclasses.replace(found, runs={**found.runs, "backward": cut}))
+    told = capsys.readouterr().out
+    assert f"backward, {done.mean():.0%} done" in told
+    assert "forward," not in told.replace("control, forward", "")
 
 
 def test_the_command_trains_without_a_figure(tmp_path, capsys):

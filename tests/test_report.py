@@ -142,7 +142,16 @@ def test_training_shows_losses_and_moves_and_the_spread_between_sequences(tmp_pa
 
 
 def test_a_run_that_has_just_begun_is_told_as_it_is(tmp_path, page):
-    assert "0%" in page(training_of_no_time(tmp_path / "net")).text
+    found = page(training_of_no_time(tmp_path / "net"))
+    assert "0%" in found.text
+    assert "No iterate is finished yet" in found.text
+    assert not found.of("img")
+
+
+def test_runs_of_several_sequences_alone_are_drawn(tmp_path, page):
+    """A line for each; beside runs of one sequence they are told by the table."""
+    training(tmp_path / "net", order="backward", n_sequences=3)
+    assert len(page(tmp_path / "net").of("img")) == 1
 
 
 def training_of_no_time(folder):

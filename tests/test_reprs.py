@@ -267,8 +267,10 @@ def test_numbers_with_an_uncertainty_are_read_at_a_glance():
     assert repr(ito.Estimate.from_mean(0.25, 0.01)) == "Estimate(value=0.25 ± 0.01, interval=[0.2304, 0.2696])"
     assert repr(ito.Estimate(0.9, np.nan, 0.9, np.inf, False)) == "Estimate(value=0.9, interval=[0.9, inf])"
     rate = ito.fit_rate(steps, 5.0 * 0.5**steps)
-    assert repr(rate).startswith("Rate(rate=-0.693147 ± ")
-    assert repr(rate).endswith(", interval=[-0.6931, -0.6931] of residuals, steps=15…29, stopped_by='end')")
+    told = "Rate(rate=-0.693147, low=-0.6931, high=-0.6931, interval='residuals', steps=15…29, stopped_by='end')"
+    assert repr(rate) == told
+    assert (f"{rate:.2f}", f"{ito.Estimate.of(0.5):.3f}") == ("-0.69", "0.500")
+    assert (f"{rate}", f"{ito.Estimate.from_mean(0.25, 0.01)}") == (told, "0.25 ± 0.01")
     assert repr(dataclasses.replace(rate, curved=True)).endswith("curved=True)")
     assert "stopped_by" in rate._repr_html_()
     path = np.random.default_rng(1).normal(size=20_000)
@@ -278,4 +280,6 @@ def test_numbers_with_an_uncertainty_are_read_at_a_glance():
     distance = repr(ito.wasserstein_estimate(path[:500], path[500:1000], seed=1))
     assert distance.startswith("DistanceEstimate(value=")
     assert ", noise_floor=" in distance
-    assert "kind='correlation', value=" in repr(ito.dimension(path))
+    found = ito.dimension(path)
+    assert repr(found).startswith("DimensionEstimate(kind='correlation', value=")
+    assert str(found).endswith(f"in [{found.low:.4g}, {found.high:.4g}]")  # whose slope has a smaller standard error

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import iterorder as ito
 from iterorder.claims.laws import stationary_means
 from iterorder.claims.systems import tilted_logistic
 from iterorder.errors import InvalidInputError
@@ -123,3 +124,40 @@ def test_bias_in_more_dimensions_is_that_of_numerical_derivatives():
     rounding = 100 * EPS / step**2 * values.sum()
     np.testing.assert_allclose(small_step_bias(maps), expected, rtol=100 * step**2, atol=rounding)
     assert np.abs(expected).max() > 100 * rounding
+
+
+@pytest.mark.parametrize("make", [LinearRegressionSGD, LogisticRegressionSGD])
+def test_columns_that_depend_on_others_are_told(make):
+    """More points than dimensions are no help; what theory says of the maps does not contradict itself."""
+    features = RNG.normal(size=(50, 4))
+    features[:, 3] = features[:, 0]
+    maps = make(features, np.arange(50) % 2, 0.02)
+    with pytest.raises(InvalidInputError, match=r"span 3 of 4 directions.*give ridge > 0, or leave out columns"):
+        minimizer(maps)
+    reasons = ito.theory(maps).reasons
+    for name in ("mean", "covariance"):
+        assert "give it for small steps" not in reasons[name]
+        assert "to first order" not in reasons[name]
+    with pytest.raises(InvalidInputError, match="span 0 of 1 directions"):
+        minimizer(make([[0.0], [0.0]], [1, 0], 0.1))
+
+
+@pytest.mark.parametrize("seed", [2, 66, 73, 224])
+def test_fewer_points_than_dimensions_have_a_point_for_each_start(seed):
+    """There is a common fixed point, and no reason says that there is none; nor is it the law.
+
+    For these data the measured exponent, which is zero, is below it by rounding, and so is its interval.
+    """
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 7))
+    maps = LinearRegressionSGD(rng.normal(size=(n, 8)), rng.normal(size=n), float(rng.choice([0.02, 0.05, 0.1])))
+    theory = ito.theory(maps)
+    assert theory.common_fixed_point is not None
+    assert theory.lyapunov_exponent.high < 0.0
+    assert theory.mean is theory.covariance is None
+    told = "have a common fixed point, and that paths tend to it from all starts is not known"
+    assert all(told in theory.reasons[name] for name in ("mean", "covariance"))
+    # The control: of as many points as dimensions the point is the law.
+    whole = ito.theory(LinearRegressionSGD(rng.normal(size=(8, 8)), rng.normal(size=8), 0.02))
+    assert whole.mean is not None
+    assert not whole.covariance.any()

@@ -344,3 +344,27 @@ def test_a_draw_is_a_function_so_no_generator(maps):
 def test_one_axis_too_few_says_how_to_add_it():
     with pytest.raises(ito.InvalidInputError, match=r"features has shape \(3,\): .*features\[:, None\]"):
         as_floats("features", np.ones(3), ndim=(2,))
+
+
+@pytest.mark.parametrize(
+    ("ask", "told"),
+    [
+        (lambda: ito.simulat, "module 'iterorder' has no attribute 'simulat'; did you mean 'simulate'"),
+        (
+            lambda: ito.gallery.sierpinsky,
+            "gallery' has no attribute 'sierpinsky'; did you mean 'sierpinski'",
+        ),
+        (lambda: ito.nothing_like_it, "module 'iterorder' has no attribute 'nothing_like_it'$"),
+    ],
+)
+def test_a_name_that_is_not_there_is_answered_with_one_that_is(ask, told):
+    with pytest.raises(AttributeError, match=told):
+        ask()
+    assert not hasattr(ito, "__wrapped__")
+
+
+def test_starts_for_so_many_replicas_tell_how_to_ask_for_them():
+    with pytest.raises(ito.InvalidInputError, match=r"give \(1,\) for one start or \(1000, 1\) .*, or n_replicas=200$"):
+        ito.simulate(ito.gallery.ar1(0.5, 1.0), np.zeros((200, 1)), 3, n_replicas=1000, seed=1)
+    with pytest.raises(ito.InvalidInputError, match=r"for one a replica$"):
+        ito.simulate(ito.gallery.ar1(0.5, 1.0), np.zeros((200, 2)), 3, n_replicas=1000, seed=1)

@@ -79,5 +79,8 @@ def _served(catalogue, runs: list[dict], arguments: argparse.Namespace, query: s
     try:
         serve(catalogue, runs, port=arguments.port, ready=ready)
     except OSError as error:
-        raise InvalidInputError(f"--port {arguments.port} cannot be used: {error.strerror or error}") from None
+        raise InvalidInputError(
+            f"--port {arguments.port} cannot be used: {error.strerror or error}: give another one, or "
+            "none for one that is free"
+        ) from None
     return output.OK

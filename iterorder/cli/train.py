@@ -172,9 +172,11 @@ def print_numbers(found: Experiment) -> None:
         table.add_column(column, justify="left" if not column else "right")
     for name, *numbers, move in _rows(found):
         cells = ["" if value is None else f"{value:.4f}" for value in numbers]
-        table.add_row(name, *cells, "" if move is None else f"{move:.3g}")
+        run = found.runs.get(name)
+        part = "" if run is None or run.complete else f", {run.done.mean():.0%} done"  # late numbers of what there is
+        table.add_row(name + part, *cells, "" if move is None else f"{move:.3g}")
     if table.row_count:
         output.console().print(table)
     else:
-        print("no iterate is finished: give more --max-seconds, or the same command again, which goes on")
+        print("no iterate is finished: give more --max-seconds")
     print(f"{found.seconds:.0f} s")

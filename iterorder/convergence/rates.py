@@ -17,7 +17,7 @@ from iterorder.convergence.resampling import resampled_error, slope_weights
 from iterorder.drawn import drawn_by
 from iterorder.errors import InvalidInputError
 from iterorder.records import Recorded
-from iterorder.shown import ShownByFacts, interval_shown
+from iterorder.shown import ShownByFacts
 from iterorder.types import ArrayLike, DTypeLike, FloatArray, IntArray
 from iterorder.validation import as_float, read_only
 
@@ -68,10 +68,16 @@ class Rate(ShownByFacts, Recorded):
     steps: IntArray = field(default_factory=lambda: np.empty(0, np.int64), repr=False, compare=False)
     distance: FloatArray = field(default_factory=lambda: np.empty(0), repr=False, compare=False)
 
+    def __format__(self, spec: str) -> str:
+        """The rate by a format for numbers; without one as `str`."""
+        return format(self.rate, spec) if spec else str(self)
+
     def _facts(self) -> dict[str, str]:
         found = {
-            "rate": f"{self.rate:.6g} ± {self.standard_error:.2g}",
-            "interval": f"{interval_shown(self.low, self.high)} of {self.interval}",
+            "rate": f"{self.rate:.6g}",
+            "low": f"{self.low:.4g}",
+            "high": f"{self.high:.4g}",
+            "interval": repr(self.interval),
             "steps": f"{self.first}…{self.last}",
             "stopped_by": repr(self.stopped_by),
         }

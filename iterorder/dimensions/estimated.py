@@ -14,7 +14,7 @@ from iterorder.drawn import drawn_by
 from iterorder.errors import InvalidInputError
 from iterorder.estimate import QUANTILE, Estimate
 from iterorder.maps import RandomMaps
-from iterorder.shown import a_kind
+from iterorder.shown import a_kind, interval_shown
 from iterorder.types import ArrayLike, FloatArray, Seed
 from iterorder.validation import as_choice, as_floats, as_seed, read_only
 
@@ -52,8 +52,12 @@ class DimensionEstimate(Estimate):
     finest: float = math.nan
     coarsest: float = math.nan
 
+    def __str__(self) -> str:
+        return f"{self.value:.6g} in {interval_shown(self.low, self.high)}"
+
     def _facts(self) -> dict[str, str]:
-        return {"kind": repr(self.kind), **super()._facts(), "scales": f"{self.finest:.3g}…{self.coarsest:.3g}"}
+        facts = {"value": f"{self.value:.6g}", "interval": interval_shown(self.low, self.high)}
+        return {"kind": repr(self.kind), **facts, "scales": f"{self.finest:.3g}…{self.coarsest:.3g}"}
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the curve whose slope the dimension is, on two logarithmic axes.

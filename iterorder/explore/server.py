@@ -127,7 +127,10 @@ class _Site:
 
     def _refuse(self, request: web.Request) -> None:
         if not self._guard.knows(request.cookies.get(self._guard.cookie)):
-            raise self._forbidden("Open the address that iterorder explore printed: it has the token of this start.")
+            raise self._forbidden(
+                "Open the address that iterorder explore printed: it has the token of this start, "
+                "which a browser keeps as a cookie (curl: -L -c jar -b jar)."
+            )
 
     def _forbidden(self, why: str) -> Exception:
         return self._web.HTTPForbidden(text=why, headers=HEADERS)

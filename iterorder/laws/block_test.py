@@ -43,7 +43,8 @@ def check_length(n: int, time: float) -> int:
     if length < LEAST_TIMES * time:
         raise InvalidInputError(
             f"path has {n} states with a correlation time of {time:.3g} steps: {BLOCKS} blocks of {LEAST_TIMES:g} "
-            f"such times need {int(np.ceil(BLOCKS * LEAST_TIMES * time))}; give a longer path"
+            f"such times need {int(np.ceil(BLOCKS * LEAST_TIMES * time))}; give a longer path, unless it has no "
+            "stationary law: the time of a random walk grows with it"
         )
     return length
 

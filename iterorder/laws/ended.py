@@ -82,6 +82,7 @@ class Basins(ShownByFacts, Recorded):
         # The least p-value of n states is one in the number of ways to halve them, of which so many are tried.
         halves = [min(math.comb(len(law), len(law) // 2), 1 + ORDERS) for law in self.points]
         blind = sum(ways < 1.0 / self._each_level for ways in halves)
+        gone = int((self.diverged > 0).sum())
         unseen = f", but {blind} with too few replicas to tell" if blind else ""
         return {
             "starts": str(len(self.starts)),
@@ -90,6 +91,7 @@ class Basins(ShownByFacts, Recorded):
             "probability": f"±{self.resolution:.2g} at most",
             "cell": shown(self.cell),
             "settled": f"{self.settled}{unseen}",
+            **({"diverged": f"{gone} starts"} if gone else {}),
             "level": shown(self.level),
         }
 

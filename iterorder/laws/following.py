@@ -249,7 +249,7 @@ def _warn_of_one_path(systems: list[RandomMaps], values: np.ndarray, states: np.
             warnings.warn(
                 f"all {len(found)} replicas are one path at the parameter {value:.6g}, and it moves on: the maps draw "
                 "nothing that tells them apart, and of the law there is one point. Give x0 a start for each replica, "
-                "shape (n_replicas, d)",
+                "shape (n_replicas, d), and follow=False: replicas that have met at one value are one at the next",
                 RuntimeWarning,
                 stacklevel=3,
             )

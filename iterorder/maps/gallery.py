@@ -6,7 +6,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from functools import partial, wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from iterorder.maps.base import RandomMaps, as_step_size
 from iterorder.maps.custom import CustomMaps
 from iterorder.maps.laws import BinaryLaw, CantorLaw, DickmanLaw, MomentLaw, affine_moments
 from iterorder.maps.quadratic import QuadraticSGD
-from iterorder.validation import as_float, as_int
+from iterorder.validation import as_float, as_int, did_you_mean
 
 __all__ = [
     "SIERPINSKI_CORNERS",
@@ -35,6 +35,13 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if not TYPE_CHECKING:  # a checker is to tell the names that do not exist
+
+    def __getattr__(name: str):
+        hint = "" if name.startswith("_") else did_you_mean(name, __all__)
+        raise AttributeError(f"module 'iterorder.gallery' has no attribute {name!r}{hint}", name=name)
 
 
 Maps = TypeVar("Maps", bound=RandomMaps)

@@ -22,6 +22,7 @@ from iterorder.plot.axes import (
 from iterorder.plotting import ORDER_COLORS
 from iterorder.progress import Progress
 from iterorder.request import as_maps, check_memory
+from iterorder.rounding import surely_negative
 from iterorder.simulate import simulated
 from iterorder.theory.theory import theory
 from iterorder.types import ArrayLike, Seed
@@ -151,7 +152,7 @@ def _warn_without_contraction(maps: RandomMaps, backend: str) -> None:
     if largest is not None and largest < 1.0:
         return
     exponent = theory(maps, backend=backend, only="lyapunov_exponent").lyapunov_exponent
-    if exponent is not None and exponent.high < 0.0:
+    if exponent is not None and surely_negative(exponent, maps.dim):
         return
     sure = "no Lipschitz constant of all maps is known" if largest is None else f"one map stretches by {largest:.6g}"
     mean = "no Lyapunov exponent" if exponent is None else f"the Lyapunov exponent is {exponent}"

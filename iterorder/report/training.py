@@ -41,8 +41,12 @@ def training(folder: Path) -> Iterator[Section]:
         return
     parts: list[Part] = [Text(CAUTION)]
     baselines = dict(baselines_in(folder))
-    if alone := {name: run for name, run in runs.items() if "loss" in run.observables and run.moves.shape[1] == 1}:
-        parts.append(_picture(alone, baselines))
+    with_loss = {name: run for name, run in runs.items() if "loss" in run.observables and run.done.any()}
+    alone = {name: run for name, run in with_loss.items() if run.moves.shape[1] == 1}
+    if alone or with_loss:
+        parts.append(_picture(alone or with_loss, baselines))
+    elif not any(run.done.any() for run in runs.values()):
+        parts.append(Text("No iterate is finished yet: there is nothing to be drawn."))
     rows = [_row(name, run) for name, run in runs.items()]
     parts.append(Table(HEADS, rows + [_row_beside(name, found) for name, found in baselines.items()]))
     parts += [Text(f"{name}, forecast: {run.forecast}.") for name, run in runs.items() if run.forecast]

@@ -10,6 +10,7 @@ from iterorder.errors import DivergenceError, NotContractiveError
 from iterorder.estimate import Estimate
 from iterorder.lengths import euclidean_norm
 from iterorder.maps import RandomMaps
+from iterorder.rounding import exponent_rounding
 from iterorder.simulate import simulated
 from iterorder.stationary.coalescence import NeverMetError
 from iterorder.theory.families import analyse
@@ -26,8 +27,6 @@ VANISHES = 1e-8
 DIGITS = 9
 # The shrinking of distances by far more than what would have been needed shows that close paths do meet.
 CLEARLY = 2.0
-# Roundings per coordinate in an exponent that is exactly zero.
-ROUNDED = 64.0
 # Starts whose close paths are followed, and standard errors by which a growth must be above zero to count as one.
 TRIED, DOUBT = 4, 4.0
 # What is left of distances after a doubling of the steps, where they are said to shrink.
@@ -61,7 +60,7 @@ def known_exponent(maps: RandomMaps, seed: int, backend: str) -> Estimate | None
 
 def never_meets(maps: RandomMaps, known: Estimate) -> bool:
     """Whether a known exponent rules out that generic starts meet; that of maps which may fold is not `known`."""
-    return known.low >= -ROUNDED * maps.dim * EPS
+    return known.low >= -exponent_rounding(maps.dim)
 
 
 def measured_exponent(maps: RandomMaps, x0: np.ndarray, seed: int, backend: str = "cpu") -> float:
@@ -166,7 +165,7 @@ def why_not(
     """
     exponent = measured_exponent(maps, x0, seed, backend) if known is None else known.value
     if known is not None:
-        vanishes = known.value != 0.0 and abs(known.value) <= ROUNDED * maps.dim * EPS
+        vanishes = known.value != 0.0 and abs(known.value) <= exponent_rounding(maps.dim)
         told = f"the Lyapunov exponent is {known}{', zero to rounding' if vanishes else ''}"
     elif math.isnan(exponent):
         told = "the Lyapunov exponent cannot be measured, for paths leave the finite numbers"

@@ -10,6 +10,7 @@ import numpy as np
 from iterorder.estimate import Estimate
 from iterorder.maps.base import RandomMaps
 from iterorder.maps.custom import CustomMaps
+from iterorder.rounding import surely_negative
 from iterorder.sampling import FreshNoise, Sampling
 from iterorder.theory.affine import fixed_points
 from iterorder.theory.affine.epochs import epoch_law
@@ -194,6 +195,7 @@ class AffineAnalysis(Analysis):
         self._refuse_cyclic()
         if self.is_point:
             return self.common_fixed_point()
+        self._refuse_beside_a_point()
         law = self.law
         if not self._surely_stable:
             self._check_first_moment(law)
@@ -206,6 +208,7 @@ class AffineAnalysis(Analysis):
             return np.zeros((self.maps.dim, self.maps.dim))
         if self.moments.stable is not True:
             self._refuse_without_law()
+            self._refuse_beside_a_point()
             near = "within rounding of one" if self.moments.stable is None else "above one"
             raise Undefined(
                 f"the variance is infinite, or not known to be finite: the spectral radius of C → E[A C Aᵀ] is {near} "
@@ -263,7 +266,7 @@ class AffineAnalysis(Analysis):
         if self.shared_point[0] is None:
             return False
         # Reshuffling may have no law to write down, and still an exponent.
-        return self._surely_stable or self.exponent.high < 0.0
+        return self._surely_stable or surely_negative(self.exponent, self.maps.dim)
 
     @property
     def _surely_stable(self) -> bool:
@@ -272,10 +275,19 @@ class AffineAnalysis(Analysis):
             return self.moments.stable is True
         return False
 
+    def _refuse_beside_a_point(self) -> None:
+        """Of maps with a common fixed point that is not surely reached: each start may have a point of its own."""
+        if self.shared_point[0] is not None and not self.is_point:
+            raise Undefined(
+                "the maps have a common fixed point, and that paths tend to it from all starts is not known: the "
+                "Lyapunov exponent is not surely negative, as where rows of data do not span all directions"
+            )
+
     def _refuse_without_law(self) -> None:
         exponent = self.exponent
         if exponent.low >= 0.0:
-            raise Undefined(f"no stationary law is reached: the Lyapunov exponent ({exponent}) is not negative")
+            number = "zero" if exponent.low == exponent.high == 0.0 else str(exponent)
+            raise Undefined(f"no one law is reached from all starts: the Lyapunov exponent ({number}) is not negative")
 
     def _check_first_moment(self, law: AffineLaw) -> None:
         """Without mean-square stability: E|t_k| < 1 for triangular maps, or E‖A‖ < 1 in some norm, are sufficient."""

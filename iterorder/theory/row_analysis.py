@@ -43,7 +43,7 @@ class RowAnalysis(Analysis):
         """None: the law, or the gradient of the loss without ridge, is bounded, or nothing is known."""
         loss = self.maps.loss
         if loss.bounded:
-            raise Undefined(f"the stationary law has no power tail: the gradient of the {loss.name} loss is bounded")
+            raise Undefined(f"no stationary law has a power tail: the gradient of the {loss.name} loss is bounded")
         self._refuse_bounded_law()
         gradient = f"the gradient of the {loss.name} loss"
         why = f"no bound of {gradient} is known" if self.maps.holds_functions else f"{gradient} has no bound"
@@ -97,4 +97,8 @@ class RowAnalysis(Analysis):
         if bound is not None and bound < 1.0:
             with contextlib.suppress(Undefined):
                 return self.common_fixed_point()
+        try:
+            minimizer(self.maps)
+        except InvalidInputError as error:  # then there is nothing to refer to
+            raise Undefined(f"{NOT_AFFINE}; {error}") from None
         raise Undefined(f"{NOT_AFFINE}; {alternative}")

@@ -58,6 +58,8 @@ def near_minimizer(maps: SGDMaps) -> FloatArray:
 def _minimizer(maps: SGDMaps, anywhere: bool) -> np.ndarray:
     maps = _as_descent(maps)
     if maps.gradient_form().is_affine:
+        if isinstance(maps, RowMaps) and not maps.ridge:
+            _check_rows_span(maps.features)
         hessian = mean_hessian(maps, np.zeros(maps.dim))
         _check_convex(hessian)
         return np.linalg.solve(hessian, -maps.gradients(np.zeros(maps.dim)).mean(axis=0))
@@ -171,11 +173,12 @@ def small_step_bias(maps: SGDMaps) -> FloatArray:
 
 def _check_rows_span(features: FloatArray) -> None:
     """Along what no row sees the loss is flat: where a search would end there is up to rounding."""
-    values = np.linalg.svd(features / np.abs(features).max(), compute_uv=False)
-    if len(values) < features.shape[1] or values[-1] ** 2 <= len(values) * EPS * values[0] ** 2:
+    values, d = np.linalg.svd(features / (np.abs(features).max() or 1.0), compute_uv=False), features.shape[1]
+    rank = int((values**2 > d * EPS * values[0] ** 2).sum())
+    if rank < d:
         raise InvalidInputError(
-            "the rows of maps do not span all directions, and along the others the mean loss is flat: it has no single "
-            "minimiser (give ridge > 0, or more points than dimensions)"
+            f"the rows of maps span {rank} of {d} directions, and along the others the mean loss is flat: it has no "
+            "single minimiser (give ridge > 0, or leave out columns that are combinations of others)"
         )
 
 
@@ -184,7 +187,7 @@ def _check_convex(hessian: FloatArray) -> None:
     if values[0] <= len(values) * EPS * max(abs(values[0]), values[-1]):
         raise InvalidInputError(
             f"the smallest curvature of the mean loss of maps is {values[0]:.3g}: it has no single minimiser "
-            "(give ridge > 0, or more points than dimensions)"
+            "(give ridge > 0)"
         )
 
 
