@@ -241,7 +241,7 @@ class MLP(ArrayPasses, ArrayStates):
         return state
 
     def position(self, state: State) -> FloatArray:
-        """The parameters of each replica, layer by layer, weights before biases, shape (R, P)."""
+        """The parameters of each replica, shape (R, P): of each layer the weights by output, then the biases."""
         rows = [state[name].reshape(n_replicas_of(state), -1) for name in self.shapes]
         return on_host(self.xp.concatenate(rows, axis=1))
 

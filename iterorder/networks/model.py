@@ -112,7 +112,7 @@ class ArrayStates:
         return {name: self.xp.asarray(array) for name, array in state.items()}
 
     def sampling(self, batch_size: int, sampling: str = "iid") -> Sampling:
-        """The law of the batches: its ``draw(seed, sequence, step)`` are the items of a step."""
+        """The law of the batches: its ``draw(seed, sequence, step)`` are the items of a step, counted from 0."""
         return sampling_of(self, batch_size, sampling)
 
 
