@@ -58,8 +58,9 @@ def near_minimizer(maps: SGDMaps) -> FloatArray:
 def _minimizer(maps: SGDMaps, anywhere: bool) -> np.ndarray:
     maps = _as_descent(maps)
     if maps.gradient_form().is_affine:
-        if isinstance(maps, RowMaps) and not maps.ridge:
-            _check_rows_span(maps.features)
+        features = getattr(maps, "features", None)
+        if features is not None and not getattr(maps, "ridge", 0.0):
+            _check_rows_span(features)
         hessian = mean_hessian(maps, np.zeros(maps.dim))
         _check_convex(hessian)
         return np.linalg.solve(hessian, -maps.gradients(np.zeros(maps.dim)).mean(axis=0))
