@@ -67,7 +67,10 @@ class Estimate(ShownByFacts, Recorded):
     def _facts(self) -> dict[str, str]:
         if self.exact:
             return {"value": str(self), "exact": "True"}
-        return {"value": str(self), "interval": interval_shown(self.low, self.high)}
+        return {"value": str(self), **self._interval_fact()}
+
+    def _interval_fact(self) -> dict[str, str]:
+        return {"interval": interval_shown(self.low, self.high)}
 
     def __str__(self) -> str:
         if self.exact or math.isnan(self.standard_error):

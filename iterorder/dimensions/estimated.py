@@ -56,8 +56,8 @@ class DimensionEstimate(Estimate):
         return f"{self.value:.6g} in {interval_shown(self.low, self.high)}"
 
     def _facts(self) -> dict[str, str]:
-        facts = {"value": f"{self.value:.6g}", "interval": interval_shown(self.low, self.high)}
-        return {"kind": repr(self.kind), **facts, "scales": f"{self.finest:.3g}…{self.coarsest:.3g}"}
+        value, scales = f"{self.value:.6g}", f"{self.finest:.3g}…{self.coarsest:.3g}"
+        return {"kind": repr(self.kind), "value": value, **self._interval_fact(), "scales": scales}
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the curve whose slope the dimension is, on two logarithmic axes.

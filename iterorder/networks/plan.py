@@ -61,15 +61,20 @@ def width_of(order: Order) -> int:
     return order.width if isinstance(order, Window) and order.width is not None else 0
 
 
+def _limits(many_side_by_side: bool) -> tuple[int, int]:
+    """Iterates that are carried side by side at most, and bytes that their states may take."""
+    return (MANY_ROWS, MANY_BYTES) if many_side_by_side else (MOST_ROWS, BLOCK_BYTES)
+
+
 def rows_for(bytes_per_replica: int, many_side_by_side: bool = False) -> int:
     """Iterates that are carried side by side: a function of the model alone, as bits may depend on it."""
-    most, room = (MANY_ROWS, MANY_BYTES) if many_side_by_side else (MOST_ROWS, BLOCK_BYTES)
+    most, room = _limits(many_side_by_side)
     return max(LEAST_ROWS, min(most, room // max(1, bytes_per_replica)))
 
 
 def is_large(bytes_per_replica: int, many_side_by_side: bool = False) -> bool:
     """Whether saved steps that are not neighbours are better taken one at a time, from coarse to fine."""
-    return LEAST_ROWS * bytes_per_replica > (MANY_BYTES if many_side_by_side else BLOCK_BYTES)
+    return LEAST_ROWS * bytes_per_replica > _limits(many_side_by_side)[1]
 
 
 def planned(
@@ -119,6 +124,11 @@ def coarse_to_fine(units: list[Unit]) -> list[Unit]:
     return sorted(units, key=lambda unit: place(unit.number))
 
 
+def _walked(rows: np.ndarray, width: int) -> int:
+    """Steps forward between the first window of some saved steps and the last one."""
+    return int(max(rows[-1] - width, 0) - max(rows[0] - width, 0))
+
+
 def steps_of(unit: Unit, order: Order, saves: np.ndarray) -> int:
     """Gradient steps of a unit, over all its iterates."""
     rows = saves[unit.rows]
@@ -126,8 +136,7 @@ def steps_of(unit: Unit, order: Order, saves: np.ndarray) -> int:
         return int(rows[-1]) * len(unit.runs)
     if unit.kind == "sliding":
         width = width_of(order)
-        walked = int(max(rows[-1] - width, 0) - max(rows[0] - width, 0))
-        return walked + int(np.minimum(rows, width).sum())
+        return _walked(rows, width) + int(np.minimum(rows, width).sum())
     return int((rows - anchor_of(order)).sum())
 
 
@@ -138,7 +147,7 @@ def calls_of(unit: Unit, order: Order, saves: np.ndarray) -> int:
         return int(rows[-1])
     if unit.kind == "sliding":
         width = width_of(order)
-        return int(max(rows[-1] - width, 0) - max(rows[0] - width, 0) + np.minimum(rows, width).max())
+        return _walked(rows, width) + int(np.minimum(rows, width).max())
     return int(rows[-1] - anchor_of(order))
 
 

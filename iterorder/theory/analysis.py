@@ -276,8 +276,8 @@ class AffineAnalysis(Analysis):
         return False
 
     def _refuse_beside_a_point(self) -> None:
-        """Of maps with a common fixed point that is not surely reached: each start may have a point of its own."""
-        if self.shared_point[0] is not None and not self.is_point:
+        """Of maps whose common fixed point is not surely their law: each start may have a point of its own."""
+        if self.shared_point[0] is not None:
             raise Undefined(
                 "the maps have a common fixed point, and that paths tend to it from all starts is not known: the "
                 "Lyapunov exponent is not surely negative, as where rows of data do not span all directions"

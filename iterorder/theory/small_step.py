@@ -58,9 +58,7 @@ def near_minimizer(maps: SGDMaps) -> FloatArray:
 def _minimizer(maps: SGDMaps, anywhere: bool) -> np.ndarray:
     maps = _as_descent(maps)
     if maps.gradient_form().is_affine:
-        features = getattr(maps, "features", None)
-        if features is not None and not getattr(maps, "ridge", 0.0):
-            _check_rows_span(features)
+        _check_rows_span(maps)
         hessian = mean_hessian(maps, np.zeros(maps.dim))
         _check_convex(hessian)
         return np.linalg.solve(hessian, -maps.gradients(np.zeros(maps.dim)).mean(axis=0))
@@ -172,8 +170,11 @@ def small_step_bias(maps: SGDMaps) -> FloatArray:
     return -0.5 * np.linalg.solve(mean_hessian(maps, centre), (thirds * along) @ maps.features / len(thirds))
 
 
-def _check_rows_span(features: FloatArray) -> None:
-    """Along what no row sees the loss is flat: where a search would end there is up to rounding."""
+def _check_rows_span(maps: SGDMaps) -> None:
+    """Along what no row sees a loss without ridge is flat: where a search would end there is up to rounding."""
+    features = getattr(maps, "features", None)
+    if features is None or getattr(maps, "ridge", 0.0) != 0.0:
+        return
     values, d = np.linalg.svd(features / (np.abs(features).max() or 1.0), compute_uv=False), features.shape[1]
     rank = int((values**2 > d * EPS * values[0] ** 2).sum())
     if rank < d:
@@ -197,8 +198,7 @@ def _minimizer_along_rows(maps: RowMaps) -> np.ndarray:
     from scipy import optimize
 
     _check_has_minimizer(maps)
-    if not maps.ridge:
-        _check_rows_span(maps.features)
+    _check_rows_span(maps)
 
     def gradient(x: FloatArray) -> FloatArray:
         return maps.gradients(x).mean(axis=0)

@@ -50,11 +50,11 @@ class DistanceEstimate(Estimate):
     below_floor: bool = False
 
     def _facts(self) -> dict[str, str]:
-        facts = {"value": f"{self.value:.6g}", "interval": interval_shown(self.low, self.high)}
+        facts = {"value": f"{self.value:.6g}", **self._interval_fact()}
         return facts | {"noise_floor": f"{self.noise_floor:.4g}", "below_floor": str(self.below_floor)}
 
     def __str__(self) -> str:
-        text = f"{self.value:.6g} in [{self.low:.4g}, {self.high:.4g}], noise floor {self.noise_floor:.4g}"
+        text = f"{self.value:.6g} in {interval_shown(self.low, self.high)}, noise floor {self.noise_floor:.4g}"
         return text + " (not significantly above it)" * self.below_floor
 
 
